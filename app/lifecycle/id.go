@@ -1,0 +1,63 @@
+package lifecycle
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+)
+
+// Partitions is how many partitions a store has. It is fixed when a store is created and never changes.
+const Partitions = 64
+
+// ID is a 128-bit name that is derived, never drawn: the first 16 bytes of a SHA-256 over the parts that make the
+// thing what it is. The same cause therefore always has the same ID, which is what makes repeats harmless.
+type ID [16]byte
+
+// HashID derives an ID. Each part is written with its length before it, so that ("ab","c") and ("a","bc") differ.
+func HashID(parts ...string) ID {
+	var stack [256]byte
+	buf := stack[:0]
+	for _, part := range parts {
+		buf = binary.AppendUvarint(buf, uint64(len(part)))
+		buf = append(buf, part...)
+	}
+	sum := sha256.Sum256(buf)
+	return ID(sum[:16])
+}
+
+// Part returns the ID as a part for HashID.
+func (id ID) Part() string { return string(id[:]) }
+
+// String returns 32 lower-case hex digits.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// IsZero reports whether the ID was never set.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// Partition returns which of the 64 partitions the ID belongs to.
+func (id ID) Partition() int { return int(id[0]) % Partitions }
+
+// MarshalText writes the ID as hex, for JSON.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (id *ID) UnmarshalText(text []byte) error {
+	parsed, err := ParseID(string(text))
+	if err == nil {
+		*id = parsed
+	}
+	return err
+}
+
+// ParseID reads 32 hex digits.
+func ParseID(text string) (ID, error) {
+	var id ID
+	if len(text) != 32 {
+		return id, fmt.Errorf("an ID has 32 hex digits, this one has %d characters", len(text))
+	}
+	if _, err := hex.Decode(id[:], []byte(text)); err != nil {
+		return id, fmt.Errorf("an ID has 32 hex digits: %w", err)
+	}
+	return id, nil
+}

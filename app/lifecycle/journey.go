@@ -1,0 +1,103 @@
+package lifecycle
+
+import "time"
+
+// Mode says what a journey may do.
+type Mode string
+
+const (
+	Off    Mode = "off"    // nothing runs; nobody enters
+	Shadow Mode = "shadow" // decides and counts, but sends nothing
+	Live   Mode = "live"   // decides and sends
+)
+
+// ParseMode reads a mode.
+func ParseMode(text string) (Mode, error) {
+	switch mode := Mode(text); mode {
+	case Off, Shadow, Live:
+		return mode, nil
+	}
+	return "", Errorf(Invalid, "%q is not a mode; use off, shadow or live", text)
+}
+
+// Journey is the plan that journey.lua and the stage files declare: what a script version says, without its code.
+type Journey struct {
+	Name     string              `json:"name"` // its folder's name
+	Title    string              `json:"title"`
+	Version  string              `json:"version"` // hash over its files
+	Stages   []Stage             `json:"stages"`  // in the order of the journey
+	Moves    map[string][]string `json:"moves"`   // from stage to the stages it may move to
+	Handlers []Handler           `json:"handlers,omitempty"`
+}
+
+// Stage returns a stage by name, or nil.
+func (j *Journey) Stage(name string) *Stage {
+	for i := range j.Stages {
+		if j.Stages[i].Name == name {
+			return &j.Stages[i]
+		}
+	}
+	return nil
+}
+
+// Index returns the place of a stage in the order, or -1.
+func (j *Journey) Index(name string) int {
+	for i := range j.Stages {
+		if j.Stages[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// MayMove reports whether the journey allows a move.
+func (j *Journey) MayMove(from, to string) bool {
+	for _, allowed := range j.Moves[from] {
+		if allowed == to {
+			return true
+		}
+	}
+	return false
+}
+
+// Stage is one stage of a journey.
+type Stage struct {
+	Name     string    `json:"name"` // its file's name without .lua
+	Title    string    `json:"title"`
+	Goal     string    `json:"goal,omitempty"` // the event that counts as this stage's conversion
+	Next     string    `json:"next,omitempty"` // where the goal moves the customer
+	File     string    `json:"file"`
+	Handlers []Handler `json:"handlers,omitempty"`
+}
+
+// HandlerKind says what starts a handler.
+type HandlerKind string
+
+const (
+	OnEnter HandlerKind = "enter"
+	OnLeave HandlerKind = "leave"
+	OnEvent HandlerKind = "on"
+	OnIdle  HandlerKind = "idle"
+)
+
+// Handler is one registered function of a script.
+type Handler struct {
+	ID       string        `json:"id"` // file, kind and the how-manieth of its file: "lost.lua#2"; the same in every run of one version
+	Kind     HandlerKind   `json:"kind"`
+	Event    string        `json:"event,omitempty"` // of on and idle
+	After    time.Duration `json:"after,omitempty"` // of idle: how long the silence lasts
+	Parallel bool          `json:"parallel,omitempty"`
+	File     string        `json:"file"`
+	Line     int           `json:"line"`
+}
+
+// Template is one file under messages/: how one message is said on one channel.
+type Template struct {
+	Name    string            `json:"name"`             // "thank-you"
+	Channel string            `json:"channel"`          // "email"
+	Locale  string            `json:"locale,omitempty"` // "vi"; empty is the default
+	File    string            `json:"file"`             // relative to the scripts folder
+	Front   map[string]string `json:"front"`            // subject, preheader, topic, kind, purpose, expires, in_doubt …
+	Body    string            `json:"body"`             // Liquid
+	Line    int               `json:"line"`             // the file's line on which Body starts, 1-based
+}

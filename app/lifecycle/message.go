@@ -1,0 +1,83 @@
+package lifecycle
+
+import "time"
+
+// MessageState is where a message stands in its one life.
+type MessageState string
+
+const (
+	Queued     MessageState = "queued"     // decided; will be claimed when it is due
+	Accepted   MessageState = "accepted"   // the next server took it
+	Failed     MessageState = "failed"     // refused for good, or retried too often
+	Suppressed MessageState = "suppressed" // policy kept it back; Reason says which
+	Expired    MessageState = "expired"    // too old when it could leave
+	Held       MessageState = "held"       // in doubt after a crash, and not to be risked twice
+)
+
+// Reasons for which a message is suppressed.
+const (
+	BecauseHistory   = "history"    // it belongs to the past that was imported
+	BecauseShadow    = "shadow"     // its journey only decides
+	BecauseNoAddress = "no address" // nothing is known by which the channel could reach the customer
+	BecauseOptedOut  = "opted out"  // the customer does not want marketing
+)
+
+// MessageKind separates what a customer is owed from what a customer may refuse.
+type MessageKind string
+
+const (
+	Transactional MessageKind = "transactional"
+	Marketing     MessageKind = "marketing"
+)
+
+// Message is one thing that a script decided to say to one customer.
+type Message struct {
+	ID       ID           `json:"id" msgpack:"i"` // hash of run and step: fixed for life
+	Customer ID           `json:"customer" msgpack:"c"`
+	User     string       `json:"user,omitempty" msgpack:"u"` // the identity that people know the customer by
+	Journey  string       `json:"journey" msgpack:"j"`
+	Version  string       `json:"version" msgpack:"v"`
+	Stage    string       `json:"stage" msgpack:"s"`
+	Name     string       `json:"name" msgpack:"n"`
+	File     string       `json:"file" msgpack:"f"` // where the send stands
+	Line     int          `json:"line" msgpack:"l"`
+	Channel  string       `json:"channel" msgpack:"h"`
+	Kind     MessageKind  `json:"kind" msgpack:"k"`
+	Decided  time.Time    `json:"decided" msgpack:"d"`
+	Due      time.Time    `json:"due" msgpack:"e"`              // the earliest moment of the next attempt
+	Expires  time.Time    `json:"expires,omitzero" msgpack:"x"` // zero: never
+	State    MessageState `json:"state" msgpack:"t"`
+	Reason   string       `json:"reason,omitempty" msgpack:"r"`
+	Attempts int          `json:"attempts" msgpack:"a"`
+	InDoubt  int          `json:"inDoubt,omitempty" msgpack:"b"` // attempts whose result was never learned
+	Settled  time.Time    `json:"settled,omitzero" msgpack:"z"`
+	Event    Event        `json:"-" msgpack:"w"` // the event behind it, for the template
+}
+
+// Rendered is a message as it goes to a connector. Retries send the same bytes.
+type Rendered struct {
+	To      string            `json:"to" msgpack:"t"`
+	Subject string            `json:"subject,omitempty" msgpack:"s"`
+	Text    string            `json:"text,omitempty" msgpack:"x"`
+	HTML    string            `json:"html,omitempty" msgpack:"h"`
+	Headers map[string]string `json:"headers,omitempty" msgpack:"e"`
+	Date    time.Time         `json:"date" msgpack:"d"` // of the first attempt
+}
+
+// Outcome is what a connector says about one attempt.
+type Outcome string
+
+const (
+	OutcomeAccepted  Outcome = "accepted"
+	OutcomeTemporary Outcome = "temporary" // try again later
+	OutcomePermanent Outcome = "permanent" // never try again
+	OutcomeInDoubt   Outcome = "in doubt"  // it may or may not have left
+)
+
+// Receipt is the answer to one attempt.
+type Receipt struct {
+	Message    ID            `msgpack:"i"`
+	Outcome    Outcome       `msgpack:"o"`
+	Reason     string        `msgpack:"r"`
+	RetryAfter time.Duration `msgpack:"a"` // a wish of a temporary failure; zero: ours to choose
+}
