@@ -82,3 +82,17 @@ func (c *ManualClock) Wait(ctx context.Context, until time.Time) error {
 		}
 	}
 }
+
+// Sleep returns at the moment on the clock, when woken, or when ctx ends. A wake that came before the call counts.
+func Sleep(ctx context.Context, clock Clock, until time.Time, wake <-chan struct{}) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-wake:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	_ = clock.Wait(ctx, until)
+}

@@ -33,12 +33,16 @@ type Visit struct {
 	Runs      []RunRef  `msgpack:"r,omitempty"` // runs that wait
 }
 
-// Timer is something that will happen to a customer at a moment unless it is taken back before.
+// Timer is something that will happen to a customer at a moment unless it is taken back before: a run that wakes up,
+// or a silence that has lasted long enough.
 type Timer struct {
-	Due     time.Time `msgpack:"d"`
-	Seq     uint64    `msgpack:"s"`           // order of creation, for timers due at the same moment
-	Run     ID        `msgpack:"r,omitempty"` // the run that wakes up; zero for an idle timer
-	Handler string    `msgpack:"h,omitempty"` // of an idle timer: the handler's ID
+	Due   time.Time     `msgpack:"d"`
+	Seq   uint64        `msgpack:"s"`           // order of creation, for timers due at the same moment
+	Run   ID            `msgpack:"r,omitempty"` // the run that wakes up; zero for a silence
+	Event string        `msgpack:"e,omitempty"` // of a silence: the event that would end it
+	After time.Duration `msgpack:"a,omitempty"` // of a silence: how long it lasts before the handler runs
+	Stage string        `msgpack:"g,omitempty"` // of a silence: empty if journey.lua registered it
+	Fired bool          `msgpack:"f,omitempty"` // of a silence: the handler ran, and rests until the event comes again
 }
 
 // RunRef points at a run that waits.
@@ -46,7 +50,15 @@ type RunRef struct {
 	ID      ID     `msgpack:"i"`
 	Handler string `msgpack:"h"`
 	Stage   string `msgpack:"s,omitempty"` // empty for a run of journey.lua, which outlives the stage
+	Visit   uint64 `msgpack:"n"`           // the visit in which it began
 	Version string `msgpack:"v"`
+}
+
+// Clone returns a copy that shares nothing with the original.
+func (v Visit) Clone() Visit {
+	v.Timers = append([]Timer(nil), v.Timers...)
+	v.Runs = append([]RunRef(nil), v.Runs...)
+	return v
 }
 
 // Visit returns the customer's stay in a journey, or nil.

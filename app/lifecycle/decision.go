@@ -6,9 +6,6 @@ import "time"
 // which they came to be.
 type Decision struct {
 	Customer ID
-	User     string
-	At       time.Time
-	History  bool // it belongs to imported past
 	Facts    []Fact
 }
 
@@ -23,19 +20,24 @@ const (
 	FactMoved     FactKind = "moved"     // From -> To
 	FactRefused   FactKind = "refused"   // a move From -> To was refused; Reason says why
 	FactConverted FactKind = "converted" // the goal of stage From was reached
-	FactMessage   FactKind = "message"   // message Name was decided
+	FactMessage   FactKind = "message"   // message Name was decided; Reason is its first state
+	FactSettled   FactKind = "settled"   // message Name went From one state To another
+	FactInDoubt   FactKind = "in doubt"  // an attempt of message Name has no known result
+	FactMerged    FactKind = "merged"    // the customer became part of another one; left stage From
+	FactPlaced    FactKind = "placed"    // stage To was taken over from a merged customer, or set by an import
 	FactFailed    FactKind = "failed"    // a script failed; its step was set aside
 	FactLogged    FactKind = "logged"    // a script logged Reason
 )
 
 // Fact is one thing that happened in a journey. Which fields are set depends on the kind.
 type Fact struct {
-	Kind    FactKind
-	Journey string
-	From    string
-	To      string
-	Name    string
-	Reason  string
-	File    string
-	Line    int
+	Kind    FactKind  `msgpack:"k"`
+	At      time.Time `msgpack:"a"`
+	Journey string    `msgpack:"j,omitempty"`
+	From    string    `msgpack:"f,omitempty"`
+	To      string    `msgpack:"t,omitempty"`
+	Name    string    `msgpack:"n,omitempty"`
+	Reason  string    `msgpack:"r,omitempty"`
+	File    string    `msgpack:"s,omitempty"`
+	Line    int       `msgpack:"l,omitempty"`
 }

@@ -33,7 +33,7 @@ type Result struct {
 type Entry struct {
 	Op    string `msgpack:"o"` // the word, or "customer" for a field that was read
 	Arg   string `msgpack:"a"` // its arguments in one canonical text, to recognise the call by
-	Value any    `msgpack:"v,omitempty"`
+	Value any    `msgpack:"v"` // nil, bool, float64, string, map[string]any or []any; never omitted, because false, 0 and "" are answers too
 }
 
 // EffectKind names what a script does to the world.

@@ -1,0 +1,218 @@
+// Package app composes the program: it builds every part, starts them in order, gives each kind of input to its
+// handler, and stops everything in the opposite order.
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/config"
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+	"stagecraft/app/insight"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/app/store"
+	"stagecraft/app/web"
+)
+
+// App is the server: New builds it, Run runs it until its context ends.
+type App struct {
+	cfg      config.Config
+	version  string
+	clock    lifecycle.Clock
+	log      *slog.Logger
+	out      io.Writer
+	keys     keys
+	store    *store.Store
+	engine   *engine.Engine
+	delivery *delivery.Delivery
+	insight  *insight.Insight
+	channels *channels.Host
+	email    *channels.Channel
+	scripts  *publisher
+	web      *web.Server
+	failed   chan error
+}
+
+// Options of New besides the configuration.
+type Options struct {
+	Version string
+	Clock   lifecycle.Clock // default: the machine's
+	Log     *slog.Logger
+	Out     io.Writer // where the first words to the operator go
+	// Plugin is the command that runs a built-in connector; its name is added at the end.
+	Plugin []string
+}
+
+// New opens the data folder and starts everything but the network.
+func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err error) {
+	if opts.Clock == nil {
+		opts.Clock = lifecycle.WallClock{}
+	}
+	a = &App{cfg: cfg, version: opts.Version, clock: opts.Clock, log: opts.Log, out: opts.Out, failed: make(chan error, 1)}
+	limitMemory(cfg.MemoryLimit)
+	if err = os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s cannot be made", cfg.Data)
+	}
+	if cfg.Scripts == filepath.Join(cfg.Data, "scripts") {
+		if err = unpackScripts(cfg.Scripts); err != nil {
+			return nil, err
+		}
+	} else if _, err = os.Stat(cfg.Scripts); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "the scripts folder %s cannot be read", cfg.Scripts)
+	}
+	if a.store, err = store.Open(store.Options{Dir: cfg.Data, Log: opts.Log, OnFailed: func(err error) { a.failed <- err }}); err != nil {
+		return nil, err
+	}
+	// The store's lock makes this process the only one that works in the folder, from here on.
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.keys, err = loadKeys(cfg.Data, cfg.WriteKey, cfg.AdminKey); err != nil {
+		return nil, err
+	}
+	a.insight = insight.New()
+	a.delivery = delivery.New(delivery.Options{Clock: opts.Clock, Recorder: a.insight, PublicURL: cfg.PublicURL,
+		Boot: uuid.NewString(), Log: opts.Log})
+	host := script.New(script.Limits{})
+	a.engine = engine.New(engine.Options{Clock: opts.Clock, Host: host, Outbox: a.delivery, Recorder: a.insight,
+		Log: opts.Log, MaxPending: cfg.MaxPending})
+	a.delivery.SetTemplates(a.engine)
+	if err = a.startChannels(ctx, opts.Plugin); err != nil {
+		return nil, err
+	}
+	a.delivery.Connect("email", a.email)
+	a.engine.Bind(a.store)
+	a.delivery.Bind(a.store)
+	a.insight.Bind(a.store)
+	a.store.Start(&machine{a.engine, a.delivery, a.insight})
+	a.scripts = newPublisher(cfg.Scripts, host, a.engine, a.insight, opts.Log)
+	if err = a.scripts.publishAll(ctx); err != nil {
+		return nil, err
+	}
+	a.web, err = web.New(web.Options{
+		Engine: a.engine, Delivery: a.delivery, Insight: a.insight, Store: a.store, Scripts: a.scripts,
+		Channels: func() []channels.Status { return []channels.Status{a.email.Status()} },
+		Clock:    opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
+		WriteKey: a.keys.Write, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "",
+	})
+	return a, err
+}
+
+// startChannels launches the connectors: email over SMTP where a server is configured, else the log that shows what
+// would have been sent.
+func (a *App) startChannels(ctx context.Context, plugin []string) error {
+	a.channels = channels.New(channels.Options{Dir: filepath.Join(a.cfg.Data, "run"), Log: a.log, Clock: a.clock})
+	name, settings := "log", any(map[string]any{"folder": filepath.Join(a.cfg.Data, "mail")})
+	if smtp := a.cfg.SMTP; smtp.Enabled() {
+		name = "email"
+		values := map[string]any{"host": smtp.Host, "security": smtp.Security, "from": smtp.From, "connections": smtp.Connections}
+		for key, value := range map[string]string{"username": smtp.Username, "password": smtp.Password.Reveal(), "ca_file": smtp.CAFile} {
+			if value != "" {
+				values[key] = value
+			}
+		}
+		if smtp.Port != 0 {
+			values["port"] = smtp.Port
+		}
+		settings = values
+	}
+	raw, err := json.Marshal(settings)
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the settings of %s cannot be written as JSON", name)
+	}
+	a.email, err = a.channels.Start(ctx, channels.Spec{Channel: "email", Name: name,
+		Command: append(append([]string(nil), plugin...), name), Settings: raw})
+	return err
+}
+
+// Run serves until ctx ends or the store fails, then drains and closes everything.
+func (a *App) Run(ctx context.Context) error {
+	address, err := a.web.Listen(a.cfg.Addr)
+	if err != nil {
+		return errors.Join(err, a.close())
+	}
+	a.greet(address)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var workers sync.WaitGroup
+	sending, stopSending := context.WithCancel(context.Background())
+	defer stopSending()
+	workers.Go(func() { a.delivery.Run(sending) })
+	workers.Go(func() { a.scripts.watch(ctx, fingerprint(a.cfg.Scripts)) })
+	a.web.Serve()
+	select {
+	case <-ctx.Done():
+	case err = <-a.failed:
+		err = lifecycle.Wrap(lifecycle.Unavailable, err, "the store has failed; start again to recover")
+	case err = <-a.web.Failed():
+	}
+	a.log.Info("stopping: no more requests are taken, those under way are finished")
+	err = errors.Join(err, a.web.Close())
+	stop()
+	a.store.StopOwning()
+	stopSending()
+	workers.Wait()
+	return errors.Join(err, a.close())
+}
+
+// close ends connectors and closes the store.
+func (a *App) close() error {
+	var err error
+	if a.channels != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		err = a.channels.Close(ctx)
+	}
+	return errors.Join(err, a.store.Close())
+}
+
+// greet says where things are, so that a newcomer needs nothing else.
+func (a *App) greet(address string) {
+	url := a.cfg.PublicURL
+	if url == "" {
+		url = config.URLOf(address)
+	}
+	a.web.SetPublicURL(url)
+	a.delivery.SetPublicURL(url)
+	fmt.Fprintf(a.out, "Stagecraft %s\n\n  Console    http://%s/\n  Data       %s\n  Scripts    %s\n", a.version, address, a.cfg.Data, a.cfg.Scripts)
+	if a.keys.drawn {
+		if a.cfg.WriteKey == "" {
+			fmt.Fprintf(a.out, "  Write key  %s\n", a.keys.Write)
+		}
+		if a.cfg.AdminKey == "" && !a.cfg.Loopback() {
+			fmt.Fprintf(a.out, "  Admin key  %s   (the console asks for it)\n", a.keys.Admin)
+		}
+		fmt.Fprintf(a.out, "  Keys are kept in %s\n", filepath.Join(a.cfg.Data, "keys.json"))
+	}
+	if !a.cfg.SMTP.Enabled() {
+		fmt.Fprintf(a.out, "  Mail       no SMTP server is set: messages are written to %s and shown in the console\n", filepath.Join(a.cfg.Data, "mail"))
+	}
+	fmt.Fprintln(a.out)
+}
+
+// limitMemory tells the garbage collector to work harder before the machine runs short. The default is half the
+// memory that a small machine has: 1 GB.
+func limitMemory(megabytes int) {
+	if megabytes == 0 {
+		megabytes = 1024
+	}
+	debug.SetMemoryLimit(int64(megabytes) << 20)
+	runtime.GC()
+}

@@ -1,0 +1,216 @@
+package channels_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+
+	"stagecraft/app/channels"
+	"stagecraft/plugins/channel"
+	"stagecraft/plugins/channel/channelpb"
+	"stagecraft/plugins/log"
+)
+
+// TestMain lets the test binary be its own connectors and its own host.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "plugin" {
+		serve(os.Args[2])
+		return
+	}
+	if len(os.Args) > 2 && os.Args[1] == "host" {
+		beHost(os.Args[2], os.Args[3:])
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func serve(kind string) {
+	switch kind {
+	case "log":
+		channel.Serve(log.New())
+	case "puppet":
+		channel.Serve(&puppet{})
+	case "garbage":
+		fmt.Println("Welcome to this connector!")
+		channel.Serve(&puppet{})
+	case "silent":
+		time.Sleep(time.Hour)
+	case "crash":
+		fmt.Fprintln(os.Stderr, "no luck today")
+		os.Exit(7)
+	case "future":
+		serveRaw(2, &liar{})
+	case "liar":
+		serveRaw(channel.ProtocolVersion, &liar{})
+	}
+}
+
+// puppet does what the subject of a message says.
+type puppet struct{ file string }
+
+func (p *puppet) Describe() channel.Description {
+	return channel.Description{Name: "puppet", Version: "1", Channels: []string{"email"}, Schema: json.RawMessage(`{"type":"object"}`)}
+}
+
+func (p *puppet) Configure(_ context.Context, raw json.RawMessage) error {
+	var settings struct{ File, Refuse string }
+	if err := json.Unmarshal(raw, &settings); err != nil {
+		return err
+	}
+	if settings.Refuse != "" {
+		return errors.New(settings.Refuse)
+	}
+	p.file = settings.File
+	return nil
+}
+
+func (p *puppet) Send(ctx context.Context, messages []channel.Message) []channel.Receipt {
+	receipts := channel.All(messages, channel.Accepted, "", 0)
+	for i, m := range messages {
+		word, argument, _ := strings.Cut(m.Subject, " ")
+		switch word {
+		case "crash":
+			os.Exit(9)
+		case "hang":
+			time.Sleep(time.Hour)
+		case "patient":
+			<-ctx.Done()
+			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Temporary, Reason: "out of time"}
+		case "panic":
+			panic("what now")
+		case "slow":
+			d, _ := time.ParseDuration(argument)
+			time.Sleep(d)
+		case "refuse":
+			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Permanent, Reason: "\xff not liked"}
+		case "later":
+			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Temporary, Reason: "busy", RetryAfter: 90 * time.Second}
+		case "environment":
+			receipts[i].Reason = strings.Join(os.Environ(), "\n")
+		case "flood":
+			go func() {
+				line := strings.Repeat("blah ", 50) + "\n"
+				for {
+					if argument == "out" {
+						fmt.Print(line)
+					} else {
+						fmt.Fprint(os.Stderr, line)
+					}
+				}
+			}()
+		case "flood2":
+			raw := os.NewFile(2, "stderr")
+			go func() {
+				for {
+					fmt.Fprint(raw, strings.Repeat("bla ", 50)+"\n")
+				}
+			}()
+		case "missing":
+			receipts = receipts[:len(receipts)-1]
+		}
+	}
+	return receipts
+}
+
+func (p *puppet) Health(context.Context) error { return nil }
+func (p *puppet) Close() error {
+	if p.file != "" {
+		return os.WriteFile(p.file, []byte("closed"), 0o600)
+	}
+	return nil
+}
+
+// liar speaks the protocol without the library's help, and wrongly.
+type liar struct {
+	channelpb.UnimplementedConnectorServer
+}
+
+func (l *liar) Describe(context.Context, *channelpb.DescribeRequest) (*channelpb.DescribeResponse, error) {
+	return &channelpb.DescribeResponse{Name: "liar", ProtocolVersions: []uint32{1}, Channels: []string{"email"}}, nil
+}
+
+func (l *liar) Configure(context.Context, *channelpb.ConfigureRequest) (*channelpb.ConfigureResponse, error) {
+	return &channelpb.ConfigureResponse{}, nil
+}
+
+func (l *liar) Health(context.Context, *channelpb.HealthRequest) (*channelpb.HealthResponse, error) {
+	return &channelpb.HealthResponse{Ok: true}, nil
+}
+
+func (l *liar) Receipts(_ *channelpb.ReceiptsRequest, s grpc.ServerStreamingServer[channelpb.ReceiptsResponse]) error {
+	_ = s.Send(&channelpb.ReceiptsResponse{Id: "not an ID", Event: "opened"})
+	_ = s.Send(&channelpb.ReceiptsResponse{Id: id(1).String(), Event: "bounced", Reason: "unknown user", DateUnixMs: 1000})
+	return nil
+}
+
+func (l *liar) Send(_ context.Context, in *channelpb.SendRequest) (*channelpb.SendResponse, error) {
+	accepted := channelpb.Outcome_OUTCOME_ACCEPTED
+	out := &channelpb.SendResponse{}
+	for _, m := range in.GetMessages() {
+		switch m.GetSubject() {
+		case "unknown":
+			out.Receipts = append(out.Receipts, &channelpb.Receipt{Id: "0123", Outcome: accepted})
+		case "missing":
+		case "twice":
+			out.Receipts = append(out.Receipts, &channelpb.Receipt{Id: m.GetId(), Outcome: accepted}, &channelpb.Receipt{Id: m.GetId(), Outcome: accepted})
+		case "strange":
+			out.Receipts = append(out.Receipts, &channelpb.Receipt{Id: m.GetId(), Outcome: 42})
+		case "unspecified":
+			out.Receipts = append(out.Receipts, &channelpb.Receipt{Id: m.GetId()})
+		case "long":
+			out.Receipts = append(out.Receipts, &channelpb.Receipt{Id: m.GetId(), Outcome: channelpb.Outcome_OUTCOME_PERMANENT, Reason: strings.Repeat("é", 1<<20)})
+		default:
+			out.Receipts = append(out.Receipts, &channelpb.Receipt{Id: m.GetId(), Outcome: accepted})
+		}
+	}
+	return out, nil
+}
+
+type rawPlugin struct {
+	plugin.NetRPCUnsupportedPlugin
+	server channelpb.ConnectorServer
+}
+
+func (p *rawPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	channelpb.RegisterConnectorServer(s, p.server)
+	return nil
+}
+
+func (p *rawPlugin) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, errors.New("not a host")
+}
+
+func serveRaw(version int, server channelpb.ConnectorServer) {
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  channel.Handshake(),
+		VersionedPlugins: map[int]plugin.PluginSet{version: {channel.PluginName: &rawPlugin{server: server}}},
+		GRPCServer:       plugin.DefaultGRPCServer,
+		Logger:           hclog.NewNullLogger(),
+	})
+}
+
+// beHost runs a host until it is killed; it prints the connectors' process IDs.
+func beHost(dir string, kinds []string) {
+	h := channels.New(channels.Options{Dir: dir})
+	executable, _ := os.Executable()
+	for i, kind := range kinds {
+		c, err := h.Start(context.Background(), channels.Spec{
+			Channel: "email", Name: kind, Command: []string{executable, "plugin", kind},
+		})
+		if err != nil || c.WaitReady(context.Background()) != nil {
+			os.Exit(1)
+		}
+		fmt.Println(i, c.Status().PID)
+	}
+	time.Sleep(time.Hour)
+}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"errors"
+	"io"
+
+	"stagecraft/app/lifecycle"
+)
+
+// Record is one row of a source with the event that it makes.
+type Record struct {
+	Row   Row
+	ID    lifecycle.ID // the row's identity; also the event's MessageID where none is mapped
+	Event lifecycle.Event
+	Err   error // why there is no event: a *lifecycle.Error with file and line
+
+	file string // the name that stands before the line in errors
+}
+
+// Events reads a source as events: rows, and the mapping over them. It is used by one goroutine.
+type Events struct {
+	Rows *Rows
+
+	source    string
+	mapping   *Mapping
+	needsTime bool
+	unseen    map[string]bool // mapped columns of NDJSON that no row had so far
+}
+
+// OpenEvents opens a file, or standard input if path is "-", and checks the rules (see Mapping) against its columns.
+// Without rules a source of NDJSON holds events of the Segment API. With needsTime a row without a timestamp is an
+// error: history is nothing without its time. The source's name goes into the rows' identities.
+func OpenEvents(path string, stdin io.Reader, source string, rules []string, needsTime bool) (*Events, error) {
+	mapping, err := ParseMapping(rules)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := OpenRows(path, stdin)
+	if err != nil {
+		return nil, err
+	}
+	events := &Events{Rows: rows, source: source, mapping: mapping, needsTime: needsTime, unseen: map[string]bool{}}
+	if err := events.check(path == "-"); err != nil {
+		rows.Close()
+		return nil, err
+	}
+	return events, nil
+}
+
+func (e *Events) check(streamed bool) error {
+	switch {
+	case e.mapping == nil && e.Rows.Format == CSV:
+		columns, err := e.Rows.Columns()
+		if err != nil {
+			return err
+		}
+		return lifecycle.Errorf(lifecycle.Invalid,
+			"CSV needs --map to say what its columns mean, such as --map userId=%s --map 'event:=Order Completed'; the columns of %s are: %s",
+			columns[0], e.Rows.file, listed(columns))
+	case e.mapping == nil:
+		return nil
+	case e.needsTime && !e.mapping.has("timestamp"):
+		return lifecycle.Errorf(lifecycle.Invalid, "history needs the time of each row; add --map timestamp=COLUMN")
+	}
+	for _, rule := range e.mapping.rules {
+		if e.Rows.Format == NDJSON && rule.constant == nil {
+			e.unseen[rule.column] = true
+		}
+	}
+	// A stream may give its first rows and then wait: it is not read in advance.
+	if streamed && e.Rows.Format == NDJSON {
+		return nil
+	}
+	return e.mapping.Check(e.Rows)
+}
+
+// Next returns the next record, or io.EOF. A record with Err set has no event, and reading goes on behind it.
+func (e *Events) Next() (Record, error) {
+	row, err := e.Rows.Next()
+	if err != nil {
+		return Record{}, err
+	}
+	record := Record{Row: row, ID: row.Identity(e.source), Err: row.Err, file: e.Rows.file}
+	if row.Err != nil {
+		return record, nil
+	}
+	for column := range e.unseen {
+		if _, ok := row.Get(column); ok {
+			delete(e.unseen, column)
+		}
+	}
+	if e.mapping != nil {
+		record.Event, err = e.mapping.Event(row)
+	} else {
+		record.Event, err = SegmentEvent(row)
+	}
+	if err == nil && e.needsTime && record.Event.Timestamp.IsZero() {
+		err = invalidField("timestamp", "the row has no timestamp, and history needs one")
+	}
+	if err != nil {
+		record.Err = e.at(row.Line, err)
+	}
+	if record.Event.MessageID == "" {
+		record.Event.MessageID = record.ID.String()
+	}
+	return record, nil
+}
+
+// Unseen returns the mapped columns of NDJSON that no row had so far.
+func (e *Events) Unseen() []string {
+	var columns []string
+	for column := range e.unseen {
+		columns = append(columns, column)
+	}
+	return columns
+}
+
+// Close closes the source.
+func (e *Events) Close() error { return e.Rows.Close() }
+
+// at puts file and line before an error's sentence.
+func (e *Events) at(line int, err error) error {
+	placed := lifecycle.Error{Code: lifecycle.Invalid, Message: err.Error()}
+	var known *lifecycle.Error
+	if errors.As(err, &known) {
+		placed = *known
+	}
+	placed.File, placed.Line = e.Rows.file, line
+	return &placed
+}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"log/slog"
+	"os"
+
+	"stagecraft/app"
+	"stagecraft/app/config"
+	"stagecraft/app/lifecycle"
+)
+
+// ServeCommand runs the server.
+type ServeCommand struct{ config.Config }
+
+// Run serves until it is interrupted.
+func (c *ServeCommand) Run(w *world) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return lifecycle.Wrap(lifecycle.Invalid, err, "--log-level")
+	}
+	var handler slog.Handler = slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})
+	if c.LogFormat == "json" {
+		handler = slog.NewJSONHandler(w.stderr, &slog.HandlerOptions{Level: level})
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the program does not know where its own file is")
+	}
+	server, err := app.New(w.ctx, c.Config, app.Options{Version: w.version, Log: slog.New(handler), Out: w.stdout,
+		Plugin: []string{self, "plugin"}})
+	if err != nil {
+		return err
+	}
+	return server.Run(w.ctx)
+}

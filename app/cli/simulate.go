@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"stagecraft/app"
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/scripts"
+)
+
+// SimulateCommand runs a journey over a file of events.
+type SimulateCommand struct {
+	Journey string   `arg:"" help:"Name of the journey, such as customer-lifecycle."`
+	Events  string   `name:"events" required:"" placeholder:"FILE" help:"CSV or NDJSON, plain or gzipped; - reads standard input."`
+	Map     []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"As for import: TARGET=COLUMN or 'TARGET:=CONSTANT'."`
+	Until   string   `name:"until" placeholder:"TIME" help:"The moment at which the simulation ends; later events are left out. Default: now."`
+	Scripts string   `name:"scripts" placeholder:"FOLDER" help:"A folder of journeys. Default: the built-in ones."`
+	JSON    bool     `name:"json" help:"Print the result as JSON."`
+}
+
+// simulationFeeders is how many batches are under way at once; the events of a customer stay in one line.
+const simulationFeeders = 8
+
+// Run simulates.
+func (c *SimulateCommand) Run(w *world) error {
+	until := time.Now()
+	if c.Until != "" {
+		var ok bool
+		if until, ok = ParseTime(c.Until); !ok {
+			return lifecycle.Errorf(lifecycle.Invalid, "--until %q is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z", c.Until)
+		}
+	}
+	var folder fs.FS = scripts.Files
+	if c.Scripts != "" {
+		if info, err := os.Stat(c.Scripts); err != nil || !info.IsDir() {
+			return lifecycle.Errorf(lifecycle.Invalid, "--scripts %s is not a folder", c.Scripts)
+		}
+		folder = os.DirFS(c.Scripts)
+	}
+	events, err := OpenEvents(c.Events, w.stdin, filepath.Base(c.Events), c.Map, true)
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	simulation, err := app.NewSimulation(w.ctx, folder, c.Journey, until)
+	if err != nil {
+		return err
+	}
+	defer simulation.Close()
+	progress := NewProgress(w.stderr)
+	count, rejected, err := c.feed(w.ctx, simulation, events, progress)
+	if err != nil {
+		return err
+	}
+	result, err := simulation.Finish(w.ctx, count)
+	progress.Clear()
+	if err != nil {
+		return err
+	}
+	if err = c.print(w.stdout, result); err == nil && rejected > 0 {
+		err = &Exit{1, fmt.Errorf("%s left out", plural(rejected, "bad row was", "bad rows were"))}
+	}
+	return err
+}
+
+// feed reads all events and shares them out so that each customer's stay in order.
+func (c *SimulateCommand) feed(ctx context.Context, simulation *app.Simulation, events *Events, progress *Progress) (count, rejected int, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	feeders := make([]chan []engine.Line, simulationFeeders)
+	batches := make([][]engine.Line, simulationFeeders)
+	var working sync.WaitGroup
+	for i := range feeders {
+		feeders[i] = make(chan []engine.Line, 2)
+		working.Go(func() {
+			for batch := range feeders[i] {
+				if ctx.Err() == nil {
+					if err := simulation.Take(ctx, batch); err != nil {
+						stop(err)
+					}
+				}
+			}
+		})
+	}
+	rows := 0
+	for ctx.Err() == nil {
+		record, e := events.Next()
+		if errors.Is(e, io.EOF) {
+			break
+		}
+		if e != nil {
+			stop(e)
+			break
+		}
+		if rows++; rows%1000 == 0 {
+			done, total := events.Rows.Position()
+			progress.Rows(done, total, rows)
+		}
+		if record.Err != nil {
+			if rejected++; rejected <= shownRejects {
+				progress.Print("%s", record.Err)
+			}
+			continue
+		}
+		count++
+		at := laneOf(record.Event.Identity(), simulationFeeders)
+		batches[at] = append(batches[at], engine.Line{ID: record.ID.String(), Event: record.Event})
+		if len(batches[at]) == 256 {
+			feeders[at] <- batches[at]
+			batches[at] = nil
+		}
+	}
+	for i := range feeders {
+		if len(batches[i]) > 0 {
+			feeders[i] <- batches[i]
+		}
+		close(feeders[i])
+	}
+	working.Wait()
+	return count, rejected, context.Cause(ctx)
+}
+
+func (c *SimulateCommand) print(out io.Writer, result *app.SimulationResult) error {
+	if c.JSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false) // "a>b" stays readable
+		return encoder.Encode(result)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s until %s: %s of %s\n", result.Journey, result.Until.Format(time.RFC3339),
+		plural(result.Events, "event", "events"), plural(int(result.Customers), "customer", "customers"))
+	for _, part := range []struct {
+		title  string
+		counts map[string]int64
+	}{{"in stage", result.Stages}, {"entered", result.Entered}, {"moves", result.Moves}, {"refused", result.Refused},
+		{"messages", result.Messages}, {"failed", result.Failed}} {
+		if len(part.counts) == 0 {
+			continue
+		}
+		fmt.Fprintf(&text, "\n%s\n", part.title)
+		names := make([]string, 0, len(part.counts))
+		for name := range part.counts {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		for _, name := range names {
+			fmt.Fprintf(&text, "  %-40s %12d\n", name, part.counts[name])
+		}
+	}
+	for _, failure := range result.Errors {
+		fmt.Fprintf(&text, "\n%s\n", failure)
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}

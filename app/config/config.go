@@ -1,0 +1,93 @@
+// Package config holds the one checked configuration of the server. Every setting can be given as a flag, as an
+// environment variable or in one JSON file, and counts in this order: flag, environment, file, default.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+)
+
+// Config is everything that the server can be told. It is meant to be embedded in the struct of a kong command:
+//
+//	type Serve struct{ config.Config }
+//
+// The tags are the documentation: what `--help` shows is all there is. After parsing, call Check, which fills in what
+// follows from other settings and reports everything that is wrong.
+type Config struct {
+	File File `name:"config" env:"STAGECRAFT_CONFIG" placeholder:"FILE" help:"JSON file with settings, named like the flags without dashes in front. Flags and environment count before it."`
+
+	Data      string `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"Folder of the store, of the keys and of the connectors; made if it is missing. Default: ${default}."`
+	Addr      string `name:"addr" env:"STAGECRAFT_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes a free one. Default: ${default}."`
+	PublicURL string `name:"public-url" env:"STAGECRAFT_PUBLIC_URL" placeholder:"URL" help:"Base of the links in messages, as customers reach this server. Default: http:// and the address."`
+	Scripts   string `name:"scripts" env:"STAGECRAFT_SCRIPTS" placeholder:"FOLDER" help:"Folder of the journeys; the built-in ones are written there if it is missing. Default: scripts in the data folder."`
+
+	WriteKey Secret `name:"write-key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Key with which events come in. Default: drawn at the first start and kept in keys.json in the data folder."`
+	AdminKey Secret `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Key that the console asks for, when set or when the address is not loopback. Default: drawn at the first start and kept in keys.json in the data folder."`
+
+	SMTP SMTP `embed:"" prefix:"smtp-" group:"Mail:"`
+
+	LogLevel    string `name:"log-level" env:"STAGECRAFT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least serious entry to log: debug, info, warn or error. Default: ${default}."`
+	LogFormat   string `name:"log-format" env:"STAGECRAFT_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json. Default: ${default}."`
+	MaxPending  int    `name:"max-pending" env:"STAGECRAFT_MAX_PENDING" default:"16384" placeholder:"EVENTS" help:"Events that may be waiting for their commit before senders are told to come back later (429), 64 to 1048576. Default: ${default} events."`
+	MemoryLimit int    `name:"memory-limit" env:"STAGECRAFT_MEMORY_LIMIT" default:"0" placeholder:"MB" help:"Soft limit for the memory of the server, in MB, at least 256; 0 chooses by the machine. Default: ${default}."`
+}
+
+// SMTP is how mail leaves. Without a host no mail is sent.
+type SMTP struct {
+	Host        string `name:"host" env:"STAGECRAFT_SMTP_HOST" placeholder:"HOST" help:"Mail server that takes our mail. Default: none, no mail leaves."`
+	Port        int    `name:"port" env:"STAGECRAFT_SMTP_PORT" default:"0" placeholder:"PORT" help:"Its port; 0 means 465 with tls and 587 otherwise. Default: ${default}."`
+	Username    string `name:"username" env:"STAGECRAFT_SMTP_USERNAME" placeholder:"NAME" help:"Name to log in with. Default: no login."`
+	Password    Secret `name:"password" env:"STAGECRAFT_SMTP_PASSWORD" placeholder:"PASSWORD" help:"Password to log in with. Use the environment or the file: other users of the machine can read flags with ps. Default: none."`
+	Security    string `name:"security" env:"STAGECRAFT_SMTP_SECURITY" default:"starttls" placeholder:"KIND" help:"starttls (required), tls (from the first byte), opportunistic (starttls where offered) or none. Default: ${default}."`
+	From        string `name:"from" env:"STAGECRAFT_SMTP_FROM" placeholder:"ADDRESS" help:"Sender of all mail, such as 'Shop <hello@shop.example>'. Needed with a host. Default: none."`
+	Connections int    `name:"connections" env:"STAGECRAFT_SMTP_CONNECTIONS" default:"4" placeholder:"N" help:"Connections held to the mail server at once, 1 to 100. Default: ${default}."`
+	CAFile      string `name:"ca-file" env:"STAGECRAFT_SMTP_CA_FILE" placeholder:"FILE" help:"PEM file of the authorities to trust for the mail server. Default: those of the system."`
+}
+
+// Enabled reports whether a mail server is configured.
+func (s SMTP) Enabled() bool { return s.Host != "" }
+
+// Loopback reports whether the address can be reached from this machine only, so that the console may do without a
+// key. A name other than localhost counts as reachable from elsewhere.
+func (c Config) Loopback() bool {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// URLOf returns the base URL of a listening address. An address without a host, or with the one that means all
+// interfaces, becomes localhost. It is "" for port 0, which is not known before listening, and for what is no address.
+func URLOf(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "0" || port == "" {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// String lists the settings for a log, without keys and passwords.
+func (c Config) String() string {
+	return fmt.Sprintf("data=%q addr=%q public-url=%q scripts=%q write-key=%s admin-key=%s smtp=%s:%d "+
+		"smtp-username=%q smtp-password=%s smtp-security=%s smtp-from=%q smtp-connections=%d smtp-ca-file=%q "+
+		"log-level=%s log-format=%s max-pending=%d memory-limit=%dMB",
+		c.Data, c.Addr, c.PublicURL, c.Scripts, c.WriteKey, c.AdminKey, c.SMTP.Host, c.SMTP.Port,
+		c.SMTP.Username, c.SMTP.Password, c.SMTP.Security, c.SMTP.From, c.SMTP.Connections, c.SMTP.CAFile,
+		c.LogLevel, c.LogFormat, c.MaxPending, c.MemoryLimit)
+}
+
+// GoString is String, so that no way of printing shows a key.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue is String, for slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -1,0 +1,187 @@
+package delivery
+
+import (
+	"errors"
+	"time"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// heldLife is how long a message in doubt is held for someone to decide about it.
+const heldLife = 72 * time.Hour
+
+// claim is the input "hand me what is due in this lane". It is where policy is asked for the last time and where the
+// attempt becomes durable: only what a committed claim has answered may be sent.
+type claim struct {
+	Lane       string
+	At         time.Time
+	Limit      int
+	Boot       string
+	Idempotent bool // the connector's: a message in doubt may simply be sent again
+}
+
+type claimed struct {
+	Batch []claimedMessage
+	Next  time.Time // when the next entry of the lane is due; zero: there is none
+}
+
+type claimedMessage struct {
+	channels.Outgoing
+	Decided time.Time
+}
+
+func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
+	type entry struct {
+		due, decided time.Time
+		id           lifecycle.ID
+	}
+	var answer claimed
+	var due []entry
+	prefix := lanePrefix(in.Lane)
+	n := len(prefix)
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		e := entry{store.KeyTime(key[n : n+8]), store.KeyTime(key[n+8 : n+16]), lifecycle.ID(key[n+16 : n+32])}
+		// Those in flight are passed over below, so a few more than the limit are looked at.
+		if e.due.After(in.At) || len(due) >= in.Limit+maxInFlight {
+			answer.Next = e.due
+			return false
+		}
+		due = append(due, e)
+		return true
+	})
+	for i, e := range due {
+		if len(answer.Batch) >= in.Limit {
+			answer.Next = due[i].due
+			break
+		}
+		out, err := d.claimOne(tx, in, e.due, e.decided, e.id)
+		if err != nil {
+			return claimed{}, err
+		}
+		if out != nil {
+			answer.Batch = append(answer.Batch, claimedMessage{*out, e.decided})
+		}
+	}
+	return answer, nil
+}
+
+// claimOne decides about one entry: to be sent now, or settled without being sent, or left alone because it is in
+// flight already.
+func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id lifecycle.ID) (*channels.Outgoing, error) {
+	key := messageKey(decided, id)
+	m, err := loadMessage(tx, key)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		tx.Delete(outboxKey(in.Lane, due, decided, id))
+		return nil, nil
+	}
+	last, err := loadAttempt(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	unresolved := last != nil && last.Number > m.Attempts
+	if unresolved && last.Boot == in.Boot {
+		return nil, nil // in flight
+	}
+	defer func() { tx.Set(key, store.Encode(m)) }()
+	if m.State == lifecycle.Held {
+		d.unqueue(tx, m)
+		d.change(tx, m, lifecycle.Expired, "in doubt for 72 hours", in.At)
+		return nil, nil
+	}
+	if unresolved {
+		m.Attempts = last.Number
+		if !d.doubt(tx, m, in.Idempotent, in.At) {
+			return nil, nil
+		}
+	}
+	rendered, state, reason := d.permit(tx, m, last, in.At)
+	if state != lifecycle.Queued {
+		d.unqueue(tx, m)
+		d.change(tx, m, state, reason, in.At)
+		return nil, nil
+	}
+	a := attempt{Number: m.Attempts + 1, Boot: in.Boot, At: in.At, Rendered: rendered}
+	tx.Set(attemptKey(id), store.Encode(&a))
+	return &channels.Outgoing{ID: id, Attempt: a.Number, Kind: m.Kind, Rendered: rendered}, nil
+}
+
+// doubt records an attempt whose result was never learned, and reports whether the message may be sent again. What is
+// owed is retried, marketing is held; a message's in_doubt says otherwise.
+func (d *Delivery) doubt(tx store.Tx, m *lifecycle.Message, idempotent bool, at time.Time) bool {
+	m.InDoubt++
+	d.recorder.Fold(tx, &lifecycle.Decision{Customer: m.Customer,
+		Facts: []lifecycle.Fact{{Kind: lifecycle.FactInDoubt, At: at, Journey: m.Journey, Name: m.Name}}})
+	retry := idempotent || m.Kind == lifecycle.Transactional
+	if template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, ""); err == nil && !idempotent {
+		switch template.Front["in_doubt"] {
+		case "retry":
+			retry = true
+		case "hold":
+			retry = false
+		}
+	}
+	if retry {
+		return true
+	}
+	d.unqueue(tx, m)
+	m.Due = at.Add(heldLife)
+	d.change(tx, m, lifecycle.Held, "it may have left before a crash", at)
+	d.queue(tx, m)
+	return false
+}
+
+// permit is the policy, asked just before sending: is the message still timely, may the customer be written to, and
+// can it be said? Anything but Queued keeps it back for the reason given.
+func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, lifecycle.MessageState, string) {
+	if !m.Expires.IsZero() && !at.Before(m.Expires) {
+		return lifecycle.Rendered{}, lifecycle.Expired, "too old to leave"
+	}
+	customer := &lifecycle.Customer{}
+	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
+	if data == nil {
+		return lifecycle.Rendered{}, lifecycle.Suppressed, "merged"
+	}
+	if err := store.Decode(data, customer); err != nil {
+		return lifecycle.Rendered{}, lifecycle.Failed, "the customer's record cannot be read: " + err.Error()
+	}
+	if customer.Trait("unsubscribed") == true && m.Kind == lifecycle.Marketing {
+		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseOptedOut
+	}
+	if last != nil {
+		return last.Rendered, lifecycle.Queued, ""
+	}
+	to, _ := customer.Trait("email").(string)
+	if to == "" {
+		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseNoAddress
+	}
+	rendered, err := d.render(tx, m, customer)
+	if err != nil {
+		reason := err.Error()
+		var e *lifecycle.Error
+		if errors.As(err, &e) {
+			reason = e.Error()
+		}
+		return lifecycle.Rendered{}, lifecycle.Failed, reason
+	}
+	rendered.To, rendered.Date = to, at
+	return rendered, lifecycle.Queued, ""
+}
+
+func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifecycle.Customer) (lifecycle.Rendered, error) {
+	locale, _ := customer.Trait("locale").(string)
+	if locale == "" {
+		locale, _ = customer.Trait("language").(string)
+	}
+	template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, locale)
+	if err != nil {
+		return lifecycle.Rendered{}, err
+	}
+	return d.renderer.Render(template, m.Version+"/"+template.File, Scope{
+		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL,
+	})
+}

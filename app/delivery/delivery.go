@@ -1,0 +1,114 @@
+// Package delivery takes what scripts decided to say to the outside: it keeps the outbox, asks policy once more just
+// before sending, renders, hands batches to connectors, and settles what they answer.
+//
+// Reading order: outbox.go (what is stored), claim.go (policy and the durable attempt), settle.go (results, retries,
+// doubt), dispatch.go (who sends when).
+package delivery
+
+import (
+	"context"
+	"log/slog"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Recorder takes what was decided, inside Apply, so that figures are part of the same commit.
+type Recorder interface {
+	Fold(tx store.Tx, decision *lifecycle.Decision)
+}
+
+// Templates finds the template of a message in the script version that decided it.
+type Templates interface {
+	Template(tx store.Reader, version, name, channel, locale string) (*lifecycle.Template, error)
+}
+
+// Connector sends batches; *channels.Channel is the real one.
+type Connector interface {
+	// Send returns one receipt for each message, in order.
+	Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.Receipt
+	// Idempotent reports whether a repeated message ID is harmless, so that doubt may be resolved by sending again.
+	Idempotent() bool
+	// Ready reports whether the connector runs; while it does not, nothing is claimed for it.
+	Ready() bool
+}
+
+// Delivery is the outbox and its senders.
+type Delivery struct {
+	clock     lifecycle.Clock
+	recorder  Recorder
+	templates Templates
+	renderer  *Renderer
+	publicURL string
+	boot      string // names this start of the program: an attempt of another one is in doubt
+	log       *slog.Logger
+	store     *store.Store
+	lanes     []*lane
+	byName    map[string]*lane
+}
+
+// Options of New.
+type Options struct {
+	Clock     lifecycle.Clock
+	Recorder  Recorder
+	Templates Templates
+	PublicURL string
+	Boot      string
+	Log       *slog.Logger
+}
+
+// New returns a delivery without channels, which only records. Bind and Connect make it send.
+func New(opts Options) *Delivery {
+	return &Delivery{
+		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
+		publicURL: opts.PublicURL, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
+	}
+}
+
+// Bind names the store. It is called once, before the store starts.
+func (d *Delivery) Bind(s *store.Store) { d.store = s }
+
+// SetTemplates names where templates are found. It is called once, before the store starts.
+func (d *Delivery) SetTemplates(t Templates) { d.templates = t }
+
+// Connect adds a channel's connector, with a lane for what is owed and one for what is marketing. It is called before
+// the store starts.
+func (d *Delivery) Connect(channel string, connector Connector) {
+	for _, kind := range []lifecycle.MessageKind{lifecycle.Transactional, lifecycle.Marketing} {
+		l := newLane(laneName(channel, kind), connector)
+		d.lanes = append(d.lanes, l)
+		d.byName[l.name] = l
+	}
+}
+
+// Apply handles delivery's inputs; handled is false for an input of someone else.
+func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err error) {
+	switch in := input.(type) {
+	case claim:
+		answer, err = d.claim(tx, in)
+	case settle:
+		answer, err = nil, d.settle(tx, in)
+	default:
+		return nil, false, nil
+	}
+	return answer, true, err
+}
+
+// Ask answers delivery's questions; handled is false for a question of someone else.
+func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, err error) {
+	switch q := query.(type) {
+	case firstDue:
+		return d.firstDue(tx), true, nil
+	case Newest:
+		answer, err = d.newest(tx, q)
+	case OneMessage:
+		answer, err = d.oneMessage(tx, q)
+	default:
+		return nil, false, nil
+	}
+	return answer, true, err
+}
+
+// SetPublicURL names the base of the links in messages, once the address is known. It is called before Run.
+func (d *Delivery) SetPublicURL(url string) { d.publicURL = url }

@@ -1,0 +1,195 @@
+package delivery
+
+import (
+	"container/list"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// maxCachedTemplates is how many compiled templates a Renderer keeps.
+const maxCachedTemplates = 1000
+
+// Renderer turns templates into messages. It is safe for concurrent use and keeps the templates it compiled, the
+// least recently used go first.
+type Renderer struct {
+	filters map[string]templateFilter // never changed
+
+	mu      sync.Mutex
+	entries map[string]*list.Element
+	recent  list.List // of *cachedTemplate, the most recent in front
+}
+
+// Scope is what the variables of a template stand for. Customer and Event are read only; either may be nil, and what
+// a template then asks of it is missing.
+type Scope struct {
+	Customer  *lifecycle.Customer
+	Event     *lifecycle.Event
+	Journey   string
+	Stage     string
+	Title     string    // of the journey
+	PublicURL string    // where customers reach this server, without a slash at its end
+	Now       time.Time // what {{ "now" | date: … }} prints; zero makes that an error
+}
+
+type cachedTemplate struct {
+	key      string
+	compiled *compiledTemplate
+	problems []*lifecycle.Error
+}
+
+// compiledTemplate is a template ready to run.
+type compiledTemplate struct {
+	subject, preheader, body *templatePart // the first two may be nil
+}
+
+// NewRenderer returns a Renderer with nothing in its cache.
+func NewRenderer() *Renderer {
+	return &Renderer{filters: templateFilters(), entries: map[string]*list.Element{}}
+}
+
+// CheckTemplate finds what is wrong with a template before anyone gets it: broken Liquid in the body, the subject and
+// the preheader, marks that are never closed, unknown tags, filters and variables, ranges that are too big. It
+// returns at most 20 problems of each part, with the line in the file (front matter counts as line 1) and what to
+// write instead; nil if there are none.
+func CheckTemplate(t lifecycle.Template) []*lifecycle.Error {
+	_, problems := compileTemplate(&t, templateFilters())
+	return problems
+}
+
+// Render makes a message of a template. The key names the template's text for the cache, such as version and file;
+// with an empty one nothing is cached. Subject, Text and, for an email, HTML are set; the address, headers and date
+// are the caller's. The error is a *lifecycle.Error with file and line: a broken template, a missing variable without
+// a default, or one of the limits. It depends on the template and the scope only, so repeating it will not help.
+func (r *Renderer) Render(t *lifecycle.Template, key string, s Scope) (lifecycle.Rendered, error) {
+	compiled, problems := r.compiled(t, key)
+	if len(problems) > 0 {
+		return lifecycle.Rendered{}, problems[0]
+	}
+	run := newTemplateRun(&s)
+	var rendered lifecycle.Rendered
+	if compiled.subject != nil {
+		text, line, err := run.render(compiled.subject, false)
+		if err != nil {
+			return lifecycle.Rendered{}, renderError(t, "subject", line, err)
+		}
+		rendered.Subject = oneLine(text, maxSubjectBytes)
+	}
+	preheader := ""
+	if compiled.preheader != nil {
+		text, line, err := run.render(compiled.preheader, false)
+		if err != nil {
+			return lifecycle.Rendered{}, renderError(t, "preheader", line, err)
+		}
+		preheader = oneLine(text, maxPreheaderBytes)
+	}
+	markup := t.Channel == "email" && compiled.body.html
+	body, line, err := run.render(compiled.body, markup)
+	if err != nil {
+		return lifecycle.Rendered{}, renderError(t, "", line, err)
+	}
+	switch {
+	case t.Channel != "email":
+		rendered.Text = tidyText(body)
+	case markup:
+		rendered.Text = htmlToText(body)
+		rendered.HTML = mailDocument(body, rendered.Subject, preheader, t.Locale)
+	default:
+		rendered.Text = tidyText(body)
+		rendered.HTML = mailDocument(textToHTML(rendered.Text), rendered.Subject, preheader, t.Locale)
+	}
+	if len(rendered.HTML) > 2*MaxTemplateOutput || len(rendered.Text) > 2*MaxTemplateOutput {
+		return lifecycle.Rendered{}, renderError(t, "", t.Line, errOutputTooLarge())
+	}
+	return rendered, nil
+}
+
+// compiled returns the template from the cache, or compiles it. Two at once may both compile; one result stays.
+func (r *Renderer) compiled(t *lifecycle.Template, key string) (*compiledTemplate, []*lifecycle.Error) {
+	if key == "" {
+		return compileTemplate(t, r.filters)
+	}
+	r.mu.Lock()
+	if element, ok := r.entries[key]; ok {
+		r.recent.MoveToFront(element)
+		cached := element.Value.(*cachedTemplate)
+		r.mu.Unlock()
+		return cached.compiled, cached.problems
+	}
+	r.mu.Unlock()
+	compiled, problems := compileTemplate(t, r.filters)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.entries[key]; !ok {
+		r.entries[key] = r.recent.PushFront(&cachedTemplate{key, compiled, problems})
+		if r.recent.Len() > maxCachedTemplates {
+			oldest := r.recent.Back()
+			delete(r.entries, oldest.Value.(*cachedTemplate).key)
+			r.recent.Remove(oldest)
+		}
+	}
+	return compiled, problems
+}
+
+// compileTemplate compiles all parts of a template, or returns what is wrong with them.
+func compileTemplate(t *lifecycle.Template, filters map[string]templateFilter) (*compiledTemplate, []*lifecycle.Error) {
+	var problems []*lifecycle.Error
+	part := func(field, source string, line, limit int) (compiled *templatePart) {
+		defer func() {
+			if failure := recover(); failure != nil {
+				compiled = nil
+				problems = append(problems, templateError(t, field, line, &templateFault{"its Liquid cannot be read", "simplify it", lifecycle.ScriptFailed}))
+			}
+		}()
+		compiled, found := parsePart(source, line, limit, filters)
+		for _, problem := range found {
+			at := problem.line
+			if field != "" {
+				at = 1
+			}
+			problems = append(problems, templateError(t, field, at, &templateFault{problem.message, problem.hint, lifecycle.ScriptFailed}))
+		}
+		return compiled
+	}
+	compiled := &compiledTemplate{}
+	if subject := t.Front["subject"]; subject != "" {
+		compiled.subject = part("subject", subject, 1, maxTagBytes)
+	}
+	if preheader := t.Front["preheader"]; preheader != "" {
+		compiled.preheader = part("preheader", preheader, 1, maxTagBytes)
+	}
+	compiled.body = part("", t.Body, max(t.Line, 1), MaxTemplateBytes)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return compiled, nil
+}
+
+// renderError makes an error of a rendering one for people.
+func renderError(t *lifecycle.Template, field string, line int, err error) *lifecycle.Error {
+	if line < 1 {
+		line = max(t.Line, 1)
+	}
+	if field != "" {
+		line = 1
+	}
+	var fault *templateFault
+	if !errors.As(err, &fault) {
+		fault = &templateFault{err.Error(), "", lifecycle.ScriptFailed}
+	}
+	return templateError(t, field, line, fault)
+}
+
+func templateError(t *lifecycle.Template, field string, line int, fault *templateFault) *lifecycle.Error {
+	sentence := "message " + t.Name + ": "
+	if field != "" {
+		sentence += "in the " + field + ": "
+	}
+	return &lifecycle.Error{
+		Code: fault.code, Message: strings.ToValidUTF8(sentence+fault.message, "\uFFFD"), Field: field,
+		File: t.File, Line: line, Hint: fault.hint,
+	}
+}

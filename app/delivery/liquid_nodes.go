@@ -1,0 +1,448 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/osteele/liquid/expressions"
+	"github.com/osteele/liquid/values"
+)
+
+// templateRun is one rendering of one part.
+type templateRun struct {
+	scope      *Scope
+	vars       map[string]any
+	context    expressions.Context
+	html       bool // outputs are escaped
+	out        []byte
+	line       int // of the output or tag that runs
+	steps      int
+	rounds     int
+	fault      error
+	properties *templateValue // event.properties, split once
+	roots      [9]templateValue
+	cycles     map[string]int // by group: how often it was asked
+}
+
+// templateLoop is what forloop tells.
+type templateLoop struct{ index, length int }
+
+func (l *templateLoop) property(name string) any {
+	switch name {
+	case "first":
+		return l.index == 0
+	case "last":
+		return l.index == l.length-1
+	case "index":
+		return l.index + 1
+	case "index0":
+		return l.index
+	case "rindex":
+		return l.length - l.index
+	case "rindex0":
+		return l.length - l.index - 1
+	case "length":
+		return l.length
+	}
+	return nil
+}
+
+// newTemplateRun prepares the rendering of a template's parts, one after the other.
+func newTemplateRun(scope *Scope) *templateRun {
+	r := &templateRun{scope: scope, vars: make(map[string]any, 16)}
+	r.context = expressions.NewContext(r.vars, expressions.Config{})
+	return r
+}
+
+// start binds the variables that a part begins with. What the part before assigned is gone.
+func (r *templateRun) start(part *templatePart, html bool) {
+	clear(r.vars)
+	r.html, r.line, r.cycles, r.fault = html, 0, nil, nil
+	if r.out = r.out[:0]; cap(r.out) < part.size {
+		r.out = make([]byte, 0, part.size+part.size/4+64)
+	}
+	if r.roots[0].run == nil {
+		r.roots = [...]templateValue{
+			{name: "customer", kind: customerKind}, {name: "event", kind: eventKind}, {name: "forloop"},
+			{name: "blank", kind: blankKind}, {name: "empty", kind: blankKind},
+			{name: "journey", kind: plainKind, plain: r.scope.Journey}, {name: "stage", kind: plainKind, plain: r.scope.Stage},
+			{name: "title", kind: plainKind, plain: r.scope.Title}, {name: "public_url", kind: plainKind, plain: r.scope.PublicURL},
+		}
+		for i := range r.roots {
+			root := &r.roots[i]
+			root.run = r
+			if root.plain == "" || root.kind == customerKind && r.scope.Customer == nil || root.kind == eventKind && r.scope.Event == nil {
+				root.kind = missingKind
+			}
+		}
+	}
+	for i := range r.roots {
+		r.vars[r.roots[i].name] = &r.roots[i]
+	}
+	for _, name := range part.locals { // they are missing until they are assigned
+		if _, taken := r.vars[name]; !taken {
+			r.vars[name] = &templateValue{run: r, name: name}
+		}
+	}
+}
+
+// bind gives a name a value.
+func (r *templateRun) bind(name string, value any) {
+	switch value := value.(type) {
+	case nil:
+		r.vars[name] = &templateValue{run: r, name: name}
+	case *templateValue:
+		r.vars[name] = value
+	case templateDrop:
+		if value.value.kind == plainKind && value.value.parent == nil {
+			r.bind(name, value.value.plain) // a filter's result goes by its new name
+			return
+		}
+		r.vars[name] = value.value
+	default:
+		r.vars[name] = &templateValue{run: r, name: name, kind: plainKind, plain: value}
+	}
+}
+
+var (
+	errBreak    = errors.New("break")
+	errContinue = errors.New("continue")
+)
+
+type templateNode interface {
+	render(r *templateRun) error
+}
+
+func (r *templateRun) all(nodes []templateNode) error {
+	for _, node := range nodes {
+		if err := r.spend(1); err != nil {
+			return err
+		}
+		if err := node.render(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type textNode string
+
+func (n textNode) render(r *templateRun) error { return r.write(string(n)) }
+
+type outputNode struct {
+	value *templateExpr
+	line  int
+}
+
+func (n *outputNode) render(r *templateRun) error {
+	r.line = n.line
+	value, err := r.evaluate(n.value)
+	if err != nil {
+		return err
+	}
+	if value == nil {
+		return faultf("{{ "+shorten(n.value.source)+` }} has no value; give it a default: | default: "…"`, "")
+	}
+	if safe, ok := value.(templateSafe); ok {
+		return r.write(string(safe))
+	}
+	text, ok := value.(string)
+	if !ok {
+		if text, err = textOf(value); err != nil {
+			return err
+		}
+		if err := r.spend(len(text) / bytesPerStep); err != nil {
+			return err
+		}
+	}
+	if r.html {
+		return r.writeEscaped(text)
+	}
+	return r.write(text)
+}
+
+type ifNode struct {
+	branches []ifBranch
+	line     int
+}
+
+type ifBranch struct {
+	condition *templateExpr // nil: else
+	negate    bool
+	nodes     []templateNode
+}
+
+func (n *ifNode) render(r *templateRun) error {
+	for i := range n.branches {
+		branch := &n.branches[i]
+		if branch.condition != nil {
+			r.line = n.line
+			value, err := r.evaluate(branch.condition)
+			if err != nil {
+				return err
+			}
+			if truth(value) == branch.negate {
+				continue
+			}
+		}
+		return r.all(branch.nodes)
+	}
+	return nil
+}
+
+type caseNode struct {
+	value    *templateExpr
+	branches []caseBranch
+	line     int
+}
+
+type caseBranch struct {
+	values    []expressions.Expression
+	otherwise bool
+	nodes     []templateNode
+}
+
+func (n *caseNode) render(r *templateRun) error {
+	r.line = n.line
+	value, err := r.evaluate(n.value)
+	if err != nil {
+		return err
+	}
+	for i := range n.branches {
+		branch := &n.branches[i]
+		chosen := branch.otherwise
+		for _, candidate := range branch.values {
+			if err := r.spend(1 + sizeOf(value)/bytesPerStep); err != nil {
+				return err
+			}
+			other, err := r.value(candidate)
+			if err != nil {
+				return err
+			}
+			if values.Equal(value, other) {
+				chosen = true
+				break
+			}
+		}
+		if chosen {
+			return r.all(branch.nodes)
+		}
+	}
+	return nil
+}
+
+type forNode struct {
+	name          string
+	list          *templateExpr
+	limit, offset expressions.Expression
+	reversed      bool
+	nodes         []templateNode
+	otherwise     []templateNode
+	line          int
+}
+
+func (n *forNode) render(r *templateRun) error {
+	r.line = n.line
+	value, err := r.evaluate(n.list)
+	if err != nil {
+		return err
+	}
+	entries, err := r.entries(value)
+	if err != nil {
+		return err
+	}
+	offset, err := r.count(n.offset, 0)
+	if err != nil {
+		return err
+	}
+	entries = entries[min(offset, len(entries)):]
+	limit, err := r.count(n.limit, len(entries))
+	if err != nil {
+		return err
+	}
+	entries = entries[:min(limit, len(entries))]
+	if len(entries) == 0 {
+		return r.all(n.otherwise)
+	}
+	outer, shadowed := r.vars["forloop"], r.vars[n.name]
+	defer func() { r.vars["forloop"], r.vars[n.name] = outer, shadowed }()
+	loop := &templateLoop{length: len(entries)}
+	r.vars["forloop"] = &templateValue{run: r, name: "forloop", kind: loopKind, plain: loop}
+	for i := range entries {
+		if err := r.round(); err != nil {
+			return err
+		}
+		loop.index = i
+		entry := entries[i]
+		if n.reversed {
+			entry = entries[len(entries)-1-i]
+		}
+		r.bind(n.name, entry)
+		switch err := r.all(n.nodes); {
+		case errors.Is(err, errBreak):
+			return nil
+		case err != nil && !errors.Is(err, errContinue):
+			return err
+		}
+	}
+	return nil
+}
+
+// entries returns what a loop goes through: a list, a range, or an object's pairs of name and value in the order in
+// which they were written. What is missing has no entries.
+func (r *templateRun) entries(value any) ([]any, error) {
+	drop, ok := value.(templateDrop)
+	if !ok {
+		if list, ok := value.(values.Range); ok {
+			return rangeEntries(list)
+		}
+		if value == nil {
+			return nil, nil
+		}
+		return nil, faultf("a loop needs a list, not a single value", "")
+	}
+	v := drop.value
+	switch {
+	case v.kind == missingKind:
+		return nil, nil
+	case v.kind == jsonKind:
+		if err := r.spend(1 + len(v.raw)/bytesPerStep); err != nil {
+			return nil, err
+		}
+		fields, _ := jsonFields(v.raw)
+		entries := make([]any, len(fields))
+		for i, field := range fields {
+			if v.isList() {
+				entries[i] = v.json(fmt.Sprintf("[%d]", i), field.raw)
+			} else {
+				entries[i] = []any{field.key, templateDrop{v.json(field.key, field.raw)}}
+			}
+		}
+		return entries, nil
+	case v.kind == traitsKind:
+		var entries []any
+		for _, name := range keysOf(r.scope.Customer.Traits) {
+			entries = append(entries, []any{name, templateDrop{v.lookup(name)}})
+		}
+		return entries, nil
+	}
+	switch list := v.plain.(type) {
+	case []any:
+		return list, nil
+	case values.Range:
+		return rangeEntries(list)
+	case map[string]any:
+		var entries []any
+		for _, name := range keysOf(list) {
+			entries = append(entries, []any{name, list[name]})
+		}
+		return entries, nil
+	}
+	return nil, faultf(v.path()+" is not a list", "a loop goes through a list, an object or a range")
+}
+
+// count evaluates a loop's limit or offset.
+func (r *templateRun) count(e expressions.Expression, otherwise int) (int, error) {
+	if e == nil {
+		return otherwise, nil
+	}
+	value, err := r.value(e)
+	if err != nil {
+		return 0, err
+	}
+	number, err := numberOf(value)
+	if err != nil {
+		return 0, err
+	}
+	if f := number.float(); f >= 0 {
+		return int(min(f, maxTemplateSteps)), nil
+	}
+	return 0, faultf("the limit and the offset of a loop are 0 or more", "")
+}
+
+type assignNode struct {
+	name  string
+	value *templateExpr
+	line  int
+}
+
+func (n *assignNode) render(r *templateRun) error {
+	r.line = n.line
+	value, err := r.evaluate(n.value)
+	if err == nil {
+		r.bind(n.name, value)
+	}
+	return err
+}
+
+type captureNode struct {
+	name  string
+	nodes []templateNode
+}
+
+func (n *captureNode) render(r *templateRun) error {
+	outer := r.out
+	r.out = nil
+	err := r.all(n.nodes)
+	captured := string(r.out)
+	r.out = outer
+	if err != nil {
+		return err
+	}
+	if r.html { // its outputs are escaped already
+		r.bind(n.name, templateSafe(captured))
+	} else {
+		r.bind(n.name, captured)
+	}
+	return r.spend(len(captured) / bytesPerStep)
+}
+
+type cycleNode struct {
+	group string
+	texts []string
+}
+
+func (n *cycleNode) render(r *templateRun) error {
+	if r.cycles == nil {
+		r.cycles = map[string]int{}
+	}
+	i := r.cycles[n.group]
+	r.cycles[n.group] = i + 1
+	return r.write(n.texts[i%len(n.texts)])
+}
+
+type jumpNode string
+
+func (n jumpNode) render(*templateRun) error {
+	if n == "break" {
+		return errBreak
+	}
+	return errContinue
+}
+
+// render renders a part; with html its outputs are escaped. The error comes with the line. Nothing that a template or
+// its data does may panic beyond this.
+func (r *templateRun) render(part *templatePart, html bool) (text string, line int, err error) {
+	r.start(part, html)
+	defer func() {
+		if failure := recover(); failure != nil {
+			text, line, err = "", r.line, faultf(fmt.Sprintf("it cannot be rendered: %s", shorten(fmt.Sprint(failure))), "simplify this line")
+			if r.fault != nil {
+				err = r.fault
+			}
+		}
+	}()
+	if err := r.all(part.nodes); err != nil {
+		return "", r.line, err
+	}
+	return string(r.out), 0, nil
+}
+
+// clock returns the time of the rendering for the date filter's "now".
+func (r *templateRun) clock() (time.Time, error) {
+	if r.scope.Now.IsZero() {
+		return time.Time{}, faultf("the present time is not known here", "use event.timestamp")
+	}
+	return r.scope.Now, nil
+}

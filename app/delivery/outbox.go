@@ -1,0 +1,175 @@
+package delivery
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Delivery's keys within a partition:
+//
+//	m decided (newest first), message -> lifecycle.Message: the ledger
+//	o lane, 0, due, decided, message  -> nothing: what is to be done, and when
+//	b message                         -> attempt: what was handed to a connector, before it could leave
+func messageKey(decided time.Time, id lifecycle.ID) []byte {
+	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
+}
+
+func lanePrefix(lane string) []byte { return append(append([]byte{'o'}, lane...), 0) }
+
+func outboxKey(lane string, due, decided time.Time, id lifecycle.ID) []byte {
+	return append(store.AppendTime(store.AppendTime(lanePrefix(lane), due), decided), id[:]...)
+}
+
+func attemptKey(id lifecycle.ID) []byte { return append([]byte{'b'}, id[:]...) }
+
+// laneName names the lane of a channel and a priority; what is owed overtakes marketing by having its own.
+func laneName(channel string, kind lifecycle.MessageKind) string {
+	if kind == lifecycle.Transactional {
+		return channel + "/0"
+	}
+	return channel + "/1"
+}
+
+// attempt is the durable word that a message is about to be handed over, and its bytes, which later attempts repeat.
+type attempt struct {
+	Number   int                `msgpack:"n"`
+	Boot     string             `msgpack:"b"`
+	At       time.Time          `msgpack:"a"`
+	Rendered lifecycle.Rendered `msgpack:"r"`
+}
+
+// Put takes a message that a script decided. Only one that is queued will be sent; others are kept in the ledger with
+// their reason. Putting the same message twice is harmless.
+func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message) {
+	key := messageKey(m.Decided, m.ID)
+	if tx.Get(key) != nil {
+		return
+	}
+	tx.Set(key, store.Encode(m))
+	if m.State == lifecycle.Queued {
+		d.queue(tx, m)
+	}
+}
+
+func (d *Delivery) queue(tx store.Tx, m *lifecycle.Message) {
+	name := laneName(m.Channel, m.Kind)
+	tx.Set(outboxKey(name, m.Due, m.Decided, m.ID), []byte{})
+	if lane := d.byName[name]; lane != nil {
+		partition, due := tx.Partition(), m.Due
+		tx.After(func() { lane.hint(partition, due) })
+	}
+}
+
+func (d *Delivery) unqueue(tx store.Tx, m *lifecycle.Message) {
+	tx.Delete(outboxKey(laneName(m.Channel, m.Kind), m.Due, m.Decided, m.ID))
+}
+
+// change moves a message from one state to another and lets the figures know.
+func (d *Delivery) change(tx store.Tx, m *lifecycle.Message, state lifecycle.MessageState, reason string, at time.Time) {
+	fact := lifecycle.Fact{Kind: lifecycle.FactSettled, At: at, Journey: m.Journey, Name: m.Name, From: string(m.State), To: string(state), Reason: reason}
+	m.State, m.Reason = state, reason
+	if state != lifecycle.Queued && state != lifecycle.Held {
+		m.Settled = at
+	}
+	d.recorder.Fold(tx, &lifecycle.Decision{Customer: m.Customer, Facts: []lifecycle.Fact{fact}})
+}
+
+func loadMessage(tx store.Reader, key []byte) (*lifecycle.Message, error) {
+	data := tx.Get(key)
+	if data == nil {
+		return nil, nil
+	}
+	m := &lifecycle.Message{}
+	if err := store.Decode(data, m); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, err, "a message cannot be read")
+	}
+	return m, nil
+}
+
+func loadAttempt(tx store.Reader, id lifecycle.ID) (*attempt, error) {
+	data := tx.Get(attemptKey(id))
+	if data == nil {
+		return nil, nil
+	}
+	a := &attempt{}
+	if err := store.Decode(data, a); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, err, "an attempt cannot be read")
+	}
+	return a, nil
+}
+
+// Newest asks for the newest messages of a partition.
+type Newest struct{ Limit int }
+
+// Listed is a message with the reference by which OneMessage finds it.
+type Listed struct {
+	Ref string
+	lifecycle.Message
+}
+
+func (d *Delivery) newest(tx store.Reader, q Newest) ([]Listed, error) {
+	var list []Listed
+	var failed error
+	prefix := []byte{'m'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		listed := Listed{Ref: strconv.Itoa(tx.Partition()) + "-" + hex.EncodeToString(key[1:])}
+		if failed = store.Decode(value, &listed.Message); failed != nil {
+			return false
+		}
+		list = append(list, listed)
+		return len(list) < q.Limit
+	})
+	return list, failed
+}
+
+// OneMessage asks for a message and what was handed over of it.
+type OneMessage struct{ Ref string }
+
+// FullMessage is a message with its bytes; Rendered is nil while it was never attempted.
+type FullMessage struct {
+	Listed
+	Rendered *lifecycle.Rendered
+}
+
+// RefPartition returns the partition that a message reference belongs to.
+func RefPartition(ref string) (int, error) {
+	partition, _, err := parseRef(ref)
+	return partition, err
+}
+
+func parseRef(ref string) (int, []byte, error) {
+	number, text, ok := bytes.Cut([]byte(ref), []byte("-"))
+	if ok {
+		if partition, err := strconv.Atoi(string(number)); err == nil && partition >= 0 && partition < lifecycle.Partitions {
+			if key, err := hex.DecodeString(string(text)); err == nil && len(key) == 24 {
+				return partition, append([]byte{'m'}, key...), nil
+			}
+		}
+	}
+	return 0, nil, lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", ref)
+}
+
+func (d *Delivery) oneMessage(tx store.Reader, q OneMessage) (FullMessage, error) {
+	_, key, err := parseRef(q.Ref)
+	if err != nil {
+		return FullMessage{}, err
+	}
+	m, err := loadMessage(tx, key)
+	if err == nil && m == nil {
+		err = lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", q.Ref)
+	}
+	if err != nil {
+		return FullMessage{}, err
+	}
+	full := FullMessage{Listed: Listed{q.Ref, *m}}
+	a, err := loadAttempt(tx, m.ID)
+	if a != nil {
+		full.Rendered = &a.Rendered
+	}
+	return full, err
+}

@@ -1,0 +1,197 @@
+// Package engine turns inputs into decisions: an event or a due timer and a customer go in; moves, messages and timers
+// come out, all in one commit. It is where the rules of identity, time and order live.
+//
+// Reading order: receive.go (who is it, was it seen before), session.go (one customer in one input), order.go (the
+// order within one event), run.go (handlers that wait), timers.go, publish.go, history.go.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/app/store"
+)
+
+// Outbox takes the messages that scripts decided. It is called inside Apply, once per message, in order.
+type Outbox interface {
+	Put(tx store.Tx, message *lifecycle.Message)
+}
+
+// Recorder takes what was decided, inside Apply, so that figures are part of the same commit.
+type Recorder interface {
+	Fold(tx store.Tx, decision *lifecycle.Decision)
+}
+
+// Engine holds no state of customers: that is in the store. It holds compiled scripts and, per partition, what its
+// single writer last read of the journeys.
+type Engine struct {
+	clock    lifecycle.Clock
+	host     *script.Host
+	outbox   Outbox
+	recorder Recorder
+	log      *slog.Logger
+	store    *store.Store
+
+	programs sync.Map // version -> *script.Program
+	parts    [lifecycle.Partitions]partition
+	pending  atomic.Int64
+	limit    int64
+}
+
+// partition is what the owner and the single writer of one partition keep in memory.
+type partition struct {
+	raw      []byte     // the journeys as stored, to see whether they changed
+	journeys []*journey // of raw; used by the single writer only
+	wake     chan struct{}
+	next     atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
+}
+
+// Options of New.
+type Options struct {
+	Clock      lifecycle.Clock
+	Host       *script.Host
+	Outbox     Outbox
+	Recorder   Recorder
+	Log        *slog.Logger
+	MaxPending int // events in flight before callers are told to come back later
+}
+
+// New returns an engine; Bind gives it its store.
+func New(opts Options) *Engine {
+	e := &Engine{
+		clock: opts.Clock, host: opts.Host, outbox: opts.Outbox, recorder: opts.Recorder, log: opts.Log,
+		limit: int64(opts.MaxPending),
+	}
+	for i := range e.parts {
+		e.parts[i].wake = make(chan struct{}, 1)
+	}
+	return e
+}
+
+// Bind names the store through which the engine gives inputs to partitions.
+func (e *Engine) Bind(s *store.Store) { e.store = s }
+
+// Pending returns how many events are in flight.
+func (e *Engine) Pending() int { return int(e.pending.Load()) }
+
+// Apply handles the engine's inputs; handled is false for an input of someone else.
+func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err error) {
+	switch in := input.(type) {
+	case Receive:
+		answer, err = e.receive(tx, in)
+	case fire:
+		answer, err = nil, e.fire(tx, in)
+	case Publish:
+		answer, err = nil, e.publish(tx, in)
+	case SetMode:
+		answer, err = nil, e.setMode(tx, in)
+	case resync:
+		answer, err = e.resync(tx, in)
+	case openImport:
+		answer, err = e.openImport(tx, in)
+	case beginClose:
+		answer, err = e.beginClose(tx, in)
+	case closeChunk:
+		answer, err = e.closeChunk(tx, in)
+	case link:
+		answer, err = nil, e.link(tx, in)
+	case adopt:
+		answer, err = nil, e.adopt(tx, in)
+	case moveTimeline:
+		answer, err = nil, e.moveTimeline(tx, in)
+	case done:
+		answer, err = nil, e.done(tx, in)
+	case Replay:
+		answer, err = nil, e.replay(tx, in)
+	case sweep:
+		answer, err = e.sweep(tx, in)
+	default:
+		return nil, false, nil
+	}
+	return answer, true, err
+}
+
+// Ask answers the engine's questions; handled is false for a question of someone else.
+func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err error) {
+	switch q := query.(type) {
+	case dueTimers:
+		return e.dueTimers(tx, q), true, nil
+	case instructions:
+		return e.instructions(tx, q), true, nil
+	case Journeys:
+		answer, err = e.journeyStates(tx)
+	case DeadLetters:
+		answer, err = e.deadLetters(tx, q)
+	case CustomerByIdentity:
+		answer, err = e.customerByIdentity(tx, q)
+	case importState:
+		answer, err = e.importRecord(tx, q.Source)
+	default:
+		return nil, false, nil
+	}
+	return answer, true, err
+}
+
+// Own carries out what is due in a partition until ctx ends: instructions for other partitions, timers, and the
+// chores that publishing leaves behind.
+func (e *Engine) Own(ctx context.Context, p int) {
+	part := &e.parts[p]
+	var swept time.Time
+	for ctx.Err() == nil {
+		part.next.Store(0)
+		now := e.clock.Now()
+		busy, err := e.ownOnce(ctx, p, now)
+		if now.Sub(swept) > time.Hour && err == nil {
+			swept = now
+			err = e.sweepMarks(ctx, p, now)
+		}
+		if err != nil && ctx.Err() == nil {
+			e.log.Warn("a partition's chores failed and are tried again", "partition", p, "error", err)
+			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
+			continue
+		}
+		if busy {
+			continue
+		}
+		due, err := e.nextDue(ctx, p)
+		if err != nil {
+			continue
+		}
+		limit := now.Add(time.Hour)
+		if due.IsZero() || due.After(limit) {
+			due = limit
+		}
+		part.next.Store(due.UnixNano())
+		lifecycle.Sleep(ctx, e.clock, due, part.wake)
+	}
+}
+
+func (e *Engine) ownOnce(ctx context.Context, p int, now time.Time) (busy bool, err error) {
+	for _, chore := range []func(context.Context, int, time.Time) (bool, error){e.deliverInstructions, e.fireDue, e.resyncJourneys} {
+		more, err := chore(ctx, p, now)
+		if err != nil {
+			return false, err
+		}
+		busy = busy || more
+	}
+	return busy, nil
+}
+
+// hint wakes the owner after the commit if something is due before it would wake by itself.
+func (e *Engine) hint(tx store.Tx, due time.Time) {
+	part := &e.parts[tx.Partition()]
+	at := due.UnixNano()
+	tx.After(func() {
+		if next := part.next.Load(); next == 0 || at < next {
+			select {
+			case part.wake <- struct{}{}:
+			default:
+			}
+		}
+	})
+}

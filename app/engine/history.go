@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// States of an import.
+const (
+	ImportOpen    = "open"
+	ImportClosing = "closing"
+	ImportClosed  = "closed"
+)
+
+// importRecord is what every partition knows of an import.
+type importRecord struct {
+	Source  string    `msgpack:"s"`
+	History bool      `msgpack:"h"`
+	State   string    `msgpack:"t"`
+	At      time.Time `msgpack:"a"` // of closing and closed: the moment up to which everything has fired as history
+	Abort   bool      `msgpack:"b"`
+}
+
+type importState struct{ Source string }
+
+func (e *Engine) importRecord(tx store.Reader, source string) (importRecord, error) {
+	record := importRecord{Source: source}
+	if data := tx.Get(importKey(sourceID(source))); data != nil {
+		if err := store.Decode(data, &record); err != nil {
+			return record, lifecycle.Wrap(lifecycle.Internal, err, "the import %q cannot be read", source)
+		}
+	}
+	return record, nil
+}
+
+type openImport struct {
+	Source  string
+	History bool
+}
+
+func (e *Engine) openImport(tx store.Tx, in openImport) (importRecord, error) {
+	record, err := e.importRecord(tx, in.Source)
+	if err != nil {
+		return record, err
+	}
+	if record.State == ImportClosing {
+		return record, lifecycle.Errorf(lifecycle.Conflict, "the import %q is closing; wait until it is closed", in.Source)
+	}
+	if record.State != "" && record.History != in.History {
+		return record, lifecycle.Errorf(lifecycle.Conflict, "the import %q was begun %s; give this one another source name",
+			in.Source, map[bool]string{true: "as history", false: "without --history"}[record.History])
+	}
+	record.History, record.State, record.At = in.History, ImportOpen, time.Time{}
+	tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
+	return record, nil
+}
+
+// beginClose fixes the moment of an import's end, once; the partition of the source's own ID keeps it.
+type beginClose struct {
+	Source string
+	At     time.Time
+	Abort  bool
+}
+
+func (e *Engine) beginClose(tx store.Tx, in beginClose) (importRecord, error) {
+	record, err := e.importRecord(tx, in.Source)
+	if err != nil {
+		return record, err
+	}
+	switch record.State {
+	case "":
+		return record, lifecycle.Errorf(lifecycle.NotFound, "there is no import %q", in.Source)
+	case ImportOpen:
+		record.State, record.At, record.Abort = ImportClosing, in.At, in.Abort
+		tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
+	}
+	return record, nil
+}
+
+// closeChunk closes the import in one partition, some customers at a time: what is due by the moment of closing fires as
+// history, then the customer's timers are live.
+type closeChunk struct {
+	Source string
+	At     time.Time
+	Abort  bool
+	Limit  int
+	Final  bool // nothing is held any more anywhere: mark the import as closed
+}
+
+type closeAnswer struct {
+	Done int
+	More bool
+}
+
+func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
+	record, err := e.importRecord(tx, in.Source)
+	if err != nil {
+		return closeAnswer{}, err
+	}
+	if want := map[bool]string{false: ImportClosing, true: ImportClosed}[in.Final]; record.State != want {
+		record.State, record.At = want, in.At
+		tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
+	}
+	var held []lifecycle.ID
+	prefix := heldPrefix(sourceID(in.Source))
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		held = append(held, lifecycle.ID(key[17:33]))
+		return len(held) <= in.Limit
+	})
+	answer := closeAnswer{More: len(held) > in.Limit}
+	if answer.More {
+		held = held[:in.Limit]
+	}
+	for _, id := range held {
+		s, err := e.open(tx, id)
+		if err != nil {
+			return answer, err
+		}
+		s.history = true
+		if in.Abort {
+			s.cancelDue(in.At)
+		} else {
+			s.catchUp(in.At)
+		}
+		if in.At.After(s.customer.Clock) {
+			s.customer.Clock = in.At
+		}
+		s.release()
+		if err = s.save(); err != nil {
+			return answer, err
+		}
+		answer.Done++
+	}
+	return answer, nil
+}
+
+// cancelDue drops the timers of an aborted import that should have fired already: they belong to a past that was never
+// told to its end.
+func (s *session) cancelDue(until time.Time) {
+	for {
+		j, timer := s.earliest(until)
+		if j == nil {
+			return
+		}
+		visit := s.customer.Visit(j.name)
+		removeTimer(visit, timer.Seq)
+		if !timer.Run.IsZero() {
+			removeRun(visit, timer.Run)
+			s.tx.Delete(runKey(s.customer.ID, timer.Run))
+		}
+	}
+}
+
+// Line is one line of an import: an event and the identity by which a repeat of the line is recognised.
+type Line struct {
+	ID    string
+	Event lifecycle.Event
+}
+
+// OpenImport opens an import, or goes on with an open one. History happens at its events' own times and sends nothing;
+// otherwise the events are live.
+func (e *Engine) OpenImport(ctx context.Context, source string, history bool) error {
+	return e.everywhere(ctx, openImport{source, history})
+}
+
+// Import takes lines of an open import.
+func (e *Engine) Import(ctx context.Context, source string, lines []Line) ([]store.Result, error) {
+	answer, err := e.store.Ask(ctx, sourceID(source).Partition(), importState{source})
+	if err != nil {
+		return nil, err
+	}
+	record := answer.(importRecord)
+	if record.State != ImportOpen {
+		return nil, lifecycle.Errorf(lifecycle.Conflict, "the import %q is not open", source)
+	}
+	history, now := record.History, e.clock.Now()
+	inputs := make([]Receive, len(lines))
+	for i, line := range lines {
+		event := line.Event
+		event.Received = now
+		if event.MessageID == "" {
+			event.MessageID = source + ":" + line.ID
+		}
+		at := now
+		if event.Timestamp.IsZero() {
+			event.Timestamp = now
+		}
+		if history {
+			if at = event.Timestamp.UTC(); at.After(now) {
+				at = now
+			}
+		}
+		inputs[i] = Receive{Event: event, At: at, Source: source, History: history, Mark: lifecycle.HashID("line", source, line.ID)}
+	}
+	return e.take(ctx, inputs)
+}
+
+// ImportProgress says how far the closing of an import has come.
+type ImportProgress struct {
+	State string
+	At    time.Time
+	Done  int // customers brought up to the present by this call
+}
+
+// CloseImport closes an import: everything due by its end fires as history, customer by customer. It works for about
+// the given time; unless the state is closed then, call it again. It is safe to repeat, also after a crash.
+func (e *Engine) CloseImport(ctx context.Context, source string, until time.Time, abort bool, budget time.Duration) (ImportProgress, error) {
+	answer, err := e.store.Do(ctx, sourceID(source).Partition(), beginClose{source, until, abort})
+	if err != nil {
+		return ImportProgress{}, err
+	}
+	record := answer.(importRecord)
+	progress := ImportProgress{State: record.State, At: record.At}
+	if record.State == ImportClosed {
+		return progress, nil
+	}
+	started := time.Now()
+	open := make([]int, lifecycle.Partitions)
+	for p := range open {
+		open[p] = p
+	}
+	for len(open) > 0 {
+		items := make([]store.Item, len(open))
+		for i, p := range open {
+			items[i] = store.Item{Partition: p, Input: closeChunk{Source: source, At: record.At, Abort: record.Abort, Limit: 50}}
+		}
+		var left []int
+		for i, result := range e.store.DoAll(ctx, items) {
+			if result.Err != nil {
+				return progress, result.Err
+			}
+			chunk := result.Answer.(closeAnswer)
+			progress.Done += chunk.Done
+			if chunk.More {
+				left = append(left, open[i])
+			}
+		}
+		if open = left; len(open) > 0 && time.Since(started) > budget {
+			return progress, nil
+		}
+	}
+	if err = e.everywhere(ctx, closeChunk{Source: source, At: record.At, Limit: 1, Final: true}); err != nil {
+		return progress, err
+	}
+	progress.State = ImportClosed
+	return progress, nil
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// instruction is work that one partition leaves for another: durable in the same commit as its cause, delivered at
+// least once, and harmless when repeated. Exactly one field is set.
+type instruction struct {
+	Receive *Receive      `msgpack:"r,omitempty"`
+	Link    *link         `msgpack:"l,omitempty"`
+	Adopt   *adopt        `msgpack:"a,omitempty"`
+	Move    *moveTimeline `msgpack:"m,omitempty"`
+}
+
+func (i instruction) item() store.Item {
+	switch {
+	case i.Receive != nil:
+		return store.Item{Partition: i.Receive.Target.Partition(), Input: *i.Receive}
+	case i.Link != nil:
+		return store.Item{Partition: i.Link.Identity.Hash().Partition(), Input: *i.Link}
+	case i.Adopt != nil:
+		return store.Item{Partition: i.Adopt.Customer.Partition(), Input: *i.Adopt}
+	default:
+		return store.Item{Partition: i.Move.From.Partition(), Input: *i.Move}
+	}
+}
+
+// instruct leaves an instruction. n tells those of one cause apart.
+func (e *Engine) instruct(tx store.Tx, at time.Time, cause lifecycle.ID, n byte, in instruction) {
+	tx.Set(instructionKey(at, cause, n), store.Encode(&in))
+	e.hint(tx, time.Unix(0, 0))
+}
+
+// done is the input "these instructions were carried out".
+type done struct{ Keys [][]byte }
+
+func (e *Engine) done(tx store.Tx, in done) error {
+	for _, key := range in.Keys {
+		tx.Delete(key)
+	}
+	return nil
+}
+
+type instructions struct{ Limit int }
+
+type instructionsAnswer struct {
+	Keys         [][]byte
+	Instructions []instruction
+}
+
+func (e *Engine) instructions(tx store.Reader, q instructions) instructionsAnswer {
+	var answer instructionsAnswer
+	prefix := []byte{'f'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		var in instruction
+		if err := store.Decode(value, &in); err != nil {
+			e.log.Error("an instruction cannot be read and is left where it is", "error", err)
+			return true
+		}
+		answer.Keys = append(answer.Keys, bytes.Clone(key))
+		answer.Instructions = append(answer.Instructions, in)
+		return len(answer.Keys) < q.Limit
+	})
+	return answer
+}
+
+// deliverInstructions carries out what a partition has left for others.
+func (e *Engine) deliverInstructions(ctx context.Context, p int, _ time.Time) (bool, error) {
+	answer, err := e.store.Ask(ctx, p, instructions{256})
+	if err != nil {
+		return false, err
+	}
+	pending := answer.(instructionsAnswer)
+	if len(pending.Keys) == 0 {
+		return false, nil
+	}
+	items := make([]store.Item, len(pending.Keys))
+	for i, in := range pending.Instructions {
+		items[i] = in.item()
+	}
+	var delivered [][]byte
+	for i, result := range e.store.DoAll(ctx, items) {
+		switch code := lifecycle.CodeOf(result.Err); code {
+		case "":
+			delivered = append(delivered, pending.Keys[i])
+		case lifecycle.Invalid, lifecycle.TooLarge, lifecycle.Conflict, lifecycle.NotFound, lifecycle.Internal:
+			// It will never succeed; keeping it would block those behind it.
+			e.log.Error("an instruction was refused and is dropped", "partition", p, "error", result.Err)
+			delivered = append(delivered, pending.Keys[i])
+		default:
+			err = result.Err
+		}
+	}
+	if len(delivered) > 0 {
+		if _, e := e.store.Do(ctx, p, done{delivered}); e != nil {
+			return false, e
+		}
+	}
+	return true, err
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"encoding/binary"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// The engine's keys within a partition. The first byte is the kind; delivery and insight have kinds of their own
+// (m, o, b and k).
+//
+//	c customer                       -> lifecycle.Customer
+//	i identity hash                  -> ID of the customer it belongs to, where that is not the hash itself
+//	d 30-day epoch, mark             -> when a message ID was seen
+//	D source hash, mark              -> a line of an import that was taken
+//	e customer, seq (newest first)   -> TimelineEntry
+//	r customer, run                  -> run that waits
+//	t due, customer                  -> the customer's earliest timer
+//	h source hash, customer          -> a customer whose timers an open import holds back
+//	H source hash                    -> importRecord
+//	j                                -> the journeys: versions and modes
+//	s file hash                      -> a script or message file
+//	v version                        -> which files a version has
+//	f time, mark, n                  -> an instruction for another partition
+//	x time (newest first), ID        -> DeadLetter
+func customerKey(id lifecycle.ID) []byte { return append([]byte{'c'}, id[:]...) }
+func identityKey(id lifecycle.ID) []byte { return append([]byte{'i'}, id[:]...) }
+
+func markKey(epoch uint32, mark lifecycle.ID) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{'d'}, epoch), mark[:]...)
+}
+
+func lineKey(source, mark lifecycle.ID) []byte {
+	return append(append([]byte{'D'}, source[:]...), mark[:]...)
+}
+
+func timelinePrefix(customer lifecycle.ID) []byte { return append([]byte{'e'}, customer[:]...) }
+
+func timelineKey(customer lifecycle.ID, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(timelinePrefix(customer), ^seq)
+}
+
+func runKey(customer, run lifecycle.ID) []byte {
+	return append(append([]byte{'r'}, customer[:]...), run[:]...)
+}
+
+func timerKey(due time.Time, customer lifecycle.ID) []byte {
+	return append(store.AppendTime([]byte{'t'}, due), customer[:]...)
+}
+
+func heldPrefix(source lifecycle.ID) []byte { return append([]byte{'h'}, source[:]...) }
+
+func heldKey(source, customer lifecycle.ID) []byte { return append(heldPrefix(source), customer[:]...) }
+
+func importKey(source lifecycle.ID) []byte { return append([]byte{'H'}, source[:]...) }
+
+func journeysKey() []byte { return []byte{'j'} }
+
+func fileKey(hash lifecycle.ID) []byte { return append([]byte{'s'}, hash[:]...) }
+
+func versionKey(version string) []byte { return append([]byte{'v'}, version...) }
+
+func instructionKey(at time.Time, mark lifecycle.ID, n byte) []byte {
+	return append(append(store.AppendTime([]byte{'f'}, at), mark[:]...), n)
+}
+
+func deadLetterKey(at time.Time, id lifecycle.ID) []byte {
+	return append(store.AppendTimeNewestFirst([]byte{'x'}, at), id[:]...)
+}
+
+func sourceID(source string) lifecycle.ID { return lifecycle.HashID("import", source) }

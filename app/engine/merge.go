@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"bytes"
+	"sort"
+	"strconv"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// mergeChunk is how many timeline entries travel in one instruction.
+const mergeChunk = 100
+
+// link is the input "this identity belongs to that customer", for the partition of the identity.
+type link struct {
+	Identity lifecycle.Identity
+	Customer lifecycle.ID
+	At       time.Time
+}
+
+// link makes the identity a redirect. Someone who was known by this identity alone becomes part of the customer: their
+// runs and timers end here, in this commit, before anything of them takes effect there. An identity that leads
+// somewhere already stays where it leads.
+func (e *Engine) link(tx store.Tx, in link) error {
+	id := in.Identity.Hash()
+	if tx.Get(identityKey(id)) != nil || id == in.Customer {
+		return nil
+	}
+	tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))
+	data := tx.Get(customerKey(id))
+	if data == nil {
+		return nil
+	}
+	s, err := e.open(tx, id)
+	if err != nil {
+		return err
+	}
+	c := s.customer
+	s.now = in.At
+	for _, visit := range c.Visits {
+		for _, ref := range visit.Runs {
+			tx.Delete(runKey(id, ref.ID))
+		}
+		s.note(lifecycle.Fact{Kind: lifecycle.FactMerged, Journey: visit.Journey, From: visit.Stage})
+	}
+	s.note(lifecycle.Fact{Kind: lifecycle.FactMerged})
+	if !c.Due.IsZero() {
+		tx.Delete(timerKey(c.Due, id))
+	}
+	s.release()
+	tx.Delete(customerKey(id))
+	e.recorder.Fold(tx, &s.decision)
+	e.instruct(tx, in.At, id, 10, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c}})
+	e.instruct(tx, in.At, id, 11, instruction{Move: &moveTimeline{From: id, To: in.Customer, At: in.At}})
+	return nil
+}
+
+// adopt is the input "this customer takes over what is known of a merged one". It carries either the record or some
+// entries of the timeline.
+type adopt struct {
+	Customer lifecycle.ID
+	From     lifecycle.ID
+	At       time.Time
+	Loser    *lifecycle.Customer
+	Entries  []TimelineEntry
+	Part     string // names the chunk of entries
+}
+
+func (e *Engine) adopt(tx store.Tx, in adopt) error {
+	mark := markKey(0, lifecycle.HashID("adopt", in.Customer.Part(), in.From.Part(), in.Part))
+	if tx.Get(mark) != nil {
+		return nil
+	}
+	id, here := e.follow(tx, in.Customer)
+	if !here {
+		in.Customer = id
+		e.instruct(tx, in.At, lifecycle.HashID(in.From.Part(), in.Part), 12, instruction{Adopt: &in})
+		return nil
+	}
+	tx.Set(mark, []byte{})
+	s, err := e.open(tx, id)
+	if err != nil {
+		return err
+	}
+	if !s.known {
+		s.customer.Created = in.At
+	}
+	if in.At.After(s.customer.Clock) {
+		s.catchUp(in.At)
+		s.customer.Clock = in.At
+	}
+	s.now, s.event = s.customer.Clock, nil
+	if in.Loser != nil {
+		s.takeOver(in.Loser)
+	}
+	for _, entry := range in.Entries {
+		s.timeline(entry)
+	}
+	return s.save()
+}
+
+// takeOver joins the record of a merged customer into this one: what is known here wins over what was known there, the
+// latest stage entry wins in each journey, and a merge is not a move.
+func (s *session) takeOver(loser *lifecycle.Customer) {
+	c := s.customer
+	if loser.Created.Before(c.Created) {
+		c.Created = loser.Created
+	}
+	for _, identity := range loser.Identities {
+		if !c.Knows(identity) && len(c.Identities) < maxIdentities {
+			c.Identities = append(c.Identities, identity)
+		}
+	}
+	for name, value := range loser.Traits {
+		if _, known := c.Traits[name]; !known {
+			c.SetTrait(name, value)
+		}
+	}
+	for _, theirs := range loser.Visits {
+		visit := c.Visit(theirs.Journey)
+		if visit != nil && !theirs.Entered.After(visit.Entered) {
+			continue
+		}
+		place := lifecycle.Visit{Journey: theirs.Journey, Stage: theirs.Stage, Entered: theirs.Entered, Number: s.nextSeq(),
+			Converted: theirs.Converted, Version: theirs.Version}
+		for _, timer := range theirs.Timers {
+			if timer.Run.IsZero() { // silences go on; runs have ended with the customer they belonged to
+				timer.Seq = s.nextSeq()
+				place.Timers = append(place.Timers, timer)
+			}
+		}
+		from := ""
+		if visit != nil {
+			from = visit.Stage
+			for _, ref := range visit.Runs {
+				s.tx.Delete(runKey(c.ID, ref.ID))
+			}
+			*visit = place
+		} else {
+			c.Visits = append(c.Visits, place)
+			sort.Slice(c.Visits, func(i, j int) bool { return c.Visits[i].Journey < c.Visits[j].Journey })
+		}
+		s.note(lifecycle.Fact{Kind: lifecycle.FactPlaced, Journey: place.Journey, From: from, To: place.Stage})
+	}
+}
+
+// moveTimeline is the input "send the next part of a merged customer's timeline to the one they became".
+type moveTimeline struct {
+	From lifecycle.ID
+	To   lifecycle.ID
+	At   time.Time
+	Part int
+}
+
+func (e *Engine) moveTimeline(tx store.Tx, in moveTimeline) error {
+	var keys [][]byte
+	chunk := adopt{Customer: in.To, From: in.From, At: in.At}
+	prefix, size, first := timelinePrefix(in.From), 0, ""
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		if first == "" {
+			first = string(key)
+		}
+		var entry TimelineEntry
+		if err := store.Decode(value, &entry); err == nil {
+			chunk.Entries = append(chunk.Entries, entry)
+		}
+		keys = append(keys, bytes.Clone(key))
+		size += len(value)
+		return len(keys) < mergeChunk && size < 256<<10
+	})
+	if len(keys) == 0 {
+		return nil
+	}
+	for _, key := range keys {
+		tx.Delete(key)
+	}
+	// Oldest first, so that the numbers they are given there keep their order.
+	for i, j := 0, len(chunk.Entries)-1; i < j; i, j = i+1, j-1 {
+		chunk.Entries[i], chunk.Entries[j] = chunk.Entries[j], chunk.Entries[i]
+	}
+	chunk.Part = first
+	cause := lifecycle.HashID("timeline", in.From.Part(), first)
+	e.instruct(tx, in.At, cause, 13, instruction{Adopt: &chunk})
+	in.Part++
+	e.instruct(tx, in.At, lifecycle.HashID(cause.Part(), strconv.Itoa(in.Part)), 14, instruction{Move: &in})
+	return nil
+}

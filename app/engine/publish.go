@@ -1,0 +1,303 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"sort"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/app/store"
+)
+
+// journey is one journey as a partition runs it.
+type journey struct {
+	name    string
+	mode    lifecycle.Mode
+	program *script.Program
+	byStage map[string][]lifecycle.Handler
+}
+
+func (j *journey) plan() *lifecycle.Journey { return &j.program.Journey }
+
+// handlers returns those of journey.lua, then those of the stage, in the order of the files. A nil stage (one that
+// a newer version no longer has) has none of its own.
+func (j *journey) handlers(stage *lifecycle.Stage) []lifecycle.Handler {
+	if stage == nil {
+		return j.program.Journey.Handlers
+	}
+	return j.byStage[stage.Name]
+}
+
+// JourneyState is what a partition keeps of a journey.
+type JourneyState struct {
+	Name    string         `msgpack:"n"`
+	Version string         `msgpack:"v"`
+	Mode    lifecycle.Mode `msgpack:"m"`
+	Resync  bool           `msgpack:"r,omitempty"` // customers from Cursor on have yet to learn of a change
+	Cursor  lifecycle.ID   `msgpack:"c,omitempty"`
+}
+
+// Publish is the input "this is the newest version of the journey". Every partition gets it.
+type Publish struct {
+	Source script.Source
+	Mode   lifecycle.Mode // of a journey that is new; a known one keeps its own
+}
+
+// SetMode is the input "the journey is off, in shadow or live from now on". Every partition gets it.
+type SetMode struct {
+	Journey string
+	Mode    lifecycle.Mode
+}
+
+// Journeys asks for the states of all journeys of a partition.
+type Journeys struct{}
+
+func (e *Engine) journeyStates(tx store.Reader) ([]JourneyState, error) {
+	var states []JourneyState
+	data := tx.Get(journeysKey())
+	if data == nil {
+		return nil, nil
+	}
+	if err := store.Decode(data, &states); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, err, "the journeys of partition %d cannot be read", tx.Partition())
+	}
+	return states, nil
+}
+
+// journeys returns the journeys that are not off, by name. Only the partition's single writer calls it.
+func (e *Engine) journeys(tx store.Tx) ([]*journey, error) {
+	part := &e.parts[tx.Partition()]
+	data := tx.Get(journeysKey())
+	if data != nil && bytes.Equal(data, part.raw) {
+		return part.journeys, nil
+	}
+	states, err := e.journeyStates(tx)
+	if err != nil {
+		return nil, err
+	}
+	var active []*journey
+	for _, state := range states {
+		if state.Mode == lifecycle.Off {
+			continue
+		}
+		program, err := e.program(tx, state.Version)
+		if err != nil {
+			return nil, err
+		}
+		j := &journey{name: state.Name, mode: state.Mode, program: program, byStage: map[string][]lifecycle.Handler{}}
+		for _, stage := range program.Journey.Stages {
+			j.byStage[stage.Name] = append(append([]lifecycle.Handler(nil), program.Journey.Handlers...), stage.Handlers...)
+		}
+		active = append(active, j)
+	}
+	part.raw, part.journeys = data, active
+	return active, nil
+}
+
+// program returns a compiled version, from memory or from the files that were published with it.
+func (e *Engine) program(tx store.Reader, version string) (*script.Program, error) {
+	if known, ok := e.programs.Load(version); ok {
+		return known.(*script.Program), nil
+	}
+	source, err := e.Source(tx, version)
+	if err != nil {
+		return nil, err
+	}
+	program, err := e.host.Compile(source)
+	if err != nil {
+		return nil, lifecycle.Wrap(lifecycle.ScriptFailed, err, "version %s of %s does not compile any more", version, source.Name)
+	}
+	known, _ := e.programs.LoadOrStore(version, program)
+	return known.(*script.Program), nil
+}
+
+type manifest struct {
+	Name  string                  `msgpack:"n"`
+	Files map[string]lifecycle.ID `msgpack:"f"`
+}
+
+// Source reads the files of a published version.
+func (e *Engine) Source(tx store.Reader, version string) (script.Source, error) {
+	var list manifest
+	data := tx.Get(versionKey(version))
+	if data == nil {
+		return script.Source{}, lifecycle.Errorf(lifecycle.NotFound, "there is no script version %s", version)
+	}
+	if err := store.Decode(data, &list); err != nil {
+		return script.Source{}, lifecycle.Wrap(lifecycle.Internal, err, "script version %s cannot be read", version)
+	}
+	source := script.Source{Name: list.Name, Files: map[string][]byte{}}
+	for path, hash := range list.Files {
+		source.Files[path] = tx.Get(fileKey(hash))
+	}
+	return source, nil
+}
+
+// Template returns the template of a message as the version that decided it had it. It is delivery's way to scripts.
+func (e *Engine) Template(tx store.Reader, version, name, channel, locale string) (*lifecycle.Template, error) {
+	program, err := e.program(tx, version)
+	if err != nil {
+		return nil, err
+	}
+	template, ok := program.Template(name, channel, locale)
+	if !ok {
+		return nil, lifecycle.Errorf(lifecycle.NotFound, "version %s has no message %q for %s", version, name, channel)
+	}
+	return template, nil
+}
+
+func (e *Engine) publish(tx store.Tx, in Publish) error {
+	version := in.Source.Version()
+	if tx.Get(versionKey(version)) == nil {
+		list := manifest{Name: in.Source.Name, Files: map[string]lifecycle.ID{}}
+		for path, content := range in.Source.Files {
+			hash := lifecycle.HashID("file", string(content))
+			list.Files[path] = hash
+			if tx.Get(fileKey(hash)) == nil {
+				tx.Set(fileKey(hash), content)
+			}
+		}
+		tx.Set(versionKey(version), store.Encode(&list))
+	}
+	if _, err := e.program(tx, version); err != nil {
+		return err
+	}
+	return e.changeJourney(tx, in.Source.Name, func(state *JourneyState, isNew bool) {
+		state.Version = version
+		if isNew {
+			state.Mode = in.Mode
+		}
+	})
+}
+
+func (e *Engine) setMode(tx store.Tx, in SetMode) error {
+	missing := false
+	err := e.changeJourney(tx, in.Journey, func(state *JourneyState, isNew bool) { missing = isNew; state.Mode = in.Mode })
+	if missing {
+		return lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", in.Journey)
+	}
+	return err
+}
+
+// changeJourney changes one journey's state and leaves word that the customers in it must be looked at.
+func (e *Engine) changeJourney(tx store.Tx, name string, change func(state *JourneyState, isNew bool)) error {
+	states, err := e.journeyStates(tx)
+	if err != nil {
+		return err
+	}
+	at := sort.Search(len(states), func(i int) bool { return states[i].Name >= name })
+	isNew := at == len(states) || states[at].Name != name
+	if isNew {
+		states = append(states[:at:at], append([]JourneyState{{Name: name}}, states[at:]...)...)
+	}
+	before := states[at]
+	change(&states[at], isNew)
+	if states[at] == before {
+		return nil
+	}
+	states[at].Resync, states[at].Cursor = true, lifecycle.ID{}
+	tx.Set(journeysKey(), store.Encode(states))
+	e.hint(tx, time.Unix(0, 0))
+	return nil
+}
+
+// resync is the input "let the next customers learn of a journey's change": their silences and their place in the due
+// index may differ now.
+type resync struct{ Limit int }
+
+func (e *Engine) resync(tx store.Tx, in resync) (more bool, err error) {
+	states, err := e.journeyStates(tx)
+	if err != nil {
+		return false, err
+	}
+	// One walk serves all journeys that changed; it starts at the lowest cursor.
+	var cursor lifecycle.ID
+	pending := false
+	for _, state := range states {
+		if state.Resync && (!pending || bytes.Compare(state.Cursor[:], cursor[:]) < 0) {
+			cursor, pending = state.Cursor, true
+		}
+	}
+	if !pending {
+		return false, nil
+	}
+	var customers []lifecycle.ID
+	tx.Scan(customerKey(cursor), []byte{'c' + 1}, func(key, _ []byte) bool {
+		customers = append(customers, lifecycle.ID(key[1:]))
+		return len(customers) <= in.Limit
+	})
+	next := lifecycle.ID{}
+	if more = len(customers) > in.Limit; more {
+		next = customers[in.Limit]
+		customers = customers[:in.Limit]
+	}
+	for _, id := range customers {
+		s, err := e.open(tx, id)
+		if err != nil {
+			return false, err
+		}
+		if err = s.save(); err != nil {
+			return false, err
+		}
+	}
+	for i := range states {
+		if states[i].Resync {
+			states[i].Resync, states[i].Cursor = more, next
+		}
+	}
+	tx.Set(journeysKey(), store.Encode(states))
+	return more, nil
+}
+
+func (e *Engine) resyncJourneys(ctx context.Context, p int, _ time.Time) (bool, error) {
+	answer, err := e.store.Ask(ctx, p, Journeys{})
+	if err != nil {
+		return false, err
+	}
+	for _, state := range answer.([]JourneyState) {
+		if state.Resync {
+			more, err := e.store.Do(ctx, p, resync{200})
+			return err == nil && more.(bool), err
+		}
+	}
+	return false, nil
+}
+
+// Publish gives a version to every partition. The caller has compiled it.
+func (e *Engine) Publish(ctx context.Context, in Publish) error { return e.everywhere(ctx, in) }
+
+// SetMode sets a journey's mode in every partition.
+func (e *Engine) SetMode(ctx context.Context, in SetMode) error { return e.everywhere(ctx, in) }
+
+func (e *Engine) everywhere(ctx context.Context, input any) error {
+	items := make([]store.Item, lifecycle.Partitions)
+	for p := range items {
+		items[p] = store.Item{Partition: p, Input: input}
+	}
+	for _, result := range e.store.DoAll(ctx, items) {
+		if result.Err != nil {
+			return result.Err
+		}
+	}
+	return nil
+}
+
+// States returns the journeys as the first partition has them.
+func (e *Engine) States(ctx context.Context) ([]JourneyState, error) {
+	answer, err := e.store.Ask(ctx, 0, Journeys{})
+	if err != nil {
+		return nil, err
+	}
+	return answer.([]JourneyState), nil
+}
+
+// Program returns a compiled version.
+func (e *Engine) Program(version string) (*script.Program, bool) {
+	known, ok := e.programs.Load(version)
+	if !ok {
+		return nil, false
+	}
+	return known.(*script.Program), true
+}

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// sweep is the input "forget the message IDs of epochs that ended long ago".
+type sweep struct {
+	At    time.Time
+	Limit int
+}
+
+func (e *Engine) sweep(tx store.Tx, in sweep) (more bool, err error) {
+	current := epoch(in.At)
+	if current < 2 {
+		return false, nil
+	}
+	var keys [][]byte
+	tx.Scan(markKey(1, lifecycle.ID{}), markKey(current-1, lifecycle.ID{}), func(key, _ []byte) bool {
+		keys = append(keys, bytes.Clone(key))
+		return len(keys) < in.Limit
+	})
+	for _, key := range keys {
+		tx.Delete(key)
+	}
+	return len(keys) == in.Limit, nil
+}
+
+func (e *Engine) sweepMarks(ctx context.Context, p int, now time.Time) error {
+	for {
+		more, err := e.store.Do(ctx, p, sweep{now, 1000})
+		if err != nil || !more.(bool) {
+			return err
+		}
+	}
+}
+
+// CustomerByIdentity asks for a customer's record in the partition of the identity; a redirect is answered with the
+// ID to ask for next.
+type CustomerByIdentity struct{ ID lifecycle.ID }
+
+// CustomerAnswer is the record, or the ID to which the identity leads.
+type CustomerAnswer struct {
+	Customer *lifecycle.Customer
+	Redirect lifecycle.ID
+	Timeline []TimelineEntry // newest first, at most 200
+}
+
+func (e *Engine) customerByIdentity(tx store.Reader, q CustomerByIdentity) (CustomerAnswer, error) {
+	id, here := e.follow(tx, q.ID)
+	if !here {
+		return CustomerAnswer{Redirect: id}, nil
+	}
+	data := tx.Get(customerKey(id))
+	if data == nil {
+		return CustomerAnswer{}, lifecycle.Errorf(lifecycle.NotFound, "there is no such customer")
+	}
+	answer := CustomerAnswer{Customer: &lifecycle.Customer{}}
+	if err := store.Decode(data, answer.Customer); err != nil {
+		return CustomerAnswer{}, err
+	}
+	prefix := timelinePrefix(id)
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(_, value []byte) bool {
+		var entry TimelineEntry
+		if store.Decode(value, &entry) == nil {
+			answer.Timeline = append(answer.Timeline, entry)
+		}
+		return len(answer.Timeline) < 200
+	})
+	return answer, nil
+}
+
+// Customer finds a customer by an identity, following redirects.
+func (e *Engine) Customer(ctx context.Context, identity lifecycle.Identity) (CustomerAnswer, error) {
+	id := identity.Hash()
+	for range 8 {
+		answer, err := e.store.Ask(ctx, id.Partition(), CustomerByIdentity{id})
+		if err != nil {
+			return CustomerAnswer{}, err
+		}
+		if found := answer.(CustomerAnswer); found.Customer != nil {
+			return found, nil
+		} else {
+			id = found.Redirect
+		}
+	}
+	return CustomerAnswer{}, lifecycle.Errorf(lifecycle.Internal, "the identity leads in a circle")
+}

@@ -1,0 +1,317 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// maxFirings bounds the timers that fire in one input: a script that wakes itself without letting time pass would
+// otherwise never end.
+const maxFirings = 10000
+
+// fire is the input "the timers of this customer up to a moment are due".
+type fire struct {
+	Customer lifecycle.ID
+	At       time.Time
+}
+
+func (e *Engine) fire(tx store.Tx, in fire) error {
+	if tx.Get(customerKey(in.Customer)) == nil {
+		return nil // merged away meanwhile
+	}
+	s, err := e.open(tx, in.Customer)
+	if err != nil {
+		return err
+	}
+	s.catchUp(in.At)
+	return s.save()
+}
+
+// catchUp fires everything due up to a moment, in order of due time, then of creation. A timer's script sees its due
+// time as now, however late it fires.
+func (s *session) catchUp(until time.Time) {
+	for fired := 0; ; fired++ {
+		j, timer := s.earliest(until)
+		if j == nil {
+			return
+		}
+		visit := s.customer.Visit(j.name)
+		s.now, s.event, s.moves = timer.Due, nil, 0
+		if s.now.After(s.customer.Clock) {
+			s.customer.Clock = s.now
+		}
+		s.cause = lifecycle.HashID("timer", s.customer.ID.Part(), strconv.FormatUint(timer.Seq, 10))
+		first := len(s.decision.Facts)
+		if timer.Run.IsZero() {
+			s.fireSilence(j, visit, timer)
+		} else {
+			s.fireRun(j, visit, timer, fired >= maxFirings)
+		}
+		if facts := s.decision.Facts[first:]; len(facts) > 0 {
+			s.timeline(TimelineEntry{At: s.now, Facts: facts})
+		}
+	}
+}
+
+// earliest returns the next timer due by a moment, among the journeys that are not off.
+func (s *session) earliest(until time.Time) (*journey, lifecycle.Timer) {
+	var owner *journey
+	var next lifecycle.Timer
+	for v := range s.customer.Visits {
+		visit := &s.customer.Visits[v]
+		j := s.active(visit.Journey)
+		if j == nil {
+			continue
+		}
+		for _, timer := range visit.Timers {
+			if timer.Fired || timer.Due.After(until) {
+				continue
+			}
+			if owner == nil || timer.Due.Before(next.Due) || timer.Due.Equal(next.Due) && timer.Seq < next.Seq {
+				owner, next = j, timer
+			}
+		}
+	}
+	return owner, next
+}
+
+// earliestDue returns when the customer's next timer is due; zero for never.
+func (s *session) earliestDue() time.Time {
+	if owner, timer := s.earliest(farFuture()); owner != nil {
+		return timer.Due
+	}
+	return time.Time{}
+}
+
+// fireRun wakes a run that waits.
+func (s *session) fireRun(j *journey, visit *lifecycle.Visit, timer lifecycle.Timer, tooMany bool) {
+	r, err := s.loadRun(timer.Run)
+	removeTimer(visit, timer.Seq)
+	if err == nil && r == nil {
+		removeRun(visit, timer.Run)
+		return
+	}
+	kept := s.inStep(j, DeadLetter{Kind: letterRun, Run: r}, func() error {
+		switch {
+		case err != nil:
+			return err
+		case tooMany:
+			return lifecycle.Errorf(lifecycle.ScriptFailed,
+				"the script keeps waking itself: %d timers fired in one go. Let time pass between two waits", maxFirings)
+		}
+		program, err := s.engine.program(s.tx, r.Version)
+		if err != nil {
+			return err
+		}
+		request, err := s.advance(j, visit, r, program, true)
+		if err != nil {
+			return err
+		}
+		return s.move(j, visit, request)
+	})
+	if !kept { // the run is in its dead letter now and does not wait any more
+		removeRun(s.customer.Visit(j.name), timer.Run)
+		s.tx.Delete(runKey(s.customer.ID, timer.Run))
+	}
+}
+
+// fireSilence runs the handlers of a silence that has lasted long enough.
+func (s *session) fireSilence(j *journey, visit *lifecycle.Visit, timer lifecycle.Timer) {
+	for i := range visit.Timers {
+		if visit.Timers[i].Seq == timer.Seq {
+			visit.Timers[i].Fired = true
+		}
+	}
+	s.inStep(j, DeadLetter{Kind: letterSilence, Silence: &timer}, func() error { return s.silence(j, visit, timer) })
+}
+
+func (s *session) silence(j *journey, visit *lifecycle.Visit, timer lifecycle.Timer) error {
+	var first moveRequest
+	for _, handler := range j.handlers(j.plan().Stage(visit.Stage)) {
+		if !isSilence(j, handler, visit.Stage, timer) {
+			continue
+		}
+		request, err := s.start(j, visit, handler)
+		if err != nil {
+			return err
+		}
+		s.consider(j, visit, &first, request)
+	}
+	return s.move(j, visit, first)
+}
+
+// level names who registered a handler: "" for journey.lua, else the stage.
+func level(j *journey, handler lifecycle.Handler, stage string) string {
+	if handler.File == j.name+"/journey.lua" {
+		return ""
+	}
+	return stage
+}
+
+func isSilence(j *journey, handler lifecycle.Handler, stage string, timer lifecycle.Timer) bool {
+	return handler.Kind == lifecycle.OnIdle && handler.Event == timer.Event && handler.After == timer.After &&
+		level(j, handler, stage) == timer.Stage
+}
+
+// armSilences starts the silences of a stage that was just entered. They count from now.
+func (s *session) armSilences(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stage) {
+	kept := visit.Timers[:0]
+	for _, timer := range visit.Timers {
+		if !timer.Run.IsZero() {
+			kept = append(kept, timer)
+		}
+	}
+	visit.Timers = kept
+	for _, handler := range j.handlers(stage) {
+		if handler.Kind == lifecycle.OnIdle {
+			s.armSilence(j, visit, handler, s.now)
+		}
+	}
+}
+
+func (s *session) armSilence(j *journey, visit *lifecycle.Visit, handler lifecycle.Handler, since time.Time) {
+	for _, timer := range visit.Timers {
+		if timer.Run.IsZero() && isSilence(j, handler, visit.Stage, timer) {
+			return // two handlers of one silence share its timer
+		}
+	}
+	visit.Timers = append(visit.Timers, lifecycle.Timer{Due: since.Add(handler.After), Seq: s.nextSeq(),
+		Event: handler.Event, After: handler.After, Stage: level(j, handler, visit.Stage)})
+}
+
+// resetSilences lets the silences that an event breaks count anew from it.
+func (s *session) resetSilences(j *journey, event string) {
+	visit := s.customer.Visit(j.name)
+	for i := range visit.Timers {
+		if timer := &visit.Timers[i]; timer.Run.IsZero() && timer.Event == event {
+			timer.Due, timer.Seq, timer.Fired = s.now.Add(timer.After), s.nextSeq(), false
+		}
+	}
+}
+
+// syncVersions brings the silences of a visit in line with the newest script: those that are still registered stay as
+// they are, new ones count from the later of the visit's start and the last such event.
+func (s *session) syncVersions() {
+	for v := range s.customer.Visits {
+		visit := &s.customer.Visits[v]
+		j := s.active(visit.Journey)
+		if j == nil || visit.Version == j.program.Journey.Version {
+			continue
+		}
+		visit.Version = j.program.Journey.Version
+		handlers := j.handlers(j.plan().Stage(visit.Stage))
+		kept := visit.Timers[:0]
+		for _, timer := range visit.Timers {
+			keep := !timer.Run.IsZero()
+			for _, handler := range handlers {
+				keep = keep || isSilence(j, handler, visit.Stage, timer)
+			}
+			if keep {
+				kept = append(kept, timer)
+			}
+		}
+		visit.Timers = kept
+		for _, handler := range handlers {
+			if handler.Kind == lifecycle.OnIdle {
+				s.armSilence(j, visit, handler, s.lastSuch(handler.Event, visit.Entered))
+			}
+		}
+	}
+}
+
+// lastSuch returns when the event was last handled, or the given moment if that is later. It looks back over the
+// newest thousand entries of the timeline.
+func (s *session) lastSuch(event string, since time.Time) time.Time {
+	prefix, left := timelinePrefix(s.customer.ID), 1000
+	s.tx.Scan(prefix, store.PrefixEnd(prefix), func(_, value []byte) bool {
+		var entry TimelineEntry
+		if store.Decode(value, &entry) != nil || entry.At.Before(since) {
+			return false
+		}
+		if entry.Event != nil && entry.Event.Name == event {
+			since = entry.At
+			return false
+		}
+		left--
+		return left > 0
+	})
+	return since.UTC()
+}
+
+func removeTimer(visit *lifecycle.Visit, seq uint64) {
+	for i := range visit.Timers {
+		if visit.Timers[i].Seq == seq {
+			visit.Timers = append(visit.Timers[:i], visit.Timers[i+1:]...)
+			return
+		}
+	}
+}
+
+func removeRun(visit *lifecycle.Visit, id lifecycle.ID) {
+	for i := range visit.Runs {
+		if visit.Runs[i].ID == id {
+			visit.Runs = append(visit.Runs[:i], visit.Runs[i+1:]...)
+			return
+		}
+	}
+}
+
+// dueTimers asks which customers have a timer due by a moment.
+type dueTimers struct {
+	Until time.Time
+	Limit int
+}
+
+type dueAnswer struct {
+	Customers []lifecycle.ID
+	Next      time.Time // the due time of the first one behind those; zero: none
+}
+
+func (e *Engine) dueTimers(tx store.Reader, q dueTimers) dueAnswer {
+	var answer dueAnswer
+	prefix := []byte{'t'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		due := store.KeyTime(key[1:9])
+		if due.After(q.Until) || len(answer.Customers) >= q.Limit {
+			answer.Next = due
+			return false
+		}
+		answer.Customers = append(answer.Customers, lifecycle.ID(key[9:25]))
+		return true
+	})
+	return answer
+}
+
+// fireDue fires what is due in a partition, a few hundred customers at a time.
+func (e *Engine) fireDue(ctx context.Context, p int, now time.Time) (bool, error) {
+	answer, err := e.store.Ask(ctx, p, dueTimers{now, 256})
+	if err != nil {
+		return false, err
+	}
+	due := answer.(dueAnswer)
+	items := make([]store.Item, len(due.Customers))
+	for i, id := range due.Customers {
+		items[i] = store.Item{Partition: p, Input: fire{id, now}}
+	}
+	for _, result := range e.store.DoAll(ctx, items) {
+		if result.Err != nil {
+			err = result.Err
+		}
+	}
+	return len(items) > 0, err
+}
+
+func (e *Engine) nextDue(ctx context.Context, p int) (time.Time, error) {
+	answer, err := e.store.Ask(ctx, p, dueTimers{farFuture(), 0})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return answer.(dueAnswer).Next, nil
+}
+
+// farFuture is later than every timer.
+func farFuture() time.Time { return time.Unix(1<<33, 0) }

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"stagecraft/app/config"
+	"stagecraft/app/lifecycle"
+)
+
+// keys are what callers prove themselves with. They are kept in keys.json in the data folder, readable by its owner
+// only; a key that is configured counts before the one in the file.
+type keys struct {
+	Write string `json:"write"`
+	Admin string `json:"admin"`
+	drawn bool   // this start made them
+}
+
+func loadKeys(dir string, write, admin config.Secret) (keys, error) {
+	path := filepath.Join(dir, "keys.json")
+	var k keys
+	data, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		if err = json.Unmarshal(data, &k); err != nil {
+			return k, lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be read; mend it, or remove it to have new keys drawn", path)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return k, lifecycle.Wrap(lifecycle.Unavailable, err, "%s cannot be opened", path)
+	}
+	if k.Write == "" || k.Admin == "" {
+		k = keys{Write: rand.Text(), Admin: rand.Text(), drawn: true}
+		if data, err = json.MarshalIndent(k, "", "  "); err == nil {
+			err = os.WriteFile(path, append(data, '\n'), 0o600)
+		}
+		if err != nil {
+			return k, lifecycle.Wrap(lifecycle.Unavailable, err, "%s cannot be written", path)
+		}
+	}
+	if write != "" {
+		k.Write = write.Reveal()
+	}
+	if admin != "" {
+		k.Admin = admin.Reveal()
+	}
+	return k, nil
+}

@@ -1,0 +1,239 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+	"stagecraft/app/insight"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/scripts"
+)
+
+// scriptsPoll is how often the scripts folder is looked at. A change is taken when two looks agree, so that a file is
+// not read while it is being written.
+const scriptsPoll = 250 * time.Millisecond
+
+// firstJourney is the one that is live on a first start.
+const firstJourney = "customer-lifecycle"
+
+// publisher brings the scripts folder to the engine: whatever compiles is published within a second, whatever does
+// not is reported, and the last good version goes on.
+type publisher struct {
+	dir     string
+	host    *script.Host
+	engine  *engine.Engine
+	insight *insight.Insight
+	log     *slog.Logger
+
+	mu       sync.Mutex
+	errors   map[string]*lifecycle.Error // by journey; "" is the folder itself
+	versions map[string]string           // what was published last
+	refused  map[string]string           // what was refused last, so that it is said once
+	changes  int
+}
+
+func newPublisher(dir string, host *script.Host, e *engine.Engine, i *insight.Insight, log *slog.Logger) *publisher {
+	return &publisher{dir: dir, host: host, engine: e, insight: i, log: log,
+		errors: map[string]*lifecycle.Error{}, versions: map[string]string{}, refused: map[string]string{}}
+}
+
+// unpackScripts writes the built-in journeys to a folder that does not exist yet, so that they can be read and changed.
+func unpackScripts(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	err := fs.WalkDir(scripts.Files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(dir, filepath.FromSlash(path))
+		if entry.IsDir() {
+			return os.MkdirAll(target, 0o755)
+		}
+		content, err := fs.ReadFile(scripts.Files, path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, content, 0o644)
+	})
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Unavailable, err, "the built-in journeys cannot be written to %s", dir)
+	}
+	return nil
+}
+
+// publishAll reads the folder and publishes what is new in it.
+func (p *publisher) publishAll(ctx context.Context) error {
+	states, err := p.engine.States(ctx)
+	if err != nil {
+		return err
+	}
+	sources, err := script.ReadSources(os.DirFS(p.dir))
+	found := map[string]*lifecycle.Error{}
+	if err != nil {
+		var list script.Errors
+		if !errors.As(err, &list) {
+			list = script.Errors{lifecycle.Wrap(lifecycle.ScriptFailed, err, "the scripts folder cannot be read")}
+		}
+		for _, e := range list {
+			name, _, _ := strings.Cut(e.File, "/")
+			if found[name] == nil {
+				found[name] = e
+			}
+		}
+	}
+	for _, source := range sources {
+		if found[source.Name] != nil {
+			continue // what was read of it is not whole
+		}
+		if err := p.publishOne(ctx, source, len(states) == 0); err != nil {
+			var list script.Errors
+			var single *lifecycle.Error
+			switch {
+			case errors.As(err, &list) && len(list) > 0:
+				single = list[0]
+				if len(list) > 1 {
+					copied := *single
+					copied.Hint = strings.TrimSpace(fmt.Sprintf("%s; and %d more", copied.Hint, len(list)-1))
+					single = &copied
+				}
+			case errors.As(err, &single) && single.Code != lifecycle.Unavailable:
+			default:
+				return err
+			}
+			found[source.Name] = single
+			if version := source.Version(); p.refused[source.Name] != version {
+				p.refused[source.Name] = version
+				p.log.Error("a journey was not published; the last good version goes on", "journey", source.Name, "error", err)
+			}
+		}
+	}
+	p.mu.Lock()
+	p.errors = found
+	p.changes++
+	p.mu.Unlock()
+	return nil
+}
+
+func (p *publisher) publishOne(ctx context.Context, source script.Source, first bool) error {
+	version := source.Version()
+	if p.versions[source.Name] == version {
+		return nil
+	}
+	program, err := p.host.Compile(source)
+	if err != nil {
+		return err
+	}
+	var broken script.Errors
+	for _, template := range program.Templates {
+		broken = append(broken, delivery.CheckTemplate(template)...)
+	}
+	if len(broken) > 0 {
+		return broken
+	}
+	if err = p.keepsCustomers(ctx, &program.Journey); err != nil {
+		return err
+	}
+	mode := lifecycle.Off
+	if first && source.Name == firstJourney {
+		mode = lifecycle.Live
+	}
+	if err = p.engine.Publish(ctx, engine.Publish{Source: source, Mode: mode}); err != nil {
+		return err
+	}
+	if p.versions[source.Name] != "" {
+		p.log.Info("a journey was published", "journey", source.Name, "version", version[:8])
+	}
+	p.versions[source.Name] = version
+	delete(p.refused, source.Name)
+	return nil
+}
+
+// keepsCustomers refuses a version that lacks a stage in which customers are.
+func (p *publisher) keepsCustomers(ctx context.Context, plan *lifecycle.Journey) error {
+	report, err := p.insight.Report(ctx)
+	if err != nil {
+		return err
+	}
+	for stage, count := range report.Journey(plan.Name).In {
+		if count > 0 && plan.Stage(stage) == nil {
+			return &lifecycle.Error{Code: lifecycle.Conflict, File: plan.Name + "/journey.lua", Line: 1,
+				Message: fmt.Sprintf("stage %q is gone, but %d customers are in it", stage, count),
+				Hint:    "bring the stage back, or move its customers on first"}
+		}
+	}
+	return nil
+}
+
+// watch publishes changes until ctx ends.
+func (p *publisher) watch(ctx context.Context, last string) {
+	pending := last
+	for {
+		if (lifecycle.WallClock{}).Wait(ctx, time.Now().Add(scriptsPoll)) != nil {
+			return
+		}
+		now := fingerprint(p.dir)
+		if now == last {
+			continue
+		}
+		if now != pending {
+			pending = now
+			continue
+		}
+		if err := p.publishAll(ctx); err != nil {
+			if ctx.Err() == nil {
+				p.log.Error("the scripts could not be published and are tried again", "error", err)
+			}
+			continue
+		}
+		last = now
+	}
+}
+
+// fingerprint tells whether something in a folder changed: names, sizes and times of all files.
+func fingerprint(dir string) string {
+	var lines []string
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || len(lines) > 20000 {
+			return nil
+		}
+		if strings.HasPrefix(entry.Name(), ".") && path != dir {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			lines = append(lines, fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano()))
+		}
+		return nil
+	})
+	sort.Strings(lines)
+	return lifecycle.HashID(lines...).String()
+}
+
+// Problems returns what keeps the newest scripts from running, by journey.
+func (p *publisher) Problems() map[string]*lifecycle.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.errors
+}
+
+// Changes grows with every reading of the folder.
+func (p *publisher) Changes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changes
+}

@@ -1,0 +1,59 @@
+package script
+
+import "time"
+
+// Limits of one run. The number of steps is the real one, because it is the same on every machine; the wall clock
+// only guards against what the steps do not see.
+type Limits struct {
+	Steps int           // machine instructions and their equivalents in library work; default 200,000
+	Wall  time.Duration // default 50 ms; stalls of the machine are forgiven up to as much again
+	Idle  int           // how many warm Lua states are kept; default 16
+}
+
+// Limits of sources.
+const (
+	MaxLuaBytes     = 64 << 10  // one Lua file
+	MaxMessageBytes = 256 << 10 // one message file
+	MaxFiles        = 500       // files of one journey
+	maxFrontBytes   = 8 << 10   // the front matter of a message
+	maxNesting      = 100       // brackets and blocks inside each other
+	maxDepth        = 400       // of the syntax tree
+)
+
+// Limits of what a run may build.
+const (
+	MaxStringBytes    = 256 << 10 // the longest string a script can make
+	maxSubjectBytes   = 64 << 10  // the longest text that is searched by a pattern
+	maxPatternBytes   = 1 << 10
+	maxResults        = 250 // values returned at once by unpack and string.byte
+	maxLogBytes       = 1000
+	MaxJournalEntries = 4096
+	MaxJournalBytes   = 64 << 10
+	callStackSize     = 64
+	registrySize      = 512
+	registryMaxSize   = 8192
+	maxArrayIndex     = 1 << 16 // a table's keys from here on live in its hash part
+)
+
+// What costs more than one step.
+const (
+	costTable   = 24 // a new table
+	costProtect = 16 // a pcall
+	costError   = 64 // an error that is caught
+	costBytes   = 16 // this many bytes of a new string cost one step
+	costMatch   = 8  // this many steps of the pattern matcher cost one step
+	costGap     = 4  // this many empty slots of an array cost one step
+)
+
+func (l Limits) withDefaults() Limits {
+	if l.Steps <= 0 {
+		l.Steps = 200_000
+	}
+	if l.Wall <= 0 {
+		l.Wall = 50 * time.Millisecond
+	}
+	if l.Idle <= 0 {
+		l.Idle = 16
+	}
+	return l
+}

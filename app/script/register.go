@@ -1,0 +1,268 @@
+package script
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"stagecraft/app/lifecycle"
+)
+
+// The words that stand at the top of a file. When a journey is compiled they report to the loader; when a handler runs,
+// its file is loaded anew, and they only count until the handler's function comes by.
+
+// loader hears what a file registers.
+type loader struct {
+	errs     Errors
+	handlers []lifecycle.Handler
+	stage    *stageTable
+	journey  *journeyTable
+}
+
+type stageTable struct {
+	title, goal, next string
+	line              int
+}
+
+type journeyTable struct {
+	title  string
+	stages []string
+	moves  map[string][]string
+	line   int
+}
+
+func (m *machine) report(L *lua.LState, hint, format string, args ...any) {
+	file, line := m.where(L)
+	m.load.errs = append(m.load.errs, problem(file, line, hint, format, args...))
+}
+
+// declaring refuses a registration inside a handler.
+func (m *machine) declaring(L *lua.LState, word string) {
+	if !m.toplevel {
+		m.fail(L, "move it to the top level of the file", "%s is called inside a handler", word)
+	}
+}
+
+func (m *machine) wordEnter(L *lua.LState) int { return m.handler(L, lifecycle.OnEnter, false, false) }
+func (m *machine) wordLeave(L *lua.LState) int { return m.handler(L, lifecycle.OnLeave, false, false) }
+func (m *machine) wordOn(L *lua.LState) int    { return m.handler(L, lifecycle.OnEvent, true, false) }
+func (m *machine) wordIdle(L *lua.LState) int  { return m.handler(L, lifecycle.OnIdle, true, true) }
+
+var handlerForms = map[lifecycle.HandlerKind]string{
+	lifecycle.OnEnter: "enter(function(customer, event) … end)",
+	lifecycle.OnLeave: "leave(function(customer, event) … end)",
+	lifecycle.OnEvent: `on("Order Completed", function(customer, event) … end)`,
+	lifecycle.OnIdle:  `idle("Order Completed", "180 days", function(customer) … end)`,
+}
+
+func (m *machine) handler(L *lua.LState, kind lifecycle.HandlerKind, event, after bool) int {
+	m.declaring(L, string(kind))
+	m.count++
+	at := 1
+	if event {
+		at++
+	}
+	if after {
+		at++
+	}
+	fn, isFunction := L.Get(at).(*lua.LFunction)
+	if m.load == nil {
+		if m.count == m.want && isFunction {
+			m.found = fn
+		}
+		return 0
+	}
+	form := "write " + handlerForms[kind]
+	h := lifecycle.Handler{Kind: kind}
+	h.File, h.Line = m.where(L)
+	h.ID = m.file + "#" + formatNumber(float64(m.count))
+	if event {
+		name, ok := L.Get(1).(lua.LString)
+		if h.Event = string(name); !ok || strings.TrimSpace(h.Event) == "" || len(h.Event) > lifecycle.MaxNameBytes {
+			m.report(L, form, "%s needs the name of an event first", kind)
+			return 0
+		}
+	}
+	if after {
+		text, ok := L.Get(2).(lua.LString)
+		if !ok {
+			m.report(L, form, "idle needs a duration after the event")
+			return 0
+		}
+		duration, err := lifecycle.ParseDuration(string(text))
+		if err == nil && duration <= 0 {
+			err = lifecycle.Errorf(lifecycle.ScriptFailed, "idle needs a duration longer than nothing")
+		}
+		if err != nil {
+			m.report(L, "", "%s", cut(err.Error(), 300))
+			return 0
+		}
+		h.After = duration
+	}
+	if !isFunction || fn.IsG {
+		m.report(L, form, "%s needs a function, not %s", kind, kindOf(L, at))
+		return 0
+	}
+	if L.GetTop() > at+1 {
+		m.report(L, form, "%s has too many arguments", kind)
+		return 0
+	}
+	if options := L.Get(at + 1); options != lua.LNil {
+		table, ok := options.(*lua.LTable)
+		if !ok {
+			m.report(L, "as in { parallel = true }", "after its function %s takes a table, not %s", kind, kindOf(L, at+1))
+			return 0
+		}
+		for key, value := table.Next(lua.LNil); key != lua.LNil; key, value = table.Next(key) {
+			flag, isBool := value.(lua.LBool)
+			switch name := m.display(L, key); {
+			case name != "parallel":
+				m.report(L, didYouMean(name, []string{"parallel"}, "a handler knows: parallel"), "a handler has no option %q", cut(name, 80))
+			case !isBool:
+				m.report(L, "as in { parallel = true }", "parallel must be true or false")
+			default:
+				h.Parallel = bool(flag)
+			}
+		}
+	}
+	m.load.handlers = append(m.load.handlers, h)
+	return 0
+}
+
+// wordStage is stage { title = …, goal = …, next = … }.
+func (m *machine) wordStage(L *lua.LState) int {
+	m.declaring(L, "stage")
+	if m.load == nil {
+		return 0
+	}
+	if m.file == journeyFile {
+		m.report(L, "put it into the stage's own file", "journey.lua has no stage { … }")
+		return 0
+	}
+	table, ok := L.Get(1).(*lua.LTable)
+	if !ok {
+		m.report(L, `write stage { title = "Member", goal = "Order Completed", next = "active" }`, "stage needs a table, not %s", kindOf(L, 1))
+		return 0
+	}
+	if m.load.stage != nil {
+		m.report(L, "a file is one stage", "stage is called twice")
+		return 0
+	}
+	s := &stageTable{}
+	m.load.stage = s
+	_, s.line = m.where(L)
+	known := []string{"title", "goal", "next", "holdout", "exit", "reenter"}
+	for key, value := table.Next(lua.LNil); key != lua.LNil; key, value = table.Next(key) {
+		name := m.display(L, key)
+		switch name {
+		case "holdout", "exit", "reenter":
+			m.report(L, "leave it out for now", "stage knows %s, but this version does not support it yet", name)
+			continue
+		case "title", "goal", "next":
+		default:
+			m.report(L, didYouMean(name, known, "a stage knows: "+oneOf(known)), "a stage has no %q", cut(name, 80))
+			continue
+		}
+		text, ok := value.(lua.LString)
+		if !ok || strings.TrimSpace(string(text)) == "" {
+			m.report(L, "", "%s of a stage must be a text, not %s", name, value.Type().String())
+			continue
+		}
+		switch name {
+		case "title":
+			s.title = string(text)
+		case "goal":
+			s.goal = string(text)
+			if len(text) > lifecycle.MaxNameBytes {
+				m.report(L, "goal is the name of an event", "goal is longer than %d bytes", lifecycle.MaxNameBytes)
+			}
+		case "next":
+			s.next = string(text)
+		}
+	}
+	return 0
+}
+
+// wordJourney is journey { title = …, stages = { … }, moves = { … } }.
+func (m *machine) wordJourney(L *lua.LState) int {
+	m.declaring(L, "journey")
+	if m.load == nil {
+		return 0
+	}
+	if m.file != journeyFile {
+		m.report(L, "use stage { … } here", "journey { … } belongs in journey.lua")
+		return 0
+	}
+	table, ok := L.Get(1).(*lua.LTable)
+	if !ok {
+		m.report(L, `write journey { title = "…", stages = { "member", … }, moves = { … } }`, "journey needs a table, not %s", kindOf(L, 1))
+		return 0
+	}
+	if m.load.journey != nil {
+		m.report(L, "a folder is one journey", "journey is called twice")
+		return 0
+	}
+	j := &journeyTable{moves: map[string][]string{}}
+	m.load.journey = j
+	_, j.line = m.where(L)
+	known := []string{"title", "stages", "moves"}
+	for key, value := table.Next(lua.LNil); key != lua.LNil; key, value = table.Next(key) {
+		switch name := m.display(L, key); name {
+		case "title":
+			text, ok := value.(lua.LString)
+			if !ok || strings.TrimSpace(string(text)) == "" {
+				m.report(L, "", "title of a journey must be a text, not %s", value.Type().String())
+			}
+			j.title = string(text)
+		case "stages":
+			j.stages = m.names(L, value, "stages", `stages = { "member", "active" }`)
+		case "moves":
+			m.moves(L, j, value)
+		default:
+			m.report(L, didYouMean(name, known, "a journey knows: "+oneOf(known)), "a journey has no %q", cut(name, 80))
+		}
+	}
+	return 0
+}
+
+func (m *machine) moves(L *lua.LState, j *journeyTable, value lua.LValue) {
+	const form = `moves = { ["member"] = { "active" } }`
+	table, ok := value.(*lua.LTable)
+	if !ok {
+		m.report(L, "as in "+form, "moves must be a table, not %s", value.Type().String())
+		return
+	}
+	for key, value := table.Next(lua.LNil); key != lua.LNil; key, value = table.Next(key) {
+		from, ok := key.(lua.LString)
+		if !ok {
+			m.report(L, "as in "+form, "moves goes from the name of a stage to a list of stages")
+			continue
+		}
+		j.moves[string(from)] = m.names(L, value, "the moves from "+string(from), form)
+	}
+}
+
+// names reads a list of names, each once.
+func (m *machine) names(L *lua.LState, value lua.LValue, what, form string) []string {
+	table, ok := value.(*lua.LTable)
+	if !ok {
+		m.report(L, "as in "+form, "%s must be a list of names, not %s", what, value.Type().String())
+		return nil
+	}
+	var names []string
+	seen := map[string]bool{}
+	for key, value := table.Next(lua.LNil); key != lua.LNil; key, value = table.Next(key) {
+		name, ok := value.(lua.LString)
+		if _, number := key.(lua.LNumber); !number || !ok {
+			m.report(L, "as in "+form, "%s must be a list of names", what)
+			return names
+		}
+		if seen[string(name)] {
+			m.report(L, "", "%s names %q twice", what, cut(string(name), 80))
+			continue
+		}
+		seen[string(name)] = true
+		names = append(names, string(name))
+	}
+	return names
+}

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// Bounds of one synced commit.
+const (
+	maxCommitBytes   = 4 << 20
+	maxCommitEntries = 6000
+)
+
+// group is what one partition wants on disk.
+type group struct {
+	writes []write
+	bytes  int
+	done   chan error
+}
+
+func (s *Store) commit(tx *txn) error {
+	g := &group{tx.order, tx.bytes, make(chan error, 1)}
+	s.commits <- g
+	return <-g.done
+}
+
+// commitLoop is the one committer that all partitions share. The commit in flight is the window in which the next
+// groups gather; when nothing is in flight, a group does not wait.
+func (s *Store) commitLoop(sequence uint64) {
+	defer s.commited.Done()
+	var checked time.Time
+	var held *group
+	for {
+		first := held
+		held = nil
+		if first == nil {
+			g, ok := <-s.commits
+			if !ok {
+				return
+			}
+			first = g
+		}
+		groups, bytes, entries := []*group{first}, first.bytes, len(first.writes)
+	gather:
+		for {
+			select {
+			case g, ok := <-s.commits:
+				if !ok {
+					break gather
+				}
+				if bytes+g.bytes > maxCommitBytes || entries+len(g.writes) > maxCommitEntries {
+					held = g
+					break gather
+				}
+				groups, bytes, entries = append(groups, g), bytes+g.bytes, entries+len(g.writes)
+			default:
+				break gather
+			}
+		}
+		if now := time.Now(); s.dir != "" && now.Sub(checked) > time.Second {
+			checked = now
+			s.watchDisk()
+		}
+		sequence++
+		err := s.broken()
+		if err == nil {
+			err = s.commitGroups(groups, sequence)
+		}
+		if err != nil {
+			s.fail(err)
+		}
+		for _, g := range groups {
+			g.done <- err
+		}
+		s.stats.Groups.Add(uint64(len(groups)))
+		s.stats.Commits.Add(1)
+		s.stats.Entries.Add(uint64(entries))
+		s.stats.Bytes.Add(uint64(bytes))
+	}
+}
+
+func (s *Store) commitGroups(groups []*group, sequence uint64) error {
+	txn := s.db.NewTransaction(true)
+	defer txn.Discard()
+	for _, g := range groups {
+		for _, w := range g.writes {
+			var err error
+			if w.deleted {
+				err = txn.Delete(w.key)
+			} else {
+				err = txn.SetEntry(&badger.Entry{Key: w.key, Value: w.value})
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if err := txn.Set(sequenceKey(), binary.BigEndian.AppendUint64(nil, sequence)); err != nil {
+		return err
+	}
+	if err := txn.Commit(); err != nil {
+		return err
+	}
+	if s.mark != nil {
+		return s.mark.raise(sequence)
+	}
+	return nil
+}
+
+func (s *Store) watchDisk() {
+	free, err := freeBytes(s.dir)
+	if err != nil {
+		s.log.Warn("the free disk space cannot be read", "error", err)
+		return
+	}
+	low := free < s.minFree
+	if low != s.full.Swap(low) {
+		if low {
+			s.log.Error("the disk is nearly full; nothing is accepted", "free", free, "needed", s.minFree)
+		} else {
+			s.log.Info("there is room on the disk again", "free", free)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"stagecraft/app/lifecycle"
+)
+
+// format is what a store was created with. It never changes for a folder.
+var format = fmt.Sprintf("stagecraft store 1, %d partitions, sha256/16", lifecycle.Partitions)
+
+// The store's own keys stand behind all partitions.
+func formatKey() []byte   { return []byte{0xff, 0xff, 'f'} }
+func sequenceKey() []byte { return []byte{0xff, 0xff, 's'} }
+
+// checkFormat writes the format into a new store, refuses a store of another one, and returns the number of the last
+// commit.
+func checkFormat(db *badger.DB) (sequence uint64, err error) {
+	err = db.Update(func(txn *badger.Txn) error {
+		item, err := txn.Get(formatKey())
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return txn.Set(formatKey(), []byte(format))
+		}
+		if err != nil {
+			return err
+		}
+		if err = item.Value(func(value []byte) error {
+			if string(value) != format {
+				return fmt.Errorf("this folder was made by %q, this program reads %q", value, format)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if item, err = txn.Get(sequenceKey()); err == nil {
+			return item.Value(func(value []byte) error {
+				sequence = binary.BigEndian.Uint64(value)
+				return nil
+			})
+		}
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return 0, lifecycle.Wrap(lifecycle.Conflict, err, "the store cannot be used")
+	}
+	return sequence, nil
+}
+
+// highWater is a file beside the store that holds the number of the last commit. Badger cuts a damaged log short
+// without a word; a store that is behind its mark has lost commits that somebody was told are safe.
+type highWater struct{ file *os.File }
+
+func openHighWater(path string, sequence uint64) (*highWater, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the high-water mark cannot be opened")
+	}
+	var buf [8]byte
+	if _, err = file.ReadAt(buf[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		file.Close()
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the high-water mark cannot be read")
+	}
+	if mark := binary.BigEndian.Uint64(buf[:]); err == nil && sequence < mark {
+		file.Close()
+		return nil, lifecycle.Errorf(lifecycle.Conflict, "the store ends at commit %d, but commit %d was reported as safe: "+
+			"its files were damaged or replaced. Restore a backup, or remove %s to go on without the %d lost commits",
+			sequence, mark, path, mark-sequence)
+	}
+	return &highWater{file}, nil
+}
+
+// raise needs no sync: the mark guards against damage to the log, and one that is a little old does no harm.
+func (h *highWater) raise(sequence uint64) error {
+	var buf [8]byte
+	binary.BigEndian.PutUint64(buf[:], sequence)
+	_, err := h.file.WriteAt(buf[:], 0)
+	return err
+}
+
+func (h *highWater) close() error { return h.file.Close() }

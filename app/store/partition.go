@@ -1,0 +1,175 @@
+package store
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"stagecraft/app/lifecycle"
+)
+
+// Bounds of what one partition hands to the committer at a time.
+const (
+	maxGroupInputs  = 512
+	maxGroupEntries = 2000
+	maxGroupBytes   = 1 << 20
+)
+
+// job is one input with the place its answer goes to.
+type job struct {
+	input any
+	wait  *waiter
+	index int
+}
+
+// waiter gathers the answers to one DoAll.
+type waiter struct {
+	results []Result
+	left    atomic.Int64
+	done    chan struct{}
+}
+
+func (w *waiter) settle(index int, result Result) {
+	w.results[index] = result
+	if w.left.Add(-1) == 0 {
+		close(w.done)
+	}
+}
+
+// partition is the queue before one single writer.
+type partition struct {
+	number int
+	mu     sync.Mutex
+	queue  []job
+	wake   chan struct{}
+	closed bool
+}
+
+func newPartition(number int) *partition {
+	return &partition{number: number, wake: make(chan struct{}, 1)}
+}
+
+func (p *partition) push(j job) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		j.wait.settle(j.index, Result{Err: lifecycle.Errorf(lifecycle.Unavailable, "the store is closing")})
+		return
+	}
+	p.queue = append(p.queue, j)
+	p.mu.Unlock()
+	p.signal()
+}
+
+func (p *partition) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (p *partition) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.signal()
+}
+
+// take returns what has gathered, waiting for the first; nil when the partition is closed and empty.
+func (p *partition) take() []job {
+	for {
+		p.mu.Lock()
+		if n := len(p.queue); n > 0 {
+			if n > maxGroupInputs {
+				n = maxGroupInputs
+			}
+			jobs := p.queue[:n:n]
+			p.queue = p.queue[n:]
+			if len(p.queue) == 0 {
+				p.queue = nil
+			}
+			p.mu.Unlock()
+			return jobs
+		}
+		closed := p.closed
+		p.mu.Unlock()
+		if closed {
+			return nil
+		}
+		<-p.wake
+	}
+}
+
+// giveBack puts jobs that did not fit the group to the front again.
+func (p *partition) giveBack(jobs []job) {
+	p.mu.Lock()
+	p.queue = append(jobs[:len(jobs):len(jobs)], p.queue...)
+	p.mu.Unlock()
+}
+
+// work is the single writer of one partition: take what has gathered, apply it, commit it, answer.
+func (s *Store) work(p *partition) {
+	defer s.workers.Done()
+	for {
+		jobs := p.take()
+		if jobs == nil {
+			return
+		}
+		s.workGroup(p, jobs)
+	}
+}
+
+func (s *Store) workGroup(p *partition, jobs []job) {
+	tx := newTx(s.db, p.number)
+	defer tx.discard()
+	results := make([]Result, 0, len(jobs))
+	for _, j := range jobs {
+		mark := tx.mark()
+		answer, err := s.apply(tx, j.input)
+		if err != nil {
+			tx.rollback(mark)
+		}
+		results = append(results, Result{answer, err})
+		if tx.err != nil || len(tx.order) >= maxGroupEntries || tx.bytes >= maxGroupBytes {
+			break
+		}
+	}
+	if rest := jobs[len(results):]; len(rest) > 0 {
+		p.giveBack(rest)
+		jobs = jobs[:len(results)]
+	}
+	err := tx.err
+	if err != nil {
+		s.fail(fmt.Errorf("reading partition %d: %w", p.number, err))
+	} else if len(tx.order) > 0 {
+		err = s.commit(tx)
+	}
+	if err != nil {
+		err = lifecycle.Wrap(lifecycle.Unavailable, err, "the commit failed; its outcome is unknown, repeating is safe")
+	}
+	s.stats.Inputs.Add(uint64(len(jobs)))
+	if err == nil {
+		for _, hint := range tx.hints {
+			hint()
+		}
+	}
+	for i, j := range jobs {
+		if err != nil {
+			results[i] = Result{Err: err}
+		}
+		j.wait.settle(j.index, results[i])
+	}
+}
+
+// apply turns a panic of the machine into an error of that input alone.
+func (s *Store) apply(tx *txn, input any) (answer any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("an input made the machine panic", "input", fmt.Sprintf("%T", input), "panic", cause,
+				"stack", string(debug.Stack()))
+			err = lifecycle.Errorf(lifecycle.Internal, "the input could not be applied: %v", cause)
+		}
+	}()
+	return s.machine.Apply(tx, input)
+}

@@ -1,0 +1,301 @@
+// Package store keeps everything in one folder: 64 partitions, each changed by one goroutine only, one shared
+// committer that syncs whole groups to disk, and a small seam behind which a cluster could stand later. It is the
+// only importer of Badger.
+//
+// What a caller gets is Do, DoAll and Ask; what a caller brings is one Machine. The machine is told of inputs; it
+// answers and writes through a Tx; an input has been taken when Do returns, and then it is on disk.
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"stagecraft/app/lifecycle"
+)
+
+// Machine is what the store runs. Apply is the only place where state changes: it has no clock, does no I/O and
+// starts no goroutine; time and IDs come with the input, and every input is safe to repeat.
+type Machine interface {
+	// Apply changes the partition as the input says. An error undoes the input's writes, and theirs only.
+	Apply(tx Tx, input any) (answer any, err error)
+	// Ask reads; it may run at the same time as Apply and sees what was committed before.
+	Ask(tx Reader, query any) (answer any, err error)
+	// Own does what an owner of the partition does besides: due timers, outbox. It returns soon after ctx ends.
+	Own(ctx context.Context, partition int)
+}
+
+// Item is one input for one partition.
+type Item struct {
+	Partition int
+	Input     any
+}
+
+// Result is the answer to one Item.
+type Result struct {
+	Answer any
+	Err    error
+}
+
+// Options of Open.
+type Options struct {
+	Dir      string // the folder; empty keeps everything in memory, for simulations
+	MinFree  uint64 // bytes of free disk below which inputs are refused; default 256 MiB
+	Log      *slog.Logger
+	OnFailed func(error) // called once when the store has failed for good; the process should end and start anew
+}
+
+// Store is an open store.
+type Store struct {
+	db         *badger.DB
+	log        *slog.Logger
+	dir        string
+	minFree    uint64
+	machine    Machine
+	partitions [lifecycle.Partitions]*partition
+	commits    chan *group
+	mark       *highWater
+	onFailed   func(error)
+
+	failed   atomic.Pointer[error]
+	full     atomic.Bool
+	closing  atomic.Bool
+	owners   sync.WaitGroup
+	workers  sync.WaitGroup
+	stopOwn  context.CancelFunc
+	commited sync.WaitGroup
+	stats    Stats
+}
+
+// Stats are counts since the store was opened.
+type Stats struct {
+	Inputs  atomic.Uint64 // inputs applied
+	Groups  atomic.Uint64 // partition groups committed
+	Commits atomic.Uint64 // synced commits
+	Entries atomic.Uint64 // keys written
+	Bytes   atomic.Uint64 // key and value bytes written
+}
+
+// Open opens or creates the store. It refuses a folder that another process has open, one that was created with
+// another number of partitions, and one that has lost commits it once had.
+func Open(opts Options) (*Store, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.MinFree == 0 {
+		opts.MinFree = 256 << 20
+	}
+	s := &Store{
+		log: opts.Log, dir: opts.Dir, minFree: opts.MinFree, onFailed: opts.OnFailed,
+		commits: make(chan *group, lifecycle.Partitions),
+	}
+	var err error
+	if s.db, err = openBadger(opts); err != nil {
+		return nil, err
+	}
+	sequence, err := checkFormat(s.db)
+	if err == nil && opts.Dir != "" {
+		s.mark, err = openHighWater(filepath.Join(opts.Dir, "high-water"), sequence)
+	}
+	if err != nil {
+		s.db.Close()
+		return nil, err
+	}
+	for i := range s.partitions {
+		s.partitions[i] = newPartition(i)
+	}
+	s.commited.Add(1)
+	go s.commitLoop(sequence)
+	return s, nil
+}
+
+func openBadger(opts Options) (*badger.DB, error) {
+	settings := badger.DefaultOptions(opts.Dir)
+	if opts.Dir == "" {
+		settings = settings.WithInMemory(true)
+	} else {
+		settings.Dir = filepath.Join(opts.Dir, "badger")
+		settings.ValueDir = settings.Dir
+		if err := os.MkdirAll(settings.Dir, 0o700); err != nil {
+			return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s cannot be made", opts.Dir)
+		}
+	}
+	settings = settings.
+		WithSyncWrites(opts.Dir != "").
+		WithDetectConflicts(false). // one writer per customer: there are none
+		WithMemTableSize(32 << 20).
+		WithNumMemtables(3).
+		WithBlockCacheSize(64 << 20).
+		WithIndexCacheSize(64 << 20).
+		WithValueLogFileSize(64 << 20).
+		WithCompression(options.Snappy).
+		WithNumCompactors(2).
+		WithMetricsEnabled(false).
+		WithLogger(badgerLog{opts.Log})
+	var db *badger.DB
+	var err error
+	// Right after a kill the first Open may stumble over a file of zero length, and mends it.
+	for range 3 {
+		if db, err = badger.Open(settings); err == nil {
+			return db, nil
+		}
+	}
+	return nil, lifecycle.Wrap(lifecycle.Unavailable, err,
+		"the store in %s cannot be opened; is another stagecraft using this folder?", opts.Dir)
+}
+
+// Start lets the machine work: inputs are applied from now on, and every partition has its owner.
+func (s *Store) Start(machine Machine) {
+	s.machine = machine
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopOwn = stop
+	for i := range s.partitions {
+		s.workers.Add(1)
+		go s.work(s.partitions[i])
+		s.owners.Add(1)
+		go func() {
+			defer s.owners.Done()
+			machine.Own(ctx, i)
+		}()
+	}
+}
+
+// Partitions returns how many partitions there are.
+func (s *Store) Partitions() int { return lifecycle.Partitions }
+
+// Stats returns the running counts.
+func (s *Store) Stats() *Stats { return &s.stats }
+
+// Do gives one input to its partition and returns when what it caused is on disk. If ctx ends before, the outcome is
+// unknown; repeating the input is safe.
+func (s *Store) Do(ctx context.Context, partition int, input any) (any, error) {
+	result := s.DoAll(ctx, []Item{{partition, input}})
+	return result[0].Answer, result[0].Err
+}
+
+// DoAll gives many inputs to their partitions at once, each partition in the order given, and returns when all are on
+// disk or refused.
+func (s *Store) DoAll(ctx context.Context, items []Item) []Result {
+	results := make([]Result, len(items))
+	if err := s.usable(); err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		return results
+	}
+	wait := &waiter{results: results, done: make(chan struct{})}
+	wait.left.Store(int64(len(items)))
+	for i, item := range items {
+		s.partitions[item.Partition].push(job{item.Input, wait, i})
+	}
+	if len(items) == 0 {
+		return results
+	}
+	select {
+	case <-wait.done:
+		return results
+	case <-ctx.Done():
+		// The workers still write into results, so the caller gets a slice of its own.
+		unknown := make([]Result, len(items))
+		err := lifecycle.Wrap(lifecycle.Unavailable, ctx.Err(), "the outcome is unknown; repeating is safe")
+		for i := range unknown {
+			unknown[i].Err = err
+		}
+		return unknown
+	}
+}
+
+// Ask reads one partition as it was committed last.
+func (s *Store) Ask(ctx context.Context, partition int, query any) (any, error) {
+	if err := s.broken(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the question came too late")
+	}
+	tx := newTx(s.db, partition)
+	defer tx.discard()
+	answer, err := s.machine.Ask(tx, query)
+	if tx.err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, tx.err, "partition %d cannot be read", partition)
+	}
+	return answer, err
+}
+
+func (s *Store) broken() error {
+	if cause := s.failed.Load(); cause != nil {
+		return lifecycle.Wrap(lifecycle.Unavailable, *cause, "the store has failed and must be opened anew")
+	}
+	return nil
+}
+
+func (s *Store) usable() error {
+	if err := s.broken(); err != nil {
+		return err
+	}
+	if s.closing.Load() {
+		return lifecycle.Errorf(lifecycle.Unavailable, "the store is closing")
+	}
+	if s.full.Load() {
+		return lifecycle.Errorf(lifecycle.Full, "less than %d MiB of disk are free under %s; nothing is accepted until there is room",
+			s.minFree>>20, s.dir)
+	}
+	return nil
+}
+
+// StopOwning ends the owners and waits for them; inputs are still taken.
+func (s *Store) StopOwning() {
+	if s.stopOwn != nil {
+		s.stopOwn()
+	}
+	s.owners.Wait()
+}
+
+// Close ends the owners, applies and commits what was given before, and closes the folder.
+func (s *Store) Close() error {
+	s.StopOwning()
+	if s.closing.Swap(true) {
+		return nil
+	}
+	for _, p := range s.partitions {
+		p.close()
+	}
+	s.workers.Wait()
+	close(s.commits)
+	s.commited.Wait()
+	err := s.db.Close()
+	if s.mark != nil {
+		if e := s.mark.close(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the store did not close cleanly")
+	}
+	return nil
+}
+
+// fail stops the store for good: after a failed commit nobody knows what is on disk.
+func (s *Store) fail(err error) {
+	if s.failed.CompareAndSwap(nil, &err) {
+		s.log.Error("the store has failed", "error", err)
+		if s.onFailed != nil {
+			go s.onFailed(err)
+		}
+	}
+}
+
+// badgerLog passes Badger's warnings and errors on and keeps the rest quiet.
+type badgerLog struct{ log *slog.Logger }
+
+func (l badgerLog) Errorf(f string, v ...any)   { l.log.Error("badger: " + fmt.Sprintf(f, v...)) }
+func (l badgerLog) Warningf(f string, v ...any) { l.log.Debug("badger: " + fmt.Sprintf(f, v...)) }
+func (l badgerLog) Infof(string, ...any)        {}
+func (l badgerLog) Debugf(string, ...any)       {}

@@ -1,0 +1,215 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"sort"
+	"unsafe"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// Reader reads one partition. Keys are without the partition's prefix, which the reader adds: no one can reach into
+// another partition. A failed read returns nothing and fails the whole call, so that callers need not check.
+type Reader interface {
+	// Partition returns the number of the partition.
+	Partition() int
+	// Get returns the value of a key, or nil. The caller may keep it but must not change it.
+	Get(key []byte) []byte
+	// Scan calls visit for the keys in [from, to) in order until it returns false. Key and value are valid during the
+	// call only.
+	Scan(from, to []byte, visit func(key, value []byte) bool)
+}
+
+// Tx reads and writes one partition. It keeps what it is given: keys and values must not be changed afterwards.
+type Tx interface {
+	Reader
+	Set(key, value []byte)
+	Delete(key []byte)
+	// After names a hint to run when the commit is on disk. Hints are lost in a crash.
+	After(hint func())
+}
+
+// PrefixEnd returns the first key behind all keys that begin with prefix, for Scan.
+func PrefixEnd(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i] < 0xff {
+			end[i]++
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+type write struct {
+	key     []byte // with the prefix
+	value   []byte
+	deleted bool
+}
+
+type undo struct {
+	index int // into order; -1: the entry was new
+	was   write
+}
+
+// txn is the overlay of one group's writes over a snapshot of the database.
+type txn struct {
+	read   *badger.Txn
+	prefix [2]byte
+	number int
+	writes map[string]int // full key -> index into order
+	order  []write
+	undos  []undo
+	hints  []func()
+	bytes  int
+	err    error
+	key    []byte // scratch for Get
+}
+
+func newTx(db *badger.DB, partition int) *txn {
+	return &txn{read: db.NewTransaction(false), number: partition, prefix: [2]byte{byte(partition >> 8), byte(partition)}}
+}
+
+func (t *txn) discard() { t.read.Discard() }
+
+func (t *txn) Partition() int { return t.number }
+
+func (t *txn) full(key []byte) []byte {
+	full := make([]byte, 0, len(key)+2)
+	return append(append(full, t.prefix[:]...), key...)
+}
+
+func (t *txn) Get(key []byte) []byte {
+	t.key = append(append(t.key[:0], t.prefix[:]...), key...)
+	if index, ok := t.writes[string(t.key)]; ok {
+		if t.order[index].deleted {
+			return nil
+		}
+		return t.order[index].value
+	}
+	item, err := t.read.Get(t.key)
+	if err == nil {
+		var value []byte
+		if value, err = item.ValueCopy(nil); err == nil {
+			if value == nil {
+				value = []byte{}
+			}
+			return value
+		}
+	}
+	if !errors.Is(err, badger.ErrKeyNotFound) && t.err == nil {
+		t.err = err
+	}
+	return nil
+}
+
+func (t *txn) Set(key, value []byte) { t.put(write{key: t.full(key), value: value}) }
+
+func (t *txn) Delete(key []byte) { t.put(write{key: t.full(key), deleted: true}) }
+
+func (t *txn) put(w write) {
+	if t.writes == nil {
+		t.writes = map[string]int{}
+	}
+	t.bytes += len(w.key) + len(w.value)
+	if index, ok := t.writes[string(w.key)]; ok {
+		t.undos = append(t.undos, undo{index, t.order[index]})
+		t.order[index] = w
+		return
+	}
+	t.undos = append(t.undos, undo{index: -1})
+	t.writes[unsafe.String(&w.key[0], len(w.key))] = len(t.order)
+	t.order = append(t.order, w)
+}
+
+func (t *txn) After(hint func()) { t.hints = append(t.hints, hint) }
+
+type savepoint struct{ undos, hints int }
+
+func (t *txn) mark() savepoint { return savepoint{len(t.undos), len(t.hints)} }
+
+func (t *txn) rollback(to savepoint) {
+	for i := len(t.undos) - 1; i >= to.undos; i-- {
+		if u := t.undos[i]; u.index >= 0 {
+			t.order[u.index] = u.was
+		} else {
+			last := len(t.order) - 1
+			delete(t.writes, string(t.order[last].key))
+			t.order = t.order[:last]
+		}
+	}
+	t.undos = t.undos[:to.undos]
+	t.hints = t.hints[:to.hints]
+}
+
+func (t *txn) Scan(from, to []byte, visit func(key, value []byte) bool) {
+	start, end := t.full(from), t.full(to)
+	if to == nil {
+		end = PrefixEnd(t.prefix[:])
+	}
+	own := t.within(start, end)
+	options := badger.DefaultIteratorOptions
+	options.PrefetchSize = 32
+	options.Prefix = commonPrefix(start, end)
+	it := t.read.NewIterator(options)
+	defer it.Close()
+	it.Seek(start)
+	for {
+		stored := it.Valid() && bytes.Compare(it.Item().Key(), end) < 0
+		if !stored && len(own) == 0 {
+			return
+		}
+		order := -1 // which comes first: -1 stored, 1 own, 0 both
+		if !stored {
+			order = 1
+		} else if len(own) > 0 {
+			order = bytes.Compare(it.Item().Key(), own[0].key)
+		}
+		if order < 0 {
+			item, more := it.Item(), true
+			if err := item.Value(func(value []byte) error {
+				more = visit(item.Key()[2:], value)
+				return nil
+			}); err != nil {
+				if t.err == nil {
+					t.err = err
+				}
+				return
+			}
+			if !more {
+				return
+			}
+			it.Next()
+			continue
+		}
+		if order == 0 {
+			it.Next()
+		}
+		w := own[0]
+		own = own[1:]
+		if !w.deleted && !visit(w.key[2:], w.value) {
+			return
+		}
+	}
+}
+
+// within returns the overlay's writes in [start, end), in order.
+func (t *txn) within(start, end []byte) []write {
+	var own []write
+	for _, w := range t.order {
+		if bytes.Compare(w.key, start) >= 0 && bytes.Compare(w.key, end) < 0 {
+			own = append(own, w)
+		}
+	}
+	sort.Slice(own, func(i, j int) bool { return bytes.Compare(own[i].key, own[j].key) < 0 })
+	return own
+}
+
+func commonPrefix(a, b []byte) []byte {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return a[:n]
+}

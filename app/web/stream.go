@@ -1,0 +1,108 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Times of the live stream.
+const (
+	streamEvery = 500 * time.Millisecond // at most one overview in this time
+	streamBeat  = 15 * time.Second       // a comment, so that dead connections are noticed
+	streamWrite = 20 * time.Second       // a reader who takes longer is dropped
+	maxStreams  = 64
+)
+
+// stream sends the overview whenever something changed.
+func (s *Server) stream(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentType, "text/event-stream")
+	c.Set(fiber.HeaderCacheControl, "no-cache")
+	c.Set("X-Accel-Buffering", "no")
+	conn := c.Context().Conn()
+	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { s.pour(w, conn) })
+	return nil
+}
+
+// seen is what a stream has shown last, to tell whether there is something new.
+type seen struct {
+	changes  uint64
+	scripts  int
+	channels string
+}
+
+func (s *Server) seen() seen {
+	text, _ := json.Marshal(s.Channels())
+	return seen{s.Insight.Changes(), s.Scripts.Changes(), string(text)}
+}
+
+func (s *Server) pour(w *bufio.Writer, conn net.Conn) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		select {
+		case <-s.closing:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	tick := time.NewTicker(streamEvery)
+	defer tick.Stop()
+	var last seen
+	var sent time.Time
+	for first := true; ; first = false {
+		_ = conn.SetWriteDeadline(time.Now().Add(streamWrite))
+		if now := s.seen(); first || now != last {
+			last = now
+			data, err := s.snapshots.get(func() ([]byte, error) {
+				overview, err := s.overview(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return json.Marshal(overview)
+			})
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(w, "event: overview\ndata: %s\n\n", data)
+			sent = time.Now()
+		} else if time.Since(sent) > streamBeat {
+			fmt.Fprint(w, ": still here\n\n")
+			sent = time.Now()
+		}
+		if w.Flush() != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// snapshots lets streams that ask within the same moment share one overview.
+type snapshots struct {
+	mu   sync.Mutex
+	at   time.Time
+	data []byte
+}
+
+func (s *snapshots) get(make func() ([]byte, error)) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.at) < streamEvery/2 && s.data != nil {
+		return s.data, nil
+	}
+	data, err := make()
+	if err == nil {
+		s.at, s.data = time.Now(), data
+	}
+	return data, err
+}

@@ -1,0 +1,179 @@
+// Package web serves the HTTP API and the console. It is the only importer of Fiber: requests are decoded and bounded
+// here, copied out of Fiber's buffers, and handed down as plain values.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+	"stagecraft/app/insight"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+	"stagecraft/assets"
+)
+
+// Bounds of requests.
+const (
+	maxBody     = 1 << 20  // on the wire
+	maxInflated = 4 << 20  // after gzip
+	maxSingle   = 64 << 10 // of a single event, inflated
+)
+
+// Scripts knows what keeps the newest scripts from running.
+type Scripts interface {
+	Problems() map[string]*lifecycle.Error // by journey
+	Changes() int                          // grows with every reading
+}
+
+// Options of New.
+type Options struct {
+	Engine      *engine.Engine
+	Delivery    *delivery.Delivery
+	Insight     *insight.Insight
+	Store       *store.Store
+	Scripts     Scripts
+	Channels    func() []channels.Status
+	Clock       lifecycle.Clock
+	Log         *slog.Logger
+	Version     string
+	PublicURL   string
+	WriteKey    string
+	AdminKey    string
+	AskAdminKey bool // the console asks for the admin key
+}
+
+// Server is the HTTP side of the program.
+type Server struct {
+	Options
+	fiber    *fiber.App
+	listener net.Listener
+	failed   chan error
+	closing  chan struct{}
+
+	snapshots snapshots
+}
+
+// New builds the routes; Listen and Serve open them.
+func New(opts Options) (*Server, error) {
+	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{})}
+	s.fiber = fiber.New(fiber.Config{
+		DisableStartupMessage: true,
+		BodyLimit:             maxBody,
+		ReadTimeout:           30 * time.Second,
+		WriteTimeout:          30 * time.Second, // streams extend it for themselves
+		IdleTimeout:           2 * time.Minute,
+		ReadBufferSize:        16 << 10,
+		ErrorHandler:          s.fail,
+		AppName:               "Stagecraft",
+		// Strings are copied where they are kept; Immutable alone does not cover bodies.
+		Immutable: true,
+	})
+	s.fiber.Use(recover.New(recover.Config{EnableStackTrace: false}))
+	s.fiber.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("ok\n") })
+	s.fiber.Get("/readyz", s.ready)
+	s.fiber.Get("/metrics", s.guardConsole, s.metrics())
+	s.routeIngest()
+	s.routeImports()
+	s.routeConsole()
+	if err := s.routeAssets(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Listen binds the address and returns it as it is, with the port chosen where 0 was asked for.
+func (s *Server) Listen(address string) (string, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", lifecycle.Wrap(lifecycle.Unavailable, err, "cannot listen on %s; choose another address with --addr", address)
+	}
+	s.listener = listener
+	return listener.Addr().String(), nil
+}
+
+// SetPublicURL names the base of links once the address is known. It is called between Listen and Serve.
+func (s *Server) SetPublicURL(url string) { s.PublicURL = url }
+
+// Serve answers requests in the background; Failed tells if it ends by itself.
+func (s *Server) Serve() {
+	go func() {
+		if err := s.fiber.Listener(s.listener); err != nil {
+			s.failed <- err
+		}
+	}()
+}
+
+// Failed delivers the error that ended serving.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Close takes no more requests and waits for those under way; open streams are ended.
+func (s *Server) Close() error {
+	close(s.closing)
+	err := s.fiber.ShutdownWithTimeout(10 * time.Second)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return lifecycle.Errorf(lifecycle.Unavailable, "some requests were cut off: they took longer than 10 s to finish")
+	}
+	return err
+}
+
+func (s *Server) ready(c *fiber.Ctx) error {
+	if _, err := s.Store.Ask(c.UserContext(), 0, engine.Journeys{}); err != nil {
+		return err
+	}
+	return c.SendString("ready\n")
+}
+
+func (s *Server) routeAssets() error {
+	files, err := assets.Files(assets.Console())
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the console cannot be read")
+	}
+	for _, file := range files {
+		path := "/" + file.Path
+		if file.Path == "index.html" {
+			path = "/"
+		}
+		s.fiber.Get(path, s.guardConsole, func(c *fiber.Ctx) error { return sendAsset(c, file) })
+	}
+	return nil
+}
+
+func sendAsset(c *fiber.Ctx, file assets.File) error {
+	body, tag := file.Body, `"`+file.Hash+`"`
+	if file.Gzip != nil && strings.Contains(c.Get(fiber.HeaderAcceptEncoding), "gzip") {
+		body, tag = file.Gzip, `"`+file.Hash+`-gzip"`
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+	}
+	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+	c.Set(fiber.HeaderETag, tag)
+	if file.Immutable {
+		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	} else {
+		c.Set(fiber.HeaderCacheControl, "no-cache")
+	}
+	if c.Get(fiber.HeaderIfNoneMatch) == tag {
+		return c.SendStatus(fiber.StatusNotModified)
+	}
+	c.Set(fiber.HeaderContentType, file.Type)
+	return c.Send(body)
+}
+
+// hostOf returns the host of a URL with its port, or "".
+func hostOf(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return parsed.Host
+}

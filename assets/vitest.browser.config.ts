@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// The built console in Chromium, against a running Stagecraft: see test/console.test.ts for what it needs.
+export default defineConfig({
+  test: {
+    include: ['test/console.test.ts'],
+    environment: 'node',
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
+});

@@ -1,0 +1,128 @@
+// Package channel is what a channel connector for Stagecraft is written with: an executable that carries messages out
+// over one channel, be it e-mail, a text message or a letter. Implement Connector, call Serve in main, and install the
+// executable; the example shows a whole one. The protocol underneath stands in channel.proto, for other languages.
+//
+// The same package holds the other side, which starts a connector and talks to it (Start, Process, Client); Stagecraft
+// itself and the conformance suite in plugins/channeltest use it.
+package channel
+
+//go:generate go run github.com/bufbuild/buf/cmd/buf@latest generate
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Limits of the protocol.
+const (
+	DefaultMaxBatch = 100      // messages in one Send unless Description.MaxBatch says otherwise
+	MaxCallBytes    = 64 << 20 // of one call on the wire; the host sends less
+	MaxReasonBytes  = 2000     // of a receipt's reason; longer ones are cut
+)
+
+// Connector carries messages out over a channel. Describe is called first and Configure once before the first Send;
+// after that the methods are called from several goroutines at once.
+type Connector interface {
+	// Describe says what the connector is. It must not need settings, the network or time.
+	Describe() Description
+	// Configure takes the settings, a JSON object, and refuses what cannot work with an error that names the setting.
+	// It must be quick: another server that is down is not an error here, but in the receipts of Send and in Health.
+	Configure(ctx context.Context, settings json.RawMessage) error
+	// Send tries to send the messages and returns one receipt for each, in their order. ctx ends a little before the
+	// host gives up on the connector: by then it must have returned. A message that certainly has not left is
+	// Temporary, one of which this cannot be known is InDoubt. Missing receipts count as in doubt.
+	Send(ctx context.Context, messages []Message) []Receipt
+	// Health returns nil, or what the operator should know. It must not wait for another server.
+	Health(ctx context.Context) error
+	// Close is called once at the end, when no Send is under way any more; it has a second.
+	Close() error
+}
+
+// Reporter is implemented by connectors that learn later what became of a message. Report runs until ctx ends or there
+// will be nothing more to say; emit may be called from one goroutine at a time and returns an error when the host is gone.
+type Reporter interface {
+	Report(ctx context.Context, emit func(Report) error) error
+}
+
+// Description is what a connector says about itself.
+type Description struct {
+	Name       string          // lower case letters, digits and dashes: "email"
+	Version    string          // the connector's own, for people
+	Channels   []string        // the channels it can serve: "email"
+	Idempotent bool            // an ID that was accepted is accepted again without being sent again
+	MaxBatch   int             // the most messages in one Send; 0 means DefaultMaxBatch
+	Receipts   bool            // it reports later what became of messages; Serve sets it for a Reporter
+	Schema     json.RawMessage // JSON Schema of the settings; the operator's form is drawn from it
+	Protocols  []int           // protocol versions it speaks; Serve sets it
+}
+
+// Message is one message to one recipient.
+type Message struct {
+	ID      string            // hex text; the same in every attempt
+	To      string            // the address as the channel understands it
+	Subject string            // may be empty
+	Text    string            // plain text
+	HTML    string            // may be empty
+	Headers map[string]string // further headers, such as List-Unsubscribe
+	Date    time.Time         // of the first attempt, in milliseconds; the same in every attempt
+	Attempt int               // 1 at the first
+	Kind    string            // "transactional" or "marketing"
+}
+
+// Outcome is what became of one attempt.
+type Outcome int
+
+// The outcomes. The zero value is none of them.
+const (
+	Accepted  Outcome = iota + 1 // the next server took responsibility
+	Temporary                    // it has certainly not left; try again later
+	Permanent                    // it has certainly not left; trying again will not help
+	InDoubt                      // it may or may not have left
+)
+
+// String returns the outcome's name.
+func (o Outcome) String() string {
+	switch o {
+	case Accepted:
+		return "accepted"
+	case Temporary:
+		return "temporary"
+	case Permanent:
+		return "permanent"
+	case InDoubt:
+		return "in doubt"
+	}
+	return "unknown"
+}
+
+// Receipt is the answer to one attempt to send one message.
+type Receipt struct {
+	ID         string // of the message
+	Outcome    Outcome
+	Reason     string        // for people; empty when accepted
+	RetryAfter time.Duration // of a temporary outcome, a wish; 0 leaves it to the host
+}
+
+// Report is what became known about a message after its receipt.
+type Report struct {
+	ID     string // of the message
+	Event  string // "delivered", "bounced", "complained", "opened" or "clicked"
+	Reason string
+	Date   time.Time
+}
+
+// Health is a connector's state in words.
+type Health struct {
+	OK     bool
+	Detail string // for people, when not OK
+}
+
+// All returns the same outcome for every message.
+func All(messages []Message, outcome Outcome, reason string, retryAfter time.Duration) []Receipt {
+	receipts := make([]Receipt, len(messages))
+	for i := range messages {
+		receipts[i] = Receipt{ID: messages[i].ID, Outcome: outcome, Reason: reason, RetryAfter: retryAfter}
+	}
+	return receipts
+}

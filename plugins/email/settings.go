@@ -1,0 +1,174 @@
+package email
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/mail"
+	"os"
+	"strings"
+	"time"
+)
+
+const schema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "E-mail",
+  "description": "Sends through a mail server by SMTP.",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["host", "from"],
+  "properties": {
+    "host": {"type": "string", "minLength": 1, "title": "Server", "description": "The mail server's name."},
+    "port": {"type": "integer", "minimum": 1, "maximum": 65535, "title": "Port",
+      "description": "587 unless security is tls (465) or none (25)."},
+    "security": {"type": "string", "enum": ["starttls", "tls", "opportunistic", "none"], "default": "starttls", "title": "Encryption",
+      "description": "starttls: required after the greeting. tls: from the first byte. opportunistic: when the server offers it. none: never."},
+    "username": {"type": "string", "title": "User name"},
+    "password": {"type": "string", "format": "password", "writeOnly": true, "title": "Password"},
+    "from": {"type": "string", "minLength": 3, "title": "Sender", "description": "Address, with a name: Shop <hello@example.com>"},
+    "connections": {"type": "integer", "minimum": 1, "maximum": 50, "default": 4, "title": "Connections",
+      "description": "How many connections to the server may be open at once."},
+    "timeout": {"type": "integer", "minimum": 1, "maximum": 600, "default": 30, "title": "Timeout",
+      "description": "Seconds to wait for each answer of the server."},
+    "helo": {"type": "string", "title": "Own name", "description": "The name to greet the server with; this machine's name if empty."},
+    "ca_file": {"type": "string", "title": "Certificate authority",
+      "description": "A PEM file with the certificates to trust instead of the system's."}
+  }
+}`
+
+// settings are what Configure takes, checked and completed.
+type settings struct {
+	Host        string `json:"host"`
+	Port        int    `json:"port"`
+	Security    string `json:"security"`
+	Username    string `json:"username"`
+	Password    string `json:"password"`
+	From        string `json:"from"`
+	Connections int    `json:"connections"`
+	Timeout     int    `json:"timeout"`
+	Helo        string `json:"helo"`
+	CAFile      string `json:"ca_file"`
+
+	from    address
+	timeout time.Duration
+	tls     *tls.Config
+}
+
+// Values of settings.Security.
+const (
+	startTLS      = "starttls"
+	implicitTLS   = "tls"
+	opportunistic = "opportunistic"
+	noTLS         = "none"
+)
+
+func parseSettings(raw json.RawMessage) (*settings, error) {
+	s := &settings{Security: startTLS, Connections: 4, Timeout: 30}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(s); err != nil {
+		return nil, readable(err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the settings must be one JSON object")
+	}
+	if s.Host == "" || strings.ContainsAny(s.Host, " \t\r\n/@") {
+		return nil, fmt.Errorf("host %q is not a server's name; write it like mail.example.com", s.Host)
+	}
+	ports := map[string]int{startTLS: 587, implicitTLS: 465, opportunistic: 587, noTLS: 25}
+	port, ok := ports[s.Security]
+	if !ok {
+		return nil, fmt.Errorf("security %q is unknown; use starttls, tls, opportunistic or none", s.Security)
+	}
+	if s.Port == 0 {
+		s.Port = port
+	}
+	if s.Port < 1 || s.Port > 65535 {
+		return nil, fmt.Errorf("port %d is outside of 1 to 65535", s.Port)
+	}
+	if s.Connections < 1 || s.Connections > 50 {
+		return nil, fmt.Errorf("connections %d is outside of 1 to 50", s.Connections)
+	}
+	if s.Timeout < 1 || s.Timeout > 600 {
+		return nil, fmt.Errorf("timeout %d is outside of 1 to 600 seconds", s.Timeout)
+	}
+	s.timeout = time.Duration(s.Timeout) * time.Second
+	if (s.Username == "") != (s.Password == "") {
+		return nil, errors.New("username and password belong together; set both or neither")
+	}
+	if s.Username != "" && s.Security == noTLS && !local(s.Host) {
+		return nil, errors.New("security none would send the password for everyone to read; use starttls or tls, or leave username and password out")
+	}
+	from, err := mail.ParseAddress(s.From)
+	if err != nil {
+		return nil, fmt.Errorf("from %q is not an address; write it like Shop <hello@example.com>", s.From)
+	}
+	if s.from, err = newAddress(from); err != nil {
+		return nil, fmt.Errorf("from %q: %w", s.From, err)
+	}
+	if s.Helo == "" {
+		s.Helo = ownName()
+	} else if !isHostname(s.Helo) {
+		return nil, fmt.Errorf("helo %q is not a host name", s.Helo)
+	}
+	return s, s.trust()
+}
+
+// trust prepares how the server is verified.
+func (s *settings) trust() error {
+	s.tls = &tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12}
+	if s.CAFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(s.CAFile)
+	if err != nil {
+		return fmt.Errorf("ca_file cannot be read: %w", err)
+	}
+	s.tls.RootCAs = x509.NewCertPool()
+	if !s.tls.RootCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("ca_file %s holds no certificate in PEM form", s.CAFile)
+	}
+	return nil
+}
+
+// readable words a JSON error for people who fill in a form. It never quotes a value, which may be a password.
+func readable(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) && kind.Field != "" {
+		return fmt.Errorf("%s must be of type %s, not %s", kind.Field, kind.Type, kind.Value)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("there is no setting %s; there are host, port, security, username, password, from, connections, timeout, helo and ca_file", name)
+	}
+	return errors.New("the settings must be a JSON object")
+}
+
+func local(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// ownName is this machine's name for the greeting, or the literal address that RFC 5321 4.1.3 allows instead.
+func ownName() string {
+	if name, err := os.Hostname(); err == nil && isHostname(name) && strings.Contains(name, ".") {
+		return name
+	}
+	return "localhost"
+}
+
+func isHostname(name string) bool {
+	if name == "" || len(name) > 253 {
+		return false
+	}
+	for _, r := range name {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".-[]:", r)) {
+			return false
+		}
+	}
+	return true
+}
