@@ -116,6 +116,34 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(text[strings.LastIndexByte(text, ')')+1:], " Z")
 }
 
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func TestLogConnector(t *testing.T) {
+	folder := t.TempDir()
+	c := start(t, options(t), "log", fmt.Sprintf(`{"folder":%q}`, folder))
+	ready(t, c)
+	for range 2 {
+		if diff := cmp.Diff([]lifecycle.Outcome{accepted, accepted}, outcomes(c.Send(t.Context(), outgoing("a", "b")))); diff != "" {
+			t.Error(diff)
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(folder, "*.ndjson"))
+	text := ""
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(data)
+	}
+	if strings.Count(text, "\n") != 2 || !strings.Contains(text, id(1).String()) || !c.Idempotent() {
+		t.Errorf("idempotent %t: %s", c.Idempotent(), text)
+	}
+}
+
 func TestReceiptsInOrder(t *testing.T) {
 	c := start(t, options(t), "puppet", `{}`)
 	ready(t, c)
@@ -207,8 +235,9 @@ func TestDeadlineKills(t *testing.T) {
 }
 
 func TestConnectorEndsBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
 	o := options(t)
-	o.SendTimeout = 3 * time.Second
+	o.SendTimeout = 5 * time.Second
 	c := start(t, o, "puppet", `{}`)
 	ready(t, c)
 	before := c.Status().PID
@@ -223,10 +252,16 @@ func TestCancelledCallDoesNotKill(t *testing.T) {
 	ready(t, c)
 	before := c.Status().PID
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, cancel)
-	if got := c.Send(ctx, outgoing("patient")); got[0].Outcome != inDoubt {
-		t.Errorf("%+v", got)
-	}
+	mark := filepath.Join(t.TempDir(), "mark")
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		if got := c.Send(ctx, outgoing("mark "+mark, "patient")); got[0].Outcome != inDoubt || got[1].Outcome != inDoubt {
+			t.Errorf("%+v", got)
+		}
+	})
+	eventually(t, "begin of the batch", func() bool { return exists(mark) })
+	cancel()
+	sending.Wait()
 	if got := c.Send(ctx, outgoing("ok")); got[0].Outcome != temporary {
 		t.Errorf("with an ended context: %+v", got)
 	}
@@ -444,7 +479,7 @@ func TestBackoffStartsAnewAfterAHealthyMinute(t *testing.T) {
 }
 
 func TestCloseLetsBatchesFinish(t *testing.T) {
-	mark := filepath.Join(t.TempDir(), "mark")
+	mark, begun := filepath.Join(t.TempDir(), "mark"), filepath.Join(t.TempDir(), "begun")
 	o := options(t)
 	h := channels.New(o)
 	executable, _ := os.Executable()
@@ -457,16 +492,16 @@ func TestCloseLetsBatchesFinish(t *testing.T) {
 	ready(t, c)
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		if got := c.Send(t.Context(), outgoing("slow 500ms", "ok")); got[0].Outcome != accepted {
+		if got := c.Send(t.Context(), outgoing("mark "+begun, "slow 200ms", "ok")); got[0].Outcome != accepted {
 			t.Errorf("the batch under way: %+v", got)
 		}
 	})
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "begin of the batch", func() bool { return exists(begun) })
 	if err := h.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	sending.Wait()
-	if _, err := os.Stat(mark); err != nil {
+	if !exists(mark) {
 		t.Error("the connector was not closed in good order")
 	}
 }

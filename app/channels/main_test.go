@@ -86,6 +86,8 @@ func (p *puppet) Send(ctx context.Context, messages []channel.Message) []channel
 		case "patient":
 			<-ctx.Done()
 			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Temporary, Reason: "out of time"}
+		case "mark":
+			_ = os.WriteFile(argument, []byte("here"), 0o600)
 		case "panic":
 			panic("what now")
 		case "slow":

@@ -222,7 +222,7 @@ func codeOf(status int) lifecycle.Code {
 
 // retryAfter reads the header of RFC 9110, section 10.2.3: seconds, or a date.
 func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 16); err == nil {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
 	if moment, err := http.ParseTime(header); err == nil {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -101,11 +102,11 @@ func TestRetryAfter(t *testing.T) {
 func TestWhatTheServerSays(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"error":{"code":"conflict","message":"it is open as live","hint":"close it"}}`: "it is open as live (close it)",
-		`{"code":"conflict","message":"flat"}`:                                          "flat",
-		`{"error":"just a text"}`:                                                       "just a text",
-		"plain words\n":                                                                 "the server answered 409 Conflict: plain words",
-		"<html>":                                                                        "the server answered 409 Conflict",
-		"":                                                                              "the server answered 409 Conflict",
+		`{"code":"conflict","message":"flat"}`:                                           "flat",
+		`{"error":"just a text"}`:                                                        "just a text",
+		"plain words\n":                                                                  "the server answered 409 Conflict: plain words",
+		"<html>":                                                                         "the server answered 409 Conflict",
+		"":                                                                               "the server answered 409 Conflict",
 	} {
 		client, _ := swiftClient(t, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusConflict)
@@ -127,6 +128,7 @@ func TestARequestInFlightMayEnd(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		arrived := make(chan struct{})
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client is gone
 			close(arrived)
 			if grace == 0 {
 				<-r.Context().Done() // the client gives up

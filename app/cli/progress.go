@@ -37,9 +37,12 @@ func (p *Progress) Rows(done, total int64, rows int) {
 	})
 }
 
-// CatchUp tells how many customers have caught up, of how many.
+// CatchUp tells how many customers have caught up, of how many (0: unknown).
 func (p *Progress) CatchUp(done, total int64) {
 	p.show("catch up", done, total, func(elapsed time.Duration) string {
+		if total <= 0 {
+			return fmt.Sprintf("catching up: %d customers, %.0f/s", done, float64(done)/max(elapsed.Seconds(), 0.001))
+		}
 		return fmt.Sprintf("catching up: %d of %d customers, %.0f/s", done, total, float64(done)/max(elapsed.Seconds(), 0.001))
 	})
 }

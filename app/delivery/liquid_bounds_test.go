@@ -13,6 +13,7 @@ import (
 
 func TestBounds(t *testing.T) {
 	long := strings.Repeat("x", 200<<10)
+	doubled := `{% capture s %}` + long + `{% endcapture %}{% assign l = s | split: "|" %}{% for i in (1..13) %}{% assign l = l | concat: l %}{% endfor %}`
 	for name, c := range map[string]struct {
 		body string
 		code lifecycle.Code
@@ -30,6 +31,10 @@ func TestBounds(t *testing.T) {
 		"joining":            {`{% capture s %}` + long + `{% endcapture %}{% assign l = "a,b,c,d,e" | split: "," %}{{ l | join: s }}`, lifecycle.TooLarge},
 		"splitting":          {`{% capture s %}` + long + `{% endcapture %}{% assign l = s | split: "" %}`, lifecycle.TooLarge},
 		"looking through":    {`{% capture s %}` + long + `{% endcapture %}{% for i in (1..1000) %}{% if s contains "z" %}{% endif %}{% endfor %}`, lifecycle.TooLarge},
+		"the same again":     {doubled + `{{ l | json | size }}`, lifecycle.TooLarge},
+		"sorting the same":   {doubled + `{{ l | sort_natural | size }}`, lifecycle.TooLarge},
+		"looking for more":   {doubled + `{% if l contains "y" %}{% endif %}`, lifecycle.TooLarge},
+		"sorting often":      {`{% assign l = customer.many %}{% for i in (1..1000) %}{% assign m = l | sort %}{% endfor %}`, lifecycle.TooLarge},
 		"date width":         {`{{ event.timestamp | date: "%999999Y" }}`, lifecycle.ScriptFailed},
 		"negative slice":     {`{{ customer.email | slice: 3, -2 }}`, lifecycle.ScriptFailed},
 		"division":           {`{{ 1 | divided_by: 0 }}`, lifecycle.ScriptFailed},

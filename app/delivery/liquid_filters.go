@@ -92,10 +92,11 @@ func (r *templateRun) applyFilter(call *templateFilterCall, args []any, named ma
 	if list, ok := result.([]any); ok && len(list) > maxTemplateList {
 		return nil, errListTooLong()
 	}
-	if sizeOf(result) > maxTemplateList*bytesPerStep || isLong(result) {
+	size := sizeOf(result)
+	if isLong(result) {
 		return nil, errOutputTooLarge()
 	}
-	if err := r.spend(sizeOf(result) / bytesPerStep); err != nil {
+	if err := r.spend(size / bytesPerStep); err != nil {
 		return nil, err
 	}
 	switch result.(type) {

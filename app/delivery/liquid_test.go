@@ -30,6 +30,7 @@ func testScope() delivery.Scope {
 			"huge":       json.RawMessage(`123456789012345678901234567890`),
 			"exp":        json.RawMessage(`1e+06`),
 			"n":          json.RawMessage(`5`),
+			"many":       json.RawMessage("[" + strings.Repeat("3.5,1,2,", 3000) + "0]"),
 			"millions":   json.RawMessage(`5000000`),
 			"broken":     json.RawMessage(`{"a":`),
 			"address":    json.RawMessage(`{"city": "Huế", "lines": ["1 Lê Lợi", "Phường 1"], "Zip Code": "530000"}`),

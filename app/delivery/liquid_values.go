@@ -420,19 +420,32 @@ func truth(value any) bool {
 	return value != nil && value != false
 }
 
-// sizeOf estimates bytes; an entry of a list counts as one step's worth.
+// sizeOf estimates what looking through a value costs, in bytes: its texts, and one step's worth for each entry. An
+// entry that stands in a list many times counts as often. It stops counting when the budget would be gone anyway.
 func sizeOf(value any) int {
+	const enough = (maxTemplateSteps + 1) * bytesPerStep
+	size := 0
 	switch value := value.(type) {
 	case string:
-		return len(value)
+		size = len(value)
+	case templateNumber:
+		size = len(value)
 	case templateSafe:
-		return len(value)
+		size = len(value)
 	case []any:
-		return len(value) * bytesPerStep
+		for _, entry := range value {
+			if size += bytesPerStep + sizeOf(entry); size > enough {
+				break
+			}
+		}
 	case map[string]any:
-		return len(value) * bytesPerStep
+		for name, entry := range value {
+			if size += bytesPerStep + len(name) + sizeOf(entry); size > enough {
+				break
+			}
+		}
 	}
-	return 0
+	return min(size, enough)
 }
 
 // textOf is how a value prints.

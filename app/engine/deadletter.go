@@ -164,7 +164,7 @@ func (s *session) redo(j *journey, letter DeadLetter) {
 			if err != nil {
 				return err
 			}
-			return s.move(j, visit, request)
+			return s.moveIfAllowed(j, visit, request)
 		})
 		if !kept {
 			removeRun(s.customer.Visit(j.name), r.ID)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"sort"
 
 	"stagecraft/app/lifecycle"
@@ -73,15 +74,28 @@ type moveRequest struct {
 	line int
 }
 
-// consider keeps the first request and records later ones as refused.
+// consider keeps the first request that the journey allows, and records the others as refused.
 func (s *session) consider(j *journey, visit *lifecycle.Visit, first *moveRequest, request moveRequest) {
 	switch {
 	case request.to == "":
-	case first.to == "":
-		*first = request
-	default:
+	case j.plan().Stage(request.to) == nil:
+		s.refuse(j, visit, request, "the journey has no such stage")
+	case !j.plan().MayMove(visit.Stage, request.to):
+		s.refuse(j, visit, request, "journey.lua does not allow this move")
+	case first.to != "":
 		s.refuse(j, visit, request, "an earlier handler of the same event already moves to "+first.to)
+	case s.moves >= maxMoves:
+		s.refuse(j, visit, request, fmt.Sprintf("one event may cause at most %d moves", maxMoves))
+	default:
+		*first = request
 	}
+}
+
+// moveIfAllowed carries out the one request of a run that was woken.
+func (s *session) moveIfAllowed(j *journey, visit *lifecycle.Visit, request moveRequest) error {
+	var first moveRequest
+	s.consider(j, visit, &first, request)
+	return s.move(j, visit, first)
 }
 
 func (s *session) refuse(j *journey, visit *lifecycle.Visit, request moveRequest, why string) {
@@ -89,24 +103,13 @@ func (s *session) refuse(j *journey, visit *lifecycle.Visit, request moveRequest
 		File: request.file, Line: request.line})
 }
 
-// move takes the customer from the present stage to another, if the journey allows it: leave handlers, the end of the
-// stage's runs and timers, enter handlers, and the moves that those ask for in turn.
+// move takes the customer to the stage that was asked for and allowed: leave handlers, the end of the stage's runs and
+// silences, enter handlers, and the moves that those ask for in turn.
 func (s *session) move(j *journey, visit *lifecycle.Visit, request moveRequest) error {
 	if request.to == "" {
 		return nil
 	}
 	from := visit.Stage
-	switch {
-	case j.plan().Stage(request.to) == nil:
-		s.refuse(j, visit, request, "the journey has no such stage")
-		return nil
-	case !j.plan().MayMove(from, request.to):
-		s.refuse(j, visit, request, "journey.lua does not allow this move")
-		return nil
-	case s.moves >= maxMoves:
-		s.refuse(j, visit, request, "one event may cause at most 10 moves")
-		return nil
-	}
 	s.moves++
 	for _, handler := range j.handlers(j.plan().Stage(from)) {
 		if handler.Kind == lifecycle.OnLeave {

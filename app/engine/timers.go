@@ -111,7 +111,7 @@ func (s *session) fireRun(j *journey, visit *lifecycle.Visit, timer lifecycle.Ti
 		if err != nil {
 			return err
 		}
-		return s.move(j, visit, request)
+		return s.moveIfAllowed(j, visit, request)
 	})
 	if !kept { // the run is in its dead letter now and does not wait any more
 		removeRun(s.customer.Visit(j.name), timer.Run)

@@ -133,8 +133,11 @@ func (m *machine) xpcall(L *lua.LState) int {
 // caught returns the error's value, or raises it again if it is not the script's to catch.
 func (m *machine) caught(L *lua.LState, err error) lua.LValue {
 	failure, ok := err.(*lua.ApiError)
-	if !ok || failure.Type == lua.ApiErrorPanic {
-		m.fatal(L, problem("", 0, "", "the Lua machine failed: %s", cut(err.Error(), 200)))
+	if !ok {
+		failure = &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(err.Error())}
+	}
+	if failure.Type == lua.ApiErrorPanic {
+		m.fatal(L, m.broke(failure))
 	}
 	if m.halt != haltNone || m.budget.over != nil {
 		m.unwind(L, failure.Object)

@@ -332,7 +332,8 @@ func (c *checker) expr(expr ast.Expr) ast.Expr {
 	return expr
 }
 
-// join turns a .. b .. c into one call; long chains into calls of 40 each, from the right.
+// join turns a .. b .. c into one call; long chains into calls of 40 each, inside each other at the first
+// place, where they need no registers while they wait.
 func (c *checker) join(e *ast.StringConcatOpExpr) ast.Expr {
 	line := e.Line()
 	var parts []ast.Expr
@@ -348,8 +349,8 @@ func (c *checker) join(e *ast.StringConcatOpExpr) ast.Expr {
 	parts = append(parts, single(c.expr(rest)))
 	const most = 40
 	for len(parts) > most {
-		tail := slices.Clone(parts[len(parts)-most:])
-		parts = append(parts[:len(parts)-most], call(line, wordConcat, tail...))
+		head := slices.Clone(parts[:most])
+		parts = append([]ast.Expr{call(line, wordConcat, head...)}, parts[most:]...)
 	}
 	return call(line, wordConcat, parts...)
 }

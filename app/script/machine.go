@@ -2,6 +2,7 @@ package script
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -171,21 +172,23 @@ func (m *machine) begin(p *Program, limits Limits) {
 // end forgets the run.
 func (m *machine) end() { m.run = run{} }
 
-// exec calls a function of the script and returns what stopped it, nil if nothing did.
-func (m *machine) exec(fn *lua.LFunction, args ...lua.LValue) *lua.ApiError {
+// exec calls a function of the script and returns what stopped it, nil if nothing did. It recovers what the machine's own
+// protected call does not: that one can panic again while it writes its stack trace.
+func (m *machine) exec(fn *lua.LFunction, args ...lua.LValue) (failure *lua.ApiError) {
+	defer func() {
+		if r := recover(); r != nil {
+			failure = &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(fmt.Sprint(r))}
+		}
+	}()
 	m.L.Push(fn)
 	for _, arg := range args {
 		m.L.Push(arg)
 	}
 	err := m.L.PCall(len(args), 0, nil)
-	if err == nil {
-		return nil
+	if err == nil || errors.As(err, &failure) {
+		return failure
 	}
-	var failure *lua.ApiError
-	if !errors.As(err, &failure) {
-		failure = &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(err.Error())}
-	}
-	return failure
+	return &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(err.Error())}
 }
 
 func (m *machine) chunk(proto *lua.FunctionProto) *lua.LFunction {
@@ -251,7 +254,7 @@ func (m *machine) failure(stopped *lua.ApiError) *lifecycle.Error {
 		return m.fatally
 	}
 	if stopped.Type == lua.ApiErrorPanic {
-		return problem(m.program.src.full(m.file), 1, "please report it", "the Lua machine failed: %s", cut(stopped.Object.String(), 200))
+		return m.broke(stopped)
 	}
 	var text string
 	switch v := stopped.Object.(type) {
@@ -276,6 +279,16 @@ func (m *machine) failure(stopped *lua.ApiError) *lifecycle.Error {
 	}
 	message, hint := plainer(message)
 	return problem(file, line, hint, "%s", cut(message, 2000))
+}
+
+// broke is a panic inside the Lua machine. The one that scripts can cause is a tail call that runs out of registers,
+// which it notices before it knows the line.
+func (m *machine) broke(stopped *lua.ApiError) *lifecycle.Error {
+	file, line := m.program.src.full(m.file), max(m.program.lines[m.call.Handler], 1)
+	if text := stopped.Object.String(); !strings.Contains(text, "index out of range [-1]") {
+		return problem(file, line, "please report it", "the Lua machine failed: %s", cut(text, 200))
+	}
+	return problem(file, line, "at most 64 calls may be open at once", "stack overflow: too many values are in use at once")
 }
 
 // traced finds the innermost line of the script in a stack trace.

@@ -28,7 +28,8 @@ func newAddress(parsed *mail.Address) (address, error) {
 		return address{}, errors.New("the address has control characters before its @")
 	}
 	if !strings.HasPrefix(domain, "[") {
-		ascii, err := idna.Lookup.ToASCII(domain)
+		lookup := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
+		ascii, err := lookup.ToASCII(domain)
 		if err != nil || ascii == "" {
 			return address{}, fmt.Errorf("%q is not a domain", domain)
 		}

@@ -46,8 +46,11 @@ func (s *session) send(ctx context.Context, mail *letter) result {
 	if reused {
 		// Also finds out whether the server is still there.
 		if err := s.step(ctx, s.client.Reset); err != nil {
+			// Whatever it says to this is about the connection and not about the message.
 			s.broken = true
-			return s.refused("RSET", err, true)
+			r := outcome(channel.Temporary, "the connection was lost between two messages: "+plain(err))
+			r.stale = true
+			return r
 		}
 	}
 	if mail.international {

@@ -124,7 +124,7 @@ export function outline(source: string): Handler[] {
   let handler: Handler | null = null;
   let depth = 0;
   let within = 0;
-  let texts: string[] = [];
+  let texts = 0;
   let inBody = false;
   tokens.forEach((token, i) => {
     const next = tokens[i + 1];
@@ -136,12 +136,11 @@ export function outline(source: string): Handler[] {
         handler = null;
         return;
       }
-      if (!inBody && token.text === 'function') {
-        inBody = true;
-        handler.event = texts[0] ?? '';
-        handler.after = texts[1] ?? '';
+      if (token.text === 'function') inBody = true;
+      if (!inBody && token.kind === 'string' && depth === within) {
+        if (texts++ === 0) handler.event = unquote(token.text);
+        else handler.after ||= unquote(token.text);
       }
-      if (!inBody && token.kind === 'string') texts.push(unquote(token.text));
       if (token.kind === 'word' && outlined.has(token.text)) {
         const argument = next?.text === '(' ? tokens[i + 2] : next;
         if (next?.text === '(' || next?.kind === 'string') {
@@ -160,7 +159,7 @@ export function outline(source: string): Handler[] {
         handler = { kind, event: '', after: '', line: token.line, end: token.line, steps: [] };
         handlers.push(handler);
         within = depth + 1;
-        texts = [];
+        texts = 0;
         inBody = false;
       }
     }

@@ -1,0 +1,325 @@
+package engine_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/app/store"
+)
+
+// start is where the clock of every test begins.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// harness is an engine on a real store, with a clock that is moved by hand. What it decides is written down as text.
+type harness struct {
+	t      *testing.T
+	dir    string
+	clock  *lifecycle.ManualClock
+	host   *script.Host
+	engine *engine.Engine
+	store  *store.Store
+	book   *book
+	n      int
+}
+
+func newHarness(t *testing.T, journeys ...script.Source) *harness {
+	h := &harness{t: t, dir: t.TempDir(), clock: lifecycle.NewManualClock(start), book: &book{}}
+	h.open()
+	t.Cleanup(func() { h.store.Close() })
+	for _, source := range journeys {
+		h.publish(source)
+	}
+	return h
+}
+
+func (h *harness) open() {
+	h.t.Helper()
+	var err error
+	h.host = script.New(script.Limits{})
+	if h.store, err = store.Open(store.Options{Dir: h.dir}); err != nil {
+		h.t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	h.engine = engine.New(engine.Options{Clock: h.clock, Host: h.host, Outbox: h.book, Recorder: h.book, Log: log, MaxPending: 10000})
+	h.engine.Bind(h.store)
+	h.store.Start(machine{h.engine})
+}
+
+// restart closes the store and opens it again, as a new start of the program would.
+func (h *harness) restart() {
+	h.t.Helper()
+	if err := h.store.Close(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.open()
+}
+
+func (h *harness) publish(source script.Source) {
+	h.t.Helper()
+	if err := h.engine.Publish(context.Background(), engine.Publish{Source: source, Mode: lifecycle.Live}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *harness) mode(journey string, mode lifecycle.Mode) {
+	h.t.Helper()
+	if err := h.engine.SetMode(context.Background(), engine.SetMode{Journey: journey, Mode: mode}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// event makes a track event with a message ID of its own.
+func (h *harness) event(user, name string, properties ...any) lifecycle.Event {
+	h.n++
+	event := lifecycle.Event{Type: lifecycle.Track, Name: name, UserID: user, MessageID: fmt.Sprint("m", h.n)}
+	if len(properties) > 0 {
+		object := map[string]any{}
+		for i := 0; i+1 < len(properties); i += 2 {
+			object[properties[i].(string)] = properties[i+1]
+		}
+		event.Properties, _ = json.Marshal(object)
+	}
+	return event
+}
+
+func (h *harness) receive(events ...lifecycle.Event) []engine.Receipt {
+	h.t.Helper()
+	results, err := h.engine.Receive(context.Background(), events)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return h.receipts(results)
+}
+
+func (h *harness) receipts(results []store.Result) []engine.Receipt {
+	h.t.Helper()
+	var receipts []engine.Receipt
+	for _, result := range results {
+		if result.Err != nil {
+			h.t.Fatal(result.Err)
+		}
+		receipts = append(receipts, result.Answer.(engine.Receipt))
+	}
+	return receipts
+}
+
+func (h *harness) track(user, name string, properties ...any) {
+	h.t.Helper()
+	h.receive(h.event(user, name, properties...))
+}
+
+// history imports events, each with its time.
+func (h *harness) history(source string, events ...lifecycle.Event) []engine.Receipt {
+	h.t.Helper()
+	var lines []engine.Line
+	for _, event := range events {
+		lines = append(lines, engine.Line{ID: event.MessageID, Event: event})
+	}
+	results, err := h.engine.Import(context.Background(), source, lines)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return h.receipts(results)
+}
+
+func (h *harness) openImport(source string) {
+	h.t.Helper()
+	if err := h.engine.OpenImport(context.Background(), source, true); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *harness) closeImport(source string, abort bool) {
+	h.t.Helper()
+	for {
+		progress, err := h.engine.CloseImport(context.Background(), source, h.clock.Now(), abort, time.Millisecond)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if progress.State == engine.ImportClosed {
+			return
+		}
+	}
+}
+
+func at(event lifecycle.Event, days float64) lifecycle.Event {
+	event.Timestamp = start.Add(time.Duration(days * 24 * float64(time.Hour)))
+	return event
+}
+
+func (h *harness) customer(user string) *lifecycle.Customer {
+	h.t.Helper()
+	answer, err := h.engine.Customer(context.Background(), lifecycle.Identity{Kind: lifecycle.UserID, Value: user})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return answer.Customer
+}
+
+func (h *harness) letters() []engine.DeadLetter {
+	h.t.Helper()
+	var all []engine.DeadLetter
+	for p := range h.store.Partitions() {
+		answer, err := h.store.Ask(context.Background(), p, engine.DeadLetters{Limit: 100})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all = append(all, answer.([]engine.DeadLetter)...)
+	}
+	return all
+}
+
+// want waits until the book holds as many lines as expected and compares them. Lines of several customers are sorted
+// by time first, as partitions work side by side.
+func (h *harness) want(golden string) {
+	h.t.Helper()
+	expected := strings.Split(strings.TrimSpace(dedent(golden)), "\n")
+	deadline := time.Now().Add(20 * time.Second)
+	for h.book.len() < len(expected) && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	if got, want := h.book.text(), strings.Join(expected, "\n"); got != want {
+		h.t.Errorf("decisions differ\n got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func dedent(text string) string {
+	var lines []string
+	for _, line := range strings.Split(text, "\n") {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// machine lets the store run the engine alone.
+type machine struct{ engine *engine.Engine }
+
+func (m machine) Apply(tx store.Tx, input any) (any, error) {
+	answer, _, err := m.engine.Apply(tx, input)
+	return answer, err
+}
+
+func (m machine) Ask(tx store.Reader, query any) (any, error) {
+	answer, _, err := m.engine.Ask(tx, query)
+	return answer, err
+}
+
+func (m machine) Own(ctx context.Context, partition int) { m.engine.Own(ctx, partition) }
+
+// book writes down what is decided: "day user what".
+type book struct {
+	mu    sync.Mutex
+	lines []entry
+}
+
+type entry struct {
+	at   time.Time
+	text string
+}
+
+func (b *book) Put(tx store.Tx, m *lifecycle.Message) {}
+
+func (b *book) Fold(tx store.Tx, decision *lifecycle.Decision) {
+	facts := append([]lifecycle.Fact(nil), decision.Facts...)
+	tx.After(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, f := range facts {
+			if text := describe(f); text != "" {
+				b.lines = append(b.lines, entry{f.At, fmt.Sprintf("%s %s", day(f.At), text)})
+			}
+		}
+	})
+}
+
+func day(at time.Time) string {
+	days := at.Sub(start).Hours() / 24
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.4f", days), "0"), ".")
+}
+
+func describe(f lifecycle.Fact) string {
+	where := f.Journey + "/"
+	switch f.Kind {
+	case lifecycle.FactEvent:
+		return "event " + cmp.Or(f.Name, "identify")
+	case lifecycle.FactLate:
+		return "late " + f.Name
+	case lifecycle.FactEntered:
+		return "entered " + where + f.To
+	case lifecycle.FactMoved:
+		return "moved " + where + f.From + ">" + f.To
+	case lifecycle.FactRefused:
+		return "refused " + where + f.From + ">" + f.To + ": " + f.Reason
+	case lifecycle.FactConverted:
+		return "converted " + where + f.From
+	case lifecycle.FactMessage:
+		return "message " + where + f.From + " " + f.Name + " " + f.Reason
+	case lifecycle.FactLogged:
+		return "log " + where + f.From + " " + f.Reason
+	case lifecycle.FactFailed:
+		return fmt.Sprintf("failed %s%s %s:%d", where, f.From, f.File, f.Line)
+	case lifecycle.FactMerged:
+		return "merged " + where + f.From
+	case lifecycle.FactPlaced:
+		return "placed " + where + f.From + ">" + f.To
+	}
+	return ""
+}
+
+func (b *book) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.lines)
+}
+
+// text returns the lines in order of time.
+func (b *book) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lines := append([]entry(nil), b.lines...)
+	sort.SliceStable(lines, func(i, j int) bool { return lines[i].at.Before(lines[j].at) })
+	var texts []string
+	for _, line := range lines {
+		texts = append(texts, line.text)
+	}
+	return strings.Join(texts, "\n")
+}
+
+func (b *book) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines = nil
+}
+
+// journey makes a source from files given as "name", "content" pairs; messages named in mails are added.
+func journey(name, plan string, files ...string) script.Source {
+	source := script.Source{Name: name, Files: map[string][]byte{"journey.lua": []byte(plan)}}
+	for i := 0; i+1 < len(files); i += 2 {
+		source.Files[files[i]+".lua"] = []byte(files[i+1])
+	}
+	for _, mail := range []string{"hello", "reminder", "bye"} {
+		source.Files["messages/"+mail+".email.liquid"] = []byte("---\nsubject: " + mail + "\n---\n" + mail + "\n")
+	}
+	return source
+}
+
+// eventually waits for what owners do on their own.
+func (h *harness) eventually(done func() bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatal("it did not happen within 20 s")
+		}
+	}
+}
