@@ -46,6 +46,8 @@ type App struct {
 	scripts  *publisher
 	web      *web.Server
 	failed   chan error
+
+	listening func(address string)
 }
 
 // Options of New besides the configuration.
@@ -54,6 +56,8 @@ type Options struct {
 	Clock   lifecycle.Clock // default: the machine's
 	Log     *slog.Logger
 	Out     io.Writer // where the first words to the operator go
+	// Listening is told the address once requests are taken; nil for no one.
+	Listening func(address string)
 	// Plugin is the command that runs a built-in connector; its name is added at the end.
 	Plugin []string
 }
@@ -63,7 +67,8 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	if opts.Clock == nil {
 		opts.Clock = lifecycle.WallClock{}
 	}
-	a = &App{cfg: cfg, version: opts.Version, clock: opts.Clock, log: opts.Log, out: opts.Out, failed: make(chan error, 1)}
+	a = &App{cfg: cfg, version: opts.Version, clock: opts.Clock, log: opts.Log, out: opts.Out, failed: make(chan error, 1),
+		listening: opts.Listening}
 	limitMemory(cfg.MemoryLimit)
 	if err = os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s cannot be made", cfg.Data)
@@ -157,6 +162,9 @@ func (a *App) Run(ctx context.Context) error {
 	workers.Go(func() { a.delivery.Run(sending) })
 	workers.Go(func() { a.scripts.watch(ctx, fingerprint(a.cfg.Scripts)) })
 	a.web.Serve()
+	if a.listening != nil {
+		a.listening(address)
+	}
 	select {
 	case <-ctx.Done():
 	case err = <-a.failed:

@@ -38,21 +38,21 @@ func TestMain(m *testing.M) {
 }
 
 // built is the program, built at most once in a test run.
-var built binary
+var built buildOnce
 
-type binary struct {
+type buildOnce struct {
 	once sync.Once
 	file string
 	err  error
 }
 
 // path returns where the program is, or "" if nobody needed it.
-func (b *binary) path() (string, error) {
+func (b *buildOnce) path() (string, error) {
 	b.once.Do(func() {})
 	return b.file, b.err
 }
 
-func (b *binary) build() (string, error) {
+func (b *buildOnce) build() (string, error) {
 	b.once.Do(func() {
 		dir, err := os.MkdirTemp("", "stagecraft-test-")
 		if err != nil {

@@ -17,7 +17,7 @@ var _ context.Context = (*budget)(nil)
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 const (
-	checkEvery = 1024                 // steps between two looks at the wall clock
+	checkEvery = 256                  // steps between two looks at the wall clock
 	stall      = 5 * time.Millisecond // no stretch of checkEvery steps takes this long unless the machine stood still
 )
 

@@ -13,6 +13,9 @@ import (
 	"stagecraft/app/script"
 )
 
+// patient has the usual steps and lets a busy machine take its time.
+var patient = script.Limits{Wall: time.Minute}
+
 var noon = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // journey returns a small journey of stages one and two, with the given text as the file one.lua and the messages
@@ -34,7 +37,7 @@ func journey(one string, more ...string) script.Source {
 
 func compile(t testing.TB, src script.Source) *script.Program {
 	t.Helper()
-	return compileWith(t, script.New(script.Limits{}), src)
+	return compileWith(t, script.New(patient), src)
 }
 
 func compileWith(t testing.TB, host *script.Host, src script.Source) *script.Program {

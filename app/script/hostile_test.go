@@ -243,7 +243,7 @@ end)`
 
 func TestBudgets(t *testing.T) {
 	src := journey("enter(function()\n local n = 0\n while true do\n  n = n + 1\n end\nend)")
-	_, err := run(compileWith(t, script.New(script.Limits{Steps: 5000}), src), "one.lua#1")
+	_, err := run(compileWith(t, script.New(script.Limits{Steps: 5000, Wall: time.Minute}), src), "one.lua#1")
 	if err == nil || !strings.Contains(err.Error(), "too much work") {
 		t.Errorf("steps: %v", err)
 	}

@@ -37,12 +37,12 @@ const (
 
 // What costs more than one step.
 const (
-	costTable   = 24 // a new table
-	costProtect = 16 // a pcall
-	costError   = 64 // an error that is caught
-	costBytes   = 16 // this many bytes of a new string cost one step
-	costMatch   = 8  // this many steps of the pattern matcher cost one step
-	costGap     = 4  // this many empty slots of an array cost one step
+	costTable   = 24  // a new table
+	costProtect = 16  // a pcall
+	costError   = 256 // an error that is caught
+	costBytes   = 16  // this many bytes of a new string cost one step
+	costMatch   = 8   // this many steps of the pattern matcher cost one step
+	costGap     = 4   // this many empty slots of an array cost one step
 )
 
 func (l Limits) withDefaults() Limits {

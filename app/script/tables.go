@@ -186,6 +186,9 @@ const (
 func (m *machine) assign(L *lua.LState) int {
 	object, key, value := L.Get(1), L.Get(2), L.Get(3)
 	if t, ok := object.(*lua.LTable); ok {
+		if value == lua.LNil && t.Metatable == lua.LNil && t.RawGet(key) == lua.LNil && key != lua.LNil {
+			return 0 // nothing becomes nothing; the machine would fill the list up to there
+		}
 		m.chargeGap(L, t, key)
 		if k, ok := key.(lua.LNumber); ok && k == maxArrayIndex-1 {
 			m.bounded(L, int(k))

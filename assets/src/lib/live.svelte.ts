@@ -13,6 +13,8 @@ export class Live {
 
   #source: EventSource | null = null;
   #skew = 0;
+  // When what is shown was so, by the server's clock.
+  #newest = Number.NaN;
   #pause = 1000;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #tick: ReturnType<typeof setInterval> | undefined;
@@ -43,6 +45,8 @@ export class Live {
     void this.refresh();
     source.addEventListener('open', () => {
       this.#pause = 1000;
+      // A server that was started anew may have set its clock back.
+      this.#newest = Number.NaN;
       if (this.connection === 'reconnecting') void this.refresh();
       this.connection = 'live';
     });
@@ -75,10 +79,10 @@ export class Live {
 
   #take(overview: Overview): void {
     const at = Date.parse(overview.at);
-    const shown = this.overview ? Date.parse(this.overview.at) : Number.NaN;
     // An answer that was overtaken by the stream.
-    if (at < shown) return;
+    if (at < this.#newest) return;
     if (!Number.isNaN(at)) {
+      this.#newest = at;
       this.#skew = at - Date.now();
       this.now = at;
     }

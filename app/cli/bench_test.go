@@ -1,0 +1,424 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+)
+
+// benchCustomers is how many customers the events are spread over. All are known, and have an address, before anything
+// is measured.
+const benchCustomers = 20_000
+
+// benchScripts is one handler that sends one message for each event. The subject carries the event's number, by which
+// the line that the connector wrote is found again.
+var benchScripts = map[string]string{
+	"bench/journey.lua": `journey { title = "Bench", stages = { "all" }, moves = {} }`,
+	"bench/all.lua": `stage { title = "All" }
+
+on("Order Completed", function(customer)
+  send "receipt"
+end)
+`,
+	"bench/messages/receipt.email.liquid": `---
+subject: 'n={{ event.properties.n }};'
+kind: transactional
+---
+Thank you, your order {{ event.properties.order_id }} over {{ event.properties.total }} has reached us.
+`,
+}
+
+// TestBench measures the whole path on this machine, and what the store alone can do with the same bytes. It prints and
+// never judges: times belong to machines.
+func TestBench(t *testing.T) {
+	if os.Getenv("STAGECRAFT_BENCH") == "" {
+		t.Skip("set STAGECRAFT_BENCH=1, or run make bench")
+	}
+	program := builtBinary(t)
+	scripts := filepath.Join(t.TempDir(), "scripts")
+	writeFiles(t, scripts, benchScripts)
+	t.Logf("machine: %d cores, %s %s/%s", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	benchStart(t, program)
+
+	data := filepath.Join(t.TempDir(), "data")
+	server := startServer(t, data, scripts)
+	server.live(t, "bench")
+	b := &bench{t: t, server: server}
+	time.Sleep(time.Second) // let the start's garbage go
+	b.memory("idle")
+	b.meet()
+
+	before := b.metrics()
+	batched := b.run(load{name: "batched", events: benchScale(400_000), batch: 100, connections: 16})
+	after := b.metrics()
+	b.memory("after batched")
+	single := b.run(load{name: "single", events: benchScale(120_000), batch: 1, connections: 64})
+	paced := load{name: "paced singles", events: benchScale(150_000), batch: 1, connections: 64, rate: 10_000}
+	if single.taken < 11_000 {
+		paced.name, paced.batch = "paced tens", 10
+	}
+	b.run(paced)
+	b.memory("after all")
+	b.check()
+	if err := server.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	events := float64(batched.events)
+	entries := (after["stagecraft_commit_entries_total"] - before["stagecraft_commit_entries_total"]) / events
+	size := (after["stagecraft_commit_bytes_total"] - before["stagecraft_commit_bytes_total"]) / events
+	commits := after["stagecraft_commits_total"] - before["stagecraft_commits_total"]
+	t.Logf("%-14s %.1f keys and %.0f bytes an event, %.0f events a synced commit", "store:", entries, size, events/commits)
+	alone := benchBadger(t, entries, size)
+	t.Logf("%-14s %.0f events/s in groups of 512; the whole path, batched, is %.2f of that", "badger alone:", alone, batched.through/alone)
+	benchSimulate(t, program)
+}
+
+// benchScale lets STAGECRAFT_BENCH name a factor, to look quickly: 0.1 is a tenth of the events.
+func benchScale(events int) int {
+	if factor, err := strconv.ParseFloat(os.Getenv("STAGECRAFT_BENCH"), 64); err == nil && factor > 0 {
+		return max(1000, int(float64(events)*factor))
+	}
+	return events
+}
+
+// benchStart prints how long a start takes with an empty folder.
+func benchStart(t *testing.T, program string) {
+	var starts []time.Duration
+	for range 5 {
+		data := filepath.Join(t.TempDir(), "data")
+		p, err := launchServer(program, data, filepath.Join(data, "scripts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		took, err := p.ready()
+		if err == nil {
+			err = p.stop()
+		}
+		if err != nil {
+			p.kill()
+			t.Fatal(err)
+		}
+		starts = append(starts, took)
+	}
+	slices.Sort(starts)
+	t.Logf("%-14s %d ms until ready, median of 5 with an empty folder (%d to %d)", "start:",
+		starts[2].Milliseconds(), starts[0].Milliseconds(), starts[4].Milliseconds())
+}
+
+// bench is a server under measurement.
+type bench struct {
+	t      *testing.T
+	server *serverProcess
+	next   int     // the number of the next event
+	sent   []int64 // when each event was due to be sent, in Unix nanoseconds
+}
+
+func (b *bench) metrics() map[string]float64 {
+	b.t.Helper()
+	samples, err := b.server.metrics()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return samples
+}
+
+// memory prints what the server and its connector hold.
+func (b *bench) memory(when string) {
+	b.t.Helper()
+	o, err := b.server.overview()
+	if err != nil || len(o.Channels) == 0 {
+		b.t.Fatal(err)
+	}
+	host, connector := residentMB(b.server.cmd.Process.Pid), residentMB(o.Channels[0].PID)
+	b.t.Logf("%-14s %.0f MB: server %.0f, connector %.0f (%s)", "memory:", host+connector, host, connector, when)
+}
+
+// residentMB returns the resident memory of a process, 0 where the system does not say.
+func residentMB(pid int) float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kilobytes, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kilobytes / 1024
+		}
+	}
+	return 0
+}
+
+// meet makes all customers known.
+func (b *bench) meet() {
+	b.t.Helper()
+	w, err := dialWire(b.server.addr())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer w.close()
+	for first := 0; first < benchCustomers; first += 1000 {
+		body := []byte(`{"batch":[`)
+		for i := first; i < first+1000; i++ {
+			if i > first {
+				body = append(body, ',')
+			}
+			body = fmt.Appendf(body, `{"type":"identify","messageId":"i%d","userId":"user-%d","traits":{"email":"user-%d@example.com","first_name":"Ada","plan":"basic"}}`, i, i, i)
+		}
+		if status, err := w.post(request("/v1/batch", append(body, "]}"...))); err != nil || status != 200 {
+			b.t.Fatalf("identify: %d %v", status, err)
+		}
+	}
+}
+
+// load is what is sent in one measurement.
+type load struct {
+	name        string
+	events      int
+	batch       int // events in a request
+	connections int
+	rate        int // events a second; 0: as fast as answers come
+}
+
+// figures are what came of it.
+type figures struct {
+	events  int
+	taken   float64 // events a second that got their 200
+	through float64 // events a second from the first request until every receipt was stored
+}
+
+// run sends the load and waits until every message has left and every receipt is stored.
+func (b *bench) run(l load) figures {
+	b.t.Helper()
+	requests := l.events / l.batch
+	first := b.next
+	b.next += requests * l.batch
+	b.sent = append(b.sent, make([]int64, requests*l.batch)...)
+	answers := make([]time.Duration, requests)
+	var ticket, failed atomic.Int64
+	var sending sync.WaitGroup
+	began := time.Now()
+	for range l.connections {
+		sending.Go(func() {
+			w, err := dialWire(b.server.addr())
+			if err != nil {
+				b.t.Error(err)
+				return
+			}
+			defer w.close()
+			var body []byte
+			var raw bytes.Buffer
+			for {
+				k := int(ticket.Add(1)) - 1
+				if k >= requests {
+					return
+				}
+				at := time.Now()
+				if l.rate > 0 {
+					// A request that is late counts from when it was due, or a slow server would slow its own measurement.
+					at = began.Add(time.Duration(k) * time.Duration(l.batch) * time.Second / time.Duration(l.rate))
+					time.Sleep(time.Until(at))
+				}
+				body = body[:0]
+				path := "/v1/track"
+				if l.batch > 1 {
+					path = "/v1/batch"
+					body = append(body, `{"batch":[`...)
+				}
+				for i := range l.batch {
+					n := first + k*l.batch + i
+					b.sent[n] = at.UnixNano()
+					if i > 0 {
+						body = append(body, ',')
+					}
+					body = benchEvent(body, n)
+				}
+				if l.batch > 1 {
+					body = append(body, "]}"...)
+				}
+				raw.Reset()
+				raw.Write(request(path, body))
+				status, err := w.post(raw.Bytes())
+				answers[k] = time.Since(at)
+				if err != nil || status != 200 {
+					if failed.Add(1) == 1 {
+						b.t.Errorf("%s: %d %v", l.name, status, err)
+					}
+					return
+				}
+			}
+		})
+	}
+	sending.Wait()
+	taken := time.Since(began)
+	if failed.Load() > 0 {
+		b.t.FailNow()
+	}
+	b.drain()
+	through := time.Since(began)
+	arrivals := b.arrivals(first)
+	slices.Sort(answers)
+	f := figures{events: requests * l.batch, taken: float64(requests*l.batch) / taken.Seconds(),
+		through: float64(requests*l.batch) / through.Seconds()}
+	b.t.Logf("%-14s %6.0f events/s taken, %6.0f through to the stored receipt; POST to 200 p50 %s p99 %s; POST to connector p50 %s p99 %s",
+		l.name+":", f.taken, f.through, ms(quantile(answers, 0.5)), ms(quantile(answers, 0.99)),
+		ms(quantile(arrivals, 0.5)), ms(quantile(arrivals, 0.99)))
+	return f
+}
+
+func benchEvent(body []byte, n int) []byte {
+	number := strconv.Itoa(n)
+	user := strconv.Itoa(int(uint64(n) * 7919 % benchCustomers))
+	body = append(append(body, `{"type":"track","event":"Order Completed","messageId":"m`...), number...)
+	body = append(append(body, `","userId":"user-`...), user...)
+	body = append(append(body, `","properties":{"n":`...), number...)
+	body = append(append(body, `,"order_id":"A-`...), number...)
+	return append(body, `","total":59.9,"currency":"EUR"}}`...)
+}
+
+// drain waits until the outbox is empty.
+func (b *bench) drain() {
+	b.t.Helper()
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		o, err := b.server.overview()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if decided, _, queued, _ := o.journey("bench").message("receipt"); queued == 0 && decided == int64(b.next) {
+			return
+		}
+	}
+	b.t.Fatal("the outbox did not become empty within 5 minutes")
+}
+
+// arrivals returns how long the events from first on took to the connector, sorted.
+func (b *bench) arrivals(first int) []time.Duration {
+	b.t.Helper()
+	var list []time.Duration
+	if err := readMail(b.server.Data, func(line logged) error {
+		n, err := numberIn(line.Subject)
+		if err == nil && n >= first {
+			list = append(list, time.Duration(line.Time.UnixNano()-b.sent[n]))
+		}
+		return err
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// numberIn reads the event's number in a subject "n=12;".
+func numberIn(subject string) (int, error) {
+	_, rest, _ := strings.Cut(subject, "n=")
+	number, _, _ := strings.Cut(rest, ";")
+	return strconv.Atoi(number)
+}
+
+// check makes sure that what was measured is what was meant: every event has exactly one message.
+func (b *bench) check() {
+	b.t.Helper()
+	count := make([]uint8, b.next)
+	if err := readMail(b.server.Data, func(line logged) error {
+		n, err := numberIn(line.Subject)
+		if err == nil {
+			count[n]++
+		}
+		return err
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	for n, times := range count {
+		if times != 1 {
+			b.t.Fatalf("event %d has %d messages", n, times)
+		}
+	}
+}
+
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
+
+// benchBadger writes what events of that many keys and bytes leave in the store, 512 events to a synced commit, with the
+// settings of app/store, and returns the events a second.
+func benchBadger(t *testing.T, entries, size float64) float64 {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "badger")
+	db, err := badger.Open(badger.DefaultOptions(dir).WithSyncWrites(true).WithDetectConflicts(false).WithMemTableSize(32 << 20).
+		WithNumMemtables(3).WithBlockCacheSize(64 << 20).WithIndexCacheSize(64 << 20).WithValueLogFileSize(64 << 20).
+		WithCompression(options.Snappy).WithNumCompactors(2).WithMetricsEnabled(false).WithLogger(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const keyBytes, group = 32, 512
+	value := make([]byte, max(0, int(size/entries)-keyBytes))
+	random := rand.NewChaCha8([32]byte{1})
+	events, keys := benchScale(400_000), 0
+	began := time.Now()
+	for done := 0; done < events; done += group {
+		txn := db.NewTransaction(true)
+		for ; float64(keys) < float64(done+group)*entries; keys++ {
+			key := make([]byte, keyBytes)
+			random.Read(key)
+			binary.BigEndian.PutUint16(key, uint16(keys%64))
+			random.Read(value[:len(value)/2]) // so that it compresses about as records do
+			if err := txn.Set(key, bytes.Clone(value)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := txn.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return float64(events) / time.Since(began).Seconds()
+}
+
+// benchSimulate prints how long the built-in journey takes over a file of orders: the CDNOW data where
+// STAGECRAFT_CDNOW names it, else as many made-up ones.
+func benchSimulate(t *testing.T, program string) {
+	name := os.Getenv("STAGECRAFT_CDNOW")
+	if name == "" {
+		name = filepath.Join(t.TempDir(), "orders.csv")
+		random := rand.New(rand.NewPCG(1, 2))
+		var text strings.Builder
+		text.WriteString("customer_id,date,number_of_cds,dollar_value\n")
+		day := time.Date(1997, 1, 1, 0, 0, 0, 0, time.UTC)
+		for i := range 70_000 {
+			at := day.AddDate(0, 0, i*545/70_000)
+			fmt.Fprintf(&text, "%05d,%s,%d,%d.99\n", random.IntN(23_570), at.Format("2006-01-02"), 1+random.IntN(5), random.IntN(100))
+		}
+		if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	out, err := exec.Command(program, "simulate", "customer-lifecycle", "--events", name, "--map", "userId=customer_id",
+		"--map", "timestamp=date", "--map", "event:=Order Completed", "--map", "properties.total=dollar_value",
+		"--until", "1998-07-01").CombinedOutput()
+	took := time.Since(began)
+	if err != nil {
+		t.Fatalf("simulate: %v\n%s", err, out)
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	t.Logf("%-14s %.1f s; %s", "simulate:", took.Seconds(), first)
+}

@@ -1,0 +1,213 @@
+package app_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"stagecraft/app/config"
+)
+
+func TestAnEventMovesACustomerAndMailLeaves(t *testing.T) {
+	s := startServer(t)
+	s.track("ada", "Order Completed", map[string]any{"messageId": "m1"})
+	o := s.overview()
+	if got := o.stages("customer-lifecycle"); got["single-purchase"] != 1 {
+		t.Fatalf("after the 200 the customer is in single-purchase, not %v", got)
+	}
+	s.eventually("the mail is accepted", func() bool {
+		o = s.overview()
+		return len(o.Messages) == 1 && o.Messages[0].State == "accepted"
+	})
+	var message struct {
+		User, Name, File string
+		Rendered         struct{ To, Subject, Text, HTML string }
+	}
+	if err := json.Unmarshal([]byte(s.must("GET", "/api/messages/"+o.Messages[0].Ref, nil)), &message); err != nil {
+		t.Fatal(err)
+	}
+	if message.Rendered.To != "ada@example.com" || message.Name != "thank-you" || message.Rendered.Subject == "" || message.Rendered.Text == "" {
+		t.Errorf("the mail is not whole: %+v", message)
+	}
+	status, html, header := s.call("GET", "/api/messages/"+o.Messages[0].Ref+"/html", nil)
+	if status != 200 || !strings.Contains(html, "<!doctype html>") || !strings.Contains(header.Get("Content-Security-Policy"), "sandbox") {
+		t.Errorf("the mail's page: %d %s", status, header)
+	}
+	// The same message ID again changes nothing, also after a restart.
+	s.track("ada", "Order Completed", map[string]any{"messageId": "m1"})
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.track("ada", "Order Completed", map[string]any{"messageId": "m1"})
+	if o := s.overview(); o.stages("customer-lifecycle")["single-purchase"] != 1 || len(o.Messages) != 1 {
+		t.Errorf("a duplicate had an effect: %+v", o)
+	}
+	s.track("ada", "Order Completed", map[string]any{"messageId": "m2"})
+	if got := s.overview().stages("customer-lifecycle"); got["active"] != 1 {
+		t.Errorf("after the second order the customer is active, not %v", got)
+	}
+}
+
+func TestBadInputNamesTheField(t *testing.T) {
+	s := startServer(t)
+	long := strings.Repeat("x", 201)
+	for name, check := range map[string]struct {
+		path, body string
+		status     int
+		field      string
+	}{
+		"no event":            {"/v1/track", `{"userId":"ada"}`, 400, "event"},
+		"no one":              {"/v1/track", `{"event":"Order Completed"}`, 400, "userId"},
+		"user is a number":    {"/v1/track", `{"userId":5,"event":"X"}`, 400, "userId"},
+		"event is an object":  {"/v1/track", `{"userId":"a","event":{}}`, 400, "event"},
+		"bad time":            {"/v1/track", `{"userId":"a","event":"X","timestamp":"yesterday"}`, 400, "timestamp"},
+		"time out of range":   {"/v1/track", `{"userId":"a","event":"X","timestamp":"0001-01-01T00:00:00Z"}`, 400, "timestamp"},
+		"properties is text":  {"/v1/track", `{"userId":"a","event":"X","properties":"x"}`, 400, "properties"},
+		"traits is a list":    {"/v1/identify", `{"userId":"a","traits":[]}`, 400, "traits"},
+		"long name":           {"/v1/track", `{"userId":"a","event":"` + long + `"}`, 400, "event"},
+		"long user":           {"/v1/track", `{"userId":"` + long + `","event":"X"}`, 400, "userId"},
+		"control characters":  {"/v1/track", `{"userId":"a\u0000b","event":"X"}`, 400, "userId"},
+		"too much":            {"/v1/track", `{"userId":"a","event":"X","properties":{"x":"` + strings.Repeat("y", 33<<10) + `"}}`, 400, "properties"},
+		"no JSON":             {"/v1/track", `{"userId":`, 400, ""},
+		"empty":               {"/v1/track", ``, 400, ""},
+		"a list":              {"/v1/track", `[]`, 400, ""},
+		"deep":                {"/v1/track", strings.Repeat("[", 20000), 400, ""},
+		"huge":                {"/v1/track", `{"x":"` + strings.Repeat("y", 100<<10) + `"}`, 413, ""},
+		"over the body limit": {"/v1/batch", strings.Repeat(" ", 2<<20), 413, ""},
+		"no batch":            {"/v1/batch", `{}`, 400, "batch"},
+		"batch is text":       {"/v1/batch", `{"batch":"x"}`, 400, "batch"},
+		"a bad one in a batch": {"/v1/batch", `{"batch":[{"type":"track","userId":"good","event":"Order Completed"},{"type":"track","userId":"bad"}]}`,
+			400, "batch[1].event"},
+		"unknown type": {"/v1/batch", `{"batch":[{"type":"dance","userId":"bad"}]}`, 400, "batch[0].type"},
+		"not a batch":  {"/v1/batch", `{"batch":[5]}`, 400, "batch[0]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, text, _ := s.call("POST", check.path, check.body)
+			var answer struct {
+				Error struct{ Code, Message, Field string }
+			}
+			if err := json.Unmarshal([]byte(text), &answer); err != nil {
+				t.Fatalf("%d %q is no JSON: %v", status, text, err)
+			}
+			if status != check.status || answer.Error.Field != check.field || answer.Error.Message == "" {
+				t.Errorf("%d %s, want %d and field %q", status, text, check.status, check.field)
+			}
+		})
+	}
+	// Of all this only the good one of the batch was taken.
+	if o := s.overview(); o.Journeys[0].Customers != 1 {
+		t.Errorf("%d customers, want the one good event's", o.Journeys[0].Customers)
+	}
+}
+
+func TestKeysAndWays(t *testing.T) {
+	s := startServer(t)
+	event := `{"userId":"ada","event":"Order Completed","messageId":"m1"}`
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	w.Write([]byte(event))
+	w.Close()
+	set := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
+	for name, check := range map[string]struct {
+		body   any
+		change func(*http.Request)
+		want   int
+	}{
+		"no key":           {event, func(r *http.Request) { r.Header.Del("Authorization") }, 401},
+		"wrong key":        {event, func(r *http.Request) { r.SetBasicAuth("nope", "") }, 401},
+		"empty key":        {event, func(r *http.Request) { r.SetBasicAuth("", "") }, 401},
+		"broken header":    {event, set("Authorization", "Basic ???"), 401},
+		"as text":          {event, set("Content-Type", "text/plain"), 200},
+		"gzip":             {packed.Bytes(), set("Content-Encoding", "gzip"), 200},
+		"gzip, mislabeled": {packed.Bytes(), set("Content-Type", "application/x-www-form-urlencoded"), 200},
+		"broken gzip":      {packed.Bytes()[:20], set("Content-Encoding", "gzip"), 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if status, text, _ := s.call("POST", "/v1/track", check.body, check.change); status != check.want {
+				t.Errorf("%d %s, want %d", status, text, check.want)
+			}
+		})
+	}
+}
+
+func TestAGzipBombIsRefused(t *testing.T) {
+	s := startServer(t)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	zeros := make([]byte, 1<<20)
+	for range 200 {
+		w.Write(zeros)
+	}
+	w.Close()
+	if status, text, _ := s.call("POST", "/v1/batch", packed.Bytes()); status != 413 {
+		t.Errorf("%d %s, want 413", status, text)
+	}
+}
+
+func TestOverloadIs429(t *testing.T) {
+	s := startServer(t, func(c *config.Config) { c.MaxPending = 64 })
+	var events []string
+	for i := range 65 {
+		events = append(events, fmt.Sprintf(`{"type":"track","userId":"u%d","event":"X"}`, i))
+	}
+	status, text, header := s.call("POST", "/v1/batch", `{"batch":[`+strings.Join(events, ",")+`]}`)
+	if status != http.StatusTooManyRequests || header.Get("Retry-After") != "1" {
+		t.Errorf("%d %s %v, want 429 with Retry-After", status, text, header)
+	}
+	if o := s.overview(); o.Journeys[0].Customers != 0 {
+		t.Error("something of a refused batch was kept")
+	}
+	s.must("POST", "/v1/batch", `{"batch":[`+strings.Join(events[:64], ",")+`]}`)
+}
+
+func TestTheConsoleIsForTheOperatorOnly(t *testing.T) {
+	s := startServer(t)
+	for name, check := range map[string]struct {
+		method, path string
+		change       func(*http.Request)
+		want         int
+	}{
+		"page":                {"GET", "/", func(r *http.Request) {}, 200},
+		"another host name":   {"GET", "/api/overview", func(r *http.Request) { r.Host = "evil.example" }, 401},
+		"without the header":  {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Del("X-Stagecraft") }, 401},
+		"from another origin": {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 401},
+		"unknown message":     {"GET", "/api/messages/1-00", nil, 404},
+		"unknown dead letter": {"POST", "/api/errors/1-00/replay", nil, 404},
+		"unknown script":      {"GET", "/api/journeys/customer-lifecycle/files/..%2Fkeys.json", nil, 404},
+		"unknown path":        {"GET", "/nothing", nil, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if check.change == nil {
+				check.change = func(*http.Request) {}
+			}
+			if status, text, _ := s.call(check.method, check.path, nil, check.change); status != check.want {
+				t.Errorf("%d %s, want %d", status, text, check.want)
+			}
+		})
+	}
+	locked := startServer(t, func(c *config.Config) { c.AdminKey = "the-admin-key" })
+	if status, _, header := locked.call("GET", "/api/overview", nil); status != 401 || header.Get("WWW-Authenticate") == "" {
+		t.Errorf("with an admin key the console asks for it, not %d", status)
+	}
+	if status, text, _ := locked.call("GET", "/api/overview", nil, func(r *http.Request) { r.SetBasicAuth("", "the-admin-key") }); status != 200 {
+		t.Errorf("the admin key opens the console: %d %s", status, text)
+	}
+}
+
+func TestHealthAndFigures(t *testing.T) {
+	s := startServer(t)
+	s.track("ada", "Order Completed")
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready",
+		"/metrics": `stagecraft_stage_customers{journey="customer-lifecycle",stage="single-purchase"} 1`} {
+		if text := s.must("GET", path, nil); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q", path, want)
+		}
+	}
+}

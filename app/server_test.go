@@ -1,0 +1,235 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stagecraft/app"
+	"stagecraft/app/config"
+	"stagecraft/app/lifecycle"
+	"stagecraft/plugins/channel"
+	connlog "stagecraft/plugins/log"
+)
+
+// TestMain lets the test binary be the connector's process, as the program itself is.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "plugin" && os.Args[2] == "log" {
+		channel.Serve(connlog.New())
+		return
+	}
+	os.Exit(m.Run())
+}
+
+const key = "test-write-key"
+
+// server is a whole running program in a folder of its own.
+type server struct {
+	t    *testing.T
+	cfg  config.Config
+	url  string
+	stop func() error
+}
+
+type setting func(*config.Config)
+
+func startServer(t *testing.T, settings ...setting) *server {
+	t.Helper()
+	s := &server{t: t, cfg: config.Config{Data: t.TempDir(), Addr: "127.0.0.1:0", WriteKey: key, MaxPending: 16384, LogLevel: "info", LogFormat: "text"}}
+	for _, set := range settings {
+		set(&s.cfg)
+	}
+	s.start()
+	return s
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	if s.cfg.Scripts == "" {
+		s.cfg.Scripts = filepath.Join(s.cfg.Data, "scripts")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	listening, ended := make(chan string, 1), make(chan error, 1)
+	program, err := app.New(ctx, s.cfg, app.Options{Version: "test", Out: io.Discard,
+		Log:       slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Plugin:    []string{os.Args[0], "plugin"},
+		Listening: func(address string) { listening <- address }})
+	if err != nil {
+		cancel()
+		s.t.Fatal(err)
+	}
+	go func() { ended <- program.Run(ctx) }()
+	select {
+	case address := <-listening:
+		s.url = "http://" + address
+	case err := <-ended:
+		s.t.Fatal(err)
+	}
+	stopped := false
+	s.stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(30 * time.Second):
+			return fmt.Errorf("the server did not stop within 30 s")
+		}
+	}
+	s.t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			s.t.Error(err)
+		}
+	})
+}
+
+// call makes a request with the write key and the console's header; body is JSON, bytes or nil.
+func (s *server) call(method, path string, body any, change ...func(*http.Request)) (int, string, http.Header) {
+	s.t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case []byte:
+		reader = bytes.NewReader(b)
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		data, err := json.Marshal(b)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		reader = bytes.NewReader(data)
+	}
+	request, err := http.NewRequest(method, s.url+path, reader)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.SetBasicAuth(key, "")
+	request.Header.Set("X-Stagecraft", "test")
+	for _, c := range change {
+		c(request)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return response.StatusCode, string(data), response.Header
+}
+
+// must makes a request that has to succeed.
+func (s *server) must(method, path string, body any) string {
+	s.t.Helper()
+	status, text, _ := s.call(method, path, body)
+	if status != http.StatusOK {
+		s.t.Fatalf("%s %s: %d %s", method, path, status, text)
+	}
+	return text
+}
+
+func (s *server) track(user, event string, more ...map[string]any) {
+	s.t.Helper()
+	body := map[string]any{"userId": user, "event": event, "context": map[string]any{"traits": map[string]any{"email": user + "@example.com"}}}
+	for _, m := range more {
+		maps.Copy(body, m)
+	}
+	s.must("POST", "/v1/track", body)
+}
+
+// overview is what the tests look at of GET /api/overview.
+type overview struct {
+	Journeys []struct {
+		Name, Mode, Version string
+		Customers           int
+		Stages              []struct {
+			Name                       string
+			Customers, Entered, Errors int
+		}
+		Moves []struct {
+			From, To string
+			Count    int
+		}
+		Messages []struct {
+			Name                          string
+			Decided, Accepted, Suppressed int
+		}
+		PublishError *struct {
+			File, Message string
+			Line          int
+		}
+	}
+	Messages []struct{ Ref, User, Name, State, Reason string }
+	Errors   []struct {
+		Ref, File, User, Message string
+		Line                     int
+	}
+	Channels []struct{ Channel, Connector, State string }
+}
+
+func (s *server) overview() overview {
+	s.t.Helper()
+	var o overview
+	if err := json.Unmarshal([]byte(s.must("GET", "/api/overview", nil)), &o); err != nil {
+		s.t.Fatal(err)
+	}
+	return o
+}
+
+// stages returns how many customers are in each stage of a journey.
+func (o overview) stages(journey string) map[string]int {
+	counts := map[string]int{}
+	for _, j := range o.Journeys {
+		if j.Name == journey {
+			for _, stage := range j.Stages {
+				counts[stage.Name] = stage.Customers
+			}
+		}
+	}
+	return counts
+}
+
+// eventually waits for what the server does by itself.
+func (s *server) eventually(what string, done func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+// writeScripts writes files, given by path and content, into a scripts folder.
+func writeScripts(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for path, content := range files {
+		target := filepath.Join(dir, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(target, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (s *server) setMode(journey string, mode lifecycle.Mode) {
+	s.t.Helper()
+	s.must("POST", "/api/journeys/"+journey+"/mode", map[string]string{"mode": string(mode)})
+}
