@@ -33,10 +33,6 @@ func TestAnEventMovesACustomerAndMailLeaves(t *testing.T) {
 	if message.Rendered.To != "ada@example.com" || message.Name != "thank-you" || message.Rendered.Subject == "" || message.Rendered.Text == "" {
 		t.Errorf("the mail is not whole: %+v", message)
 	}
-	status, html, header := s.call("GET", "/api/messages/"+o.Messages[0].Ref+"/html", nil)
-	if status != 200 || !strings.Contains(html, "<!doctype html>") || !strings.Contains(header.Get("Content-Security-Policy"), "sandbox") {
-		t.Errorf("the mail's page: %d %s", status, header)
-	}
 	// The same message ID again changes nothing, also after a restart.
 	s.track("ada", "Order Completed", map[string]any{"messageId": "m1"})
 	if err := s.stop(); err != nil {

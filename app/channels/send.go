@@ -112,7 +112,7 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 	case errors.Is(err, channel.ErrNotSent):
 		c.note(fmt.Sprintf("connector %s refused a batch: %v", c.spec.Name, err))
 		return all(messages, lifecycle.OutcomeTemporary, "the connector refused the batch: "+err.Error(), 0)
-	case errors.Is(limited.Err(), context.DeadlineExceeded):
+	case passed(limited):
 		c.condemn(process, "it let the deadline of a batch pass and was killed")
 		return all(messages, lifecycle.OutcomeInDoubt, "the connector did not answer in time", 0)
 	case limited.Err() != nil:
@@ -120,6 +120,16 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 	}
 	c.note(fmt.Sprintf("connector %s broke off a batch: %v", c.spec.Name, err))
 	return all(messages, lifecycle.OutcomeInDoubt, "the connector did not answer: "+err.Error(), 0)
+}
+
+// passed reports whether the deadline of a call has come. The connector's side can notice it a moment before the
+// context's own timer does.
+func passed(ctx context.Context) bool {
+	if err := ctx.Err(); err != nil {
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < 10*time.Millisecond
 }
 
 // condemn kills a process; watch sees its end and starts another.

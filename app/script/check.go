@@ -58,7 +58,15 @@ func (c *checker) run(tree []ast.Stmt) {
 	c.block(tree)
 }
 
+// maxErrors of one file are told; finding out what somebody meant by each of thousands would take minutes.
+const maxErrors = 50
+
+func (c *checker) full() bool { return len(c.errs) >= maxErrors }
+
 func (c *checker) report(line int, hint, format string, args ...any) {
+	if c.full() {
+		return
+	}
 	c.errs = append(c.errs, problem(c.file, line, hint, format, args...))
 }
 
@@ -479,9 +487,13 @@ func (c *checker) frozenField(e *ast.AttrGetExpr) {
 // unknown reports the globals that nobody defines.
 func (c *checker) unknown(defined map[string]bool) {
 	words := slices.Sorted(maps.Keys(c.known.words))
-	names := append(slices.Sorted(maps.Keys(defined)), words...)
+	names := append(words, slices.Sorted(maps.Keys(defined))...)
+	names = names[:min(len(names), 500)]
 	reported := map[mention]bool{}
 	for _, read := range c.reads {
+		if c.full() {
+			return
+		}
 		if defined[read.name] || c.known.words[read.name] || reported[read] {
 			continue
 		}

@@ -149,12 +149,12 @@ func (c *compiler) checkNames() {
 			check.unknown(defined)
 		}
 		for _, send := range check.sends {
-			if c.messages[send.name] == nil {
+			if c.messages[send.name] == nil && !check.full() {
 				check.report(send.line, didYouMean(send.name, names, "add messages/"+cut(send.name, 40)+".email.liquid"), "there is no message %q", cut(send.name, 80))
 			}
 		}
 		for _, use := range check.uses {
-			if !slices.Contains(helpers, use.name) {
+			if !check.full() && !slices.Contains(helpers, use.name) {
 				check.report(use.line, didYouMean(use.name, helpers, "put it into the folder lib, beside the journeys"), "there is no helper %q", cut(use.name, 80))
 			}
 		}
@@ -191,7 +191,7 @@ func (c *compiler) load() {
 		check := c.checkers[path]
 		if c.plan != nil {
 			for _, move := range check.moves {
-				if c.Journey.Index(move.name) < 0 {
+				if c.Journey.Index(move.name) < 0 && !check.full() {
 					names := c.stageNames()
 					check.report(move.line, didYouMean(move.name, names, "there are: "+oneOf(names)), "there is no stage %q", cut(move.name, 80))
 				}
@@ -212,6 +212,7 @@ func (c *compiler) loadFile(path string) *loader {
 	m.begin(c.Program, c.host.limits)
 	m.file, m.toplevel, m.load = path, true, l
 	failed := m.exec(m.chunk(proto))
+	l.errs = l.errs[:min(len(l.errs), maxErrors)]
 	if failed != nil && !m.broken {
 		l.errs = append(l.errs, m.failure(failed))
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -62,9 +63,12 @@ func (m *machine) readField(L *lua.LState) int {
 	}
 	switch name := string(key); v {
 	case viewCustomer:
-		if name == "traits" {
+		switch {
+		case name == "traits":
 			L.Push(m.traits)
-		} else {
+		case strings.Contains(name, "."): // or its path would look like one in customer.traits
+			L.Push(m.look(L, "traits."+name, func() any { return m.call.Customer.Trait(name) }))
+		default:
 			L.Push(m.look(L, name, func() any { return m.customerField(name) }))
 		}
 	case viewTraits:

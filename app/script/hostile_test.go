@@ -152,27 +152,36 @@ func TestAbsent(t *testing.T) {
 
 func TestBadSources(t *testing.T) {
 	for name, text := range map[string]string{
-		"bytecode":     "\x1bLuaQ\x00",
-		"zero bytes":   "x = '\x00'",
-		"too large":    strings.Repeat("-- x\n", 20000),
-		"parentheses":  "x = " + strings.Repeat("(", 30000) + "1" + strings.Repeat(")", 30000),
-		"many more":    "x = " + strings.Repeat("(", 3_000_000),
-		"braces":       "x = " + strings.Repeat("{", 60000),
-		"functions":    strings.Repeat("function() ", 5000),
-		"ifs":          strings.Repeat("if x then ", 5000),
-		"unary":        "local x = " + strings.Repeat("- ", 30000) + "1",
-		"nots":         "local x = " + strings.Repeat("not ", 15000) + "1",
-		"additions":    "local x = 1" + strings.Repeat(" + 1", 15000),
-		"ands":         "local x = 1" + strings.Repeat(" and 1", 9000),
-		"powers":       "local x = 1" + strings.Repeat(" ^ 1", 15000),
-		"fields":       "local x = string" + strings.Repeat(".a", 30000),
-		"calls":        "local x = tostring" + strings.Repeat("()", 30000),
-		"elseifs":      "local x if x then " + strings.Repeat("elseif x then ", 4000) + "end",
-		"locals":       "local a" + strings.Repeat(", a", 20000),
-		"numbers":      strings.Repeat("(1e)+", 12000),
-		"top loop":     "while true do end",
-		"top memory":   "local t = {} while true do t[#t + 1] = { a = 1 } end",
-		"top register": "while true do pcall(enter, 1) end",
+		"bytecode":    "\x1bLuaQ\x00",
+		"zero bytes":  "x = '\x00'",
+		"too large":   strings.Repeat("-- x\n", 20000),
+		"parentheses": "x = " + strings.Repeat("(", 30000) + "1" + strings.Repeat(")", 30000),
+		"many more":   "x = " + strings.Repeat("(", 3_000_000),
+		"braces":      "x = " + strings.Repeat("{", 60000),
+		"functions":   strings.Repeat("function() ", 5000),
+		"ifs":         strings.Repeat("if x then ", 5000),
+		"unary":       "local x = " + strings.Repeat("- ", 30000) + "1",
+		"nots":        "local x = " + strings.Repeat("not ", 15000) + "1",
+		"additions":   "local x = 1" + strings.Repeat(" + 1", 15000),
+		"ands":        "local x = 1" + strings.Repeat(" and 1", 9000),
+		"powers":      "local x = 1" + strings.Repeat(" ^ 1", 15000),
+		"fields":      "local x = string" + strings.Repeat(".a", 30000),
+		"calls":       "local x = tostring" + strings.Repeat("()", 30000),
+		"elseifs":     "local x if x then " + strings.Repeat("elseif x then ", 4000) + "end",
+		"locals":      "local a" + strings.Repeat(", a", 20000),
+		"numbers":     strings.Repeat("(1e)+", 12000),
+		"unknown words": func() string {
+			var b strings.Builder
+			for i := range 5000 {
+				b.WriteString("g" + number(i) + "x = h" + number(i) + "y\n")
+			}
+			return b.String()[:60000]
+		}(),
+		"many handlers": "for i = 1, 500 do enter(function() end) end",
+		"unknown names": "enter(function() " + strings.Repeat("send 'x' move 'y' ", 3000) + "end)",
+		"top loop":      "while true do end",
+		"top memory":    "local t = {} while true do t[#t + 1] = { a = 1 } end",
+		"top register":  "while true do pcall(enter, 1) end",
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

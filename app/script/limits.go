@@ -15,6 +15,7 @@ const (
 	MaxLuaBytes     = 64 << 10  // one Lua file
 	MaxMessageBytes = 256 << 10 // one message file
 	MaxFiles        = 500       // files of one journey
+	maxHandlers     = 200       // that one file registers
 	maxFrontBytes   = 8 << 10   // the front matter of a message
 	maxNesting      = 100       // brackets and blocks inside each other
 	maxDepth        = 400       // of the syntax tree

@@ -57,7 +57,9 @@ var handlerForms = map[lifecycle.HandlerKind]string{
 
 func (m *machine) handler(L *lua.LState, kind lifecycle.HandlerKind, event, after bool) int {
 	m.declaring(L, string(kind))
-	m.count++
+	if m.count++; m.count > maxHandlers {
+		m.fail(L, "let one handler decide between several cases", "a file may register %d handlers", maxHandlers)
+	}
 	at := 1
 	if event {
 		at++

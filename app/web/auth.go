@@ -44,7 +44,8 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 			return lifecycle.Errorf(lifecycle.Unauthorized, "changes are taken from the console only, not from %s", origin)
 		}
 	}
-	c.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+	// Inline styles are for the mails that the console shows, in a frame that inherits this policy and may do nothing.
+	c.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
 	c.Set("X-Content-Type-Options", "nosniff")
 	c.Set("Referrer-Policy", "no-referrer")
 	return c.Next()

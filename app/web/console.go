@@ -33,7 +33,6 @@ func (s *Server) routeConsole() {
 	api.Get("/journeys/:name/files/:file", s.scriptFile)
 	api.Post("/journeys/:name/mode", s.setMode)
 	api.Get("/messages/:ref", s.message)
-	api.Get("/messages/:ref/html", s.messageHTML)
 	api.Post("/errors/:ref/replay", s.replay)
 }
 
@@ -359,20 +358,6 @@ func (s *Server) message(c *fiber.Ctx) error {
 		wireMessage
 		Rendered *lifecycle.Rendered `json:"rendered"`
 	}{messageOf(full.Listed), full.Rendered})
-}
-
-// messageHTML shows a mail as its own page that may do nothing: the console frames it.
-func (s *Server) messageHTML(c *fiber.Ctx) error {
-	full, err := s.fullMessage(c)
-	if err != nil {
-		return err
-	}
-	if full.Rendered == nil || full.Rendered.HTML == "" {
-		return lifecycle.Errorf(lifecycle.NotFound, "this message has no HTML")
-	}
-	c.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'")
-	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.SendString(full.Rendered.HTML)
 }
 
 func (s *Server) replay(c *fiber.Ctx) error {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package channel_test
 
 import (
@@ -142,20 +144,30 @@ func TestEverythingCrossesTheWire(t *testing.T) {
 }
 
 func TestStartErrors(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	dir, err := os.MkdirTemp("", "channel-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	defer func() {
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+			t.Errorf("left in the socket folder: %v", left)
+		}
+	}()
 	for _, test := range []struct {
 		launch channel.Launch
 		want   string
 	}{
 		{channel.Launch{}, "no command"},
 		{channel.Launch{Command: []string{"x"}, SocketDir: strings.Repeat("x", 61)}, "socket folder"},
-		{channel.Launch{Command: []string{"/does/not/exist"}, SocketDir: t.TempDir()[:4]}, "no such file"},
-		{channel.Launch{Command: []string{"true"}, SocketDir: "/tmp"}, "ended before"},
-		{channel.Launch{Command: []string{"echo", "1|2|3"}, SocketDir: "/tmp"}, "standard output"},
-		{channel.Launch{Command: []string{"echo", "1|9|unix|/x|grpc"}, SocketDir: "/tmp"}, "incompatible"},
-		{channel.Launch{Command: []string{"echo", "1|1|tcp|127.0.0.1:1|grpc"}, SocketDir: "/tmp"}, "only a Unix socket"},
-		{channel.Launch{Command: channeltest.Self(t, "plugin", "echo"), SocketDir: "/tmp", Started: func(int) error { return errors.New("no pen") }}, "no pen"},
+		{channel.Launch{Command: []string{"/does/not/exist"}, SocketDir: dir}, "no such file"},
+		{channel.Launch{Command: []string{"true"}, SocketDir: dir}, "ended before"},
+		{channel.Launch{Command: []string{"echo", "1|2|3"}, SocketDir: dir}, "standard output"},
+		{channel.Launch{Command: []string{"echo", "1|9|unix|/x|grpc"}, SocketDir: dir}, "incompatible"},
+		{channel.Launch{Command: []string{"echo", "1|1|tcp|127.0.0.1:1|grpc"}, SocketDir: dir}, "only a Unix socket"},
+		{channel.Launch{Command: channeltest.Self(t, "plugin", "echo"), SocketDir: dir, Started: func(int) error { return errors.New("no pen") }}, "no pen"},
 	} {
 		if p, err := channel.Start(ctx, test.launch); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: %v, expected %q", test.launch.Command, err, test.want)
@@ -168,12 +180,16 @@ func TestStartErrors(t *testing.T) {
 
 // TestWholeGroupEnds starts a connector that has a child of its own.
 func TestWholeGroupEnds(t *testing.T) {
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "channel-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "pid")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	_, err := channel.Start(ctx, channel.Launch{
-		Command: []string{"sh", "-c", `sleep 3600 & echo $! > "$0"; echo nonsense`, file}, SocketDir: "/tmp",
+	_, err = channel.Start(ctx, channel.Launch{
+		Command: []string{"sh", "-c", `sleep 3600 & echo $! > "$0"; echo nonsense`, file}, SocketDir: dir,
 	})
 	if err == nil || !strings.Contains(err.Error(), "nonsense") {
 		t.Errorf("%v", err)

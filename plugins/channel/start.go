@@ -34,6 +34,7 @@ type Process struct {
 	plugin *plugin.Client
 	child  *child
 	grace  time.Duration
+	socket string // the folder go-plugin made for the socket
 }
 
 // Start starts a connector and returns when it has announced itself, which takes about 25 ms, or kills it when ctx
@@ -61,7 +62,8 @@ func Start(ctx context.Context, launch Launch) (*Process, error) {
 	process.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  Handshake(),
 		VersionedPlugins: map[int]plugin.PluginSet{ProtocolVersion: {PluginName: &GRPCPlugin{}}},
-		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, folder string) (runner.Runner, error) {
+			process.socket = folder
 			process.child.command = command(launch, spec.Env)
 			return process.child, nil
 		},
@@ -148,8 +150,7 @@ func (p *Process) Close(ctx context.Context) {
 	stop := context.AfterFunc(ctx, p.child.kill)
 	defer stop()
 	p.plugin.Kill()
-	p.child.kill() // what is left of its group
-	p.child.wait()
+	p.release()
 }
 
 // Kill ends the connector and its process group at once and returns when they are gone.
@@ -157,7 +158,16 @@ func (p *Process) Kill() {
 	// First the signal: a stopped connector would keep go-plugin waiting for an answer.
 	p.child.kill()
 	p.plugin.Kill()
+	p.release()
+}
+
+// release lets go of what is left: the group, the pipes, and the folder, which go-plugin forgets when a start fails.
+func (p *Process) release() {
+	p.child.kill()
 	p.child.wait()
+	if p.socket != "" {
+		_ = os.RemoveAll(p.socket)
+	}
 }
 
 // Signal kills the process group at once and returns without waiting.

@@ -91,6 +91,7 @@ export function took(from: string | null | undefined, to: string | null | undefi
   const end = parseTime(to);
   if (start === null || end === null || end < start) return '';
   const seconds = (end - start) / 1000;
+  if (seconds < 0.05) return 'less than 0.1 s';
   if (seconds < 10) return `${trim(seconds.toFixed(1))} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;

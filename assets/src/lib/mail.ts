@@ -92,11 +92,14 @@ export function withoutFetches(css: string): string {
   return css.replace(/@import[^;]*;?/gi, '').replace(/(?:url|image-set|src)\s*\((?:"[^"]*"|'[^']*'|[^)]*)\)/gi, 'none');
 }
 
-// Before parsing, because a browser reports refused styles when it meets them, even in a document that is never shown.
-function withoutStyles(html: string): string {
+/** The mail without its styles. It works on text, because a browser reports refused styles as soon as it parses them. */
+export function withoutStyles(html: string): string {
   return html
     .replace(/<style[\s>][^]*?(?:<\/style\s*>|$)/gi, '')
     .replace(/<[a-z][^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>/gi, (tag) =>
-      tag.replace(/("[^"]*"|'[^']*')|\sstyle\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/gi, (_, quoted?: string) => quoted ?? ''),
+      tag.replace(/("[^"]*"|'[^']*')|\sstyle\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/gi, (style, quoted?: string) => {
+        // What a mail hides, such as its preheader, stays hidden.
+        return quoted ?? (/display\s*:\s*none/i.test(style) ? ' hidden' : '');
+      }),
     );
 }

@@ -70,6 +70,7 @@ describe('times', () => {
   test('how long', () => {
     const start = '2026-03-01T12:00:00Z';
     expect(took(start, '2026-03-01T12:00:00.4Z')).toBe('0.4 s');
+    expect(took(start, start)).toBe('less than 0.1 s');
     expect(took(start, '2026-03-01T12:00:42Z')).toBe('42 s');
     expect(took(start, '2026-03-01T12:03:10Z')).toBe('3 min');
     expect(took(start, '2026-03-02T13:00:00Z')).toBe('1 day');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { complete } from '../../src/api';
-import { allowsInlineStyle, withoutFetches } from '../../src/lib/mail';
+import { allowsInlineStyle, withoutFetches, withoutStyles } from '../../src/lib/mail';
 import { fileHash, journeyHash, messageHash, nowhere, parseRoute } from '../../src/lib/route';
 
 test('routes survive the address', () => {
@@ -35,4 +35,11 @@ test('styles fetch nothing', () => {
   expect(withoutFetches('a{background:url(https://x/y.png) red}')).toBe('a{background:none red}');
   expect(withoutFetches('@import "x.css"; b{color:red}')).toBe(' b{color:red}');
   expect(withoutFetches('c{background:image-set("a.png" 1x)}')).toBe('c{background:none}');
+});
+
+test('a mail without its styles keeps what it says', () => {
+  expect(withoutStyles('<style>p{color:red}</style><p title="a style=b" style="color:red">x</p>')).toBe('<p title="a style=b">x</p>');
+  expect(withoutStyles("<div class='c' style='display:none'>preheader</div>")).toBe("<div class='c' hidden>preheader</div>");
+  expect(withoutStyles('<td style=padding:0>1 < 2 and style="x"</td>')).toBe('<td>1 < 2 and style="x"</td>');
+  expect(withoutStyles('<STYLE>never closed')).toBe('');
 });
