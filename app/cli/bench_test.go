@@ -55,7 +55,9 @@ func TestBench(t *testing.T) {
 	scripts := filepath.Join(t.TempDir(), "scripts")
 	writeFiles(t, scripts, benchScripts)
 	t.Logf("machine: %d cores, %s %s/%s", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	benchStart(t, program)
+	if benchOnly("start") {
+		benchStart(t, program)
+	}
 
 	data := filepath.Join(t.TempDir(), "data")
 	server := startServer(t, data, scripts)
@@ -65,30 +67,40 @@ func TestBench(t *testing.T) {
 	b.memory("idle")
 	b.meet()
 
-	before := b.metrics()
-	batched := b.run(load{name: "batched", events: benchScale(400_000), batch: 100, connections: 16})
-	after := b.metrics()
-	b.memory("after batched")
-	single := b.run(load{name: "single", events: benchScale(120_000), batch: 1, connections: 64})
-	paced := load{name: "paced singles", events: benchScale(150_000), batch: 1, connections: 64, rate: 10_000}
-	if single.taken < 11_000 {
-		paced.name, paced.batch = "paced tens", 10
+	var batched, single figures
+	if benchOnly("batched") {
+		batched = b.run(load{name: "batched", events: benchScale(400_000), batch: 100, connections: 16})
+		b.memory("after batched")
 	}
-	b.run(paced)
+	if benchOnly("single") {
+		single = b.run(load{name: "single", events: benchScale(120_000), batch: 1, connections: 64})
+	}
+	if benchOnly("paced") {
+		paced := load{name: "paced singles", events: benchScale(150_000), batch: 1, connections: 64, rate: 10_000}
+		if single.taken < 11_000 { // more than the machine can take one by one
+			paced.name, paced.batch = "paced tens", 10
+		}
+		b.run(paced)
+	}
 	b.memory("after all")
 	b.check()
 	if err := server.stop(); err != nil {
 		t.Fatal(err)
 	}
 
-	events := float64(batched.events)
-	entries := (after["stagecraft_commit_entries_total"] - before["stagecraft_commit_entries_total"]) / events
-	size := (after["stagecraft_commit_bytes_total"] - before["stagecraft_commit_bytes_total"]) / events
-	commits := after["stagecraft_commits_total"] - before["stagecraft_commits_total"]
-	t.Logf("%-14s %.1f keys and %.0f bytes an event, %.0f events a synced commit", "store:", entries, size, events/commits)
-	alone := benchBadger(t, entries, size)
-	t.Logf("%-14s %.0f events/s in groups of 512; the whole path, batched, is %.2f of that", "badger alone:", alone, batched.through/alone)
-	benchSimulate(t, program)
+	if batched.entries > 0 {
+		alone := benchBadger(t, batched.entries, batched.bytes)
+		t.Logf("%-14s %.0f events/s in groups of 512; the whole path, batched, is %.2f of that", "badger alone:", alone, batched.through/alone)
+	}
+	if benchOnly("simulate") {
+		benchSimulate(t, program)
+	}
+}
+
+// benchOnly reports whether a part is wanted: STAGECRAFT_BENCH_ONLY may name one, to look closely.
+func benchOnly(part string) bool {
+	only := os.Getenv("STAGECRAFT_BENCH_ONLY")
+	return only == "" || strings.Contains(part, only)
 }
 
 // benchScale lets STAGECRAFT_BENCH name a factor, to look quickly: 0.1 is a tenth of the events.
@@ -196,9 +208,10 @@ type load struct {
 
 // figures are what came of it.
 type figures struct {
-	events  int
 	taken   float64 // events a second that got their 200
 	through float64 // events a second from the first request until every receipt was stored
+	entries float64 // keys written for an event, from its arrival to its receipt
+	bytes   float64 // their bytes
 }
 
 // run sends the load and waits until every message has left and every receipt is stored.
@@ -209,6 +222,7 @@ func (b *bench) run(l load) figures {
 	b.next += requests * l.batch
 	b.sent = append(b.sent, make([]int64, requests*l.batch)...)
 	answers := make([]time.Duration, requests)
+	before := b.metrics()
 	var ticket, failed atomic.Int64
 	var sending sync.WaitGroup
 	began := time.Now()
@@ -272,11 +286,17 @@ func (b *bench) run(l load) figures {
 	through := time.Since(began)
 	arrivals := b.arrivals(first)
 	slices.Sort(answers)
-	f := figures{events: requests * l.batch, taken: float64(requests*l.batch) / taken.Seconds(),
-		through: float64(requests*l.batch) / through.Seconds()}
-	b.t.Logf("%-14s %6.0f events/s taken, %6.0f through to the stored receipt; POST to 200 p50 %s p99 %s; POST to connector p50 %s p99 %s",
-		l.name+":", f.taken, f.through, ms(quantile(answers, 0.5)), ms(quantile(answers, 0.99)),
-		ms(quantile(arrivals, 0.5)), ms(quantile(arrivals, 0.99)))
+	after := b.metrics()
+	grown := func(name string) float64 { return after[name] - before[name] }
+	events := float64(requests * l.batch)
+	f := figures{taken: events / taken.Seconds(), through: events / through.Seconds(),
+		entries: grown("stagecraft_commit_entries_total") / events, bytes: grown("stagecraft_commit_bytes_total") / events}
+	b.t.Logf("%-14s %.0f events/s taken, %.0f through to the stored receipt; POST to 200 p50 %s p99 %s; POST to connector p50 %s p99 %s; "+
+		"%.1f keys and %.0f bytes an event; %.0f synced commits/s of %.1f groups, %.1f inputs in a group; %.0f us CPU an event",
+		l.name+":", f.taken, f.through, ms(quantile(answers, 0.5)), ms(quantile(answers, 0.99)), ms(quantile(arrivals, 0.5)),
+		ms(quantile(arrivals, 0.99)), f.entries, f.bytes, grown("stagecraft_commits_total")/through.Seconds(),
+		grown("stagecraft_commit_groups_total")/grown("stagecraft_commits_total"),
+		grown("stagecraft_inputs_total")/grown("stagecraft_commit_groups_total"), grown("process_cpu_seconds_total")/events*1e6)
 	return f
 }
 

@@ -105,6 +105,9 @@ func decodeError(err error) error {
 // says: clients mislabel it.
 func body(c *fiber.Ctx, limit int) ([]byte, error) {
 	raw := c.Request().Body()
+	if len(raw) > maxBody {
+		return nil, lifecycle.Errorf(lifecycle.TooLarge, "the body has more than %d bytes", maxBody)
+	}
 	var data []byte
 	if len(raw) > 2 && raw[0] == 0x1f && raw[1] == 0x8b {
 		reader, err := gzip.NewReader(bytes.NewReader(raw))

@@ -25,6 +25,7 @@ import (
 
 // Bounds of requests.
 const (
+	maxRead     = 4 << 20  // what is read of a body at all; the connection of a larger one is closed
 	maxBody     = 1 << 20  // on the wire
 	maxInflated = 4 << 20  // after gzip
 	maxSingle   = 64 << 10 // of a single event, inflated
@@ -69,7 +70,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{})}
 	s.fiber = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
-		BodyLimit:             maxBody,
+		BodyLimit:             maxRead,
 		ReadTimeout:           30 * time.Second,
 		WriteTimeout:          30 * time.Second, // streams extend it for themselves
 		IdleTimeout:           2 * time.Minute,

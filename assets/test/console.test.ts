@@ -204,7 +204,7 @@ describe('the console', () => {
     await expect.poll(() => drawer.locator('.source').innerText(), patience).toContain('journey');
     await page.keyboard.press('Escape');
     await expect.poll(() => drawer.count()).toBe(0);
-    expect(new URL(page.url()).hash).toBe('#/journey/customer-lifecycle');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#/journey/customer-lifecycle');
     expect(await link.evaluate((element) => document.activeElement === element)).toBe(true);
   });
 

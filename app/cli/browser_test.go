@@ -1,0 +1,63 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"stagecraft/assets"
+)
+
+// TestConsoleInABrowser runs the console's browser test against the real program. It needs Chromium, Node and the
+// console's packages; without them it is skipped, and says so loudly.
+func TestConsoleInABrowser(t *testing.T) {
+	chromium := ""
+	for _, name := range []string{os.Getenv("STAGECRAFT_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); name != "" && err == nil {
+			chromium = path
+			break
+		}
+	}
+	npm, err := exec.LookPath("npm")
+	_, packages := os.Stat("../../assets/node_modules/playwright-core")
+	switch {
+	case chromium == "":
+		skipLoudly(t, "Chromium is not installed")
+	case err != nil:
+		skipLoudly(t, "npm is not installed")
+	case packages != nil || !assets.Built():
+		skipLoudly(t, "the console is not built; run make console")
+	}
+	data := t.TempDir()
+	server, err := launchServer(builtBinary(t), data, filepath.Join(data, "scripts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.stop()
+	if _, err = server.ready(); err != nil {
+		t.Fatal(err)
+	}
+	shots := os.Getenv("STAGECRAFT_SHOTS")
+	if shots == "" {
+		shots = t.TempDir()
+	}
+	command := exec.Command(npm, "run", "test:browser")
+	command.Dir = "../../assets"
+	command.Env = append(os.Environ(), "STAGECRAFT_URL=http://"+server.addr(), "STAGECRAFT_WRITE_KEY="+testKey,
+		"STAGECRAFT_SHOTS="+shots, "STAGECRAFT_CHROMIUM="+chromium, "NO_COLOR=1")
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, output, server.lastWords())
+	}
+	t.Logf("%s", output)
+}
+
+// skipLoudly skips where a reader of the output cannot miss it.
+func skipLoudly(t *testing.T, why string) {
+	t.Helper()
+	os.Stderr.WriteString("\n!!! SKIPPED " + t.Name() + ": " + why + " !!!\n\n")
+	t.Skip(why)
+}
