@@ -48,6 +48,7 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	hideFiles()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	w := &world{ctx, version, stdin, stdout, stderr}
 	code := -1
 	parser, err := kong.New(&program{}, kong.Name("stagecraft"),

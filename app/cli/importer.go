@@ -34,7 +34,7 @@ type Importer struct {
 	Client   *Client
 	Source   string                         // the import's name at the server
 	History  bool                           // the events are the past; otherwise they count as happening now
-	Until    time.Time                      // up to when customers' timers fire when history closes; zero: now
+	Until    time.Time                      // rows of a later time are left out; zero: none are
 	Workers  int                            // requests in flight
 	Strict   bool                           // end at the first bad row
 	Poll     time.Duration                  // between two questions whether the server has caught up
@@ -51,11 +51,13 @@ type Importer struct {
 type Result struct {
 	Source     string        `json:"source"`
 	History    bool          `json:"history"`
-	Closed     bool          `json:"closed"`     // all rows were sent and the server has caught up
-	Rows       int           `json:"rows"`       // read from the source
-	Accepted   int           `json:"accepted"`   // new to the server
-	Duplicates int           `json:"duplicates"` // there already, from an earlier run or a request that had to be repeated
-	Late       int           `json:"late"`       // history older than what the customer has lived through: stored, without effect
+	Closed     bool          `json:"closed"`            // all rows were sent and the server has caught up
+	ClosedAt   time.Time     `json:"closedAt,omitzero"` // the moment up to which history has been lived through
+	Skipped    int           `json:"skipped,omitempty"` // later than asked for
+	Rows       int           `json:"rows"`              // read from the source
+	Accepted   int           `json:"accepted"`          // new to the server
+	Duplicates int           `json:"duplicates"`        // there already, from an earlier run or a request that had to be repeated
+	Late       int           `json:"late"`              // history older than what the customer has lived through: stored, without effect
 	Rejected   int           `json:"rejected"`
 	Elapsed    time.Duration `json:"-"`
 }
@@ -127,14 +129,18 @@ func (im *Importer) open(ctx context.Context) error {
 
 // close ends the import and waits until the server has caught up.
 func (im *Importer) close(ctx context.Context) error {
-	request := struct {
-		Until time.Time `json:"until,omitzero"`
-	}{im.Until}
 	for {
-		var answer struct{ Done, Total int64 }
-		status, err := im.Client.Post(ctx, im.path("close"), request, &answer)
-		if err != nil || status != http.StatusAccepted {
+		var answer struct {
+			Done, Total int64
+			At          time.Time
+		}
+		status, err := im.Client.Post(ctx, im.path("close"), struct{}{}, &answer)
+		if err != nil {
 			return err
+		}
+		if status != http.StatusAccepted {
+			im.result.ClosedAt = answer.At
+			return nil
 		}
 		if im.CatchUp != nil {
 			im.CatchUp(answer.Done, answer.Total)
@@ -206,6 +212,12 @@ func (im *Importer) share(ctx context.Context, events *Events, lanes []*lane) er
 			if err := im.reject(record, record.Err); err != nil {
 				return err
 			}
+			continue
+		}
+		if !im.Until.IsZero() && record.Event.Timestamp.After(im.Until) {
+			im.mu.Lock()
+			im.result.Skipped++
+			im.mu.Unlock()
 			continue
 		}
 		sent, err := newItem(record)

@@ -22,7 +22,7 @@ type ImportFlags struct {
 	Map     []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"What a column means, or 'TARGET:=CONSTANT'; give it for each. Targets: userId, anonymousId, event, type, timestamp, messageId, properties.NAME, traits.NAME, context.NAME. Without any, NDJSON holds events of the Segment API."`
 	Source  string   `name:"source" placeholder:"NAME" help:"Name of the import; rows are counted once under one name. Default: the file's name."`
 	History bool     `name:"history" help:"The rows are the past: scripts run in the time of each row, and nothing is sent."`
-	Until   string   `name:"until" placeholder:"TIME" help:"With --history: how far timers run when the import closes. Default: to now."`
+	Until   string   `name:"until" placeholder:"TIME" help:"With --history: leave out rows of a later time. Whatever is due by the end of the import happens as history in any case."`
 	Strict  bool     `name:"strict" help:"Stop at the first bad row. Default: write it to the rejects and go on."`
 	Rejects string   `name:"rejects" placeholder:"FILE" help:"Where bad rows go. Default: SOURCE.rejects.csv or SOURCE.rejects.ndjson."`
 	Workers int      `name:"workers" default:"4" placeholder:"N" help:"Requests in flight, 1 to 64. Default: ${default}."`
@@ -199,6 +199,9 @@ func (f *ImportFlags) print(out io.Writer, result Result) error {
 	parts := []string{fmt.Sprintf("%d accepted", result.Accepted), fmt.Sprintf("%d duplicates", result.Duplicates)}
 	if result.Late > 0 {
 		parts = append(parts, fmt.Sprintf("%d late", result.Late))
+	}
+	if result.Skipped > 0 {
+		parts = append(parts, fmt.Sprintf("%d left out", result.Skipped))
 	}
 	if result.Rejected > 0 {
 		parts = append(parts, fmt.Sprintf("%d rejected", result.Rejected))
