@@ -221,6 +221,7 @@ func limitMemory(megabytes int) {
 	if megabytes == 0 {
 		megabytes = 1024
 	}
+	debug.SetGCPercent(200) // records are many and short-lived
 	debug.SetMemoryLimit(int64(megabytes) << 20)
 	runtime.GC()
 }

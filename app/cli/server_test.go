@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,23 +105,32 @@ func launchServer(program, data, scripts string, env ...string) (*serverProcess,
 	p.cmd = exec.Command(program, "serve", "--data", data, "--scripts", scripts, "--addr", "127.0.0.1:0")
 	p.cmd.Env = append(append(os.Environ(), "STAGECRAFT_WRITE_KEY="+testKey), env...)
 	p.cmd.Stderr = log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = ownGroup()
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		log.Close()
 		return nil, err
 	}
-	p.began = time.Now()
-	if err := p.cmd.Start(); err != nil {
-		log.Close()
-		return nil, err
-	}
+	started := make(chan error)
 	go func() {
+		// The thread that starts the server is kept until it has ended: a test run that is killed takes its servers along.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		p.began = time.Now()
+		err := p.cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
 		p.read(stdout)
 		p.state = p.cmd.Wait()
 		log.Close()
 		close(p.ended)
 	}()
+	if err := <-started; err != nil {
+		log.Close()
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -9,6 +10,9 @@ import (
 	"stagecraft/app/store"
 )
 
+// maxClaimBytes bounds what one claim writes. The message that passes it is the last one.
+const maxClaimBytes = 1 << 20
+
 // heldLife is how long a message in doubt is held for someone to decide about it.
 const heldLife = 72 * time.Hour
 
@@ -16,6 +20,7 @@ const heldLife = 72 * time.Hour
 // attempt becomes durable: only what a committed claim has answered may be sent.
 type claim struct {
 	Lane       string
+	From       []byte // where in the lane to begin: what stands before is in flight or done; empty for the beginning
 	At         time.Time
 	Limit      int
 	Boot       string
@@ -25,6 +30,7 @@ type claim struct {
 type claimed struct {
 	Batch []claimedMessage
 	Next  time.Time // when the next entry of the lane is due; zero: there is none
+	From  []byte    // where the next claim begins
 }
 
 type claimedMessage struct {
@@ -34,15 +40,16 @@ type claimedMessage struct {
 
 func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
 	type entry struct {
+		place        []byte // its key behind the lane's prefix
 		due, decided time.Time
 		id           lifecycle.ID
 	}
-	var answer claimed
+	answer := claimed{From: in.From}
 	var due []entry
 	prefix := lanePrefix(in.Lane)
 	n := len(prefix)
-	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
-		e := entry{store.KeyTime(key[n : n+8]), store.KeyTime(key[n+8 : n+16]), lifecycle.ID(key[n+16 : n+32])}
+	tx.Scan(append(lanePrefix(in.Lane), in.From...), store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		e := entry{bytes.Clone(key[n:]), store.KeyTime(key[n : n+8]), store.KeyTime(key[n+8 : n+16]), lifecycle.ID(key[n+16 : n+32])}
 		// Those in flight are passed over below, so a few more than the limit are looked at.
 		if e.due.After(in.At) || len(due) >= in.Limit+maxInFlight {
 			answer.Next = e.due
@@ -51,63 +58,79 @@ func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
 		due = append(due, e)
 		return true
 	})
-	for i, e := range due {
-		if len(answer.Batch) >= in.Limit {
-			answer.Next = due[i].due
+	size := 0
+	for _, e := range due {
+		if len(answer.Batch) >= in.Limit || size >= maxClaimBytes {
+			answer.Next = e.due
 			break
 		}
-		out, err := d.claimOne(tx, in, e.due, e.decided, e.id)
+		out, wrote, err := d.claimOne(tx, in, e.due, e.decided, e.id)
 		if err != nil {
 			return claimed{}, err
 		}
+		size += wrote
 		if out != nil {
 			answer.Batch = append(answer.Batch, claimedMessage{*out, e.decided})
 		}
+		answer.From = e.place
 	}
 	return answer, nil
 }
 
 // claimOne decides about one entry: to be sent now, or settled without being sent, or left alone because it is in
-// flight already.
-func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id lifecycle.ID) (*channels.Outgoing, error) {
+// flight already. It also returns how many bytes it wrote.
+func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id lifecycle.ID) (out *channels.Outgoing, wrote int, err error) {
 	key := messageKey(decided, id)
 	m, err := loadMessage(tx, key)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if m == nil {
-		tx.Delete(outboxKey(in.Lane, due, decided, id))
-		return nil, nil
+	if m == nil || m.State != lifecycle.Queued && m.State != lifecycle.Held || !m.Due.Equal(due) {
+		tx.Delete(outboxKey(in.Lane, due, decided, id)) // nothing is to be done here, whatever left the entry
+		return nil, 0, nil
 	}
 	last, err := loadAttempt(tx, id)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	unresolved := last != nil && last.Number > m.Attempts
 	if unresolved && last.Boot == in.Boot {
-		return nil, nil // in flight
+		return nil, 0, nil // in flight
 	}
-	defer func() { tx.Set(key, store.Encode(m)) }()
-	if m.State == lifecycle.Held {
+	changed := func() (*channels.Outgoing, int, error) {
+		data := store.Encode(m)
+		tx.Set(key, data)
+		return out, wrote + len(data), nil
+	}
+	end := func(state lifecycle.MessageState, reason string) (*channels.Outgoing, int, error) {
 		d.unqueue(tx, m)
-		d.change(tx, m, lifecycle.Expired, "in doubt for 72 hours", in.At)
-		return nil, nil
+		d.change(tx, m, state, reason, in.At)
+		return changed()
+	}
+	if m.State == lifecycle.Held {
+		return end(lifecycle.Expired, "in doubt for 72 hours")
 	}
 	if unresolved {
 		m.Attempts = last.Number
 		if !d.doubt(tx, m, in.Idempotent, in.At) {
-			return nil, nil
+			return changed()
+		}
+		if m.Attempts >= maxAttempts { // every start of a program that cannot live would send it again
+			return end(lifecycle.Failed, "tried too often: it may have left before a crash")
 		}
 	}
 	rendered, state, reason := d.permit(tx, m, last, in.At)
 	if state != lifecycle.Queued {
-		d.unqueue(tx, m)
-		d.change(tx, m, state, reason, in.At)
-		return nil, nil
+		return end(state, reason)
 	}
 	a := attempt{Number: m.Attempts + 1, Boot: in.Boot, At: in.At, Rendered: rendered}
-	tx.Set(attemptKey(id), store.Encode(&a))
-	return &channels.Outgoing{ID: id, Attempt: a.Number, Kind: m.Kind, Rendered: rendered}, nil
+	data := store.Encode(&a)
+	tx.Set(attemptKey(id), data)
+	out, wrote = &channels.Outgoing{ID: id, Attempt: a.Number, Kind: m.Kind, Rendered: Whole(rendered)}, len(data)
+	if unresolved {
+		return changed()
+	}
+	return out, wrote, nil
 }
 
 // doubt records an attempt whose result was never learned, and reports whether the message may be sent again. What is
@@ -159,7 +182,7 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 	if to == "" {
 		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseNoAddress
 	}
-	rendered, err := d.render(tx, m, customer)
+	rendered, err := d.render(tx, m, customer, at)
 	if err != nil {
 		reason := err.Error()
 		var e *lifecycle.Error
@@ -172,7 +195,14 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 	return rendered, lifecycle.Queued, ""
 }
 
-func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifecycle.Customer) (lifecycle.Rendered, error) {
+// render makes the message's bytes. A panic of the template library is an error of this message alone: it must not keep
+// the lane from everyone else's.
+func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) (rendered lifecycle.Rendered, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = lifecycle.Errorf(lifecycle.Internal, "the template could not be rendered: %v", cause)
+		}
+	}()
 	locale, _ := customer.Trait("locale").(string)
 	if locale == "" {
 		locale, _ = customer.Trait("language").(string)
@@ -181,7 +211,7 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	if err != nil {
 		return lifecycle.Rendered{}, err
 	}
-	return d.renderer.Render(template, m.Version+"/"+template.File, Scope{
-		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL,
+	return d.renderer.RenderParts(template, m.Version+"/"+template.File, Scope{
+		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at,
 	})
 }

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"sync"
@@ -13,12 +14,13 @@ import (
 
 // Bounds of sending.
 const (
-	sendersPerLane = 4
-	maxBatch       = 100 // messages in one call of a connector
-	maxPartitions  = 16  // partitions that one batch is gathered from
-	maxInFlight    = sendersPerLane * maxBatch
-	sendTimeout    = 60 * time.Second
-	readyPoll      = 50 * time.Millisecond
+	minSenders    = 2
+	maxSenders    = 32
+	maxBatch      = 100      // messages in one call of a connector
+	maxPartitions = 32       // partitions that one batch is gathered from
+	maxInFlight   = maxBatch // entries of others' batches that a claim looks past
+	sendTimeout   = 60 * time.Second
+	readyPoll     = 50 * time.Millisecond
 )
 
 const never = math.MaxInt64
@@ -31,12 +33,16 @@ type lane struct {
 	owned     [lifecycle.Partitions]bool
 	busy      [lifecycle.Partitions]bool // a claim is under way
 	due       [lifecycle.Partitions]int64
+	waiting   [lifecycle.Partitions]int    // about how many entries are due, to gather a batch from few partitions
+	from      [lifecycle.Partitions][]byte // where the next claim begins
+	senders   int                          // how many of the senders may work: many for a connector that answers at once, few for a slow one
+	working   int
 	turn      int // where the next search starts, so that no partition starves
 	wake      chan struct{}
 }
 
 func newLane(name string, connector Connector) *lane {
-	l := &lane{name: name, connector: connector, wake: make(chan struct{}, sendersPerLane)}
+	l := &lane{name: name, connector: connector, wake: make(chan struct{}, maxSenders), senders: 2 * minSenders}
 	for p := range l.due {
 		l.due[p] = never
 	}
@@ -51,56 +57,92 @@ func (l *lane) hint(partition int, due time.Time) {
 	if earlier {
 		l.due[partition] = at
 	}
+	l.waiting[partition]++
+	// What comes in before the place that claims have reached must not be passed over.
+	if place := store.AppendTime(nil, due); bytes.Compare(place, l.from[partition]) < 0 {
+		l.from[partition] = place
+	}
 	l.mu.Unlock()
 	if earlier {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
+		l.rouse()
 	}
 }
 
-// pick takes partitions that have something due now; with none, it returns when the next one has.
-func (l *lane) pick(now time.Time) (partitions []int, next time.Time) {
+// own lets or forbids claims from a partition. What became due while nobody was allowed to claim it is not forgotten.
+func (l *lane) own(partition int, owned bool) {
+	l.mu.Lock()
+	l.owned[partition] = owned
+	waiting := owned && l.due[partition] != never
+	l.mu.Unlock()
+	if waiting {
+		l.rouse()
+	}
+}
+
+// rouse wakes one sender, or lets the next one that would sleep look again.
+func (l *lane) rouse() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // all of them are roused already
+	}
+}
+
+// picked is a partition to claim from.
+type picked struct {
+	partition int
+	from      []byte
+	limit     int
+}
+
+// pick takes partitions that have something due now, no more than fill a batch; with none, it returns when the next one
+// has.
+func (l *lane) pick(now time.Time) (picks []picked, next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at, earliest := now.UnixNano(), int64(never)
+	at, earliest, room := now.UnixNano(), int64(never), maxBatch
 	for i := range lifecycle.Partitions {
 		p := (l.turn + i) % lifecycle.Partitions
 		if !l.owned[p] || l.busy[p] {
 			continue
 		}
-		if l.due[p] > at {
+		if l.due[p] > at || room == 0 || len(picks) == maxPartitions {
 			earliest = min(earliest, l.due[p])
 			continue
 		}
-		l.busy[p], l.due[p] = true, never
-		if partitions = append(partitions, p); len(partitions) == maxPartitions {
-			break
-		}
+		limit := min(max(l.waiting[p], 1), room)
+		room -= limit
+		picks = append(picks, picked{p, l.from[p], limit})
+		l.busy[p], l.due[p], l.waiting[p], l.from[p] = true, never, 0, lastPlace
 	}
-	if len(partitions) > 0 {
-		l.turn = (partitions[len(partitions)-1] + 1) % lifecycle.Partitions
+	if len(picks) > 0 {
+		l.turn = (picks[len(picks)-1].partition + 1) % lifecycle.Partitions
 	}
 	if earliest != never {
 		next = time.Unix(0, earliest)
 	}
-	return partitions, next
+	return picks, next
 }
 
-func (l *lane) unpick(partition int, next time.Time) {
+// lastPlace is behind every entry: hints that come while a claim is under way put something lower in its place.
+var lastPlace = bytes.Repeat([]byte{0xff}, 32)
+
+// unpick gives a partition back: the next claim begins at from, unless a hint in between has named something earlier.
+func (l *lane) unpick(partition int, from []byte, next, now time.Time) {
 	l.mu.Lock()
 	l.busy[partition] = false
-	if at := next.UnixNano(); !next.IsZero() && at < l.due[partition] {
-		l.due[partition] = at
+	if bytes.Compare(from, l.from[partition]) < 0 {
+		l.from[partition] = from
+	}
+	if !next.IsZero() {
+		l.due[partition] = min(l.due[partition], next.UnixNano())
+		if !next.After(now) { // there was more than the limit
+			l.waiting[partition] = maxBatch
+		}
 	}
 	waiting := l.due[partition] != never
 	l.mu.Unlock()
 	if waiting { // a hint that came while the claim was under way found the partition busy
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
+		l.rouse()
 	}
 }
 
@@ -122,23 +164,23 @@ func (d *Delivery) firstDue(tx store.Reader) map[string]time.Time {
 // Own lets the senders claim from a partition until ctx ends.
 func (d *Delivery) Own(ctx context.Context, p int) {
 	answer, err := d.store.Ask(ctx, p, firstDue{})
+	for err != nil && ctx.Err() == nil {
+		d.log.Error("the outbox of a partition cannot be read and is tried again", "partition", p, "error", err)
+		lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
+		answer, err = d.store.Ask(ctx, p, firstDue{})
+	}
 	if err != nil {
-		d.log.Error("the outbox of a partition cannot be read", "partition", p, "error", err)
 		return
 	}
 	for _, l := range d.lanes {
-		l.mu.Lock()
-		l.owned[p] = true
-		l.mu.Unlock()
 		if due, ok := answer.(map[string]time.Time)[l.name]; ok {
 			l.hint(p, due)
 		}
+		l.own(p, true)
 	}
 	<-ctx.Done()
 	for _, l := range d.lanes {
-		l.mu.Lock()
-		l.owned[p] = false
-		l.mu.Unlock()
+		l.own(p, false)
 	}
 }
 
@@ -146,7 +188,7 @@ func (d *Delivery) Own(ctx context.Context, p int) {
 func (d *Delivery) Run(ctx context.Context) {
 	var senders sync.WaitGroup
 	for _, l := range d.lanes {
-		for range sendersPerLane {
+		for range maxSenders {
 			senders.Add(1)
 			go func() {
 				defer senders.Done()
@@ -163,70 +205,128 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(readyPoll))
 			continue
 		}
+		if !l.begin() {
+			lifecycle.Sleep(ctx, d.clock, farFuture(), l.wake)
+			continue
+		}
 		now := d.clock.Now()
-		partitions, next := l.pick(now)
-		if len(partitions) == 0 {
+		picks, next := l.pick(now)
+		if len(picks) == 0 {
+			l.end()
 			if next.IsZero() {
 				next = now.Add(time.Hour)
 			}
 			lifecycle.Sleep(ctx, d.clock, next, l.wake)
 			continue
 		}
-		if len(partitions) == maxPartitions { // there may be more for the others
-			select {
-			case l.wake <- struct{}{}:
-			default:
-			}
+		if !next.IsZero() {
+			// There is more for the others, or someone must keep an eye on what is due next while this one is busy.
+			l.rouse()
 		}
-		d.sendBatch(ctx, l, partitions, now)
+		d.sendBatch(ctx, l, picks, now)
+		l.end()
 	}
 }
 
+// begin takes one of the places of senders that may work.
+func (l *lane) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.working >= l.senders {
+		return false
+	}
+	l.working++
+	return true
+}
+
+func (l *lane) end() {
+	l.mu.Lock()
+	l.working--
+	l.mu.Unlock()
+}
+
+// adapt lets more batches be under way while the connector answers at once, and fewer when it takes its time: what is
+// claimed should leave within seconds.
+func (l *lane) adapt(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case took < 50*time.Millisecond:
+		l.senders = min(l.senders+1, maxSenders)
+	case took > time.Second:
+		l.senders = max(l.senders/2, minSenders)
+	}
+}
+
+func farFuture() time.Time { return time.Unix(1<<33, 0) }
+
 // sendBatch claims, sends and settles. Once claimed, the batch is seen through even if ctx ends.
-func (d *Delivery) sendBatch(ctx context.Context, l *lane, partitions []int, now time.Time) {
-	items := make([]store.Item, len(partitions))
-	for i, p := range partitions {
-		items[i] = store.Item{Partition: p, Input: claim{Lane: l.name, At: now, Limit: max(maxBatch/len(partitions), 1),
+func (d *Delivery) sendBatch(ctx context.Context, l *lane, picks []picked, now time.Time) {
+	items := make([]store.Item, len(picks))
+	for i, pick := range picks {
+		items[i] = store.Item{Partition: pick.partition, Input: claim{Lane: l.name, From: pick.from, At: now, Limit: pick.limit,
 			Boot: d.boot, Idempotent: l.connector.Idempotent()}}
 	}
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
-	defer cancel()
 	var batch []channels.Outgoing
 	var from []result
 	var owner []int
-	for i, answer := range d.store.DoAll(finish, items) {
+	// Without a deadline: a claim that took effect behind our back would be in flight until the next start.
+	through := context.WithoutCancel(ctx)
+	for i, answer := range d.store.DoAll(through, items) {
 		if answer.Err != nil {
 			d.log.Warn("a claim failed and is tried again", "lane", l.name, "error", answer.Err)
-			l.unpick(partitions[i], now.Add(time.Second))
+			l.unpick(picks[i].partition, nil, now.Add(time.Second), now)
 			continue
 		}
 		c := answer.Answer.(claimed)
-		l.unpick(partitions[i], c.Next)
+		l.unpick(picks[i].partition, c.From, c.Next, now)
 		for _, m := range c.Batch {
 			batch = append(batch, m.Outgoing)
 			from = append(from, result{Decided: m.Decided, Attempt: m.Attempt})
-			owner = append(owner, partitions[i])
+			owner = append(owner, picks[i].partition)
 		}
 	}
 	if len(batch) == 0 {
 		return
 	}
+	finish, cancel := context.WithTimeout(through, sendTimeout)
+	defer cancel()
+	begun := time.Now()
 	receipts := l.connector.Send(finish, batch)
+	l.adapt(time.Since(begun))
 	grouped := map[int][]result{}
-	for i, receipt := range receipts {
-		from[i].Receipt = receipt
+	for i := range batch {
+		from[i].Receipt = lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "the connector gave no receipt"}
+		if i < len(receipts) {
+			from[i].Receipt = receipts[i]
+		}
 		from[i].Receipt.Message = batch[i].ID
 		grouped[owner[i]] = append(grouped[owner[i]], from[i])
 	}
 	items = items[:0]
 	for p, results := range grouped {
-		items = append(items, store.Item{Partition: p, Input: settle{At: d.clock.Now(), Boot: d.boot,
+		items = append(items, store.Item{Partition: p, Input: settle{At: d.clock.Now(),
 			Idempotent: l.connector.Idempotent(), Results: results}})
 	}
-	for _, answer := range d.store.DoAll(context.WithoutCancel(ctx), items) {
-		if answer.Err != nil {
-			// The attempts stay unresolved, and are in doubt after the next start.
-			d.log.Error("receipts could not be stored", "lane", l.name, "error", answer.Err)
+	d.settleAll(ctx, l, items)
+}
+
+// settleAll stores what became of a batch. While the disk is full it waits for room: what was sent must not be forgotten.
+func (d *Delivery) settleAll(ctx context.Context, l *lane, items []store.Item) {
+	for len(items) > 0 {
+		var left []store.Item
+		for i, answer := range d.store.DoAll(context.WithoutCancel(ctx), items) {
+			switch {
+			case answer.Err == nil:
+			case lifecycle.CodeOf(answer.Err) == lifecycle.Full && ctx.Err() == nil:
+				left = append(left, items[i])
+			default:
+				// The attempts stay unresolved, and are in doubt after the next start.
+				d.log.Error("receipts could not be stored", "lane", l.name, "error", answer.Err)
+			}
+		}
+		if items = left; len(items) > 0 {
+			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
 		}
 	}
 }

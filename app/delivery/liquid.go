@@ -65,6 +65,12 @@ func CheckTemplate(t lifecycle.Template) []*lifecycle.Error {
 // are the caller's. The error is a *lifecycle.Error with file and line: a broken template, a missing variable without
 // a default, or one of the limits. It depends on the template and the scope only, so repeating it will not help.
 func (r *Renderer) Render(t *lifecycle.Template, key string, s Scope) (lifecycle.Rendered, error) {
+	rendered, err := r.RenderParts(t, key, s)
+	return Whole(rendered), err
+}
+
+// RenderParts is Render without the document around a mail's body: what is worth storing. Whole puts it around.
+func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (lifecycle.Rendered, error) {
 	compiled, problems := r.compiled(t, key)
 	if len(problems) > 0 {
 		return lifecycle.Rendered{}, problems[0]
@@ -96,10 +102,13 @@ func (r *Renderer) Render(t *lifecycle.Template, key string, s Scope) (lifecycle
 		rendered.Text = tidyText(body)
 	case markup:
 		rendered.Text = htmlToText(body)
-		rendered.HTML = mailDocument(body, rendered.Subject, preheader, t.Locale)
+		rendered.HTML = body
 	default:
 		rendered.Text = tidyText(body)
-		rendered.HTML = mailDocument(textToHTML(rendered.Text), rendered.Subject, preheader, t.Locale)
+		rendered.HTML = textToHTML(rendered.Text)
+	}
+	if t.Channel == "email" {
+		rendered.Layout, rendered.Preheader, rendered.Locale = mailLayout, preheader, t.Locale
 	}
 	if len(rendered.HTML) > 2*MaxTemplateOutput || len(rendered.Text) > 2*MaxTemplateOutput {
 		return lifecycle.Rendered{}, renderError(t, "", t.Line, errOutputTooLarge())

@@ -44,13 +44,9 @@ type attempt struct {
 }
 
 // Put takes a message that a script decided. Only one that is queued will be sent; others are kept in the ledger with
-// their reason. Putting the same message twice is harmless.
+// their reason. A message is put once: it is decided in the commit that marks its cause as done.
 func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message) {
-	key := messageKey(m.Decided, m.ID)
-	if tx.Get(key) != nil {
-		return
-	}
-	tx.Set(key, store.Encode(m))
+	tx.Set(messageKey(m.Decided, m.ID), store.Encode(m))
 	if m.State == lifecycle.Queued {
 		d.queue(tx, m)
 	}
@@ -75,6 +71,7 @@ func (d *Delivery) change(tx store.Tx, m *lifecycle.Message, state lifecycle.Mes
 	m.State, m.Reason = state, reason
 	if state != lifecycle.Queued && state != lifecycle.Held {
 		m.Settled = at
+		m.Event = lifecycle.Event{} // it was there for the template
 	}
 	d.recorder.Fold(tx, &lifecycle.Decision{Customer: m.Customer, Facts: []lifecycle.Fact{fact}})
 }
@@ -169,7 +166,8 @@ func (d *Delivery) oneMessage(tx store.Reader, q OneMessage) (FullMessage, error
 	full := FullMessage{Listed: Listed{q.Ref, *m}}
 	a, err := loadAttempt(tx, m.ID)
 	if a != nil {
-		full.Rendered = &a.Rendered
+		whole := Whole(a.Rendered)
+		full.Rendered = &whole
 	}
 	return full, err
 }

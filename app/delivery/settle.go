@@ -13,7 +13,6 @@ const maxAttempts = 30
 // settle is the input "this is what became of an attempt".
 type settle struct {
 	At         time.Time
-	Boot       string
 	Idempotent bool
 	Results    []result
 }

@@ -4,7 +4,22 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"stagecraft/app/lifecycle"
 )
+
+// mailLayout is the number of the document that mailDocument makes. Should that change, it becomes another number, and
+// this one stays what it is: retries send the same bytes.
+const mailLayout = 1
+
+// Whole puts the document around the body of a mail that RenderParts has made. Anything else stays as it is.
+func Whole(rendered lifecycle.Rendered) lifecycle.Rendered {
+	if rendered.Layout == mailLayout {
+		rendered.HTML = mailDocument(rendered.HTML, rendered.Subject, rendered.Preheader, rendered.Locale)
+		rendered.Layout, rendered.Preheader, rendered.Locale = 0, "", ""
+	}
+	return rendered
+}
 
 // mailDocument puts a body into a complete HTML document that mail clients show alike: one centred column of at most
 // 600 px built of tables, inline styles, light and dark. A body that is a document of its own stays as it is, but for

@@ -122,7 +122,9 @@ func (e *Engine) replay(tx store.Tx, in Replay) error {
 		at = s.customer.Clock
 	}
 	s.history = s.customer.Import != ""
-	s.catchUp(at)
+	if !s.catchUp(at) {
+		return lifecycle.Errorf(lifecycle.Busy, "the customer has much to catch up with; replay this in a moment")
+	}
 	s.customer.Clock, s.now, s.moves = at, at, 0
 	s.history = letter.History
 	s.cause = lifecycle.HashID("replay", letter.ID.Part())
@@ -143,7 +145,10 @@ func (s *session) redo(j *journey, letter DeadLetter) {
 		return
 	}
 	switch letter.Kind {
-	case letterEvent:
+	case letterEntry, letterEvent: // who could not enter could not handle the event either
+		if letter.Event == nil {
+			return
+		}
 		s.inStep(j, DeadLetter{Kind: letterEvent}, func() error { return s.handleIn(j) })
 	case letterSilence:
 		if visit.Stage == letter.Stage {

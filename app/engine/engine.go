@@ -37,18 +37,21 @@ type Engine struct {
 	log      *slog.Logger
 	store    *store.Store
 
-	programs sync.Map // version -> *script.Program
-	parts    [lifecycle.Partitions]partition
-	pending  atomic.Int64
-	limit    int64
+	publishing sync.Mutex // one change of the journeys at a time
+	programs   sync.Map   // version -> *script.Program
+	parts      [lifecycle.Partitions]partition
+	pending    atomic.Int64
+	limit      int64
 }
 
 // partition is what the owner and the single writer of one partition keep in memory.
 type partition struct {
-	raw      []byte     // the journeys as stored, to see whether they changed
-	journeys []*journey // of raw; used by the single writer only
-	wake     chan struct{}
-	next     atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
+	journeys   []*journey // as stored; used by the single writer only
+	current    bool       // journeys is what is stored
+	epoch      uint32     // the epoch before the present one, as far as it was looked into
+	epochEmpty bool       // it holds no marks
+	wake       chan struct{}
+	next       atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
 }
 
 // Options of New.
@@ -87,10 +90,13 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 	case fire:
 		answer, err = nil, e.fire(tx, in)
 	case Publish:
+		defer e.forgetJourneys(tx) // also if this is undone
 		answer, err = nil, e.publish(tx, in)
 	case SetMode:
+		defer e.forgetJourneys(tx)
 		answer, err = nil, e.setMode(tx, in)
 	case resync:
+		defer e.forgetJourneys(tx)
 		answer, err = e.resync(tx, in)
 	case openImport:
 		answer, err = e.openImport(tx, in)
@@ -123,6 +129,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		return e.dueTimers(tx, q), true, nil
 	case instructions:
 		return e.instructions(tx, q), true, nil
+	case instructedUntil:
+		return e.instructedUntil(tx, q), true, nil
 	case Journeys:
 		answer, err = e.journeyStates(tx)
 	case DeadLetters:
@@ -160,6 +168,7 @@ func (e *Engine) Own(ctx context.Context, p int) {
 		}
 		due, err := e.nextDue(ctx, p)
 		if err != nil {
+			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
 			continue
 		}
 		limit := now.Add(time.Hour)

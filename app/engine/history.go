@@ -114,31 +114,43 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 	if answer.More {
 		held = held[:in.Limit]
 	}
+	written := 0
 	for _, id := range held {
+		if written >= maxWritten {
+			answer.More = true
+			break
+		}
 		s, err := e.open(tx, id)
 		if err != nil {
 			return answer, err
 		}
 		s.history = true
+		complete := true
 		if in.Abort {
 			s.cancelDue(in.At)
 		} else {
-			s.catchUp(in.At)
+			complete = s.catchUp(in.At)
 		}
-		if in.At.After(s.customer.Clock) {
-			s.customer.Clock = in.At
+		if complete {
+			if in.At.After(s.customer.Clock) {
+				s.customer.Clock = in.At
+			}
+			s.release()
+			answer.Done++
 		}
-		s.release()
 		if err = s.save(); err != nil {
 			return answer, err
 		}
-		answer.Done++
+		if written += s.written; !complete {
+			answer.More = true
+			break
+		}
 	}
 	return answer, nil
 }
 
 // cancelDue drops the timers of an aborted import that should have fired already: they belong to a past that was never
-// told to its end.
+// told to its end. Silences rest until their event comes again.
 func (s *session) cancelDue(until time.Time) {
 	for {
 		j, timer := s.earliest(until)
@@ -146,11 +158,13 @@ func (s *session) cancelDue(until time.Time) {
 			return
 		}
 		visit := s.customer.Visit(j.name)
-		removeTimer(visit, timer.Seq)
-		if !timer.Run.IsZero() {
-			removeRun(visit, timer.Run)
-			s.tx.Delete(runKey(s.customer.ID, timer.Run))
+		if timer.Run.IsZero() {
+			restSilence(visit, timer.Seq)
+			continue
 		}
+		removeTimer(visit, timer.Seq)
+		removeRun(visit, timer.Run)
+		s.tx.Delete(runKey(s.customer.ID, timer.Run))
 	}
 }
 
@@ -218,6 +232,19 @@ func (e *Engine) CloseImport(ctx context.Context, source string, until time.Time
 		return progress, nil
 	}
 	started := time.Now()
+	for {
+		pending, err := e.instructionsUntil(ctx, record.At)
+		if err != nil {
+			return progress, err
+		}
+		if !pending {
+			break
+		}
+		if time.Since(started) > budget {
+			return progress, nil
+		}
+		lifecycle.WallClock{}.Wait(ctx, time.Now().Add(5*time.Millisecond))
+	}
 	open := make([]int, lifecycle.Partitions)
 	for p := range open {
 		open[p] = p

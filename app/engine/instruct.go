@@ -37,12 +37,22 @@ func (e *Engine) instruct(tx store.Tx, at time.Time, cause lifecycle.ID, n byte,
 	e.hint(tx, time.Unix(0, 0))
 }
 
-// done is the input "these instructions were carried out".
-type done struct{ Keys [][]byte }
+// done is the input "these instructions were carried out, and those were refused". What was refused is kept, where it
+// is not tried again: somebody was told that it is safe.
+type done struct {
+	Keys    [][]byte
+	Refused [][]byte
+}
 
 func (e *Engine) done(tx store.Tx, in done) error {
 	for _, key := range in.Keys {
 		tx.Delete(key)
+	}
+	for _, key := range in.Refused {
+		if value := tx.Get(key); value != nil {
+			tx.Set(append([]byte{'F'}, key[1:]...), value)
+			tx.Delete(key)
+		}
 	}
 	return nil
 }
@@ -52,6 +62,7 @@ type instructions struct{ Limit int }
 type instructionsAnswer struct {
 	Keys         [][]byte
 	Instructions []instruction
+	Broken       [][]byte // keys of those that cannot be read
 }
 
 func (e *Engine) instructions(tx store.Reader, q instructions) instructionsAnswer {
@@ -60,14 +71,39 @@ func (e *Engine) instructions(tx store.Reader, q instructions) instructionsAnswe
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
 		var in instruction
 		if err := store.Decode(value, &in); err != nil {
-			e.log.Error("an instruction cannot be read and is left where it is", "error", err)
-			return true
+			e.log.Error("an instruction cannot be read and is set aside", "error", err)
+			answer.Broken = append(answer.Broken, bytes.Clone(key))
+			return len(answer.Broken) < q.Limit
 		}
 		answer.Keys = append(answer.Keys, bytes.Clone(key))
 		answer.Instructions = append(answer.Instructions, in)
 		return len(answer.Keys) < q.Limit
 	})
 	return answer
+}
+
+// instructedUntil asks whether an instruction of a moment, or of one before, is still to be carried out.
+type instructedUntil struct{ At time.Time }
+
+func (e *Engine) instructedUntil(tx store.Reader, q instructedUntil) bool {
+	pending := false
+	prefix := []byte{'f'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		pending = !store.KeyTime(key[1:9]).After(q.At)
+		return false
+	})
+	return pending
+}
+
+// instructionsUntil asks all partitions, twice: an instruction may leave another one in a partition that was just asked.
+func (e *Engine) instructionsUntil(ctx context.Context, at time.Time) (bool, error) {
+	for p := range 2 * lifecycle.Partitions {
+		answer, err := e.store.Ask(ctx, p%lifecycle.Partitions, instructedUntil{at})
+		if err != nil || answer.(bool) {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // deliverInstructions carries out what a partition has left for others.
@@ -77,13 +113,14 @@ func (e *Engine) deliverInstructions(ctx context.Context, p int, _ time.Time) (b
 		return false, err
 	}
 	pending := answer.(instructionsAnswer)
-	if len(pending.Keys) == 0 {
+	if len(pending.Keys)+len(pending.Broken) == 0 {
 		return false, nil
 	}
 	items := make([]store.Item, len(pending.Keys))
 	for i, in := range pending.Instructions {
 		items[i] = in.item()
 	}
+	refused := pending.Broken
 	var delivered [][]byte
 	for i, result := range e.store.DoAll(ctx, items) {
 		switch code := lifecycle.CodeOf(result.Err); code {
@@ -91,14 +128,14 @@ func (e *Engine) deliverInstructions(ctx context.Context, p int, _ time.Time) (b
 			delivered = append(delivered, pending.Keys[i])
 		case lifecycle.Invalid, lifecycle.TooLarge, lifecycle.Conflict, lifecycle.NotFound, lifecycle.Internal:
 			// It will never succeed; keeping it would block those behind it.
-			e.log.Error("an instruction was refused and is dropped", "partition", p, "error", result.Err)
-			delivered = append(delivered, pending.Keys[i])
+			e.log.Error("an instruction was refused and is set aside", "partition", p, "error", result.Err)
+			refused = append(refused, pending.Keys[i])
 		default:
 			err = result.Err
 		}
 	}
-	if len(delivered) > 0 {
-		if _, e := e.store.Do(ctx, p, done{delivered}); e != nil {
+	if len(delivered)+len(refused) > 0 {
+		if _, e := e.store.Do(ctx, p, done{delivered, refused}); e != nil {
 			return false, e
 		}
 	}

@@ -24,6 +24,7 @@ import (
 //	s file hash                      -> a script or message file
 //	v version                        -> which files a version has
 //	f time, mark, n                  -> an instruction for another partition
+//	F time, mark, n                  -> an instruction that was refused there
 //	x time (newest first), ID        -> DeadLetter
 func customerKey(id lifecycle.ID) []byte { return append([]byte{'c'}, id[:]...) }
 func identityKey(id lifecycle.ID) []byte { return append([]byte{'i'}, id[:]...) }

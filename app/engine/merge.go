@@ -38,7 +38,12 @@ func (e *Engine) link(tx store.Tx, in link) error {
 		return err
 	}
 	c := s.customer
-	s.now = in.At
+	// What was due there by now happened before.
+	s.history = c.Import != ""
+	s.catchUp(in.At)
+	if s.now = in.At; c.Clock.After(s.now) {
+		s.now = c.Clock
+	}
 	for _, visit := range c.Visits {
 		for _, ref := range visit.Runs {
 			tx.Delete(runKey(id, ref.ID))
@@ -84,18 +89,23 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 	if err != nil {
 		return err
 	}
-	if !s.known {
-		s.customer.Created = in.At
-	}
+	s.history = s.customer.Import != ""
 	if in.At.After(s.customer.Clock) {
 		s.catchUp(in.At)
 		s.customer.Clock = in.At
 	}
 	s.now, s.event = s.customer.Clock, nil
+	if !s.known {
+		s.customer.Created = in.At
+		s.note(lifecycle.Fact{Kind: lifecycle.FactCustomer})
+	}
 	if in.Loser != nil {
 		s.takeOver(in.Loser)
 	}
 	for _, entry := range in.Entries {
+		if entry.From.IsZero() {
+			entry.From = in.From
+		}
 		s.timeline(entry)
 	}
 	return s.save()
@@ -113,10 +123,14 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 			c.Identities = append(c.Identities, identity)
 		}
 	}
+	c.TraitsHash = 0
 	for name, value := range loser.Traits {
 		if _, known := c.Traits[name]; !known {
 			c.SetTrait(name, value)
 		}
+	}
+	if loser.Trait("unsubscribed") == true {
+		c.SetTrait("unsubscribed", []byte("true")) // of two words about consent the stricter holds
 	}
 	for _, theirs := range loser.Visits {
 		visit := c.Visit(theirs.Journey)
@@ -135,7 +149,16 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 		if visit != nil {
 			from = visit.Stage
 			for _, ref := range visit.Runs {
-				s.tx.Delete(runKey(c.ID, ref.ID))
+				if ref.Stage != "" {
+					s.tx.Delete(runKey(c.ID, ref.ID))
+					continue
+				}
+				place.Runs = append(place.Runs, ref) // runs of journey.lua outlive the stage
+				for _, timer := range visit.Timers {
+					if timer.Run == ref.ID {
+						place.Timers = append(place.Timers, timer)
+					}
+				}
 			}
 			*visit = place
 		} else {

@@ -43,6 +43,7 @@ type JourneyState struct {
 type Publish struct {
 	Source script.Source
 	Mode   lifecycle.Mode // of a journey that is new; a known one keeps its own
+	align  bool           // Mode is that of the first partition, and holds here too: a change that broke off is undone
 }
 
 // SetMode is the input "the journey is off, in shadow or live from now on". Every partition gets it.
@@ -69,8 +70,7 @@ func (e *Engine) journeyStates(tx store.Reader) ([]JourneyState, error) {
 // journeys returns the journeys that are not off, by name. Only the partition's single writer calls it.
 func (e *Engine) journeys(tx store.Tx) ([]*journey, error) {
 	part := &e.parts[tx.Partition()]
-	data := tx.Get(journeysKey())
-	if data != nil && bytes.Equal(data, part.raw) {
+	if part.current {
 		return part.journeys, nil
 	}
 	states, err := e.journeyStates(tx)
@@ -92,9 +92,12 @@ func (e *Engine) journeys(tx store.Tx) ([]*journey, error) {
 		}
 		active = append(active, j)
 	}
-	part.raw, part.journeys = data, active
+	part.journeys, part.current = active, true
 	return active, nil
 }
+
+// forgetJourneys lets the next input read the journeys anew.
+func (e *Engine) forgetJourneys(tx store.Reader) { e.parts[tx.Partition()].current = false }
 
 // program returns a compiled version, from memory or from the files that were published with it.
 func (e *Engine) program(tx store.Reader, version string) (*script.Program, error) {
@@ -166,7 +169,7 @@ func (e *Engine) publish(tx store.Tx, in Publish) error {
 	}
 	return e.changeJourney(tx, in.Source.Name, func(state *JourneyState, isNew bool) {
 		state.Version = version
-		if isNew {
+		if isNew || in.align {
 			state.Mode = in.Mode
 		}
 	})
@@ -224,15 +227,16 @@ func (e *Engine) resync(tx store.Tx, in resync) (more bool, err error) {
 		return false, nil
 	}
 	var customers []lifecycle.ID
-	tx.Scan(customerKey(cursor), []byte{'c' + 1}, func(key, _ []byte) bool {
+	next, size := lifecycle.ID{}, 0
+	tx.Scan(customerKey(cursor), []byte{'c' + 1}, func(key, value []byte) bool {
+		if more = len(customers) >= in.Limit || size >= maxWritten; more {
+			next = lifecycle.ID(key[1:])
+			return false
+		}
 		customers = append(customers, lifecycle.ID(key[1:]))
-		return len(customers) <= in.Limit
+		size += len(value) + costOfKey
+		return true
 	})
-	next := lifecycle.ID{}
-	if more = len(customers) > in.Limit; more {
-		next = customers[in.Limit]
-		customers = customers[:in.Limit]
-	}
 	for _, id := range customers {
 		s, err := e.open(tx, id)
 		if err != nil {
@@ -265,23 +269,44 @@ func (e *Engine) resyncJourneys(ctx context.Context, p int, _ time.Time) (bool, 
 	return false, nil
 }
 
-// Publish gives a version to every partition. The caller has compiled it.
-func (e *Engine) Publish(ctx context.Context, in Publish) error { return e.everywhere(ctx, in) }
+// Publish gives a version to every partition. The caller has compiled it. Publishing again what is known repairs what an
+// earlier call, broken off in the middle, left different among the partitions.
+func (e *Engine) Publish(ctx context.Context, in Publish) error {
+	e.publishing.Lock()
+	defer e.publishing.Unlock()
+	states, err := e.States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		if state.Name == in.Source.Name {
+			in.Mode, in.align = state.Mode, true
+		}
+	}
+	return e.everywhere(ctx, in)
+}
 
 // SetMode sets a journey's mode in every partition.
-func (e *Engine) SetMode(ctx context.Context, in SetMode) error { return e.everywhere(ctx, in) }
+func (e *Engine) SetMode(ctx context.Context, in SetMode) error {
+	e.publishing.Lock()
+	defer e.publishing.Unlock()
+	return e.everywhere(ctx, in)
+}
 
+// everywhere gives an input to every partition, to the first one last: States reads that one, so what it says has come
+// to all of them.
 func (e *Engine) everywhere(ctx context.Context, input any) error {
-	items := make([]store.Item, lifecycle.Partitions)
-	for p := range items {
-		items[p] = store.Item{Partition: p, Input: input}
+	items := make([]store.Item, lifecycle.Partitions-1)
+	for i := range items {
+		items[i] = store.Item{Partition: i + 1, Input: input}
 	}
 	for _, result := range e.store.DoAll(ctx, items) {
 		if result.Err != nil {
 			return result.Err
 		}
 	}
-	return nil
+	_, err := e.store.Do(ctx, 0, input)
+	return err
 }
 
 // States returns the journeys as the first partition has them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"hash/fnv"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,12 +73,15 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 	if e.seen(tx, in) {
 		return Receipt{Duplicate: true}, nil
 	}
+	var closed time.Time
 	if in.History && in.Source != "" {
 		record, err := e.importRecord(tx, in.Source)
 		if err != nil {
 			return Receipt{}, err
 		}
-		if record.State != ImportOpen {
+		if closed = record.At; record.State == ImportOpen {
+			closed = time.Time{}
+		} else if in.Target.IsZero() { // one that was passed on was taken while the import was open
 			return Receipt{}, lifecycle.Errorf(lifecycle.Conflict, "the import %q is not open", in.Source)
 		}
 	}
@@ -86,17 +90,30 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 	if id.IsZero() {
 		id = in.Event.Identity().Hash()
 	}
-	id, here := e.follow(tx, id)
+	id, record, here := e.find(tx, id)
 	if !here {
 		in.Target = id
 		e.instruct(tx, in.At, in.Mark, 0, instruction{Receive: &in})
 		return Receipt{Customer: id}, nil
 	}
-	s, err := e.open(tx, id)
+	s, err := e.openRecord(tx, id, record)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return s.receive(in)
+	return s.receive(in, closed)
+}
+
+// find returns whose record an identity leads to. One who has a record is no redirect, which is the common case.
+func (e *Engine) find(tx store.Reader, id lifecycle.ID) (customer lifecycle.ID, record []byte, here bool) {
+	if id.Partition() == tx.Partition() {
+		if record = tx.Get(customerKey(id)); record != nil {
+			return id, record, true
+		}
+	}
+	if customer, here = e.follow(tx, id); here {
+		record = tx.Get(customerKey(customer))
+	}
+	return customer, record, here
 }
 
 // follow resolves a link. A link may lead to a customer of another partition, who may have been linked on in turn.
@@ -122,12 +139,29 @@ func (e *Engine) seen(tx store.Reader, in Receive) bool {
 	}
 	now := epoch(in.At)
 	for _, at := range []uint32{now, now - 1} {
+		if at != now && e.emptyEpoch(tx, at) {
+			break
+		}
 		if data := tx.Get(markKey(at, in.Mark)); len(data) == 8 {
 			seen := time.Unix(0, int64(binary.BigEndian.Uint64(data)))
 			return in.At.Sub(seen) <= markLife
 		}
 	}
 	return false
+}
+
+// emptyEpoch reports whether an epoch that has passed holds no marks at all, as in the first month of a store. Only the
+// partition's single writer calls it.
+func (e *Engine) emptyEpoch(tx store.Reader, at uint32) bool {
+	part := &e.parts[tx.Partition()]
+	if part.epoch != at {
+		part.epoch, part.epochEmpty = at, true
+		tx.Scan(markKey(at, lifecycle.ID{}), markKey(at+1, lifecycle.ID{}), func(_, _ []byte) bool {
+			part.epochEmpty = false
+			return false
+		})
+	}
+	return part.epochEmpty
 }
 
 func (e *Engine) see(tx store.Tx, in Receive) {
@@ -138,8 +172,8 @@ func (e *Engine) see(tx store.Tx, in Receive) {
 	tx.Set(markKey(epoch(in.At), in.Mark), binary.BigEndian.AppendUint64(nil, uint64(in.At.UnixNano())))
 }
 
-// receive handles the event for the customer of the session.
-func (s *session) receive(in Receive) (Receipt, error) {
+// receive handles the event for the customer of the session. closed is the end of the event's import, if that has come.
+func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	receipt := Receipt{Customer: s.customer.ID}
 	event := in.Event
 	s.cause, s.event = in.Mark, &event
@@ -149,7 +183,7 @@ func (s *session) receive(in Receive) (Receipt, error) {
 			s.customer.Clock = at
 		}
 		receipt.Late = at.Before(s.customer.Clock)
-		if !receipt.Late {
+		if !receipt.Late && closed.IsZero() {
 			s.hold(in.Source)
 		}
 	}
@@ -158,8 +192,11 @@ func (s *session) receive(in Receive) (Receipt, error) {
 	}
 	// Whatever is due before this event happens before it: as history while an import holds the customer's timers.
 	s.history = s.customer.Import != ""
-	if !receipt.Late {
-		s.catchUp(at)
+	if !receipt.Late && !s.catchUp(at) {
+		// The customer has slept for so long that one input cannot hold it all: the event waits its turn.
+		in.Target, in.Mark = s.customer.ID, lifecycle.HashID("again", in.Mark.Part())
+		s.engine.instruct(s.tx, in.At, in.Mark, 0, instruction{Receive: &in})
+		return receipt, s.save()
 	}
 	if !in.History {
 		s.release()
@@ -179,6 +216,10 @@ func (s *session) receive(in Receive) (Receipt, error) {
 		s.handle()
 	}
 	s.timeline(TimelineEntry{At: in.At, Event: &event, Facts: s.decision.Facts[first:]})
+	if s.history && s.customer.Import == "" && closed.After(s.customer.Clock) {
+		s.catchUp(closed) // as everyone's did who was there when the import closed
+		s.customer.Clock = closed
+	}
 	return receipt, s.save()
 }
 
@@ -194,6 +235,22 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 			s.engine.instruct(s.tx, s.now, s.cause, byte(1+i), instruction{Link: &link{Identity: identity, Customer: s.customer.ID, At: s.now}})
 		}
 	}
+	if len(event.Context) == 0 && len(event.Traits) == 0 {
+		return
+	}
+	// Many senders repeat the same traits with every event: nothing is to be done for them.
+	hash := fnv.New64a()
+	hash.Write(event.Traits)
+	hash.Write([]byte{0})
+	hash.Write(event.Context)
+	sum := hash.Sum64()
+	if sum == s.customer.TraitsHash {
+		return
+	}
+	s.customer.TraitsHash = sum
+	if late {
+		s.customer.TraitsHash = 0 // it may have left something out
+	}
 	for _, raw := range []json.RawMessage{contextTraits(event.Context), event.Traits} {
 		if len(raw) == 0 {
 			continue
@@ -207,6 +264,7 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 				continue
 			}
 			s.customer.SetTrait(name, value)
+			s.grown = true
 		}
 	}
 }

@@ -14,6 +14,9 @@ import (
 // marketingLife is how long a marketing message may wait to leave, unless the message says otherwise.
 const marketingLife = 3 * 24 * time.Hour
 
+// maxWaiting is how many runs may wait in one visit; each has its place in the customer's record.
+const maxWaiting = 200
+
 // run is one handler under way for one customer. Only runs that wait are stored.
 type run struct {
 	ID      lifecycle.ID     `msgpack:"i"`
@@ -70,6 +73,10 @@ func (s *session) advance(j *journey, visit *lifecycle.Visit, r *run, program *s
 		}
 	}
 	if result.Waiting {
+		if !waited && len(visit.Runs) >= maxWaiting {
+			return moveRequest{}, lifecycle.Errorf(lifecycle.ScriptFailed,
+				"%d runs wait for this customer already; handlers that are parallel may not pile up", maxWaiting)
+		}
 		r.Journal = result.Journal
 		s.step.runs[r.ID] = r
 		if !waited {
@@ -130,6 +137,11 @@ func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *scri
 		message.Expires = s.now.Add(life)
 	} else if message.Kind == lifecycle.Marketing {
 		message.Expires = s.now.Add(marketingLife)
+	}
+	s.written += len(message.Event.Properties) + len(message.Event.Traits) + len(message.Event.Context) + 3*costOfKey
+	if s.written > 2*maxWritten {
+		return &lifecycle.Error{Code: lifecycle.ScriptFailed, File: effect.File, Line: effect.Line,
+			Message: "too many messages are sent at once", Hint: "wait between them"}
 	}
 	switch {
 	case s.history:

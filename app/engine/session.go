@@ -18,7 +18,11 @@ type TimelineEntry struct {
 	At    time.Time        `msgpack:"a"`
 	Event *lifecycle.Event `msgpack:"e,omitempty"` // nil: a timer
 	Facts []lifecycle.Fact `msgpack:"f,omitempty"`
+	From  lifecycle.ID     `msgpack:"m,omitempty"` // the merged customer to whom it happened; zero: to this one
 }
+
+// late reports whether the entry was only written down when it came, as history older than the customer's clock.
+func (t *TimelineEntry) late() bool { return len(t.Facts) > 0 && t.Facts[0].Kind == lifecycle.FactLate }
 
 // session is one customer during one input. Nothing of it is written before save.
 type session struct {
@@ -35,17 +39,26 @@ type session struct {
 	moves    int   // moves in this input or timer
 	step     *step // the journey's step under way
 	failed   error // a reason to refuse the whole input
+	written  int   // about how many bytes this input writes so far
+	grown    bool  // the input brought traits, which a customer may have too many of
 }
+
+// costOfKey is added for every key written, so that many small ones are bounded as well.
+const costOfKey = 400
 
 // open loads a customer, or begins one.
 func (e *Engine) open(tx store.Tx, id lifecycle.ID) (*session, error) {
+	return e.openRecord(tx, id, tx.Get(customerKey(id)))
+}
+
+func (e *Engine) openRecord(tx store.Tx, id lifecycle.ID, record []byte) (*session, error) {
 	journeys, err := e.journeys(tx)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{engine: e, tx: tx, journeys: journeys, customer: &lifecycle.Customer{ID: id}}
-	if data := tx.Get(customerKey(id)); data != nil {
-		if err := store.Decode(data, s.customer); err != nil {
+	if record != nil {
+		if err := store.Decode(record, s.customer); err != nil {
 			return nil, lifecycle.Wrap(lifecycle.Internal, err, "customer %s cannot be read", id)
 		}
 		s.known = true
@@ -69,7 +82,9 @@ func (s *session) nextSeq() uint64 {
 }
 
 func (s *session) timeline(entry TimelineEntry) {
-	s.tx.Set(timelineKey(s.customer.ID, s.nextSeq()), store.Encode(&entry))
+	data := store.Encode(&entry)
+	s.written += len(data) + costOfKey
+	s.tx.Set(timelineKey(s.customer.ID, s.nextSeq()), data)
 }
 
 // save writes the customer, keeps the due index in step with the timers, and hands on what was decided.
@@ -93,7 +108,9 @@ func (s *session) save() error {
 		c.Due = due
 	}
 	data := store.Encode(c)
-	if len(data) > maxCustomerBytes {
+	s.written += len(data) + costOfKey
+	// Only who brings more is refused: timers, merges and events without traits go on.
+	if s.grown && len(data) > maxCustomerBytes {
 		return lifecycle.Errorf(lifecycle.TooLarge, "customer %s would have %d bytes of traits and state; the limit is %d",
 			c.ID, len(data), maxCustomerBytes)
 	}
@@ -181,7 +198,9 @@ func (s *session) inStep(j *journey, letter DeadLetter, act func() error) bool {
 		if run == nil {
 			s.tx.Delete(runKey(c.ID, id))
 		} else {
-			s.tx.Set(runKey(c.ID, id), store.Encode(run))
+			data := store.Encode(run)
+			s.written += len(data) + costOfKey
+			s.tx.Set(runKey(c.ID, id), data)
 		}
 	}
 	return true

@@ -9,9 +9,18 @@ import (
 	"stagecraft/app/store"
 )
 
-// maxFirings bounds the timers that fire in one input: a script that wakes itself without letting time pass would
-// otherwise never end.
-const maxFirings = 10000
+// What one input lets fire at most; the rest follows in further inputs, so that nobody who has slept for long holds up
+// the others of the partition.
+const (
+	maxFirings = 500
+	maxWritten = 1 << 20
+)
+
+// A script that wakes itself this often, with less than this between, would never be done.
+const (
+	restlessFirings = 100
+	restlessPause   = 10 * time.Millisecond
+)
 
 // fire is the input "the timers of this customer up to a moment are due".
 type fire struct {
@@ -27,18 +36,33 @@ func (e *Engine) fire(tx store.Tx, in fire) error {
 	if err != nil {
 		return err
 	}
-	s.catchUp(in.At)
+	if s.customer.Import != "" {
+		return nil // an import has taken hold of the customer meanwhile: what is due belongs to its history
+	}
+	s.catchUp(in.At) // what does not fit is still due, and fired by another input
 	return s.save()
 }
 
 // catchUp fires everything due up to a moment, in order of due time, then of creation. A timer's script sees its due
-// time as now, however late it fires.
-func (s *session) catchUp(until time.Time) {
+// time as now, however late it fires. It reports false if there is more than one input may do.
+func (s *session) catchUp(until time.Time) bool {
+	var began time.Time
+	before, spun := s.customer.Seq, 0
 	for fired := 0; ; fired++ {
 		j, timer := s.earliest(until)
 		if j == nil {
-			return
+			return true
 		}
+		if fired == 0 {
+			began = timer.Due
+		}
+		if fired >= maxFirings || s.written >= maxWritten {
+			return false
+		}
+		if timer.Seq > before { // set by what has fired here
+			spun++
+		}
+		tooMany := spun >= restlessFirings && timer.Due.Sub(began) < time.Duration(spun)*restlessPause
 		visit := s.customer.Visit(j.name)
 		s.now, s.event, s.moves = timer.Due, nil, 0
 		if s.now.After(s.customer.Clock) {
@@ -47,9 +71,9 @@ func (s *session) catchUp(until time.Time) {
 		s.cause = lifecycle.HashID("timer", s.customer.ID.Part(), strconv.FormatUint(timer.Seq, 10))
 		first := len(s.decision.Facts)
 		if timer.Run.IsZero() {
-			s.fireSilence(j, visit, timer)
+			s.fireSilence(j, visit, timer, tooMany)
 		} else {
-			s.fireRun(j, visit, timer, fired >= maxFirings)
+			s.fireRun(j, visit, timer, tooMany)
 		}
 		if facts := s.decision.Facts[first:]; len(facts) > 0 {
 			s.timeline(TimelineEntry{At: s.now, Facts: facts})
@@ -100,8 +124,7 @@ func (s *session) fireRun(j *journey, visit *lifecycle.Visit, timer lifecycle.Ti
 		case err != nil:
 			return err
 		case tooMany:
-			return lifecycle.Errorf(lifecycle.ScriptFailed,
-				"the script keeps waking itself: %d timers fired in one go. Let time pass between two waits", maxFirings)
+			return errRestless()
 		}
 		program, err := s.engine.program(s.tx, r.Version)
 		if err != nil {
@@ -120,13 +143,28 @@ func (s *session) fireRun(j *journey, visit *lifecycle.Visit, timer lifecycle.Ti
 }
 
 // fireSilence runs the handlers of a silence that has lasted long enough.
-func (s *session) fireSilence(j *journey, visit *lifecycle.Visit, timer lifecycle.Timer) {
+func (s *session) fireSilence(j *journey, visit *lifecycle.Visit, timer lifecycle.Timer, tooMany bool) {
+	restSilence(visit, timer.Seq)
+	s.inStep(j, DeadLetter{Kind: letterSilence, Silence: &timer}, func() error {
+		if tooMany {
+			return errRestless()
+		}
+		return s.silence(j, visit, timer)
+	})
+}
+
+func errRestless() error {
+	return lifecycle.Errorf(lifecycle.ScriptFailed, "the script keeps waking itself: %d timers in a row fired for one customer with less than %v between. "+
+		"Wait longer, or move less", restlessFirings, restlessPause)
+}
+
+// restSilence lets a silence rest until its event comes again.
+func restSilence(visit *lifecycle.Visit, seq uint64) {
 	for i := range visit.Timers {
-		if visit.Timers[i].Seq == timer.Seq {
+		if visit.Timers[i].Seq == seq {
 			visit.Timers[i].Fired = true
 		}
 	}
-	s.inStep(j, DeadLetter{Kind: letterSilence, Silence: &timer}, func() error { return s.silence(j, visit, timer) })
 }
 
 func (s *session) silence(j *journey, visit *lifecycle.Visit, timer lifecycle.Timer) error {
@@ -224,19 +262,21 @@ func (s *session) syncVersions() {
 }
 
 // lastSuch returns when the event was last handled, or the given moment if that is later. It looks back over the
-// newest thousand entries of the timeline.
+// newest thousand entries of the timeline; those that came late, or with a merged customer, do not stand in order.
 func (s *session) lastSuch(event string, since time.Time) time.Time {
 	prefix, left := timelinePrefix(s.customer.ID), 1000
 	s.tx.Scan(prefix, store.PrefixEnd(prefix), func(_, value []byte) bool {
 		var entry TimelineEntry
-		if store.Decode(value, &entry) != nil || entry.At.Before(since) {
+		if store.Decode(value, &entry) != nil {
 			return false
 		}
-		if entry.Event != nil && entry.Event.Name == event {
+		if left--; entry.At.Before(since) {
+			return left > 0 && (entry.late() || !entry.From.IsZero())
+		}
+		if entry.Event != nil && entry.Event.Name == event && !entry.late() {
 			since = entry.At
-			return false
+			return left > 0 && !entry.From.IsZero()
 		}
-		left--
 		return left > 0
 	})
 	return since.UTC()

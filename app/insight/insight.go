@@ -49,6 +49,24 @@ func add(tx store.Tx, by int64, journey string, words ...string) {
 	tx.Set(key, binary.BigEndian.AppendUint64(nil, uint64(count+by)))
 }
 
+// messageStates is the order in which a message's counts stand in their one record, 8 bytes each. Append only.
+var messageStates = [...]string{"decided", string(lifecycle.Queued), string(lifecycle.Accepted), string(lifecycle.Failed),
+	string(lifecycle.Suppressed), string(lifecycle.Expired), string(lifecycle.Held), "in doubt"}
+
+// addMessage counts what became of a message. All its states share a record: every message passes through several.
+func addMessage(tx store.Tx, f lifecycle.Fact, by map[string]int64) {
+	key := counterKey(f.Journey, "message", f.Name)
+	record := make([]byte, 8*len(messageStates))
+	copy(record, tx.Get(key))
+	for i, state := range messageStates {
+		if by[state] != 0 {
+			count := binary.BigEndian.Uint64(record[8*i:])
+			binary.BigEndian.PutUint64(record[8*i:], count+uint64(by[state]))
+		}
+	}
+	tx.Set(key, record)
+}
+
 // Fold counts a decision.
 func (i *Insight) Fold(tx store.Tx, decision *lifecycle.Decision) {
 	for _, f := range decision.Facts {
@@ -77,13 +95,11 @@ func (i *Insight) Fold(tx store.Tx, decision *lifecycle.Decision) {
 		case lifecycle.FactConverted:
 			add(tx, 1, f.Journey, "converted", f.From)
 		case lifecycle.FactMessage:
-			add(tx, 1, f.Journey, "message", f.Name, "decided")
-			add(tx, 1, f.Journey, "message", f.Name, f.Reason)
+			addMessage(tx, f, map[string]int64{"decided": 1, f.Reason: 1})
 		case lifecycle.FactSettled:
-			add(tx, -1, f.Journey, "message", f.Name, f.From)
-			add(tx, 1, f.Journey, "message", f.Name, f.To)
+			addMessage(tx, f, map[string]int64{f.From: -1, f.To: 1})
 		case lifecycle.FactInDoubt:
-			add(tx, 1, f.Journey, "message", f.Name, "in doubt")
+			addMessage(tx, f, map[string]int64{"in doubt": 1})
 		case lifecycle.FactFailed:
 			add(tx, 1, f.Journey, "failed", f.From)
 		case lifecycle.FactLate:
@@ -108,8 +124,13 @@ func (i *Insight) Ask(tx store.Reader, query any) (answer any, handled bool, err
 	counts := map[string]int64{}
 	prefix := []byte{'k'}
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		name := string(bytes.TrimPrefix(key, prefix))
 		if len(value) == 8 {
-			counts[string(bytes.TrimPrefix(key, prefix))] = int64(binary.BigEndian.Uint64(value))
+			counts[name] = int64(binary.BigEndian.Uint64(value))
+			return true
+		}
+		for i := 0; i < len(messageStates) && 8*i+8 <= len(value); i++ {
+			counts[name+"\x00"+messageStates[i]] = int64(binary.BigEndian.Uint64(value[8*i:]))
 		}
 		return true
 	})

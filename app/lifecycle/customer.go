@@ -16,6 +16,7 @@ type Customer struct {
 	Traits     map[string]json.RawMessage `msgpack:"t,omitempty"`
 	Visits     []Visit                    `msgpack:"v,omitempty"` // one per journey, by journey name
 	Import     string                     `msgpack:"m,omitempty"` // the open history import that holds this customer's timers back
+	TraitsHash uint64                     `msgpack:"h"`           // of the traits that came in last, which many senders repeat with every event
 	Due        time.Time                  `msgpack:"u"`           // the earliest timer as it stands in the due index; zero: none
 
 	decoded map[string]any

@@ -62,6 +62,12 @@ type Rendered struct {
 	HTML    string            `json:"html,omitempty" msgpack:"h"`
 	Headers map[string]string `json:"headers,omitempty" msgpack:"e"`
 	Date    time.Time         `json:"date" msgpack:"d"` // of the first attempt
+
+	// A mail is stored without the document around its body, which is the same for all: Layout says which document it
+	// is, and Preheader and Locale what it takes besides. Zero: HTML is the whole document.
+	Layout    int    `json:"-" msgpack:"l,omitempty"`
+	Preheader string `json:"-" msgpack:"p,omitempty"`
+	Locale    string `json:"-" msgpack:"o,omitempty"`
 }
 
 // Outcome is what a connector says about one attempt.

@@ -30,7 +30,6 @@ func (s *Store) commit(tx *txn) error {
 // groups gather; when nothing is in flight, a group does not wait.
 func (s *Store) commitLoop(sequence uint64) {
 	defer s.commited.Done()
-	var checked time.Time
 	var held *group
 	for {
 		first := held
@@ -59,10 +58,7 @@ func (s *Store) commitLoop(sequence uint64) {
 				break gather
 			}
 		}
-		if now := time.Now(); s.dir != "" && now.Sub(checked) > time.Second {
-			checked = now
-			s.watchDisk()
-		}
+		s.watchDisk()
 		sequence++
 		err := s.broken()
 		if err == nil {
@@ -109,7 +105,13 @@ func (s *Store) commitGroups(groups []*group, sequence uint64) error {
 	return nil
 }
 
+// watchDisk looks at the free space, at most once in a second. It is asked before every commit, and for every input
+// while the disk is full: there are no commits then that could find out that there is room again.
 func (s *Store) watchDisk() {
+	last, now := s.checked.Load(), int64(time.Since(s.opened))+1
+	if s.dir == "" || last != 0 && now-last < int64(time.Second) || !s.checked.CompareAndSwap(last, now) {
+		return
+	}
 	free, err := freeBytes(s.dir)
 	if err != nil {
 		s.log.Warn("the free disk space cannot be read", "error", err)

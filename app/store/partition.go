@@ -9,11 +9,20 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// Bounds of what one partition hands to the committer at a time.
+// Bounds of what one partition hands to the committer at a time. A group ends at the first input that passes them, so
+// a group and one input together stay below what one commit may hold.
 const (
 	maxGroupInputs  = 512
 	maxGroupEntries = 2000
 	maxGroupBytes   = 1 << 20
+)
+
+// Bounds of what one input may write. Badger would refuse a bigger one only when it is committed, together with
+// everything else in that commit; here it fails alone.
+const (
+	maxInputEntries = maxCommitEntries - maxGroupEntries
+	maxInputBytes   = maxCommitBytes - maxGroupBytes
+	maxKeyBytes     = 4 << 10
 )
 
 // job is one input with the place its answer goes to.
@@ -44,10 +53,11 @@ type partition struct {
 	queue  []job
 	wake   chan struct{}
 	closed bool
+	recent *recent // used by the single writer only
 }
 
 func newPartition(number int) *partition {
-	return &partition{number: number, wake: make(chan struct{}, 1)}
+	return &partition{number: number, wake: make(chan struct{}, 1), recent: newRecent()}
 }
 
 func (p *partition) push(j job) {
@@ -123,10 +133,15 @@ func (s *Store) work(p *partition) {
 func (s *Store) workGroup(p *partition, jobs []job) {
 	tx := newTx(s.db, p.number)
 	defer tx.discard()
+	tx.recent = p.recent
 	results := make([]Result, 0, len(jobs))
 	for _, j := range jobs {
-		mark := tx.mark()
+		mark, entries := tx.mark(), len(tx.order)
 		answer, err := s.apply(tx, j.input)
+		if wrote := tx.bytes - mark.bytes; err == nil && (wrote > maxInputBytes || len(tx.order)-entries > maxInputEntries) {
+			answer, err = nil, lifecycle.Errorf(lifecycle.TooLarge, "an input would write %d keys and %d KB at once; the limits are %d and %d",
+				len(tx.order)-entries, wrote>>10, maxInputEntries, maxInputBytes>>10)
+		}
 		if err != nil {
 			tx.rollback(mark)
 		}
@@ -150,6 +165,14 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 	}
 	s.stats.Inputs.Add(uint64(len(jobs)))
 	if err == nil {
+		for _, w := range tx.order {
+			if w.deleted {
+				w.value = nil
+			} else if w.value == nil {
+				w.value = []byte{}
+			}
+			p.recent.update(w.key, w.value)
+		}
 		for _, hint := range tx.hints {
 			hint()
 		}
@@ -168,7 +191,7 @@ func (s *Store) apply(tx *txn, input any) (answer any, err error) {
 		if cause := recover(); cause != nil {
 			s.log.Error("an input made the machine panic", "input", fmt.Sprintf("%T", input), "panic", cause,
 				"stack", string(debug.Stack()))
-			err = lifecycle.Errorf(lifecycle.Internal, "the input could not be applied: %v", cause)
+			answer, err = nil, lifecycle.Errorf(lifecycle.Internal, "the input could not be applied: %v", cause)
 		}
 	}()
 	return s.machine.Apply(tx, input)

@@ -12,8 +12,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -66,7 +68,11 @@ type Store struct {
 
 	failed   atomic.Pointer[error]
 	full     atomic.Bool
+	opened   time.Time
+	checked  atomic.Int64 // when the disk was looked at, in nanoseconds after opened; 0: never
 	closing  atomic.Bool
+	reading  sync.RWMutex // held by questions, so that Close does not take the files away under them
+	closed   bool         // under reading
 	owners   sync.WaitGroup
 	workers  sync.WaitGroup
 	stopOwn  context.CancelFunc
@@ -93,7 +99,7 @@ func Open(opts Options) (*Store, error) {
 		opts.MinFree = 256 << 20
 	}
 	s := &Store{
-		log: opts.Log, dir: opts.Dir, minFree: opts.MinFree, onFailed: opts.OnFailed,
+		log: opts.Log, dir: opts.Dir, minFree: opts.MinFree, onFailed: opts.OnFailed, opened: time.Now(),
 		commits: make(chan *group, lifecycle.Partitions),
 	}
 	var err error
@@ -111,6 +117,7 @@ func Open(opts Options) (*Store, error) {
 	for i := range s.partitions {
 		s.partitions[i] = newPartition(i)
 	}
+	s.watchDisk()
 	s.commited.Add(1)
 	go s.commitLoop(sequence)
 	return s, nil
@@ -220,13 +227,30 @@ func (s *Store) Ask(ctx context.Context, partition int, query any) (any, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the question came too late")
 	}
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	if s.closed {
+		return nil, lifecycle.Errorf(lifecycle.Unavailable, "the store is closed")
+	}
 	tx := newTx(s.db, partition)
 	defer tx.discard()
-	answer, err := s.machine.Ask(tx, query)
+	answer, err := s.ask(tx, query)
 	if tx.err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Internal, tx.err, "partition %d cannot be read", partition)
 	}
 	return answer, err
+}
+
+// ask turns a panic of the machine into an error of that question alone.
+func (s *Store) ask(tx *txn, query any) (answer any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("a question made the machine panic", "query", fmt.Sprintf("%T", query), "panic", cause,
+				"stack", string(debug.Stack()))
+			answer, err = nil, lifecycle.Errorf(lifecycle.Internal, "the question could not be answered: %v", cause)
+		}
+	}()
+	return s.machine.Ask(tx, query)
 }
 
 func (s *Store) broken() error {
@@ -242,6 +266,9 @@ func (s *Store) usable() error {
 	}
 	if s.closing.Load() {
 		return lifecycle.Errorf(lifecycle.Unavailable, "the store is closing")
+	}
+	if s.full.Load() {
+		s.watchDisk()
 	}
 	if s.full.Load() {
 		return lifecycle.Errorf(lifecycle.Full, "less than %d MiB of disk are free under %s; nothing is accepted until there is room",
@@ -270,6 +297,9 @@ func (s *Store) Close() error {
 	s.workers.Wait()
 	close(s.commits)
 	s.commited.Wait()
+	s.reading.Lock()
+	s.closed = true
+	s.reading.Unlock()
 	err := s.db.Close()
 	if s.mark != nil {
 		if e := s.mark.close(); err == nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"sort"
 	"unsafe"
 
@@ -48,6 +49,8 @@ type write struct {
 	deleted bool
 }
 
+func (w write) size() int { return len(w.key) + len(w.value) }
+
 type undo struct {
 	index int // into order; -1: the entry was new
 	was   write
@@ -64,7 +67,8 @@ type txn struct {
 	hints  []func()
 	bytes  int
 	err    error
-	key    []byte // scratch for Get
+	key    []byte  // scratch for Get
+	recent *recent // of the single writer; nil for readers
 }
 
 func newTx(db *badger.DB, partition int) *txn {
@@ -88,6 +92,20 @@ func (t *txn) Get(key []byte) []byte {
 		}
 		return t.order[index].value
 	}
+	if t.recent == nil {
+		return t.load()
+	}
+	value, known := t.recent.get(t.key)
+	if !known {
+		if value = t.load(); t.err == nil {
+			t.recent.put(bytes.Clone(t.key), value)
+		}
+	}
+	return value
+}
+
+// load reads t.key from the database.
+func (t *txn) load() []byte {
 	item, err := t.read.Get(t.key)
 	if err == nil {
 		var value []byte
@@ -104,7 +122,12 @@ func (t *txn) Get(key []byte) []byte {
 	return nil
 }
 
-func (t *txn) Set(key, value []byte) { t.put(write{key: t.full(key), value: value}) }
+func (t *txn) Set(key, value []byte) {
+	if value == nil {
+		value = []byte{} // nil is what Get returns for a key that is not there
+	}
+	t.put(write{key: t.full(key), value: value})
+}
 
 func (t *txn) Delete(key []byte) { t.put(write{key: t.full(key), deleted: true}) }
 
@@ -112,8 +135,12 @@ func (t *txn) put(w write) {
 	if t.writes == nil {
 		t.writes = map[string]int{}
 	}
-	t.bytes += len(w.key) + len(w.value)
+	if len(w.key) > maxKeyBytes {
+		panic(fmt.Sprintf("a key has %d bytes; the limit is %d", len(w.key), maxKeyBytes)) // an error of this input alone
+	}
+	t.bytes += w.size()
 	if index, ok := t.writes[string(w.key)]; ok {
+		t.bytes -= t.order[index].size()
 		t.undos = append(t.undos, undo{index, t.order[index]})
 		t.order[index] = w
 		return
@@ -125,9 +152,9 @@ func (t *txn) put(w write) {
 
 func (t *txn) After(hint func()) { t.hints = append(t.hints, hint) }
 
-type savepoint struct{ undos, hints int }
+type savepoint struct{ undos, hints, bytes int }
 
-func (t *txn) mark() savepoint { return savepoint{len(t.undos), len(t.hints)} }
+func (t *txn) mark() savepoint { return savepoint{len(t.undos), len(t.hints), t.bytes} }
 
 func (t *txn) rollback(to savepoint) {
 	for i := len(t.undos) - 1; i >= to.undos; i-- {
@@ -139,8 +166,7 @@ func (t *txn) rollback(to savepoint) {
 			t.order = t.order[:last]
 		}
 	}
-	t.undos = t.undos[:to.undos]
-	t.hints = t.hints[:to.hints]
+	t.undos, t.hints, t.bytes = t.undos[:to.undos], t.hints[:to.hints], to.bytes
 }
 
 func (t *txn) Scan(from, to []byte, visit func(key, value []byte) bool) {
@@ -150,7 +176,7 @@ func (t *txn) Scan(from, to []byte, visit func(key, value []byte) bool) {
 	}
 	own := t.within(start, end)
 	options := badger.DefaultIteratorOptions
-	options.PrefetchSize = 32
+	options.PrefetchValues = false // values are beside their keys; prefetching starts a goroutine for each
 	options.Prefix = commonPrefix(start, end)
 	it := t.read.NewIterator(options)
 	defer it.Close()
