@@ -58,6 +58,14 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	if err != nil {
 		return exitCode(err, stderr)
 	}
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help") {
+		// The settings of the default verb belong to the first page of help.
+		for _, page := range [][]string{{"--help"}, {"serve", "--help"}} {
+			_, _ = parser.Parse(page)
+			fmt.Fprintln(stdout)
+		}
+		return 0
+	}
 	command, err := parser.Parse(args)
 	if code >= 0 { // help was asked for and printed
 		return code

@@ -32,25 +32,26 @@ const readyWithin = 60 * time.Second
 // TestMain removes what builtBinary made.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := built.path(); err == nil && path != "" {
-		os.RemoveAll(filepath.Dir(path))
-	}
+	built.remove()
 	os.Exit(code)
 }
 
-// built is the program, built at most once in a test run.
+// built is the program of this test run.
 var built buildOnce
 
+// buildOnce builds the program when it is first asked for, and not again.
 type buildOnce struct {
 	once sync.Once
 	file string
 	err  error
 }
 
-// path returns where the program is, or "" if nobody needed it.
-func (b *buildOnce) path() (string, error) {
+// remove deletes the program, if somebody needed it. It cannot be built afterwards.
+func (b *buildOnce) remove() {
 	b.once.Do(func() {})
-	return b.file, b.err
+	if b.file != "" {
+		os.RemoveAll(filepath.Dir(b.file))
+	}
 }
 
 func (b *buildOnce) build() (string, error) {
@@ -103,7 +104,12 @@ func launchServer(program, data, scripts string, env ...string) (*serverProcess,
 	}
 	p := &serverProcess{Data: data, log: log, ended: make(chan struct{}), console: make(chan struct{})}
 	p.cmd = exec.Command(program, "serve", "--data", data, "--scripts", scripts, "--addr", "127.0.0.1:0")
-	p.cmd.Env = append(append(os.Environ(), "STAGECRAFT_WRITE_KEY="+testKey), env...)
+	for _, setting := range os.Environ() { // ours only: those of whoever runs the tests are not for this server
+		if !strings.HasPrefix(setting, "STAGECRAFT_") {
+			p.cmd.Env = append(p.cmd.Env, setting)
+		}
+	}
+	p.cmd.Env = append(append(p.cmd.Env, "STAGECRAFT_WRITE_KEY="+testKey), env...)
 	p.cmd.Stderr = log
 	p.cmd.SysProcAttr = ownGroup()
 	stdout, err := p.cmd.StdoutPipe()
@@ -186,10 +192,7 @@ func (p *serverProcess) ready() (time.Duration, error) {
 // lastWords returns the end of what the server wrote to stderr.
 func (p *serverProcess) lastWords() string {
 	text, _ := os.ReadFile(p.log.Name())
-	if const4k := 4 << 10; len(text) > const4k {
-		text = text[len(text)-const4k:]
-	}
-	return string(text)
+	return string(text[max(0, len(text)-4<<10):])
 }
 
 // kill ends the server as a power cut would, and only the server: its connectors are its own affair.

@@ -52,9 +52,7 @@ func TestInDoubtAfterACrash(t *testing.T) {
 			t.Errorf("message %d: %+v", i, full.Message)
 		}
 	}
-	if n := p.facts.count("in doubt"); n != 4 {
-		t.Errorf("%d doubts were counted, want 4", n)
-	}
+	p.counts("in doubt", 4)
 	p.clock.Set(start.Add(72*time.Hour - time.Second))
 	quiet()
 	if full := p.look(m[1]); full.State != lifecycle.Held {
@@ -69,9 +67,8 @@ func TestInDoubtAfterACrash(t *testing.T) {
 			t.Error("a held message was sent")
 		}
 	}
-	if p.facts.count("held>expired") != 2 || p.facts.count("queued>held") != 2 {
-		t.Errorf("facts: %v", p.facts.all)
-	}
+	p.counts("held>expired", 2)
+	p.counts("queued>held", 2)
 }
 
 // A connector to which a repeated message ID is harmless resolves every doubt by sending again.

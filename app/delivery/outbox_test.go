@@ -184,6 +184,13 @@ func (p *post) eventually(done func() bool, why func() string) {
 	}
 }
 
+// counts waits until the figures know of something as often as it happened.
+func (p *post) counts(what string, want int) {
+	p.t.Helper()
+	p.eventually(func() bool { return p.facts.count(what) == want },
+		func() string { return fmt.Sprintf("%q was counted %d times, want %d", what, p.facts.count(what), want) })
+}
+
 // quiet gives senders the time to do what they should not.
 func quiet() { time.Sleep(30 * time.Millisecond) }
 

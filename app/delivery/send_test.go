@@ -10,7 +10,6 @@ import (
 	"stagecraft/app/channels"
 	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
-	"stagecraft/app/store"
 )
 
 const (
@@ -35,9 +34,7 @@ func TestAccepted(t *testing.T) {
 	if full.Rendered == nil || full.Rendered.Subject != "Hello Ada" {
 		t.Errorf("what the ledger shows: %+v", full.Rendered)
 	}
-	if p.facts.count("queued>accepted") != 1 {
-		t.Errorf("facts: %v", p.facts.all)
-	}
+	p.counts("queued>accepted", 1)
 }
 
 func TestPermanent(t *testing.T) {
@@ -218,21 +215,6 @@ func TestDueLater(t *testing.T) {
 	}
 }
 
-// Putting the same message again, as a repeated input does, sends it once.
-func TestPutTwice(t *testing.T) {
-	p := newPost(t, newConnector())
-	p.run()
-	m := p.send(p.customer("email", address), owed, "hello")
-	p.put(m)
-	p.becomes(m, lifecycle.Accepted)
-	p.put(m)
-	p.becomes(p.send(m.Customer, owed, "hello"), lifecycle.Accepted)
-	quiet()
-	if sent := len(p.connector.sendings(m)); sent != 1 {
-		t.Errorf("sent %d times", sent)
-	}
-}
-
 // What is recorded as suppressed stays in the ledger and is never sent.
 func TestSuppressedIsOnlyKept(t *testing.T) {
 	p := newPost(t, newConnector())
@@ -290,8 +272,7 @@ func TestManyLeaveExactlyOnce(t *testing.T) {
 	for from := 0; from < n; from += 500 {
 		p.put(all[from : from+500]...)
 	}
-	p.eventually(func() bool { return p.facts.count("queued>accepted") == n },
-		func() string { return fmt.Sprint(p.facts.count("queued>accepted"), " were settled") })
+	p.counts("queued>accepted", n)
 	seen := map[lifecycle.ID]int{}
 	for _, s := range p.connector.sendings(nil) {
 		seen[s.ID]++
@@ -317,7 +298,7 @@ func TestLongMessages(t *testing.T) {
 	p.run()
 	customer := p.customer("email", address)
 	var all []*lifecycle.Message
-	for range 60 {
+	for range 24 {
 		all = append(all, p.message(customer, wanted, "long"))
 	}
 	p.put(all...)
@@ -325,7 +306,7 @@ func TestLongMessages(t *testing.T) {
 	for _, m := range all {
 		p.becomes(m, lifecycle.Accepted)
 	}
-	if sent := c.sendings(nil); len(sent) != 60 || len(sent[0].HTML) < 150<<10 {
+	if sent := c.sendings(nil); len(sent) != 24 || len(sent[0].HTML) < 150<<10 {
 		t.Errorf("%d messages were sent", len(sent))
 	}
 }
@@ -347,14 +328,13 @@ func TestManyExpire(t *testing.T) {
 	p.put(all...)
 	p.clock.Advance(2 * time.Hour)
 	c.ready.Store(true)
-	p.eventually(func() bool { return p.facts.count("queued>expired") == len(all) },
-		func() string { return fmt.Sprint(p.facts.count("queued>expired"), " have expired") })
+	p.counts("queued>expired", len(all))
 	if c.called() != 0 {
 		t.Error("an expired message was sent")
 	}
 }
 
-// An entry of the outbox without a message behind it is cleared away.
+// What is no reference of a message is not found.
 func TestAMessageReference(t *testing.T) {
 	p := newPost(t, newConnector())
 	for _, ref := range []string{"", "1", "1-", "64-00", "x-00", "1-zz", "1-" + strings.Repeat("0", 46)} {
@@ -371,5 +351,14 @@ func TestAMessageReference(t *testing.T) {
 	}
 }
 
-// A template library that panics fails its own message only.
-var _ store.Machine = machine{}
+func FuzzRefPartition(f *testing.F) {
+	for _, ref := range []string{"", "0-", "63-" + strings.Repeat("00", 24), "64-" + strings.Repeat("00", 24), "-1-00", "1-zz"} {
+		f.Add(ref)
+	}
+	f.Fuzz(func(t *testing.T, ref string) {
+		partition, err := delivery.RefPartition(ref)
+		if err == nil && (partition < 0 || partition >= lifecycle.Partitions) || err != nil && lifecycle.CodeOf(err) != lifecycle.NotFound {
+			t.Errorf("%q was read as %d, %v", ref, partition, err)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/fnv"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -176,7 +177,6 @@ func (e *Engine) see(tx store.Tx, in Receive) {
 func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	receipt := Receipt{Customer: s.customer.ID}
 	event := in.Event
-	s.cause, s.event = in.Mark, &event
 	at := in.At
 	if in.History {
 		if !s.known {
@@ -201,7 +201,9 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	if !in.History {
 		s.release()
 	}
-	s.history, s.now, s.cause, s.event = in.History, at, in.Mark, &event
+	// The time belongs to the name: a sender may use a message ID again when it is forgotten, and that is another event.
+	s.cause = lifecycle.HashID("input", in.Mark.Part(), strconv.FormatInt(in.At.UnixNano(), 10))
+	s.history, s.now, s.event = in.History, at, &event
 	s.customer.Clock = at
 	if !s.known {
 		s.customer.Created = at

@@ -53,16 +53,21 @@ func add(tx store.Tx, by int64, journey string, words ...string) {
 var messageStates = [...]string{"decided", string(lifecycle.Queued), string(lifecycle.Accepted), string(lifecycle.Failed),
 	string(lifecycle.Suppressed), string(lifecycle.Expired), string(lifecycle.Held), "in doubt"}
 
-// addMessage counts what became of a message. All its states share a record: every message passes through several.
-func addMessage(tx store.Tx, f lifecycle.Fact, by map[string]int64) {
+// addMessage adds one to up to two of a message's counts and takes one from another; "" is none. All its states share a
+// record: every message passes through several.
+func addMessage(tx store.Tx, f lifecycle.Fact, more, alsoMore, less string) {
 	key := counterKey(f.Journey, "message", f.Name)
 	record := make([]byte, 8*len(messageStates))
 	copy(record, tx.Get(key))
 	for i, state := range messageStates {
-		if by[state] != 0 {
-			count := binary.BigEndian.Uint64(record[8*i:])
-			binary.BigEndian.PutUint64(record[8*i:], count+uint64(by[state]))
+		count := binary.BigEndian.Uint64(record[8*i:])
+		switch state {
+		case more, alsoMore:
+			count++
+		case less:
+			count--
 		}
+		binary.BigEndian.PutUint64(record[8*i:], count)
 	}
 	tx.Set(key, record)
 }
@@ -95,11 +100,11 @@ func (i *Insight) Fold(tx store.Tx, decision *lifecycle.Decision) {
 		case lifecycle.FactConverted:
 			add(tx, 1, f.Journey, "converted", f.From)
 		case lifecycle.FactMessage:
-			addMessage(tx, f, map[string]int64{"decided": 1, f.Reason: 1})
+			addMessage(tx, f, "decided", f.Reason, "")
 		case lifecycle.FactSettled:
-			addMessage(tx, f, map[string]int64{f.From: -1, f.To: 1})
+			addMessage(tx, f, "", f.To, f.From)
 		case lifecycle.FactInDoubt:
-			addMessage(tx, f, map[string]int64{"in doubt": 1})
+			addMessage(tx, f, "in doubt", "", "")
 		case lifecycle.FactFailed:
 			add(tx, 1, f.Journey, "failed", f.From)
 		case lifecycle.FactLate:

@@ -1,0 +1,47 @@
+package engine
+
+import "stagecraft/app/lifecycle"
+
+// entryRecord is the version in which timeline entries are written.
+const entryRecord = 1
+
+// RecordSize returns about how many bytes AppendRecord appends.
+func (t *TimelineEntry) RecordSize() int {
+	size := 32
+	for i := range t.Facts {
+		size += t.Facts[i].RecordSize()
+	}
+	if t.Event != nil {
+		size += t.Event.RecordSize()
+	}
+	return size
+}
+
+// AppendRecord appends the entry as it is stored.
+func (t *TimelineEntry) AppendRecord(b []byte) []byte {
+	w := lifecycle.NewRecordWriter(b)
+	w.Version(entryRecord)
+	w.Time(t.At)
+	w.OptionalID(t.From)
+	w.List(len(t.Facts))
+	for i := range t.Facts {
+		w = lifecycle.NewRecordWriter(t.Facts[i].AppendRecord(w.Result()))
+	}
+	w.Bool(t.Event != nil)
+	if t.Event == nil {
+		return w.Result()
+	}
+	return t.Event.AppendRecord(w.Result())
+}
+
+// ReadRecord reads what AppendRecord appended.
+func (t *TimelineEntry) ReadRecord(data []byte) error {
+	r := lifecycle.NewRecordReader(data)
+	r.Version("a timeline entry", entryRecord)
+	*t = TimelineEntry{At: r.Time(), From: r.OptionalID(), Facts: lifecycle.ReadFacts(&r)}
+	if r.Bool() {
+		t.Event = &lifecycle.Event{}
+		t.Event.ReadRecordFrom(&r)
+	}
+	return r.End("a timeline entry")
+}

@@ -1,0 +1,114 @@
+package lifecycle
+
+// eventRecord is the version in which events are written.
+const eventRecord = 1
+
+// RecordSize returns about how many bytes AppendRecord appends.
+func (e *Event) RecordSize() int {
+	return 48 + len(e.Type) + len(e.Name) + len(e.MessageID) + len(e.UserID) + len(e.AnonymousID) +
+		len(e.Properties) + len(e.Traits) + len(e.Context)
+}
+
+// AppendRecord appends the event as it is stored.
+func (e *Event) AppendRecord(b []byte) []byte {
+	w := NewRecordWriter(b)
+	w.Version(eventRecord)
+	w.Text(string(e.Type))
+	w.Text(e.Name)
+	w.Text(e.MessageID)
+	w.Text(e.UserID)
+	w.Text(e.AnonymousID)
+	w.Time(e.Timestamp)
+	w.Time(e.Received)
+	w.Bytes(e.Properties)
+	w.Bytes(e.Traits)
+	w.Bytes(e.Context)
+	return w.Result()
+}
+
+// ReadRecord reads what AppendRecord appended.
+func (e *Event) ReadRecord(data []byte) error {
+	r := NewRecordReader(data)
+	e.ReadRecordFrom(&r)
+	return r.End("an event")
+}
+
+// ReadRecordFrom reads an event that is part of another record.
+func (e *Event) ReadRecordFrom(r *RecordReader) {
+	r.Version("an event", eventRecord)
+	*e = Event{
+		Type:        EventType(r.Text()),
+		Name:        r.Text(),
+		MessageID:   r.Text(),
+		UserID:      r.Text(),
+		AnonymousID: r.Text(),
+		Timestamp:   r.Time(),
+		Received:    r.Time(),
+		Properties:  r.Bytes(),
+		Traits:      r.Bytes(),
+		Context:     r.Bytes(),
+	}
+}
+
+// factRecord is the version in which facts are written, and leastFact how few bytes one takes.
+const (
+	factRecord = 1
+	leastFact  = 10
+)
+
+// RecordSize returns about how many bytes AppendRecord appends.
+func (f *Fact) RecordSize() int {
+	return 32 + len(f.Kind) + len(f.Journey) + len(f.From) + len(f.To) + len(f.Name) + len(f.Reason) + len(f.File)
+}
+
+// AppendRecord appends the fact as it is stored.
+func (f *Fact) AppendRecord(b []byte) []byte {
+	w := NewRecordWriter(b)
+	w.Version(factRecord)
+	w.Text(string(f.Kind))
+	w.Time(f.At)
+	w.Text(f.Journey)
+	w.Text(f.From)
+	w.Text(f.To)
+	w.Text(f.Name)
+	w.Text(f.Reason)
+	w.Text(f.File)
+	w.Varint(int64(f.Line))
+	return w.Result()
+}
+
+// ReadRecord reads what AppendRecord appended.
+func (f *Fact) ReadRecord(data []byte) error {
+	r := NewRecordReader(data)
+	f.ReadRecordFrom(&r)
+	return r.End("a fact")
+}
+
+// ReadRecordFrom reads a fact that is part of another record.
+func (f *Fact) ReadRecordFrom(r *RecordReader) {
+	r.Version("a fact", factRecord)
+	*f = Fact{
+		Kind:    FactKind(r.Text()),
+		At:      r.Time(),
+		Journey: r.Text(),
+		From:    r.Text(),
+		To:      r.Text(),
+		Name:    r.Text(),
+		Reason:  r.Text(),
+		File:    r.Text(),
+		Line:    r.Int(),
+	}
+}
+
+// ReadFacts reads a list of facts, each of which AppendRecord wrote, with List before them.
+func ReadFacts(r *RecordReader) []Fact {
+	n := r.List(leastFact)
+	if n == 0 {
+		return nil
+	}
+	facts := make([]Fact, n)
+	for i := range facts {
+		facts[i].ReadRecordFrom(r)
+	}
+	return facts
+}
