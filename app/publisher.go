@@ -94,6 +94,9 @@ func (p *publisher) publishAll(ctx context.Context) error {
 			}
 		}
 	}
+	// The journey that a first start makes live comes first: if the program ends in between, the next start is not a
+	// first one any more.
+	sort.SliceStable(sources, func(i, j int) bool { return sources[i].Name == firstJourney && sources[j].Name != firstJourney })
 	for _, source := range sources {
 		if found[source.Name] != nil {
 			continue // what was read of it is not whole

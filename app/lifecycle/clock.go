@@ -86,8 +86,9 @@ func (c *ManualClock) Wait(ctx context.Context, until time.Time) error {
 // Sleep returns at the moment on the clock, when woken, or when ctx ends. A wake that came before the call counts.
 func Sleep(ctx context.Context, clock Clock, until time.Time, wake <-chan struct{}) {
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	listening := make(chan struct{})
 	go func() {
+		defer close(listening)
 		select {
 		case <-wake:
 			stop()
@@ -95,4 +96,6 @@ func Sleep(ctx context.Context, clock Clock, until time.Time, wake <-chan struct
 		}
 	}()
 	_ = clock.Wait(ctx, until)
+	stop()
+	<-listening // else it could take a wake that belongs to the next call
 }
