@@ -89,10 +89,11 @@ func loadMessage(tx store.Reader, key []byte) (*lifecycle.Message, error) {
 }
 
 func loadAttempt(tx store.Reader, id lifecycle.ID) (*attempt, error) {
-	data := tx.Get(attemptKey(id))
-	if data == nil {
+	key := attemptKey(id)
+	if !tx.Has(key) {
 		return nil, nil
 	}
+	data := tx.Get(key)
 	a := &attempt{}
 	if err := store.Decode(data, a); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Internal, err, "an attempt cannot be read")

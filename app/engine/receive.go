@@ -120,7 +120,11 @@ func (e *Engine) find(tx store.Reader, id lifecycle.ID) (customer lifecycle.ID, 
 // follow resolves a link. A link may lead to a customer of another partition, who may have been linked on in turn.
 func (e *Engine) follow(tx store.Reader, id lifecycle.ID) (target lifecycle.ID, here bool) {
 	for range 64 {
-		data := tx.Get(identityKey(id))
+		key := identityKey(id)
+		if !tx.Has(key) {
+			break
+		}
+		data := tx.Get(key)
 		if len(data) != len(id) {
 			break
 		}
@@ -136,15 +140,15 @@ func epoch(at time.Time) uint32 { return uint32(at.Unix() / int64(markLife/time.
 
 func (e *Engine) seen(tx store.Reader, in Receive) bool {
 	if in.Source != "" {
-		return tx.Get(lineKey(sourceID(in.Source), in.Mark)) != nil
+		return tx.Has(lineKey(sourceID(in.Source), in.Mark))
 	}
 	now := epoch(in.At)
 	for _, at := range []uint32{now, now - 1} {
 		if at != now && e.emptyEpoch(tx, at) {
 			break
 		}
-		if data := tx.Get(markKey(at, in.Mark)); len(data) == 8 {
-			seen := time.Unix(0, int64(binary.BigEndian.Uint64(data)))
+		if key := markKey(at, in.Mark); tx.Has(key) {
+			seen := time.Unix(0, int64(binary.BigEndian.Uint64(tx.Get(key))))
 			return in.At.Sub(seen) <= markLife
 		}
 	}

@@ -17,6 +17,9 @@ type Reader interface {
 	Partition() int
 	// Get returns the value of a key, or nil. The caller may keep it but must not change it.
 	Get(key []byte) []byte
+	// Has reports whether a key is there. It is for keys that mostly are not, and that nobody asks for again: unlike Get
+	// it keeps nothing at hand.
+	Has(key []byte) bool
 	// Scan calls visit for the keys in [from, to) in order until it returns false. Key and value are valid during the
 	// call only.
 	Scan(from, to []byte, visit func(key, value []byte) bool)
@@ -102,6 +105,23 @@ func (t *txn) Get(key []byte) []byte {
 		}
 	}
 	return value
+}
+
+func (t *txn) Has(key []byte) bool {
+	t.key = append(append(t.key[:0], t.prefix[:]...), key...)
+	if index, ok := t.writes[string(t.key)]; ok {
+		return !t.order[index].deleted
+	}
+	if t.recent != nil {
+		if value, known := t.recent.get(t.key); known {
+			return value != nil
+		}
+	}
+	_, err := t.read.Get(t.key)
+	if err != nil && !errors.Is(err, badger.ErrKeyNotFound) && t.err == nil {
+		t.err = err
+	}
+	return err == nil
 }
 
 // load reads t.key from the database.
