@@ -13,6 +13,10 @@ const (
 	maxCommitEntries = 6000
 )
 
+// keepVersions is how long at least what was overwritten stays readable for questions that began before. None takes
+// nearly as long.
+const keepVersions = 30 * time.Second
+
 // group is what one partition wants on disk.
 type group struct {
 	writes []write
@@ -31,7 +35,12 @@ func (s *Store) commit(tx *txn) error {
 func (s *Store) commitLoop(sequence uint64) {
 	defer s.commited.Done()
 	var held *group
+	last, lastAt := sequence, time.Now()
 	for {
+		if time.Since(lastAt) > keepVersions {
+			s.db.SetDiscardTs(last)
+			last, lastAt = sequence, time.Now()
+		}
 		first := held
 		held = nil
 		if first == nil {
@@ -78,7 +87,7 @@ func (s *Store) commitLoop(sequence uint64) {
 }
 
 func (s *Store) commitGroups(groups []*group, sequence uint64) error {
-	txn := s.db.NewTransaction(true)
+	txn := s.db.NewTransactionAt(sequence-1, true)
 	defer txn.Discard()
 	for _, g := range groups {
 		for _, w := range g.writes {
@@ -96,9 +105,10 @@ func (s *Store) commitGroups(groups []*group, sequence uint64) error {
 	if err := txn.Set(sequenceKey(), binary.BigEndian.AppendUint64(nil, sequence)); err != nil {
 		return err
 	}
-	if err := txn.Commit(); err != nil {
+	if err := txn.CommitAt(sequence, nil); err != nil {
 		return err
 	}
+	s.readable.Store(sequence)
 	if s.mark != nil {
 		return s.mark.raise(sequence)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"github.com/dgraph-io/badger/v4"
@@ -22,37 +23,43 @@ func sequenceKey() []byte { return []byte{0xff, 0xff, 's'} }
 // checkFormat writes the format into a new store, refuses a store of another one, and returns the number of the last
 // commit.
 func checkFormat(db *badger.DB) (sequence uint64, err error) {
-	err = db.Update(func(txn *badger.Txn) error {
-		item, err := txn.Get(formatKey())
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return txn.Set(formatKey(), []byte(format))
+	txn := db.NewTransactionAt(math.MaxUint64, true)
+	defer txn.Discard()
+	item, err := txn.Get(formatKey())
+	switch {
+	case errors.Is(err, badger.ErrKeyNotFound):
+		if err = txn.Set(formatKey(), []byte(format)); err == nil {
+			err = txn.CommitAt(1, nil)
 		}
-		if err != nil {
-			return err
-		}
+		sequence = 1
+	case err == nil:
 		if err = item.Value(func(value []byte) error {
 			if string(value) != format {
 				return fmt.Errorf("this folder was made by %q, this program reads %q", value, format)
 			}
 			return nil
-		}); err != nil {
-			return err
+		}); err == nil {
+			sequence, err = lastSequence(txn)
 		}
-		if item, err = txn.Get(sequenceKey()); err == nil {
-			return item.Value(func(value []byte) error {
-				sequence = binary.BigEndian.Uint64(value)
-				return nil
-			})
-		}
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return nil
-		}
-		return err
-	})
+	}
 	if err != nil {
 		return 0, lifecycle.Wrap(lifecycle.Conflict, err, "the store cannot be used")
 	}
 	return sequence, nil
+}
+
+func lastSequence(txn *badger.Txn) (sequence uint64, err error) {
+	item, err := txn.Get(sequenceKey())
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return 1, nil // nothing but the format was written yet
+	}
+	if err == nil {
+		err = item.Value(func(value []byte) error {
+			sequence = binary.BigEndian.Uint64(value)
+			return nil
+		})
+	}
+	return sequence, err
 }
 
 // highWater is a file beside the store that holds the number of the last commit. Badger cuts a damaged log short

@@ -131,7 +131,7 @@ func (s *Store) work(p *partition) {
 }
 
 func (s *Store) workGroup(p *partition, jobs []job) {
-	tx := newTx(s.db, p.number)
+	tx := s.newTx(p.number)
 	defer tx.discard()
 	tx.recent = p.recent
 	results := make([]Result, 0, len(jobs))

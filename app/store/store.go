@@ -66,6 +66,7 @@ type Store struct {
 	mark       *highWater
 	onFailed   func(error)
 
+	readable atomic.Uint64 // the number of the last commit that is on disk; readers see it and what was before
 	failed   atomic.Pointer[error]
 	full     atomic.Bool
 	opened   time.Time
@@ -118,11 +119,15 @@ func Open(opts Options) (*Store, error) {
 		s.partitions[i] = newPartition(i)
 	}
 	s.watchDisk()
+	s.readable.Store(sequence)
+	s.db.SetDiscardTs(sequence)
 	s.commited.Add(1)
 	go s.commitLoop(sequence)
 	return s, nil
 }
 
+// openBadger opens the database in the mode in which we number commits ourselves. In the other one every reader waits for
+// the commit in flight, and nothing could be applied meanwhile.
 func openBadger(opts Options) (*badger.DB, error) {
 	settings := badger.DefaultOptions(opts.Dir)
 	if opts.Dir == "" {
@@ -150,7 +155,7 @@ func openBadger(opts Options) (*badger.DB, error) {
 	var err error
 	// Right after a kill the first Open may stumble over a file of zero length, and mends it.
 	for range 3 {
-		if db, err = badger.Open(settings); err == nil {
+		if db, err = badger.OpenManaged(settings); err == nil {
 			return db, nil
 		}
 	}
@@ -232,7 +237,7 @@ func (s *Store) Ask(ctx context.Context, partition int, query any) (any, error) 
 	if s.closed {
 		return nil, lifecycle.Errorf(lifecycle.Unavailable, "the store is closed")
 	}
-	tx := newTx(s.db, partition)
+	tx := s.newTx(partition)
 	defer tx.discard()
 	answer, err := s.ask(tx, query)
 	if tx.err != nil {

@@ -74,8 +74,8 @@ type txn struct {
 	recent *recent // of the single writer; nil for readers
 }
 
-func newTx(db *badger.DB, partition int) *txn {
-	return &txn{read: db.NewTransaction(false), number: partition, prefix: [2]byte{byte(partition >> 8), byte(partition)}}
+func (s *Store) newTx(partition int) *txn {
+	return &txn{read: s.db.NewTransactionAt(s.readable.Load(), false), number: partition, prefix: [2]byte{byte(partition >> 8), byte(partition)}}
 }
 
 func (t *txn) discard() { t.read.Discard() }
