@@ -28,14 +28,9 @@ type claim struct {
 }
 
 type claimed struct {
-	Batch []claimedMessage
+	Batch []outgoing
 	Next  time.Time // when the next entry of the lane is due; zero: there is none
 	From  []byte    // where the next claim begins
-}
-
-type claimedMessage struct {
-	channels.Outgoing
-	Decided time.Time
 }
 
 func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
@@ -70,7 +65,7 @@ func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
 		}
 		size += wrote
 		if out != nil {
-			answer.Batch = append(answer.Batch, claimedMessage{*out, e.decided})
+			answer.Batch = append(answer.Batch, outgoing{*out, e.decided, tx.Partition()})
 		}
 		answer.From = e.place
 	}
@@ -161,9 +156,6 @@ func (d *Delivery) doubt(tx store.Tx, m *lifecycle.Message, idempotent bool, at 
 // permit is the policy, asked just before sending: is the message still timely, may the customer be written to, and
 // can it be said? Anything but Queued keeps it back for the reason given.
 func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, lifecycle.MessageState, string) {
-	if !m.Expires.IsZero() && !at.Before(m.Expires) {
-		return lifecycle.Rendered{}, lifecycle.Expired, "too old to leave"
-	}
 	customer := &lifecycle.Customer{}
 	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
 	if data == nil {
@@ -171,6 +163,13 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 	}
 	if err := store.Decode(data, customer); err != nil {
 		return lifecycle.Rendered{}, lifecycle.Failed, "the customer's record cannot be read: " + err.Error()
+	}
+	return d.permitFor(tx, m, customer, last, at)
+}
+
+func (d *Delivery) permitFor(tx store.Reader, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time) (lifecycle.Rendered, lifecycle.MessageState, string) {
+	if !m.Expires.IsZero() && !at.Before(m.Expires) {
+		return lifecycle.Rendered{}, lifecycle.Expired, "too old to leave"
 	}
 	if customer.Trait("unsubscribed") == true && m.Kind == lifecycle.Marketing {
 		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseOptedOut

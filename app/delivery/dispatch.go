@@ -35,9 +35,11 @@ type lane struct {
 	due       [lifecycle.Partitions]int64
 	waiting   [lifecycle.Partitions]int    // about how many entries are due, to gather a batch from few partitions
 	from      [lifecycle.Partitions][]byte // where the next claim begins
+	quick     bool                         // the connector answered the last batch at once
 	senders   int                          // how many of the senders may work: many for a connector that answers at once, few for a slow one
 	working   int
-	turn      int // where the next search starts, so that no partition starves
+	handed    []outgoing // claimed when they were decided
+	turn      int        // where the next search starts, so that no partition starves
 	wake      chan struct{}
 }
 
@@ -85,6 +87,13 @@ func (l *lane) rouse() {
 	case l.wake <- struct{}{}:
 	default: // all of them are roused already
 	}
+}
+
+// outgoing is a message that was claimed.
+type outgoing struct {
+	channels.Outgoing
+	decided   time.Time
+	partition int
 }
 
 // picked is a partition to claim from.
@@ -197,6 +206,11 @@ func (d *Delivery) Run(ctx context.Context) {
 		}
 	}
 	senders.Wait()
+	for _, l := range d.lanes {
+		for batch := l.take(); len(batch) > 0; batch = l.take() {
+			d.sendClaimed(ctx, l, batch)
+		}
+	}
 }
 
 func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
@@ -207,6 +221,11 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 		}
 		if !l.begin() {
 			lifecycle.Sleep(ctx, d.clock, farFuture(), l.wake)
+			continue
+		}
+		if batch := l.take(); len(batch) > 0 {
+			d.sendClaimed(ctx, l, batch)
+			l.end()
 			continue
 		}
 		now := d.clock.Now()
@@ -228,11 +247,16 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 	}
 }
 
-// begin takes one of the places of senders that may work.
+// begin takes one of the places of senders that may work. Beyond the first few, a sender is worth its while only for a
+// full batch: a call of the connector costs nearly the same for one message as for a hundred.
 func (l *lane) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.working >= l.senders {
+	backlog := len(l.handed)
+	for _, waiting := range l.waiting {
+		backlog += waiting
+	}
+	if l.working >= min(l.senders, minSenders+backlog/maxBatch) {
 		return false
 	}
 	l.working++
@@ -245,13 +269,43 @@ func (l *lane) end() {
 	l.mu.Unlock()
 }
 
+// idle reports whether a message that is due now could be claimed at once: the connector answers fast, little is on its
+// way, and nothing of the partition waits before it.
+func (l *lane) idle(partition int, due time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.quick && len(l.handed) < maxBatch && l.owned[partition] && !l.busy[partition] &&
+		l.waiting[partition] == 0 && l.due[partition] > due.UnixNano()
+}
+
+// hand gives the senders a message that was claimed when it was decided.
+func (l *lane) hand(out outgoing) {
+	l.mu.Lock()
+	l.handed = append(l.handed, out)
+	l.mu.Unlock()
+	l.rouse()
+}
+
+// take returns at most a batch of what was handed over.
+func (l *lane) take() []outgoing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.handed), maxBatch)
+	batch := l.handed[:n:n]
+	if l.handed = l.handed[n:]; len(l.handed) == 0 {
+		l.handed = nil
+	}
+	return batch
+}
+
 // adapt lets more batches be under way while the connector answers at once, and fewer when it takes its time: what is
 // claimed should leave within seconds.
 func (l *lane) adapt(took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.quick = took < 50*time.Millisecond
 	switch {
-	case took < 50*time.Millisecond:
+	case l.quick:
 		l.senders = min(l.senders+1, maxSenders)
 	case took > time.Second:
 		l.senders = max(l.senders/2, minSenders)
@@ -267,12 +321,9 @@ func (d *Delivery) sendBatch(ctx context.Context, l *lane, picks []picked, now t
 		items[i] = store.Item{Partition: pick.partition, Input: claim{Lane: l.name, From: pick.from, At: now, Limit: pick.limit,
 			Boot: d.boot, Idempotent: l.connector.Idempotent()}}
 	}
-	var batch []channels.Outgoing
-	var from []result
-	var owner []int
+	var batch []outgoing
 	// Without a deadline: a claim that took effect behind our back would be in flight until the next start.
-	through := context.WithoutCancel(ctx)
-	for i, answer := range d.store.DoAll(through, items) {
+	for i, answer := range d.store.DoAll(context.WithoutCancel(ctx), items) {
 		if answer.Err != nil {
 			d.log.Warn("a claim failed and is tried again", "lane", l.name, "error", answer.Err)
 			l.unpick(picks[i].partition, nil, now.Add(time.Second), now)
@@ -280,30 +331,35 @@ func (d *Delivery) sendBatch(ctx context.Context, l *lane, picks []picked, now t
 		}
 		c := answer.Answer.(claimed)
 		l.unpick(picks[i].partition, c.From, c.Next, now)
-		for _, m := range c.Batch {
-			batch = append(batch, m.Outgoing)
-			from = append(from, result{Decided: m.Decided, Attempt: m.Attempt})
-			owner = append(owner, picks[i].partition)
-		}
+		batch = append(batch, c.Batch...)
 	}
-	if len(batch) == 0 {
-		return
+	if len(batch) > 0 {
+		d.sendClaimed(ctx, l, batch)
 	}
-	finish, cancel := context.WithTimeout(through, sendTimeout)
+}
+
+// sendClaimed hands a claimed batch to the connector and settles what becomes of it, even if ctx ends.
+func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing) {
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
+	messages := make([]channels.Outgoing, len(batch))
+	for i := range batch {
+		messages[i] = batch[i].Outgoing
+	}
 	begun := time.Now()
-	receipts := l.connector.Send(finish, batch)
+	receipts := l.connector.Send(finish, messages)
 	l.adapt(time.Since(begun))
 	grouped := map[int][]result{}
-	for i := range batch {
-		from[i].Receipt = lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "the connector gave no receipt"}
+	for i, out := range batch {
+		r := result{Decided: out.decided, Attempt: out.Attempt,
+			Receipt: lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "the connector gave no receipt"}}
 		if i < len(receipts) {
-			from[i].Receipt = receipts[i]
+			r.Receipt = receipts[i]
 		}
-		from[i].Receipt.Message = batch[i].ID
-		grouped[owner[i]] = append(grouped[owner[i]], from[i])
+		r.Receipt.Message = out.ID
+		grouped[out.partition] = append(grouped[out.partition], r)
 	}
-	items = items[:0]
+	items := make([]store.Item, 0, len(grouped))
 	for p, results := range grouped {
 		items = append(items, store.Item{Partition: p, Input: settle{At: d.clock.Now(),
 			Idempotent: l.connector.Idempotent(), Results: results}})

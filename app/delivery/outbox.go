@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"stagecraft/app/channels"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
@@ -45,11 +46,38 @@ type attempt struct {
 
 // Put takes a message that a script decided. Only one that is queued will be sent; others are kept in the ledger with
 // their reason. A message is put once: it is decided in the commit that marks its cause as done.
-func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message) {
-	tx.Set(messageKey(m.Decided, m.ID), store.Encode(m))
+//
+// If its lane has nothing else to do, it is claimed in the same commit: policy is asked here, for the present moment
+// at, and the attempt is as durable as the decision. A late timer decides in the past, but sends in the present.
+func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
 	if m.State == lifecycle.Queued {
-		d.queue(tx, m)
+		lane := d.byName[laneName(m.Channel, m.Kind)]
+		if lane != nil && !m.Due.After(at) && lane.idle(tx.Partition(), m.Due) {
+			d.claimAtOnce(tx, lane, m, customer, at)
+		} else {
+			d.queue(tx, m)
+		}
 	}
+	tx.Set(messageKey(m.Decided, m.ID), store.Encode(m))
+}
+
+// claimAtOnce claims a message that is being decided, or settles it if policy keeps it back.
+func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
+	rendered, state, reason := d.permitFor(tx, m, customer, nil, at)
+	if state != lifecycle.Queued {
+		d.change(tx, m, state, reason, at)
+		return
+	}
+	a := attempt{Number: 1, Boot: d.boot, At: at, Rendered: rendered}
+	tx.Set(attemptKey(m.ID), store.Encode(&a))
+	tx.Set(outboxKey(lane.name, m.Due, m.Decided, m.ID), []byte{}) // found again after a crash
+	m.Event = lifecycle.Event{}                                    // it was there for the template
+	out := outgoing{
+		Outgoing:  channels.Outgoing{ID: m.ID, Attempt: 1, Kind: m.Kind, Rendered: Whole(rendered)},
+		decided:   m.Decided,
+		partition: tx.Partition(),
+	}
+	tx.After(func() { lane.hand(out) })
 }
 
 func (d *Delivery) queue(tx store.Tx, m *lifecycle.Message) {

@@ -117,7 +117,15 @@ func (p *post) put(messages ...*lifecycle.Message) {
 	p.t.Helper()
 	var items []store.Item
 	for _, m := range messages {
-		items = append(items, store.Item{Partition: m.Customer.Partition(), Input: act(func(tx store.Tx) { p.delivery.Put(tx, m) })})
+		items = append(items, store.Item{Partition: m.Customer.Partition(), Input: act(func(tx store.Tx) {
+			customer := &lifecycle.Customer{ID: m.Customer}
+			if data := tx.Get(append([]byte{'c'}, m.Customer[:]...)); data != nil {
+				if err := store.Decode(data, customer); err != nil {
+					panic(err)
+				}
+			}
+			p.delivery.Put(tx, m, customer, p.clock.Now())
+		})})
 	}
 	for _, result := range p.store.DoAll(context.Background(), items) {
 		if result.Err != nil {
@@ -328,9 +336,10 @@ func (c *connector) Idempotent() bool { return c.idempotent }
 func (c *connector) Send(_ context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
 	c.mu.Lock()
 	c.calls++
+	gate := c.gate
 	c.mu.Unlock()
-	if c.gate != nil {
-		c.gate(batch)
+	if gate != nil {
+		gate(batch)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -343,6 +352,13 @@ func (c *connector) Send(_ context.Context, batch []channels.Outgoing) []lifecyc
 		receipts = receipts[:len(receipts)-1]
 	}
 	return receipts
+}
+
+// hold sets the gate of a connector that is at work already.
+func (c *connector) hold(gate func(batch []channels.Outgoing)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gate = gate
 }
 
 // sendings returns the attempts of a message that came to an end, or of all messages.

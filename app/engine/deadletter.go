@@ -118,6 +118,7 @@ func (e *Engine) replay(tx store.Tx, in Replay) error {
 	}
 	tx.Delete(in.Key)
 	at := in.At
+	s.at = at
 	if at.Before(s.customer.Clock) {
 		at = s.customer.Clock
 	}

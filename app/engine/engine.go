@@ -17,9 +17,10 @@ import (
 	"stagecraft/app/store"
 )
 
-// Outbox takes the messages that scripts decided. It is called inside Apply, once per message, in order.
+// Outbox takes the messages that scripts decided. It is called inside Apply, once per message, in order, with the
+// customer as the step has left them and the time of the input, which a late timer's message may be older than.
 type Outbox interface {
-	Put(tx store.Tx, message *lifecycle.Message)
+	Put(tx store.Tx, message *lifecycle.Message, customer *lifecycle.Customer, at time.Time)
 }
 
 // Recorder takes what was decided, inside Apply, so that figures are part of the same commit.

@@ -228,7 +228,7 @@ type entry struct {
 	text string
 }
 
-func (b *book) Put(tx store.Tx, m *lifecycle.Message) {}
+func (b *book) Put(store.Tx, *lifecycle.Message, *lifecycle.Customer, time.Time) {}
 
 func (b *book) Fold(tx store.Tx, decision *lifecycle.Decision) {
 	facts := append([]lifecycle.Fact(nil), decision.Facts...)

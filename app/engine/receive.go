@@ -182,6 +182,7 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	receipt := Receipt{Customer: s.customer.ID}
 	event := in.Event
 	at := in.At
+	s.at = at
 	if in.History {
 		if !s.known {
 			s.customer.Clock = at

@@ -31,7 +31,8 @@ type session struct {
 	customer *lifecycle.Customer
 	known    bool // the customer was there before this input
 	journeys []*journey
-	now      time.Time
+	now      time.Time        // what scripts see as now: a timer's due time, however late it fires
+	at       time.Time        // the time of the input
 	history  bool             // what is decided now belongs to the past
 	cause    lifecycle.ID     // what names this input, or the timer that is firing
 	event    *lifecycle.Event // what is being handled; nil for a timer
@@ -192,7 +193,7 @@ func (s *session) inStep(j *journey, letter DeadLetter, act func() error) bool {
 		return false
 	}
 	for _, message := range done.messages {
-		s.engine.outbox.Put(s.tx, message)
+		s.engine.outbox.Put(s.tx, message, c, s.at)
 	}
 	for id, run := range done.runs {
 		if run == nil {

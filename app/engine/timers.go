@@ -39,6 +39,7 @@ func (e *Engine) fire(tx store.Tx, in fire) error {
 	if s.customer.Import != "" {
 		return nil // an import has taken hold of the customer meanwhile: what is due belongs to its history
 	}
+	s.at = in.At
 	s.catchUp(in.At) // what does not fit is still due, and fired by another input
 	return s.save()
 }
