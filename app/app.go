@@ -215,11 +215,11 @@ func (a *App) greet(address string) {
 	fmt.Fprintln(a.out)
 }
 
-// limitMemory tells the garbage collector to work harder before the machine runs short. The default is half the
-// memory that a small machine has: 1 GB.
+// limitMemory tells the garbage collector to work harder before the machine runs short. The default leaves room on a
+// machine with 1 GB.
 func limitMemory(megabytes int) {
 	if megabytes == 0 {
-		megabytes = 1024
+		megabytes = 512
 	}
 	debug.SetGCPercent(200) // records are many and short-lived
 	debug.SetMemoryLimit(int64(megabytes) << 20)

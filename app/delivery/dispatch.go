@@ -16,9 +16,10 @@ import (
 const (
 	minSenders    = 2
 	maxSenders    = 32
-	maxBatch      = 100      // messages in one call of a connector
-	maxPartitions = 32       // partitions that one batch is gathered from
-	maxInFlight   = maxBatch // entries of others' batches that a claim looks past
+	maxBatch      = 100          // messages in one call of a connector
+	maxHanded     = 8 * maxBatch // messages claimed as they were decided; one commit may go over it
+	maxPartitions = 32           // partitions that one batch is gathered from
+	maxInFlight   = maxBatch     // entries of others' batches that a claim looks past
 	sendTimeout   = 60 * time.Second
 	readyPoll     = 50 * time.Millisecond
 )
@@ -274,7 +275,7 @@ func (l *lane) end() {
 func (l *lane) idle(partition int, due time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.quick && len(l.handed) < maxBatch && l.owned[partition] && !l.busy[partition] &&
+	return l.quick && len(l.handed) < maxHanded && l.owned[partition] && !l.busy[partition] &&
 		l.waiting[partition] == 0 && l.due[partition] > due.UnixNano()
 }
 

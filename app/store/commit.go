@@ -13,6 +13,10 @@ const (
 	maxCommitEntries = 6000
 )
 
+// gatherTime is how long a commit waits for partitions that are at work and may bring a group of their own: a sync costs
+// the same for one group as for many. With nobody at work it waits for nobody.
+const gatherTime = 2 * time.Millisecond
+
 // keepVersions is how long at least what was overwritten stays readable for questions that began before. None takes
 // nearly as long.
 const keepVersions = 30 * time.Second
@@ -51,21 +55,16 @@ func (s *Store) commitLoop(sequence uint64) {
 			first = g
 		}
 		groups, bytes, entries := []*group{first}, first.bytes, len(first.writes)
-	gather:
-		for {
-			select {
-			case g, ok := <-s.commits:
-				if !ok {
-					break gather
-				}
-				if bytes+g.bytes > maxCommitBytes || entries+len(g.writes) > maxCommitEntries {
-					held = g
-					break gather
-				}
-				groups, bytes, entries = append(groups, g), bytes+g.bytes, entries+len(g.writes)
-			default:
-				break gather
+		for deadline := time.Now().Add(gatherTime); held == nil; {
+			g := s.nextGroup(deadline)
+			if g == nil {
+				break
 			}
+			if bytes+g.bytes > maxCommitBytes || entries+len(g.writes) > maxCommitEntries {
+				held = g
+				break
+			}
+			groups, bytes, entries = append(groups, g), bytes+g.bytes, entries+len(g.writes)
 		}
 		s.watchDisk()
 		sequence++
@@ -83,6 +82,30 @@ func (s *Store) commitLoop(sequence uint64) {
 		s.stats.Commits.Add(1)
 		s.stats.Entries.Add(uint64(entries))
 		s.stats.Bytes.Add(uint64(bytes))
+	}
+}
+
+// nextGroup returns a group that is there, or one that a partition is about to bring; nil if there is none to wait for.
+func (s *Store) nextGroup(deadline time.Time) *group {
+	select {
+	case g := <-s.commits:
+		return g
+	default:
+	}
+	if s.applying.Load() == 0 {
+		return nil
+	}
+	left := time.Until(deadline)
+	if left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case g := <-s.commits:
+		return g
+	case <-timer.C:
+		return nil
 	}
 }
 

@@ -134,6 +134,7 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 	tx := s.newTx(p.number)
 	defer tx.discard()
 	tx.recent = p.recent
+	s.applying.Add(1)
 	results := make([]Result, 0, len(jobs))
 	for _, j := range jobs {
 		mark, entries := tx.mark(), len(tx.order)
@@ -150,6 +151,7 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 			break
 		}
 	}
+	s.applying.Add(-1)
 	if rest := jobs[len(results):]; len(rest) > 0 {
 		p.giveBack(rest)
 		jobs = jobs[:len(results)]

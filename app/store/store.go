@@ -67,6 +67,7 @@ type Store struct {
 	onFailed   func(error)
 
 	readable atomic.Uint64 // the number of the last commit that is on disk; readers see it and what was before
+	applying atomic.Int64  // partitions that are working on a group
 	failed   atomic.Pointer[error]
 	full     atomic.Bool
 	opened   time.Time
