@@ -3,11 +3,15 @@ package app_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"stagecraft/app/config"
 )
@@ -173,6 +177,7 @@ func TestTheConsoleIsForTheOperatorOnly(t *testing.T) {
 		"page":                {"GET", "/", func(r *http.Request) {}, 200},
 		"another host name":   {"GET", "/api/overview", func(r *http.Request) { r.Host = "evil.example" }, 401},
 		"without the header":  {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Del("X-Stagecraft") }, 401},
+		"from another port":   {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Set("Origin", "http://127.0.0.1:9") }, 401},
 		"from another origin": {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 401},
 		"unknown message":     {"GET", "/api/messages/1-00", nil, 404},
 		"unknown dead letter": {"POST", "/api/errors/1-00/replay", nil, 404},
@@ -205,5 +210,43 @@ func TestHealthAndFigures(t *testing.T) {
 		if text := s.must("GET", path, nil); !strings.Contains(text, want) {
 			t.Errorf("%s does not say %q", path, want)
 		}
+	}
+}
+
+// What another server on the way could read as two requests is refused, and nothing behind it on the connection is read.
+func TestAmbiguousRequestsAreRefused(t *testing.T) {
+	s := startServer(t)
+	body := `{"userId":"smuggler","event":"Order Completed"}`
+	auth := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(key+":")) + "\r\n"
+	behind := "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+	for name, head := range map[string]string{
+		"two lengths":         fmt.Sprintf("Host: 127.0.0.1\r\nContent-Length: %d\r\nContent-Length: %d\r\n", len(body)+len(behind), len(body)),
+		"length and chunked":  fmt.Sprintf("Host: 127.0.0.1\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n", len(body)),
+		"two hosts":           fmt.Sprintf("Host: 127.0.0.1\r\nHost: evil.example\r\nContent-Length: %d\r\n", len(body)),
+		"no host":             fmt.Sprintf("Content-Length: %d\r\n", len(body)),
+		"a length below zero": "Host: 127.0.0.1\r\nContent-Length: -1\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			sent := body
+			if strings.Contains(head, "chunked") {
+				sent = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+			}
+			fmt.Fprintf(conn, "POST /v1/track HTTP/1.1\r\n%s%s\r\n%s%s", auth, head, sent, behind)
+			conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			answer, _ := io.ReadAll(conn)
+			if text := string(answer); !strings.HasPrefix(text, "HTTP/1.1 400") || strings.Count(text, "HTTP/1.1") != 1 {
+				t.Errorf("want one 400 and the end, got\n%s", text)
+			} else if strings.Contains(text, "Authorization") {
+				t.Errorf("the answer quotes the request:\n%s", text)
+			}
+		})
+	}
+	if o := s.overview(); o.Journeys[0].Customers != 0 {
+		t.Error("an ambiguous request took effect")
 	}
 }

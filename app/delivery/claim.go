@@ -3,6 +3,8 @@ package delivery
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"net/mail"
 	"time"
 
 	"stagecraft/app/channels"
@@ -12,6 +14,9 @@ import (
 
 // maxClaimBytes bounds what one claim writes. The message that passes it is the last one.
 const maxClaimBytes = 1 << 20
+
+// maxAddressBytes is what SMTP allows a path (RFC 5321, 4.5.3.1.3).
+const maxAddressBytes = 254
 
 // heldLife is how long a message in doubt is held for someone to decide about it.
 const heldLife = 72 * time.Hour
@@ -181,12 +186,18 @@ func (d *Delivery) permitFor(tx store.Reader, m *lifecycle.Message, customer *li
 	if to == "" {
 		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseNoAddress
 	}
+	if address, err := mail.ParseAddress(to); err != nil || address.Address != to || len(to) > maxAddressBytes {
+		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseBadAddress
+	}
 	rendered, err := d.render(tx, m, customer, at)
 	if err != nil {
 		reason := err.Error()
 		var e *lifecycle.Error
-		if errors.As(err, &e) {
-			reason = e.Error()
+		if errors.As(err, &e) && e.File != "" {
+			reason = fmt.Sprintf("%s (%s:%d)", e.Message, e.File, e.Line)
+			if e.Hint != "" {
+				reason = fmt.Sprintf("%s; %s (%s:%d)", e.Message, e.Hint, e.File, e.Line)
+			}
 		}
 		return lifecycle.Rendered{}, lifecycle.Failed, reason
 	}

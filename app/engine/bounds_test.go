@@ -212,3 +212,46 @@ func FuzzParseLetterRef(f *testing.F) {
 		}
 	})
 }
+
+// What was accepted takes effect wherever it is passed on to, and a merge loses nobody: where a record is full, traits
+// are left out, and that is written down.
+func TestAFullRecordStillTakesWhatWasAccepted(t *testing.T) {
+	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }
+on("Order", function() log "taken" end)`, "b", `stage { title = "B" }`))
+	big := func(user, anonymous string, n int) lifecycle.Event {
+		event := h.event(user, "Page")
+		event.AnonymousID = anonymous
+		event.Traits = []byte(fmt.Sprintf(`{"t%d":%q}`, n, strings.Repeat("x", 30<<10)))
+		return event
+	}
+	for n := range 6 {
+		h.receive(big("ada", "", n))
+	}
+	results, err := h.engine.Receive(context.Background(), []lifecycle.Event{big("ada", "", 7)})
+	if err != nil || lifecycle.CodeOf(results[0].Err) != lifecycle.TooLarge {
+		t.Fatalf("want too large at the customer's own partition, got %v %v", err, results[0].Err)
+	}
+	// A visitor with as much becomes ada, and goes on as a visitor.
+	for n := range 6 {
+		h.receive(big("", "device", 10+n))
+	}
+	both := h.event("ada", "Page")
+	both.AnonymousID = "device"
+	h.receive(both)
+	h.eventually(func() bool {
+		answer, err := h.engine.Customer(context.Background(), lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: "device"})
+		return err == nil && answer.Customer.UserID() == "ada"
+	})
+	order := big("", "device", 20)
+	order.Name = "Order"
+	h.receive(order)
+	h.eventually(func() bool { return strings.Contains(h.book.text(), "log j/a taken") })
+	ada := h.customer("ada")
+	size := 0
+	for name, value := range ada.Traits {
+		size += len(name) + len(value)
+	}
+	if size > 192<<10 || ada.Traits["t0"] == nil || ada.Traits["t20"] != nil {
+		t.Errorf("%d bytes of traits: %d of them", size, len(ada.Traits))
+	}
+}

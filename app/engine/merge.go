@@ -2,6 +2,8 @@ package engine
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -124,9 +126,10 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 		}
 	}
 	c.TraitsHash = 0
-	for name, value := range loser.Traits {
+	s.accepted = true
+	for _, name := range slices.Sorted(maps.Keys(loser.Traits)) {
 		if _, known := c.Traits[name]; !known {
-			c.SetTrait(name, value)
+			s.setTrait(name, loser.Traits[name])
 		}
 	}
 	if loser.Trait("unsubscribed") == true {

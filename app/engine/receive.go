@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/fnv"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -182,7 +184,7 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	receipt := Receipt{Customer: s.customer.ID}
 	event := in.Event
 	at := in.At
-	s.at = at
+	s.at, s.accepted = at, !in.Target.IsZero()
 	if in.History {
 		if !s.known {
 			s.customer.Clock = at
@@ -266,13 +268,32 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 		if json.Unmarshal(raw, &traits) != nil {
 			continue // validated where it came in
 		}
-		for name, value := range traits {
-			if _, known := s.customer.Traits[name]; late && known {
-				continue
+		for _, name := range slices.Sorted(maps.Keys(traits)) {
+			if _, known := s.customer.Traits[name]; !late || !known {
+				s.setTrait(name, traits[name])
 			}
-			s.customer.SetTrait(name, value)
-			s.grown = true
 		}
+	}
+}
+
+// setTrait keeps a trait if there is room for it. Where there is none, an event at its first partition is refused; one
+// that was accepted elsewhere, and a merge, go on without the trait and say so.
+func (s *session) setTrait(name string, value json.RawMessage) {
+	size := len(name) + len(value)
+	for known, value := range s.customer.Traits {
+		if known != name {
+			size += len(known) + len(value)
+		}
+	}
+	switch {
+	case size <= maxTraitBytes || string(value) == "null":
+		s.customer.SetTrait(name, value)
+	case s.accepted:
+		s.note(lifecycle.Fact{Kind: lifecycle.FactTrimmed, Name: name})
+	case s.failed == nil:
+		err := lifecycle.Errorf(lifecycle.TooLarge, "the customer would have %d bytes of traits; the limit is %d", size, maxTraitBytes)
+		err.Field = "traits." + name
+		s.failed = err
 	}
 }
 

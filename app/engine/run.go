@@ -69,6 +69,11 @@ func (s *session) advance(j *journey, visit *lifecycle.Visit, r *run, program *s
 				return moveRequest{}, err
 			}
 		case script.Log:
+			s.written += len(effect.Text) + costOfKey
+			if s.written > 2*maxWritten {
+				return moveRequest{}, &lifecycle.Error{Code: lifecycle.ScriptFailed, File: file, Line: line,
+					Message: "too much is logged at once", Hint: "log a sentence, not a book"}
+			}
 			s.note(lifecycle.Fact{Kind: lifecycle.FactLogged, Journey: j.name, From: visit.Stage, Reason: effect.Text, File: file, Line: line})
 		}
 	}

@@ -9,8 +9,8 @@ import (
 
 // Bounds of one customer.
 const (
-	maxCustomerBytes = 256 << 10
-	maxIdentities    = 64
+	maxTraitBytes = 192 << 10 // names and values; what else a record holds is bounded by its own rules
+	maxIdentities = 64
 )
 
 // TimelineEntry is one thing in a customer's life: an event or a timer, with what it caused.
@@ -41,7 +41,7 @@ type session struct {
 	step     *step // the journey's step under way
 	failed   error // a reason to refuse the whole input
 	written  int   // about how many bytes this input writes so far
-	grown    bool  // the input brought traits, which a customer may have too many of
+	accepted bool  // the input was accepted elsewhere: it must take effect
 }
 
 // costOfKey is added for every key written, so that many small ones are bounded as well.
@@ -110,11 +110,6 @@ func (s *session) save() error {
 	}
 	data := store.Encode(c)
 	s.written += len(data) + costOfKey
-	// Only who brings more is refused: timers, merges and events without traits go on.
-	if s.grown && len(data) > maxCustomerBytes {
-		return lifecycle.Errorf(lifecycle.TooLarge, "customer %s would have %d bytes of traits and state; the limit is %d",
-			c.ID, len(data), maxCustomerBytes)
-	}
 	s.tx.Set(customerKey(c.ID), data)
 	s.engine.recorder.Fold(s.tx, &s.decision)
 	return nil

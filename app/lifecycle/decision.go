@@ -26,6 +26,7 @@ const (
 	FactMerged    FactKind = "merged"    // the customer became part of another one; left stage From
 	FactPlaced    FactKind = "placed"    // stage To was taken over from a merged customer, or set by an import
 	FactFailed    FactKind = "failed"    // a script failed; its step was set aside
+	FactTrimmed   FactKind = "trimmed"   // the trait Name was left out: the customer's record is full
 	FactLogged    FactKind = "logged"    // a script logged Reason
 )
 

@@ -16,10 +16,11 @@ const (
 
 // Reasons for which a message is suppressed.
 const (
-	BecauseHistory   = "history"    // it belongs to the past that was imported
-	BecauseShadow    = "shadow"     // its journey only decides
-	BecauseNoAddress = "no address" // nothing is known by which the channel could reach the customer
-	BecauseOptedOut  = "opted out"  // the customer does not want marketing
+	BecauseHistory    = "history"     // it belongs to the past that was imported
+	BecauseShadow     = "shadow"      // its journey only decides
+	BecauseNoAddress  = "no address"  // nothing is known by which the channel could reach the customer
+	BecauseBadAddress = "bad address" // what is known is no address
+	BecauseOptedOut   = "opted out"   // the customer does not want marketing
 )
 
 // MessageKind separates what a customer is owed from what a customer may refuse.

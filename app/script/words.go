@@ -159,6 +159,7 @@ func (m *machine) wordLog(L *lua.LState) int {
 	}
 	text := cut(strings.ToValidUTF8(strings.Join(parts, " "), "?"), maxLogBytes)
 	if _, live := m.step(L, "log", logArg(text), nil); live {
+		m.charge(L, len(text)) // it is written, counted and shown
 		m.effect(L, Effect{Kind: Log, Text: text})
 	}
 	return 0

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net"
-	"net/url"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -40,7 +39,7 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 		if c.Get("X-Stagecraft") == "" {
 			return lifecycle.Errorf(lifecycle.Unauthorized, "send the header X-Stagecraft with every change, so that other pages cannot")
 		}
-		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !s.ownHost(originHost(origin)) {
+		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !s.ownOrigin(origin, string(c.Request().Host())) {
 			return lifecycle.Errorf(lifecycle.Unauthorized, "changes are taken from the console only, not from %s", origin)
 		}
 	}
@@ -51,31 +50,23 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// ownHost reports whether a Host header names this server.
+// ownHost reports whether a Host header names this server: by its public URL, or as this machine.
 func (s *Server) ownHost(host string) bool {
-	if host == "" {
-		return false
-	}
-	if strings.EqualFold(host, hostOf(s.PublicURL)) {
+	if host != "" && strings.EqualFold(host, hostOf(s.PublicURL)) {
 		return true
 	}
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
-	if s.AskAdminKey && s.listener != nil {
-		return true // the key has been shown; any name by which the server is reached will do
-	}
 	ip := net.ParseIP(strings.Trim(name, "[]"))
 	return strings.EqualFold(name, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-func originHost(origin string) string {
-	parsed, err := url.Parse(origin)
-	if err != nil {
-		return ""
-	}
-	return parsed.Host
+// ownOrigin reports whether a page came from this very server, port included.
+func (s *Server) ownOrigin(origin, host string) bool {
+	from := hostOf(origin)
+	return from != "" && (strings.EqualFold(from, host) || strings.EqualFold(from, hostOf(s.PublicURL)))
 }
 
 func basic(c *fiber.Ctx) (user, password string, ok bool) {

@@ -3,8 +3,10 @@ package web
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 
 	"stagecraft/app/lifecycle"
 )
@@ -46,7 +48,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		case fiber.StatusRequestEntityTooLarge:
 			code = lifecycle.TooLarge
 		}
-		own = lifecycle.Errorf(code, "%s", http.Message)
+		// The server's own words may quote the request, key and all.
+		own = lifecycle.Errorf(code, "%s", strings.ToLower(utils.StatusMessage(http.Code)))
 	default:
 		s.Log.Error("a request failed", "method", c.Method(), "path", c.Path(), "error", err)
 		own = lifecycle.Errorf(lifecycle.Internal, "the request failed through no fault of yours; the log says why")

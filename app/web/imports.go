@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -33,8 +34,9 @@ func (s *Server) openImport(c *fiber.Ctx) error {
 	if err = json.Unmarshal(data, &request); err != nil {
 		return decodeError(err)
 	}
-	if request.Source == "" || len(request.Source) > lifecycle.MaxNameBytes {
-		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "source", Message: fmt.Sprintf("source needs 1 to %d bytes", lifecycle.MaxNameBytes)}
+	if request.Source == "" || len(request.Source) > lifecycle.MaxNameBytes || strings.ContainsFunc(request.Source, unreadable) {
+		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "source",
+			Message: fmt.Sprintf("source needs 1 to %d bytes of readable text", lifecycle.MaxNameBytes)}
 	}
 	if err = s.Engine.OpenImport(c.UserContext(), request.Source, request.History); err != nil {
 		return err
@@ -70,6 +72,9 @@ func (s *Server) importEvents(c *fiber.Ctx) error {
 	if err = json.Unmarshal(data, &request); err != nil {
 		return decodeError(err)
 	}
+	if len(request.Events) > maxBatch {
+		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "events", Message: fmt.Sprintf("at most %d events a request", maxBatch)}
+	}
 	type problem struct {
 		Index   int    `json:"index"`
 		Message string `json:"message"`
@@ -88,8 +93,9 @@ func (s *Server) importEvents(c *fiber.Ctx) error {
 	}
 	for i, line := range request.Events {
 		event, err := decodeEvent(line.Event, "")
-		if err == nil && line.ID == "" {
-			err = &lifecycle.Error{Code: lifecycle.Invalid, Field: "id", Message: "a line needs an id by which its repeat is known"}
+		if err == nil && (line.ID == "" || len(line.ID) > lifecycle.MaxNameBytes) {
+			err = &lifecycle.Error{Code: lifecycle.Invalid, Field: "id",
+				Message: fmt.Sprintf("a line needs an id of 1 to %d bytes, by which its repeat is known", lifecycle.MaxNameBytes)}
 		}
 		if err == nil && event.Timestamp.After(s.Clock.Now().Add(24*time.Hour)) {
 			err = &lifecycle.Error{Code: lifecycle.Invalid, Field: "timestamp", Message: "the event lies in the future"}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
@@ -66,7 +68,7 @@ func decodeEvent(data []byte, kind lifecycle.EventType) (lifecycle.Event, error)
 		event.Timestamp = at.UTC()
 	}
 	for _, text := range []struct{ field, value string }{{"event", event.Name}, {"userId", event.UserID}, {"anonymousId", event.AnonymousID}} {
-		if strings.ContainsFunc(text.value, func(r rune) bool { return r < ' ' || r == utf8.RuneError }) {
+		if strings.ContainsFunc(text.value, unreadable) {
 			return event, &lifecycle.Error{Code: lifecycle.Invalid, Field: text.field,
 				Message: text.field + " holds control characters or broken text"}
 		}
@@ -74,12 +76,30 @@ func decodeEvent(data []byte, kind lifecycle.EventType) (lifecycle.Event, error)
 	return event, event.Validate()
 }
 
+// unreadable runes are in no name that a person would write: controls, and what was no UTF-8.
+func unreadable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
+
 // object leaves a JSON null out.
 func object(raw json.RawMessage) json.RawMessage {
 	if raw = bytes.TrimSpace(raw); string(raw) == "null" {
 		return nil
 	}
 	return raw
+}
+
+// kindOf names a Go type in JSON's words.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a number"
 }
 
 func decodeJSON(data []byte, target any) error {
@@ -93,7 +113,7 @@ func decodeError(err error) error {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
 		return &lifecycle.Error{Code: lifecycle.Invalid, Field: wrongType.Field,
-			Message: fmt.Sprintf("%s must be a %s, not a %s", wrongType.Field, wrongType.Type, wrongType.Value)}
+			Message: fmt.Sprintf("%s must be %s, not a %s", wrongType.Field, kindOf(wrongType.Type), wrongType.Value)}
 	}
 	if errors.As(err, &wrongType) {
 		return lifecycle.Errorf(lifecycle.Invalid, "an event must be a JSON object, not a %s", wrongType.Value)

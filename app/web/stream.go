@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/lifecycle"
 )
 
 // Times of the live stream.
@@ -22,11 +24,18 @@ const (
 
 // stream sends the overview whenever something changed.
 func (s *Server) stream(c *fiber.Ctx) error {
+	if s.streams.Add(1) > maxStreams {
+		s.streams.Add(-1)
+		return lifecycle.Errorf(lifecycle.Busy, "%d live views are open already; close one", maxStreams)
+	}
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	c.Set("X-Accel-Buffering", "no")
 	conn := c.Context().Conn()
-	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { s.pour(w, conn) })
+	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer s.streams.Add(-1)
+		s.pour(w, conn)
+	})
 	return nil
 }
 

@@ -3,12 +3,14 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -63,6 +65,7 @@ type Server struct {
 	closing  chan struct{}
 
 	snapshots snapshots
+	streams   atomic.Int64
 }
 
 // New builds the routes; Listen and Serve open them.
@@ -80,7 +83,7 @@ func New(opts Options) (*Server, error) {
 		// Strings are copied where they are kept; Immutable alone does not cover bodies.
 		Immutable: true,
 	})
-	s.fiber.Use(recover.New(recover.Config{EnableStackTrace: false}))
+	s.fiber.Use(recover.New(recover.Config{EnableStackTrace: false}), refuseAmbiguous)
 	s.fiber.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("ok\n") })
 	s.fiber.Get("/readyz", s.ready)
 	s.fiber.Get("/metrics", s.guardConsole, s.metrics())
@@ -168,6 +171,28 @@ func sendAsset(c *fiber.Ctx, file assets.File) error {
 	}
 	c.Set(fiber.HeaderContentType, file.Type)
 	return c.Send(body)
+}
+
+// refuseAmbiguous refuses requests whose end or host another server on the way may see differently: what follows them on
+// the connection could be somebody else's request. The connection is closed, so that nothing behind is read.
+func refuseAmbiguous(c *fiber.Ctx) error {
+	lengths, hosts, codings := 0, 0, 0
+	for line := range bytes.Lines(c.Request().Header.RawHeaders()) {
+		name, _, _ := bytes.Cut(line, []byte{':'})
+		switch strings.ToLower(string(bytes.TrimSpace(name))) {
+		case "content-length":
+			lengths++
+		case "host":
+			hosts++
+		case "transfer-encoding":
+			codings++
+		}
+	}
+	if lengths > 1 || codings > 1 || lengths > 0 && codings > 0 || hosts != 1 {
+		c.Context().SetConnectionClose()
+		return lifecycle.Errorf(lifecycle.Invalid, "send one Host, and either one Content-Length or one Transfer-Encoding")
+	}
+	return c.Next()
 }
 
 // hostOf returns the host of a URL with its port, or "".
