@@ -29,6 +29,9 @@ import (
 	"stagecraft/app/web"
 )
 
+// AddressFile is the file in the data folder that says where the server listens, for the verbs that talk to it.
+const AddressFile = "address"
+
 // App is the server: New builds it, Run runs it until its context ends.
 type App struct {
 	cfg      config.Config
@@ -154,6 +157,9 @@ func (a *App) Run(ctx context.Context) error {
 		return errors.Join(err, a.close())
 	}
 	a.greet(address)
+	if err = os.WriteFile(filepath.Join(a.cfg.Data, AddressFile), []byte(address+"\n"), 0o600); err != nil {
+		a.log.Warn("the address could not be written down for the other verbs", "error", err)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var workers sync.WaitGroup
@@ -177,7 +183,9 @@ func (a *App) Run(ctx context.Context) error {
 	a.store.StopOwning()
 	stopSending()
 	workers.Wait()
-	return errors.Join(err, a.close())
+	err = errors.Join(err, a.close())
+	a.log.Info("stopped")
+	return err
 }
 
 // close ends connectors and closes the store.
@@ -200,14 +208,16 @@ func (a *App) greet(address string) {
 	a.web.SetPublicURL(url)
 	a.delivery.SetPublicURL(url)
 	fmt.Fprintf(a.out, "Stagecraft %s\n\n  Console    http://%s/\n  Data       %s\n  Scripts    %s\n", a.version, address, a.cfg.Data, a.cfg.Scripts)
-	if a.keys.drawn {
+	if !a.keys.drawn {
+		fmt.Fprintf(a.out, "  Keys       %s\n", filepath.Join(a.cfg.Data, "keys.json"))
+	} else {
 		if a.cfg.WriteKey == "" {
 			fmt.Fprintf(a.out, "  Write key  %s\n", a.keys.Write)
 		}
 		if a.cfg.AdminKey == "" && !a.cfg.Loopback() {
 			fmt.Fprintf(a.out, "  Admin key  %s   (the console asks for it)\n", a.keys.Admin)
 		}
-		fmt.Fprintf(a.out, "  Keys are kept in %s\n", filepath.Join(a.cfg.Data, "keys.json"))
+		fmt.Fprintf(a.out, "  Keys       kept in %s\n", filepath.Join(a.cfg.Data, "keys.json"))
 	}
 	if !a.cfg.SMTP.Enabled() {
 		fmt.Fprintf(a.out, "  Mail       no SMTP server is set: messages are written to %s and shown in the console\n", filepath.Join(a.cfg.Data, "mail"))

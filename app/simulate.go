@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	"stagecraft/app/delivery"
@@ -21,6 +22,7 @@ const simulationSource = "simulation"
 // into an empty server that closes at a chosen moment.
 type Simulation struct {
 	journey string
+	plan    lifecycle.Journey
 	until   time.Time
 	store   *store.Store
 	engine  *engine.Engine
@@ -30,6 +32,8 @@ type Simulation struct {
 // SimulationResult says what became of the customers.
 type SimulationResult struct {
 	Journey   string           `json:"journey"`
+	Version   string           `json:"version"` // of the script
+	Order     []string         `json:"-"`       // the stages in the order of the journey
 	Until     time.Time        `json:"until"`
 	Events    int              `json:"events"`
 	Customers int64            `json:"customers"`
@@ -59,7 +63,7 @@ func NewSimulation(ctx context.Context, folder fs.FS, journey string, until time
 		if err != nil {
 			return nil, err
 		}
-		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q in the scripts folder; it has %q", journey, names)
+		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q in the scripts folder; it has: %s", journey, strings.Join(names, ", "))
 	}
 	host := script.New(script.Limits{})
 	program, err := host.Compile(*source)
@@ -74,7 +78,7 @@ func NewSimulation(ctx context.Context, folder fs.FS, journey string, until time
 		return nil, broken
 	}
 	log := slog.New(slog.DiscardHandler)
-	s := &Simulation{journey: journey, until: until.UTC(), insight: insight.New()}
+	s := &Simulation{journey: journey, plan: program.Journey, until: until.UTC(), insight: insight.New()}
 	if s.store, err = store.Open(store.Options{Log: log}); err != nil {
 		return nil, err
 	}
@@ -131,9 +135,12 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 	}
 	j := report.Journey(s.journey)
 	result := &SimulationResult{
-		Journey: s.journey, Until: s.until, Events: events, Customers: report.Customers, Late: report.Late,
+		Journey: s.journey, Version: s.plan.Version, Until: s.until, Events: events, Customers: report.Customers, Late: report.Late,
 		Stages: without0(j.In), Entered: without0(j.Entered), Converted: without0(j.Converted), Failed: without0(j.Failed),
 		Moves: pairs(j.Moves), Refused: pairs(j.Refused), Messages: map[string]int64{},
+	}
+	for _, stage := range s.plan.Stages {
+		result.Order = append(result.Order, stage.Name)
 	}
 	for name, states := range j.Messages {
 		result.Messages[name] = states["decided"]

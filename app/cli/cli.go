@@ -27,6 +27,8 @@ type program struct {
 	Journeys JourneysCommand `cmd:"" help:"List the journeys of a running server, or switch one off, to shadow or live."`
 	Plugin   PluginCommand   `cmd:"" hidden:"" help:"Run a built-in connector; the server does this by itself."`
 	Version  VersionCommand  `cmd:"" help:"Print the version."`
+
+	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // world is what a verb gets from outside.
@@ -54,6 +56,7 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	parser, err := kong.New(&program{}, kong.Name("stagecraft"),
 		kong.Description("Takes every customer through the stages of a lifecycle: events in, Lua stage scripts, messages out."),
 		kong.Writers(stdout, stderr), kong.Exit(func(c int) { code = c }), kong.Bind(w), kong.UsageOnError(),
+		kong.Vars{"version": "stagecraft " + version},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
 	if err != nil {
 		return exitCode(err, stderr)

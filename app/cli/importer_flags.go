@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"stagecraft/app"
 	"stagecraft/app/lifecycle"
 )
 
@@ -26,9 +27,9 @@ type ImportFlags struct {
 	Strict  bool     `name:"strict" help:"Stop at the first bad row. Default: write it to the rejects and go on."`
 	Rejects string   `name:"rejects" placeholder:"FILE" help:"Where bad rows go. Default: SOURCE.rejects.csv or SOURCE.rejects.ndjson."`
 	Workers int      `name:"workers" default:"4" placeholder:"N" help:"Requests in flight, 1 to 64. Default: ${default}."`
-	Server  string   `name:"server" env:"STAGECRAFT_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The running server. Default: ${default}."`
+	Server  string   `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
 	Key     string   `name:"key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Its write key. Default: from keys.json in the data folder."`
-	Data    string   `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, for its key. Default: ${default}."`
+	Data    string   `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its key and address are. Default: ${default}."`
 	JSON    bool     `name:"json" help:"Print the result as JSON."`
 }
 
@@ -153,7 +154,7 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	client, err := NewClient(f.Server, key)
+	client, err := NewClient(serverURL(f.Server, f.Data), key)
 	if err != nil {
 		return nil, "", err
 	}
@@ -161,6 +162,18 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 	importer := NewImporter(client, source)
 	importer.History, importer.Until, importer.Strict, importer.Workers = f.History, until, f.Strict, f.Workers
 	return importer, path, nil
+}
+
+// serverURL returns where the server is: as asked for, else as the one that works in the data folder has left word, else
+// the default address.
+func serverURL(asked, data string) string {
+	if asked != "" {
+		return asked
+	}
+	if address, err := os.ReadFile(filepath.Join(data, app.AddressFile)); err == nil {
+		return "http://" + strings.TrimSpace(string(address))
+	}
+	return "http://127.0.0.1:8080"
 }
 
 // key returns the write key: the flag's, the environment's, or the one that the server keeps in its data folder.

@@ -13,14 +13,15 @@ import (
 type JourneysCommand struct {
 	Name   string `arg:"" optional:"" help:"Name of a journey."`
 	Mode   string `arg:"" optional:"" help:"off, shadow (decides and counts, sends nothing) or live."`
-	Server string `name:"server" env:"STAGECRAFT_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The running server. Default: ${default}."`
+	Server string `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
+	Data   string `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its address is. Default: ${default}."`
 	Key    string `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Its admin key, where the console asks for one."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // Run lists or sets.
 func (c *JourneysCommand) Run(w *world) error {
-	client, err := NewClient(c.Server, c.Key)
+	client, err := NewClient(serverURL(c.Server, c.Data), c.Key)
 	if err != nil {
 		return err
 	}
@@ -44,6 +45,7 @@ func (c *JourneysCommand) Run(w *world) error {
 				Message string `json:"message"`
 				File    string `json:"file"`
 				Line    int    `json:"line"`
+				Hint    string `json:"hint"`
 			} `json:"publishError"`
 		} `json:"journeys"`
 	}
@@ -66,9 +68,10 @@ func (c *JourneysCommand) Run(w *world) error {
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	for _, journey := range overview.Journeys {
-		fmt.Fprintf(table, "%s\t%s\t%d customers\tversion %.8s\n", journey.Name, journey.Mode, journey.Customers, journey.Version)
+		fmt.Fprintf(table, "%s\t%s\t%s\tversion %.8s\n", journey.Name, journey.Mode, plural(int(journey.Customers), "customer", "customers"), journey.Version)
 		if e := journey.Error; e != nil {
-			fmt.Fprintf(table, "  not published: %s:%d: %s\n", e.File, e.Line, e.Message)
+			failure := lifecycle.Error{File: e.File, Line: e.Line, Message: e.Message, Hint: e.Hint}
+			fmt.Fprintf(table, "  not published: %s\n", failure.Error())
 		}
 	}
 	return table.Flush()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -140,7 +141,11 @@ func (c *SimulateCommand) print(out io.Writer, result *app.SimulationResult) err
 		return encoder.Encode(result)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s until %s: %s of %s\n", result.Journey, result.Until.Format(time.RFC3339),
+	scripts := "the built-in scripts; --scripts FOLDER takes yours"
+	if c.Scripts != "" {
+		scripts = "the scripts in " + c.Scripts
+	}
+	fmt.Fprintf(&text, "%s, version %.8s of %s\nuntil %s: %s of %s\n", result.Journey, result.Version, scripts, result.Until.Format(time.RFC3339),
 		plural(result.Events, "event", "events"), plural(int(result.Customers), "customer", "customers"))
 	for _, part := range []struct {
 		title  string
@@ -155,7 +160,10 @@ func (c *SimulateCommand) print(out io.Writer, result *app.SimulationResult) err
 		for name := range part.counts {
 			names = append(names, name)
 		}
-		sort.Strings(names)
+		sort.Slice(names, func(i, j int) bool {
+			a, b := slices.Index(result.Order, names[i]), slices.Index(result.Order, names[j])
+			return a < b || a == b && names[i] < names[j]
+		})
 		for _, name := range names {
 			fmt.Fprintf(&text, "  %-40s %12d\n", name, part.counts[name])
 		}
