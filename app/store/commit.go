@@ -21,17 +21,11 @@ const gatherTime = 2 * time.Millisecond
 // nearly as long.
 const keepVersions = 30 * time.Second
 
-// group is what one partition wants on disk.
+// group is what one partition wants on disk. finish is called when it is there, or with the error.
 type group struct {
 	writes []write
 	bytes  int
-	done   chan error
-}
-
-func (s *Store) commit(tx *txn) error {
-	g := &group{tx.order, tx.bytes, make(chan error, 1)}
-	s.commits <- g
-	return <-g.done
+	finish func(error)
 }
 
 // commitLoop is the one committer that all partitions share. The commit in flight is the window in which the next
@@ -67,16 +61,16 @@ func (s *Store) commitLoop(sequence uint64) {
 			groups, bytes, entries = append(groups, g), bytes+g.bytes, entries+len(g.writes)
 		}
 		s.watchDisk()
-		sequence++
 		err := s.broken()
-		if err == nil {
+		if err == nil && entries > 0 {
+			sequence++
 			err = s.commitGroups(groups, sequence)
 		}
 		if err != nil {
 			s.fail(err)
 		}
 		for _, g := range groups {
-			g.done <- err
+			g.finish(err)
 		}
 		s.stats.Groups.Add(uint64(len(groups)))
 		s.stats.Commits.Add(1)

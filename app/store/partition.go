@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -53,7 +54,9 @@ type partition struct {
 	queue  []job
 	wake   chan struct{}
 	closed bool
-	recent *recent // used by the single writer only
+	recent *recent // used by the single writer only, like the rest
+
+	onTheWay []*txn // groups that the committer has and that are not on disk yet, oldest first
 }
 
 func newPartition(number int) *partition {
@@ -124,16 +127,39 @@ func (s *Store) work(p *partition) {
 	for {
 		jobs := p.take()
 		if jobs == nil {
+			for _, tx := range p.onTheWay {
+				<-tx.done
+			}
 			return
 		}
 		s.workGroup(p, jobs)
 	}
 }
 
+// maxOnTheWay is how many groups of a partition may be on their way to the disk while the next one is applied on top of
+// them. An answer is given only when its group is there; a commit that fails stops the store for good, so that nothing
+// applied on top of it needs to be taken back.
+const maxOnTheWay = 2
+
+// arrived forgets the groups that are on disk, waiting until there is room for one more.
+func (p *partition) arrived() {
+	for len(p.onTheWay) > 0 {
+		select {
+		case <-p.onTheWay[0].done:
+		default:
+			if len(p.onTheWay) < maxOnTheWay {
+				return
+			}
+			<-p.onTheWay[0].done
+		}
+		p.onTheWay = p.onTheWay[1:]
+	}
+}
+
 func (s *Store) workGroup(p *partition, jobs []job) {
+	p.arrived() // before the snapshot is taken, so that it has what is forgotten here
 	tx := s.newTx(p.number)
-	defer tx.discard()
-	tx.recent = p.recent
+	tx.recent, tx.parents, tx.done = p.recent, slices.Clone(p.onTheWay), make(chan struct{})
 	s.applying.Add(1)
 	results := make([]Result, 0, len(jobs))
 	for _, j := range jobs {
@@ -151,40 +177,49 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 			break
 		}
 	}
-	s.applying.Add(-1)
+	tx.discard()
+	tx.parents = nil // they must not be held as long as this one is
 	if rest := jobs[len(results):]; len(rest) > 0 {
 		p.giveBack(rest)
 		jobs = jobs[:len(results)]
 	}
-	err := tx.err
-	if err != nil {
-		s.fail(fmt.Errorf("reading partition %d: %w", p.number, err))
-	} else if len(tx.order) > 0 {
-		err = s.commit(tx)
-	}
-	if err != nil {
-		err = lifecycle.Wrap(lifecycle.Unavailable, err, "the commit failed; its outcome is unknown, repeating is safe")
-	}
 	s.stats.Inputs.Add(uint64(len(jobs)))
-	if err == nil {
-		for _, w := range tx.order {
-			if w.deleted {
-				w.value = nil
-			} else if w.value == nil {
-				w.value = []byte{}
-			}
-			p.recent.update(w.key, w.value)
-		}
-		for _, hint := range tx.hints {
-			hint()
-		}
-	}
-	for i, j := range jobs {
+	finish := func(err error) {
 		if err != nil {
-			results[i] = Result{Err: err}
+			err = lifecycle.Wrap(lifecycle.Unavailable, err, "the commit failed; its outcome is unknown, repeating is safe")
+		} else {
+			for _, hint := range tx.hints {
+				hint()
+			}
 		}
-		j.wait.settle(j.index, results[i])
+		for i, j := range jobs {
+			if err != nil {
+				results[i] = Result{Err: err}
+			}
+			j.wait.settle(j.index, results[i])
+		}
+		close(tx.done)
 	}
+	if tx.err != nil {
+		s.fail(fmt.Errorf("reading partition %d: %w", p.number, tx.err))
+	}
+	if tx.err != nil || len(tx.order) == 0 && len(p.onTheWay) == 0 {
+		s.applying.Add(-1)
+		finish(tx.err)
+		return
+	}
+	// Without writes of its own a group waits for those before it all the same: its answers speak of them.
+	for _, w := range tx.order {
+		if w.deleted {
+			w.value = nil
+		} else if w.value == nil {
+			w.value = []byte{}
+		}
+		p.recent.update(w.key, w.value)
+	}
+	p.onTheWay = append(p.onTheWay, tx)
+	s.commits <- &group{tx.order, tx.bytes, finish}
+	s.applying.Add(-1)
 }
 
 // apply turns a panic of the machine into an error of that input alone.

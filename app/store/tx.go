@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"unsafe"
 
@@ -72,6 +73,9 @@ type txn struct {
 	err    error
 	key    []byte  // scratch for Get
 	recent *recent // of the single writer; nil for readers
+
+	parents []*txn        // of the single writer: groups before this one that are on their way to the disk, oldest first
+	done    chan struct{} // closed when this group is there
 }
 
 func (s *Store) newTx(partition int) *txn {
@@ -89,11 +93,11 @@ func (t *txn) full(key []byte) []byte {
 
 func (t *txn) Get(key []byte) []byte {
 	t.key = append(append(t.key[:0], t.prefix[:]...), key...)
-	if index, ok := t.writes[string(t.key)]; ok {
-		if t.order[index].deleted {
+	if w, ok := t.written(t.key); ok {
+		if w.deleted {
 			return nil
 		}
-		return t.order[index].value
+		return w.value
 	}
 	if t.recent == nil {
 		return t.load()
@@ -109,8 +113,8 @@ func (t *txn) Get(key []byte) []byte {
 
 func (t *txn) Has(key []byte) bool {
 	t.key = append(append(t.key[:0], t.prefix[:]...), key...)
-	if index, ok := t.writes[string(t.key)]; ok {
-		return !t.order[index].deleted
+	if w, ok := t.written(t.key); ok {
+		return !w.deleted
 	}
 	if t.recent != nil {
 		if value, known := t.recent.get(t.key); known {
@@ -122,6 +126,19 @@ func (t *txn) Has(key []byte) bool {
 		t.err = err
 	}
 	return err == nil
+}
+
+// written returns what this group, or one on its way to the disk, last wrote to a key.
+func (t *txn) written(full []byte) (write, bool) {
+	if index, ok := t.writes[string(full)]; ok {
+		return t.order[index], true
+	}
+	for i := len(t.parents) - 1; i >= 0; i-- {
+		if index, ok := t.parents[i].writes[string(full)]; ok {
+			return t.parents[i].order[index], true
+		}
+	}
+	return write{}, false
 }
 
 // load reads t.key from the database.
@@ -240,16 +257,22 @@ func (t *txn) Scan(from, to []byte, visit func(key, value []byte) bool) {
 	}
 }
 
-// within returns the overlay's writes in [start, end), in order.
+// within returns the last writes to keys in [start, end) that are not on disk yet, in order.
 func (t *txn) within(start, end []byte) []write {
 	var own []write
-	for _, w := range t.order {
-		if bytes.Compare(w.key, start) >= 0 && bytes.Compare(w.key, end) < 0 {
+	for i, group := range append(t.parents[:len(t.parents):len(t.parents)], t) {
+		for _, w := range group.order {
+			if bytes.Compare(w.key, start) < 0 || bytes.Compare(w.key, end) >= 0 {
+				continue
+			}
+			if i < len(t.parents) {
+				w, _ = t.written(w.key) // a later group may have written it again
+			}
 			own = append(own, w)
 		}
 	}
 	sort.Slice(own, func(i, j int) bool { return bytes.Compare(own[i].key, own[j].key) < 0 })
-	return own
+	return slices.CompactFunc(own, func(a, b write) bool { return bytes.Equal(a.key, b.key) })
 }
 
 func commonPrefix(a, b []byte) []byte {
