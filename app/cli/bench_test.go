@@ -160,14 +160,21 @@ func (b *bench) memory(when string) {
 		b.t.Fatal(err)
 	}
 	host, connector := residentMB(b.server.cmd.Process.Pid), residentMB(o.Channels[0].PID)
-	b.t.Logf("%-14s %.0f MB: server %.0f, connector %.0f (%s)", "memory:", host+connector, host, connector, when)
+	b.t.Logf("%-14s %.0f MB: server %.0f (%.0f without mapped files), connector %.0f (%s)", "memory:", host+connector, host,
+		anonymousMB(b.server.cmd.Process.Pid), connector, when)
 }
 
-// residentMB returns the resident memory of a process, 0 where the system does not say.
-func residentMB(pid int) float64 {
+// residentMB returns the resident memory of a process, 0 where the system does not say. It holds pages of mapped files
+// as well, which the system takes back when it needs them.
+func residentMB(pid int) float64 { return statusMB(pid, "VmRSS:") }
+
+// anonymousMB returns the resident memory that is not backed by files: what the process itself holds.
+func anonymousMB(pid int) float64 { return statusMB(pid, "RssAnon:") }
+
+func statusMB(pid int, field string) float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			kilobytes, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			return kilobytes / 1024
 		}

@@ -14,7 +14,7 @@ import (
 // soakSample is what the server held at a moment.
 type soakSample struct {
 	at                                  time.Duration
-	server, connector, heap, goroutines float64
+	server, anonymous, connector, heap, goroutines float64
 }
 
 // TestSoak keeps a steady load on the server for as long as STAGECRAFT_SOAK says and prints what becomes of its memory
@@ -71,6 +71,7 @@ func TestSoak(t *testing.T) {
 		t.Fatalf("only %d samples could be taken", len(samples))
 	}
 	soakPrint(t, samples, "server MB", func(s soakSample) float64 { return s.server })
+	soakPrint(t, samples, "without mapped", func(s soakSample) float64 { return s.anonymous })
 	soakPrint(t, samples, "connector MB", func(s soakSample) float64 { return s.connector })
 	soakPrint(t, samples, "heap MB", func(s soakSample) float64 { return s.heap })
 	soakPrint(t, samples, "goroutines", func(s soakSample) float64 { return s.goroutines })
@@ -89,7 +90,7 @@ func (p *serverProcess) soakSample() (soakSample, error) {
 		return soakSample{}, err
 	}
 	return soakSample{
-		server: residentMB(p.cmd.Process.Pid), connector: residentMB(o.Channels[0].PID),
+		server: residentMB(p.cmd.Process.Pid), anonymous: anonymousMB(p.cmd.Process.Pid), connector: residentMB(o.Channels[0].PID),
 		heap: metrics["go_memstats_heap_inuse_bytes"] / (1 << 20), goroutines: metrics["go_goroutines"],
 	}, nil
 }

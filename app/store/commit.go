@@ -13,6 +13,10 @@ const (
 	maxCommitEntries = 6000
 )
 
+// paceTime is the least pause between two commits: under load, fewer and larger ones leave more of the machine to the
+// work itself. A commit after a longer pause begins at once.
+const paceTime = 2 * time.Millisecond
+
 // gatherTime is how long a commit waits for partitions that are at work and may bring a group of their own: a sync costs
 // the same for one group as for many. With nobody at work it waits for nobody.
 const gatherTime = 2 * time.Millisecond
@@ -34,6 +38,7 @@ func (s *Store) commitLoop(sequence uint64) {
 	defer s.commited.Done()
 	var held *group
 	last, lastAt := sequence, time.Now()
+	var ended time.Time // of the commit before
 	for {
 		if time.Since(lastAt) > keepVersions {
 			s.db.SetDiscardTs(last)
@@ -49,8 +54,9 @@ func (s *Store) commitLoop(sequence uint64) {
 			first = g
 		}
 		groups, bytes, entries := []*group{first}, first.bytes, len(first.writes)
-		for deadline := time.Now().Add(gatherTime); held == nil; {
-			g := s.nextGroup(deadline)
+		pace, patience := ended.Add(paceTime), time.Now().Add(gatherTime)
+		for held == nil {
+			g := s.nextGroup(pace, patience)
 			if g == nil {
 				break
 			}
@@ -69,6 +75,7 @@ func (s *Store) commitLoop(sequence uint64) {
 		if err != nil {
 			s.fail(err)
 		}
+		ended = time.Now()
 		for _, g := range groups {
 			g.finish(err)
 		}
@@ -79,17 +86,19 @@ func (s *Store) commitLoop(sequence uint64) {
 	}
 }
 
-// nextGroup returns a group that is there, or one that a partition is about to bring; nil if there is none to wait for.
-func (s *Store) nextGroup(deadline time.Time) *group {
+// nextGroup returns a group that is there, or one that comes before the commit has to begin; nil if there is none to
+// wait for.
+func (s *Store) nextGroup(pace, patience time.Time) *group {
 	select {
 	case g := <-s.commits:
 		return g
 	default:
 	}
-	if s.applying.Load() == 0 {
-		return nil
+	until := pace
+	if s.applying.Load() > 0 && patience.After(until) {
+		until = patience
 	}
-	left := time.Until(deadline)
+	left := time.Until(until)
 	if left <= 0 {
 		return nil
 	}
