@@ -13,7 +13,7 @@ import (
 
 // soakSample is what the server held at a moment.
 type soakSample struct {
-	at                                  time.Duration
+	at                                             time.Duration
 	server, anonymous, connector, heap, goroutines float64
 }
 

@@ -145,8 +145,8 @@ func openBadger(opts Options) (*badger.DB, error) {
 		WithDetectConflicts(false). // one writer per customer: there are none
 		WithMemTableSize(32 << 20).
 		WithNumMemtables(3).
-		WithBlockCacheSize(64 << 20).
-		WithIndexCacheSize(64 << 20).
+		WithBlockCacheSize(32 << 20).
+		WithIndexCacheSize(32 << 20).
 		WithValueLogFileSize(64 << 20).
 		WithCompression(options.Snappy).
 		WithNumCompactors(2).
