@@ -46,6 +46,7 @@ type Delivery struct {
 	store     *store.Store
 	lanes     []*lane
 	byName    map[string]*lane
+	settler   *settler
 }
 
 // Options of New.
@@ -62,7 +63,7 @@ type Options struct {
 func New(opts Options) *Delivery {
 	return &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
-		publicURL: opts.PublicURL, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
+		publicURL: opts.PublicURL, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{}, settler: newSettler(),
 	}
 }
 

@@ -196,6 +196,15 @@ func (d *Delivery) Own(ctx context.Context, p int) {
 
 // Run sends until ctx ends; what is claimed by then is still handed over and settled.
 func (d *Delivery) Run(ctx context.Context) {
+	sent, settled := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(settled)
+		d.settleLoop(ctx, sent)
+	}()
+	defer func() {
+		close(sent)
+		<-settled
+	}()
 	var senders sync.WaitGroup
 	for _, l := range d.lanes {
 		for range maxSenders {
@@ -350,40 +359,16 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing) {
 	begun := time.Now()
 	receipts := l.connector.Send(finish, messages)
 	l.adapt(time.Since(begun))
-	grouped := map[int][]result{}
+	results := make(map[int][]result, len(batch))
+	now, idempotent := d.clock.Now(), l.connector.Idempotent()
 	for i, out := range batch {
-		r := result{Decided: out.decided, Attempt: out.Attempt,
+		r := result{Decided: out.decided, Attempt: out.Attempt, At: now, Idempotent: idempotent,
 			Receipt: lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "the connector gave no receipt"}}
 		if i < len(receipts) {
 			r.Receipt = receipts[i]
 		}
 		r.Receipt.Message = out.ID
-		grouped[out.partition] = append(grouped[out.partition], r)
+		results[out.partition] = append(results[out.partition], r)
 	}
-	items := make([]store.Item, 0, len(grouped))
-	for p, results := range grouped {
-		items = append(items, store.Item{Partition: p, Input: settle{At: d.clock.Now(),
-			Idempotent: l.connector.Idempotent(), Results: results}})
-	}
-	d.settleAll(ctx, l, items)
-}
-
-// settleAll stores what became of a batch. While the disk is full it waits for room: what was sent must not be forgotten.
-func (d *Delivery) settleAll(ctx context.Context, l *lane, items []store.Item) {
-	for len(items) > 0 {
-		var left []store.Item
-		for i, answer := range d.store.DoAll(context.WithoutCancel(ctx), items) {
-			switch {
-			case answer.Err == nil:
-			case lifecycle.CodeOf(answer.Err) == lifecycle.Full && ctx.Err() == nil:
-				left = append(left, items[i])
-			default:
-				// The attempts stay unresolved, and are in doubt after the next start.
-				d.log.Error("receipts could not be stored", "lane", l.name, "error", answer.Err)
-			}
-		}
-		if items = left; len(items) > 0 {
-			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
-		}
-	}
+	d.settler.add(results)
 }

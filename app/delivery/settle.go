@@ -11,16 +11,14 @@ import (
 const maxAttempts = 30
 
 // settle is the input "this is what became of an attempt".
-type settle struct {
-	At         time.Time
-	Idempotent bool
-	Results    []result
-}
+type settle struct{ Results []result }
 
 type result struct {
-	Receipt lifecycle.Receipt
-	Decided time.Time
-	Attempt int
+	Receipt    lifecycle.Receipt
+	Decided    time.Time
+	Attempt    int
+	At         time.Time // when the receipt came
+	Idempotent bool      // of the connector
 }
 
 func (d *Delivery) settle(tx store.Tx, in settle) error {
@@ -38,15 +36,15 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 		switch r.Receipt.Outcome {
 		case lifecycle.OutcomeAccepted:
 			d.unqueue(tx, m)
-			d.change(tx, m, lifecycle.Accepted, "", in.At)
+			d.change(tx, m, lifecycle.Accepted, "", r.At)
 		case lifecycle.OutcomePermanent:
 			d.unqueue(tx, m)
-			d.change(tx, m, lifecycle.Failed, r.Receipt.Reason, in.At)
+			d.change(tx, m, lifecycle.Failed, r.Receipt.Reason, r.At)
 		case lifecycle.OutcomeTemporary:
-			d.retry(tx, m, r.Receipt, in.At)
+			d.retry(tx, m, r.Receipt, r.At)
 		default:
-			if d.doubt(tx, m, in.Idempotent, in.At) {
-				d.retry(tx, m, r.Receipt, in.At)
+			if d.doubt(tx, m, r.Idempotent, r.At) {
+				d.retry(tx, m, r.Receipt, r.At)
 			}
 		}
 		tx.Set(key, store.Encode(m))
