@@ -152,7 +152,7 @@ func (p *partition) arrived() {
 			}
 			<-p.onTheWay[0].done
 		}
-		p.onTheWay = p.onTheWay[1:]
+		p.onTheWay = slices.Delete(p.onTheWay, 0, 1) // and nothing of it stays reachable
 	}
 }
 
