@@ -1,7 +1,11 @@
 package lifecycle
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,15 +18,28 @@ type Customer struct {
 	Clock      time.Time                  `msgpack:"k"` // the time of the last input; never goes back
 	Seq        uint64                     `msgpack:"s"` // how many timeline entries, timers and visits were numbered so far
 	Traits     map[string]json.RawMessage `msgpack:"t,omitempty"`
+	Tags       []string                   `msgpack:"g,omitempty"` // in alphabetical order
+	Points     []Points                   `msgpack:"p,omitempty"` // the score, one entry per half-life; see Score
 	Visits     []Visit                    `msgpack:"v,omitempty"` // one per journey, by journey name
+	Past       []Past                     `msgpack:"w,omitempty"` // the stages that were left, by journey and stage
+	Lapse      time.Time                  `msgpack:"l,omitempty"` // of a test person: when a day became a minute; zero for everyone else
 	Import     string                     `msgpack:"m,omitempty"` // the open history import that holds this customer's timers back
 	TraitsHash uint64                     `msgpack:"h"`           // of the traits that came in last, which many senders repeat with every event
 	Due        time.Time                  `msgpack:"u"`           // the earliest timer as it stands in the due index; zero: none
 
 	decoded map[string]any
+	shared  bool // Traits belong to a Kept as well: they are copied before they change
 }
 
-// Visit is a customer's stay in the current stage of one journey.
+// Past is when a customer last left a stage, or a journey.
+type Past struct {
+	Journey string    `msgpack:"j"`
+	Stage   string    `msgpack:"s"` // empty: the journey itself, by one of its exits
+	Left    time.Time `msgpack:"l"`
+}
+
+// Visit is a customer's stay in the current stage of one journey. A customer who has left the journey by an exit keeps
+// the visit, with an empty stage, and is in none.
 type Visit struct {
 	Journey   string    `msgpack:"j"`
 	Stage     string    `msgpack:"s"`
@@ -53,6 +70,10 @@ type RunRef struct {
 	Stage   string `msgpack:"s,omitempty"` // empty for a run of journey.lua, which outlives the stage
 	Visit   uint64 `msgpack:"n"`           // the visit in which it began
 	Version string `msgpack:"v"`
+	File    string `msgpack:"f,omitempty"` // where it waits
+	Line    int    `msgpack:"l,omitempty"`
+	Event   string `msgpack:"e,omitempty"` // of wait_for: the event that wakes it; the rest of what it waits for is with the run
+	Message ID     `msgpack:"m,omitempty"` // of wait_for with a handle: the message whose receipts wake it
 }
 
 // Clone returns a copy that shares nothing with the original.
@@ -95,6 +116,9 @@ func (c *Customer) Trait(name string) any {
 // SetTrait stores a trait; a JSON null removes it.
 func (c *Customer) SetTrait(name string, value json.RawMessage) {
 	delete(c.decoded, name)
+	if c.shared {
+		c.Traits, c.shared = maps.Clone(c.Traits), false
+	}
 	if string(value) == "null" {
 		delete(c.Traits, name)
 		return
@@ -103,6 +127,98 @@ func (c *Customer) SetTrait(name string, value json.RawMessage) {
 		c.Traits = map[string]json.RawMessage{}
 	}
 	c.Traits[name] = value
+}
+
+// HasTag reports whether the customer has a tag.
+func (c *Customer) HasTag(name string) bool {
+	_, has := slices.BinarySearch(c.Tags, name)
+	return has
+}
+
+// AddTag adds a tag and reports whether it is new.
+func (c *Customer) AddTag(name string) bool {
+	at, has := slices.BinarySearch(c.Tags, name)
+	if !has {
+		c.Tags = slices.Insert(slices.Clone(c.Tags), at, name)
+	}
+	return !has
+}
+
+// RemoveTag takes a tag off and reports whether it was there.
+func (c *Customer) RemoveTag(name string) bool {
+	at, has := slices.BinarySearch(c.Tags, name)
+	if has {
+		c.Tags = slices.Delete(slices.Clone(c.Tags), at, at+1)
+	}
+	return has
+}
+
+// Left returns when the customer last left a stage, or the journey itself if stage is empty; zero: never.
+func (c *Customer) Left(journey, stage string) time.Time {
+	if at, was := c.past(journey, stage); was {
+		return c.Past[at].Left
+	}
+	return time.Time{}
+}
+
+// SetLeft notes that the customer left a stage, or the journey itself if stage is empty. The latest time holds.
+func (c *Customer) SetLeft(journey, stage string, left time.Time) {
+	at, was := c.past(journey, stage)
+	switch past := (Past{journey, stage, left}); {
+	case !was:
+		c.Past = slices.Insert(slices.Clone(c.Past), at, past)
+	case left.After(c.Past[at].Left):
+		c.Past = slices.Clone(c.Past)
+		c.Past[at] = past
+	}
+}
+
+func (c *Customer) past(journey, stage string) (at int, was bool) {
+	return slices.BinarySearchFunc(c.Past, Past{Journey: journey, Stage: stage}, func(a, b Past) int {
+		return cmp.Or(strings.Compare(a.Journey, b.Journey), strings.Compare(a.Stage, b.Stage))
+	})
+}
+
+// Kept is what a script may change of a customer besides visits, as it was at one moment.
+type Kept struct {
+	traits map[string]json.RawMessage
+	tags   []string
+	points []Points
+	past   []Past
+}
+
+// Keep remembers what Restore brings back. It copies nothing: whatever changes afterwards is copied before.
+func (c *Customer) Keep() Kept {
+	c.shared = true
+	return Kept{c.Traits, c.Tags, c.Points, c.Past}
+}
+
+// Restore undoes every change since Keep of traits, tags, score and past.
+func (c *Customer) Restore(kept Kept) {
+	if !c.shared {
+		c.decoded = nil
+	}
+	c.Traits, c.Tags, c.Points, c.Past, c.shared = kept.traits, kept.tags, kept.points, kept.past, false
+}
+
+// Release ends what Keep began, when there is nothing to bring back any more.
+func (c *Customer) Release() { c.shared = false }
+
+// Clone returns a copy that shares nothing with the original.
+func (c *Customer) Clone() *Customer {
+	clone := *c
+	clone.decoded, clone.shared = nil, false
+	clone.Identities, clone.Tags = slices.Clone(c.Identities), slices.Clone(c.Tags)
+	clone.Points, clone.Past = slices.Clone(c.Points), slices.Clone(c.Past)
+	clone.Traits = maps.Clone(c.Traits)
+	for name, value := range clone.Traits {
+		clone.Traits[name] = slices.Clone(value)
+	}
+	clone.Visits = slices.Clone(c.Visits)
+	for i := range clone.Visits {
+		clone.Visits[i] = clone.Visits[i].Clone()
+	}
+	return &clone
 }
 
 // UserID returns the first user ID by which the customer is known, or "".

@@ -28,17 +28,30 @@ const (
 	FactFailed    FactKind = "failed"    // a script failed; its step was set aside
 	FactTrimmed   FactKind = "trimmed"   // the trait Name was left out: the customer's record is full
 	FactLogged    FactKind = "logged"    // a script logged Reason
+	FactExited    FactKind = "exited"    // the journey was left from stage From, because of event Name
+	FactChose     FactKind = "chose"     // split or choice Name gave Reason, with the odds of Amount
+	FactSet       FactKind = "set"       // a script set trait Name to Reason (JSON)
+	FactTagged    FactKind = "tagged"    // tag Name was added
+	FactUntagged  FactKind = "untagged"  // tag Name was taken off
+	FactScored    FactKind = "scored"    // Amount was added to the score
+	FactTracked   FactKind = "tracked"   // a script made event Name happen, to customer To if that is not this one
+	FactWaits     FactKind = "waits"     // a run waits at File and Line
+	FactWoke      FactKind = "woke"      // the run that waited at File and Line goes on, or was ended
 )
 
 // Fact is one thing that happened in a journey. Which fields are set depends on the kind.
 type Fact struct {
-	Kind    FactKind  `msgpack:"k"`
-	At      time.Time `msgpack:"a"`
-	Journey string    `msgpack:"j,omitempty"`
-	From    string    `msgpack:"f,omitempty"`
-	To      string    `msgpack:"t,omitempty"`
-	Name    string    `msgpack:"n,omitempty"`
-	Reason  string    `msgpack:"r,omitempty"`
-	File    string    `msgpack:"s,omitempty"`
-	Line    int       `msgpack:"l,omitempty"`
+	Kind    FactKind      `msgpack:"k"`
+	At      time.Time     `msgpack:"a"`
+	Journey string        `msgpack:"j,omitempty"`
+	From    string        `msgpack:"f,omitempty"`
+	To      string        `msgpack:"t,omitempty"`
+	Name    string        `msgpack:"n,omitempty"`
+	Reason  string        `msgpack:"r,omitempty"`
+	File    string        `msgpack:"s,omitempty"`
+	Line    int           `msgpack:"l,omitempty"`
+	Amount  float64       `msgpack:"v,omitempty"`
+	Heldout bool          `msgpack:"h,omitempty"` // of entered, moved, converted and exited: the customer belongs to the stage's hold-out group
+	Stayed  time.Duration `msgpack:"-"`           // of moved and exited: how long the customer was in stage From; not kept, the times are
+	Version string        `msgpack:"-"`           // the script version that File and Line belong to; not kept, a message and a run have it
 }

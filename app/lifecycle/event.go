@@ -44,11 +44,12 @@ type Event struct {
 	MessageID   string          `json:"messageId"`       // the sender's own ID; the same one twice is one event
 	UserID      string          `json:"userId,omitempty"`
 	AnonymousID string          `json:"anonymousId,omitempty"`
-	Timestamp   time.Time       `json:"timestamp"`            // when it happened, as the sender says
-	Received    time.Time       `json:"receivedAt"`           // when we took it
-	Properties  json.RawMessage `json:"properties,omitempty"` // a JSON object, or empty
-	Traits      json.RawMessage `json:"traits,omitempty"`     // a JSON object, or empty
-	Context     json.RawMessage `json:"context,omitempty"`    // a JSON object, or empty
+	Timestamp   time.Time       `json:"timestamp"`              // when it happened, as the sender says
+	Received    time.Time       `json:"receivedAt"`             // when we took it
+	Properties  json.RawMessage `json:"properties,omitempty"`   // a JSON object, or empty
+	Traits      json.RawMessage `json:"traits,omitempty"`       // a JSON object, or empty
+	Context     json.RawMessage `json:"context,omitempty"`      // a JSON object, or empty
+	Depth       int             `json:"-" msgpack:",omitempty"` // how many events stand before it in a chain of events that scripts tracked; 0: nobody's script made it
 }
 
 // Identity returns the event's own identity: its user ID, else its anonymous ID. Deduplication happens in that

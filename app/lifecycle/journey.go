@@ -7,6 +7,7 @@ type Mode string
 
 const (
 	Off    Mode = "off"    // nothing runs; nobody enters
+	Braked Mode = "braked" // nothing runs and nobody enters, and messages that are queued stay queued; all goes on when it is live again
 	Shadow Mode = "shadow" // decides and counts, but sends nothing
 	Live   Mode = "live"   // decides and sends
 )
@@ -14,20 +15,27 @@ const (
 // ParseMode reads a mode.
 func ParseMode(text string) (Mode, error) {
 	switch mode := Mode(text); mode {
-	case Off, Shadow, Live:
+	case Off, Braked, Shadow, Live:
 		return mode, nil
 	}
-	return "", Errorf(Invalid, "%q is not a mode; use off, shadow or live", text)
+	return "", Errorf(Invalid, "%q is not a mode; use off, shadow, live or braked", text)
 }
 
 // Journey is the plan that journey.lua and the stage files declare: what a script version says, without its code.
 type Journey struct {
 	Name     string              `json:"name"` // its folder's name
 	Title    string              `json:"title"`
-	Version  string              `json:"version"` // hash over its files
-	Stages   []Stage             `json:"stages"`  // in the order of the journey
-	Moves    map[string][]string `json:"moves"`   // from stage to the stages it may move to
+	Version  string              `json:"version"`          // hash over its files
+	Stages   []Stage             `json:"stages"`           // in the order of the journey
+	Moves    map[string][]string `json:"moves"`            // from stage to the stages it may move to
+	Phases   []Phase             `json:"phases,omitempty"` // a coarser view of the stages; may be empty
 	Handlers []Handler           `json:"handlers,omitempty"`
+}
+
+// Phase is a group of stages under one title.
+type Phase struct {
+	Title  string   `json:"title"`
+	Stages []string `json:"stages"`
 }
 
 // Stage returns a stage by name, or nil.
@@ -64,8 +72,12 @@ func (j *Journey) MayMove(from, to string) bool {
 type Stage struct {
 	Name     string    `json:"name"` // its file's name without .lua
 	Title    string    `json:"title"`
-	Goal     string    `json:"goal,omitempty"` // the event that counts as this stage's conversion
-	Next     string    `json:"next,omitempty"` // where the goal moves the customer
+	Goals    []string  `json:"goals,omitempty"`    // the events that count as this stage's conversion
+	GoalFunc string    `json:"goalFunc,omitempty"` // the ID of the goal function instead; empty for none
+	Next     string    `json:"next,omitempty"`     // where the goal moves the customer
+	Holdout  float64   `json:"holdout,omitempty"`  // the share of customers, 0 to 1, who get no marketing here, for comparison
+	Exit     []string  `json:"exit,omitempty"`     // the events at which the customer leaves the journey
+	Reenter  Reenter   `json:"reenter,omitempty"`
 	File     string    `json:"file"`
 	Handlers []Handler `json:"handlers,omitempty"`
 }
@@ -78,6 +90,7 @@ const (
 	OnLeave HandlerKind = "leave"
 	OnEvent HandlerKind = "on"
 	OnIdle  HandlerKind = "idle"
+	OnGoal  HandlerKind = "goal" // the function of stage { goal = function … }, which only looks and returns whether the goal is reached
 )
 
 // Handler is one registered function of a script.
@@ -100,4 +113,11 @@ type Template struct {
 	Front   map[string]string `json:"front"`            // subject, preheader, topic, kind, purpose, expires, in_doubt …
 	Body    string            `json:"body"`             // Liquid
 	Line    int               `json:"line"`             // the file's line on which Body starts, 1-based
+}
+
+// Reenter says when a customer who has left a stage may enter it again.
+type Reenter struct {
+	Never bool          `json:"never,omitempty"`
+	After time.Duration `json:"after,omitempty"` // since the stage was left; zero with Never false: always
+	Set   bool          `json:"set,omitempty"`   // the stage says so itself
 }

@@ -21,6 +21,8 @@ const (
 	BecauseNoAddress  = "no address"  // nothing is known by which the channel could reach the customer
 	BecauseBadAddress = "bad address" // what is known is no address
 	BecauseOptedOut   = "opted out"   // the customer does not want marketing
+	BecauseHoldout    = "hold-out"    // the customer is kept out of marketing for comparison
+	BecauseTest       = "test person" // no address is set to which the messages of test people go
 )
 
 // MessageKind separates what a customer is owed from what a customer may refuse.
@@ -33,26 +35,29 @@ const (
 
 // Message is one thing that a script decided to say to one customer.
 type Message struct {
-	ID       ID           `json:"id" msgpack:"i"` // hash of run and step: fixed for life
-	Customer ID           `json:"customer" msgpack:"c"`
-	User     string       `json:"user,omitempty" msgpack:"u"` // the identity that people know the customer by
-	Journey  string       `json:"journey" msgpack:"j"`
-	Version  string       `json:"version" msgpack:"v"`
-	Stage    string       `json:"stage" msgpack:"s"`
-	Name     string       `json:"name" msgpack:"n"`
-	File     string       `json:"file" msgpack:"f"` // where the send stands
-	Line     int          `json:"line" msgpack:"l"`
-	Channel  string       `json:"channel" msgpack:"h"`
-	Kind     MessageKind  `json:"kind" msgpack:"k"`
-	Decided  time.Time    `json:"decided" msgpack:"d"`
-	Due      time.Time    `json:"due" msgpack:"e"`              // the earliest moment of the next attempt
-	Expires  time.Time    `json:"expires,omitzero" msgpack:"x"` // zero: never
-	State    MessageState `json:"state" msgpack:"t"`
-	Reason   string       `json:"reason,omitempty" msgpack:"r"`
-	Attempts int          `json:"attempts" msgpack:"a"`
-	InDoubt  int          `json:"inDoubt,omitempty" msgpack:"b"` // attempts whose result was never learned
-	Settled  time.Time    `json:"settled,omitzero" msgpack:"z"`
-	Event    Event        `json:"-" msgpack:"w"` // the event behind it, for the template
+	ID       ID                `json:"id" msgpack:"i"` // hash of run and step: fixed for life
+	Customer ID                `json:"customer" msgpack:"c"`
+	User     string            `json:"user,omitempty" msgpack:"u"` // the identity that people know the customer by
+	Journey  string            `json:"journey" msgpack:"j"`
+	Version  string            `json:"version" msgpack:"v"`
+	Stage    string            `json:"stage" msgpack:"s"`
+	Name     string            `json:"name" msgpack:"n"`
+	File     string            `json:"file" msgpack:"f"` // where the send stands
+	Line     int               `json:"line" msgpack:"l"`
+	Channel  string            `json:"channel" msgpack:"h"`
+	Kind     MessageKind       `json:"kind" msgpack:"k"`
+	Decided  time.Time         `json:"decided" msgpack:"d"`
+	Due      time.Time         `json:"due" msgpack:"e"`              // the earliest moment of the next attempt
+	Expires  time.Time         `json:"expires,omitzero" msgpack:"x"` // zero: never
+	State    MessageState      `json:"state" msgpack:"t"`
+	Reason   string            `json:"reason,omitempty" msgpack:"r"`
+	Attempts int               `json:"attempts" msgpack:"a"`
+	InDoubt  int               `json:"inDoubt,omitempty" msgpack:"b"` // attempts whose result was never learned
+	Settled  time.Time         `json:"settled,omitzero" msgpack:"z"`
+	Event    Event             `json:"-" msgpack:"w"`                 // the event behind it, for the template
+	Watched  bool              `json:"-" msgpack:"y"`                 // a run waits for what becomes of it
+	Test     bool              `json:"test,omitempty" msgpack:"q"`    // it is for a test person: it goes to the catch-all address, and no figure counts it
+	Options  map[string]string `json:"options,omitempty" msgpack:"o"` // what the send said itself: subject, preheader; of a webhook: url, payload
 }
 
 // Rendered is a message as it goes to a connector. Retries send the same bytes.

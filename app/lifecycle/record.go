@@ -40,6 +40,20 @@ func (w *RecordWriter) Varint(v int64) { w.data = binary.AppendVarint(w.data, v)
 // Uint64 writes a number that may be anything, such as a hash, in 8 bytes.
 func (w *RecordWriter) Uint64(v uint64) { w.data = binary.BigEndian.AppendUint64(w.data, v) }
 
+// Float writes a number with a fraction, in 8 bytes.
+func (w *RecordWriter) Float(v float64) { w.Uint64(math.Float64bits(v)) }
+
+// Flags writes one byte that says which of the optional parts follow.
+func (w *RecordWriter) Flags(parts ...bool) {
+	var flags byte
+	for i, there := range parts {
+		if there {
+			flags |= 1 << i
+		}
+	}
+	w.data = append(w.data, flags)
+}
+
 // Bool writes one byte.
 func (w *RecordWriter) Bool(v bool) {
 	if v {
@@ -210,6 +224,25 @@ func (r *RecordReader) Uint64() uint64 {
 	return 0
 }
 
+// Float reads a number that Float wrote.
+func (r *RecordReader) Float() float64 { return math.Float64frombits(r.Uint64()) }
+
+// Flags says which of so many optional parts follow. Parts that this version does not know are an error.
+func (r *RecordReader) Flags(known int) Flags {
+	flags := Flags(r.byte())
+	if flags>>known != 0 {
+		r.Fail("%b names parts that are not known", flags)
+		return 0
+	}
+	return flags
+}
+
+// Flags says which optional parts of a record are there.
+type Flags byte
+
+// Has reports whether the part is there, counted from zero in the order in which they were written.
+func (f Flags) Has(part int) bool { return f&(1<<part) != 0 }
+
 // Bool reads one byte, which must be 0 or 1.
 func (r *RecordReader) Bool() bool {
 	b := r.byte()
@@ -244,6 +277,13 @@ func (r *RecordReader) Text() string {
 		r.begins, r.window = from, string(r.data[from:min(from+windowBytes, len(r.data))])
 	}
 	return r.window[from-r.begins : r.at-r.begins]
+}
+
+// TextIs reads a text, copies nothing, and reports whether it is the one given.
+func (r *RecordReader) TextIs(text string) bool {
+	n := r.length()
+	r.at += n
+	return string(r.data[r.at-n:r.at]) == text
 }
 
 // Bytes reads bytes; none are nil. Appending to them copies them.

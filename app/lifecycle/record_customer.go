@@ -6,8 +6,8 @@ import (
 )
 
 // customerRecord is the version in which customers are written, with their identities, visits, timers and waiting
-// runs.
-const customerRecord = 1
+// runs. Version 1 had no tags, points, past and lapse, and did not say where a run waits and for what.
+const customerRecord = 2
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -15,6 +15,9 @@ const (
 	leastVisit    = 8
 	leastTimer    = 7
 	leastRunRef   = 20
+	leastTag      = 1
+	leastPoints   = 10
+	leastPast     = 3
 )
 
 // RecordSize returns about how many bytes AppendRecord appends.
@@ -30,11 +33,19 @@ func (c *Customer) RecordSize() int {
 			size += 48 + len(v.Timers[j].Event) + len(v.Timers[j].Stage)
 		}
 		for j := range v.Runs {
-			size += 32 + len(v.Runs[j].Handler) + len(v.Runs[j].Stage) + len(v.Runs[j].Version)
+			run := &v.Runs[j]
+			size += 56 + len(run.Handler) + len(run.Stage) + len(run.Version) + len(run.File) + len(run.Event)
 		}
 	}
 	for name, value := range c.Traits {
 		size += 6 + len(name) + len(value)
+	}
+	for _, tag := range c.Tags {
+		size += 2 + len(tag)
+	}
+	size += 28 * len(c.Points)
+	for i := range c.Past {
+		size += 13 + len(c.Past[i].Journey) + len(c.Past[i].Stage)
 	}
 	return size
 }
@@ -66,13 +77,14 @@ func (c *Customer) AppendRecord(b []byte) []byte {
 		w.Text(name)
 		w.Bytes(c.Traits[name])
 	}
+	c.writeRest(&w)
 	return w.Result()
 }
 
 // ReadRecord reads what AppendRecord appended.
 func (c *Customer) ReadRecord(data []byte) error {
 	r := NewRecordReader(data)
-	r.Version("a customer", customerRecord)
+	version := r.Version("a customer", customerRecord)
 	*c = Customer{
 		ID:         r.ID(),
 		Identities: readIdentities(&r),
@@ -82,10 +94,68 @@ func (c *Customer) ReadRecord(data []byte) error {
 		Import:     r.Text(),
 		TraitsHash: r.Uint64(),
 		Due:        r.Time(),
-		Visits:     readVisits(&r),
+		Visits:     readVisits(&r, version),
 		Traits:     readMap(&r, func() json.RawMessage { return r.Bytes() }),
 	}
+	if version > 1 {
+		c.readRest(&r)
+	}
 	return r.End("a customer")
+}
+
+// writeRest writes what most customers do not have; for them it is one byte.
+func (c *Customer) writeRest(w *RecordWriter) {
+	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero())
+	if len(c.Tags) > 0 {
+		w.List(len(c.Tags))
+		for _, tag := range c.Tags {
+			w.Text(tag)
+		}
+	}
+	if len(c.Points) > 0 {
+		w.List(len(c.Points))
+		for _, points := range c.Points {
+			w.Varint(int64(points.HalfLife))
+			w.Float(points.Value)
+			w.Time(points.At)
+		}
+	}
+	if len(c.Past) > 0 {
+		w.List(len(c.Past))
+		for i := range c.Past {
+			w.Text(c.Past[i].Journey)
+			w.Text(c.Past[i].Stage)
+			w.Time(c.Past[i].Left)
+		}
+	}
+	if !c.Lapse.IsZero() {
+		w.Time(c.Lapse)
+	}
+}
+
+func (c *Customer) readRest(r *RecordReader) {
+	parts := r.Flags(4)
+	if parts.Has(0) {
+		c.Tags = make([]string, r.List(leastTag))
+		for i := range c.Tags {
+			c.Tags[i] = r.Text()
+		}
+	}
+	if parts.Has(1) {
+		c.Points = make([]Points, r.List(leastPoints))
+		for i := range c.Points {
+			c.Points[i] = Points{HalfLife: time.Duration(r.Varint()), Value: r.Float(), At: r.Time()}
+		}
+	}
+	if parts.Has(2) {
+		c.Past = make([]Past, r.List(leastPast))
+		for i := range c.Past {
+			c.Past[i] = Past{Journey: r.Text(), Stage: r.Text(), Left: r.Time()}
+		}
+	}
+	if parts.Has(3) {
+		c.Lapse = r.Time()
+	}
 }
 
 func readIdentities(r *RecordReader) []Identity {
@@ -126,10 +196,21 @@ func (v *Visit) write(w *RecordWriter) {
 		w.Text(run.Stage)
 		w.Uvarint(run.Visit)
 		w.Text(run.Version)
+		w.Flags(run.File != "" || run.Line != 0, run.Event != "", !run.Message.IsZero())
+		if run.File != "" || run.Line != 0 {
+			w.Text(run.File)
+			w.Varint(int64(run.Line))
+		}
+		if run.Event != "" {
+			w.Text(run.Event)
+		}
+		if !run.Message.IsZero() {
+			w.ID(run.Message)
+		}
 	}
 }
 
-func readVisits(r *RecordReader) []Visit {
+func readVisits(r *RecordReader, version byte) []Visit {
 	n := r.List(leastVisit)
 	if n == 0 {
 		return nil
@@ -144,7 +225,7 @@ func readVisits(r *RecordReader) []Visit {
 			Converted: r.Bool(),
 			Version:   r.Text(),
 			Timers:    readTimers(r),
-			Runs:      readRunRefs(r),
+			Runs:      readRunRefs(r, version),
 		}
 	}
 	return visits
@@ -170,7 +251,7 @@ func readTimers(r *RecordReader) []Timer {
 	return timers
 }
 
-func readRunRefs(r *RecordReader) []RunRef {
+func readRunRefs(r *RecordReader, version byte) []RunRef {
 	n := r.List(leastRunRef)
 	if n == 0 {
 		return nil
@@ -178,6 +259,19 @@ func readRunRefs(r *RecordReader) []RunRef {
 	runs := make([]RunRef, n)
 	for i := range runs {
 		runs[i] = RunRef{ID: r.ID(), Handler: r.Text(), Stage: r.Text(), Visit: r.Uvarint(), Version: r.Text()}
+		if version < 2 {
+			continue
+		}
+		parts := r.Flags(3)
+		if parts.Has(0) {
+			runs[i].File, runs[i].Line = r.Text(), r.Int()
+		}
+		if parts.Has(1) {
+			runs[i].Event = r.Text()
+		}
+		if parts.Has(2) {
+			runs[i].Message = r.ID()
+		}
 	}
 	return runs
 }

@@ -1,7 +1,7 @@
 package lifecycle
 
-// eventRecord is the version in which events are written.
-const eventRecord = 1
+// eventRecord is the version in which events are written. Version 1 had no depth.
+const eventRecord = 2
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (e *Event) RecordSize() int {
@@ -23,6 +23,7 @@ func (e *Event) AppendRecord(b []byte) []byte {
 	w.Bytes(e.Properties)
 	w.Bytes(e.Traits)
 	w.Bytes(e.Context)
+	w.Varint(int64(e.Depth))
 	return w.Result()
 }
 
@@ -35,7 +36,7 @@ func (e *Event) ReadRecord(data []byte) error {
 
 // ReadRecordFrom reads an event that is part of another record.
 func (e *Event) ReadRecordFrom(r *RecordReader) {
-	r.Version("an event", eventRecord)
+	version := r.Version("an event", eventRecord)
 	*e = Event{
 		Type:        EventType(r.Text()),
 		Name:        r.Text(),
@@ -48,17 +49,21 @@ func (e *Event) ReadRecordFrom(r *RecordReader) {
 		Traits:      r.Bytes(),
 		Context:     r.Bytes(),
 	}
+	if version > 1 {
+		e.Depth = r.Int()
+	}
 }
 
-// factRecord is the version in which facts are written, and leastFact how few bytes one takes.
+// factRecord is the version in which facts are written, and leastFact how few bytes one takes. Version 1 had no amount
+// and no hold-out group. How long a customer stayed, and which script version a line belongs to, are not kept.
 const (
-	factRecord = 1
+	factRecord = 2
 	leastFact  = 10
 )
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (f *Fact) RecordSize() int {
-	return 32 + len(f.Kind) + len(f.Journey) + len(f.From) + len(f.To) + len(f.Name) + len(f.Reason) + len(f.File)
+	return 48 + len(f.Kind) + len(f.Journey) + len(f.From) + len(f.To) + len(f.Name) + len(f.Reason) + len(f.File)
 }
 
 // AppendRecord appends the fact as it is stored.
@@ -74,6 +79,10 @@ func (f *Fact) AppendRecord(b []byte) []byte {
 	w.Text(f.Reason)
 	w.Text(f.File)
 	w.Varint(int64(f.Line))
+	w.Flags(f.Heldout, f.Amount != 0)
+	if f.Amount != 0 {
+		w.Float(f.Amount)
+	}
 	return w.Result()
 }
 
@@ -86,7 +95,7 @@ func (f *Fact) ReadRecord(data []byte) error {
 
 // ReadRecordFrom reads a fact that is part of another record.
 func (f *Fact) ReadRecordFrom(r *RecordReader) {
-	r.Version("a fact", factRecord)
+	version := r.Version("a fact", factRecord)
 	*f = Fact{
 		Kind:    FactKind(r.Text()),
 		At:      r.Time(),
@@ -98,6 +107,23 @@ func (f *Fact) ReadRecordFrom(r *RecordReader) {
 		File:    r.Text(),
 		Line:    r.Int(),
 	}
+	if version > 1 {
+		parts := r.Flags(2)
+		f.Heldout = parts.Has(0)
+		if parts.Has(1) {
+			f.Amount = r.Float()
+		}
+	}
+}
+
+// BeginsWithFact reads the beginning of a list of facts, and reports whether its first one is of a kind. It is for who
+// needs nothing else of the record.
+func BeginsWithFact(r *RecordReader, kind FactKind) bool {
+	if r.List(leastFact) == 0 {
+		return false
+	}
+	r.Version("a fact", factRecord)
+	return r.TextIs(string(kind))
 }
 
 // ReadFacts reads a list of facts, each of which AppendRecord wrote, with List before them.

@@ -2,12 +2,17 @@ package lifecycle
 
 import "slices"
 
-// messageRecord is the version in which messages are written.
-const messageRecord = 1
+// messageRecord is the version in which messages are written. Version 1 had no options, was for nobody under test, and
+// nobody waited for it.
+const messageRecord = 2
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (m *Message) RecordSize() int {
-	return 128 + len(m.User) + len(m.Journey) + len(m.Version) + len(m.Stage) + len(m.Name) + len(m.File) +
+	size := 0
+	for name, value := range m.Options {
+		size += 6 + len(name) + len(value)
+	}
+	return size + 128 + len(m.User) + len(m.Journey) + len(m.Version) + len(m.Stage) + len(m.Name) + len(m.File) +
 		len(m.Channel) + len(m.Kind) + len(m.State) + len(m.Reason) + m.Event.RecordSize()
 }
 
@@ -34,13 +39,17 @@ func (m *Message) AppendRecord(b []byte) []byte {
 	w.Varint(int64(m.Attempts))
 	w.Varint(int64(m.InDoubt))
 	w.Time(m.Settled)
+	w.Flags(m.Watched, m.Test, len(m.Options) > 0)
+	if len(m.Options) > 0 {
+		w.textMap(m.Options)
+	}
 	return m.Event.AppendRecord(w.Result())
 }
 
 // ReadRecord reads what AppendRecord appended.
 func (m *Message) ReadRecord(data []byte) error {
 	r := NewRecordReader(data)
-	r.Version("a message", messageRecord)
+	version := r.Version("a message", messageRecord)
 	*m = Message{
 		ID:       r.ID(),
 		Customer: r.ID(),
@@ -61,6 +70,13 @@ func (m *Message) ReadRecord(data []byte) error {
 		Attempts: r.Int(),
 		InDoubt:  r.Int(),
 		Settled:  r.Time(),
+	}
+	if version > 1 {
+		parts := r.Flags(3)
+		m.Watched, m.Test = parts.Has(0), parts.Has(1)
+		if parts.Has(2) {
+			m.Options = readMap(&r, r.Text)
+		}
 	}
 	m.Event.ReadRecordFrom(&r)
 	return r.End("a message")
@@ -86,13 +102,7 @@ func (m *Rendered) AppendRecord(b []byte) []byte {
 	w.Text(m.Subject)
 	w.Text(m.Text)
 	w.Text(m.HTML)
-	var stack [16]string
-	names := sortedKeys(stack[:0], m.Headers)
-	w.List(len(names))
-	for _, name := range names {
-		w.Text(name)
-		w.Text(m.Headers[name])
-	}
+	w.textMap(m.Headers)
 	w.Time(m.Date)
 	w.Varint(int64(m.Layout))
 	w.Text(m.Preheader)
@@ -120,6 +130,17 @@ func (m *Rendered) ReadRecordFrom(r *RecordReader) {
 		Layout:    r.Int(),
 		Preheader: r.Text(),
 		Locale:    r.Text(),
+	}
+}
+
+// textMap writes a map in the order of its keys.
+func (w *RecordWriter) textMap(m map[string]string) {
+	var stack [16]string
+	names := sortedKeys(stack[:0], m)
+	w.List(len(names))
+	for _, name := range names {
+		w.Text(name)
+		w.Text(m[name])
 	}
 }
 

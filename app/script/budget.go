@@ -25,6 +25,7 @@ const (
 // instruction, so counting there counts instructions, the same number for the same run on every machine.
 type budget struct {
 	limit    int
+	each     int // what one instruction costs
 	left     int // steps left; negative: over
 	next     int // look at the wall clock when left falls below this
 	wall     time.Duration
@@ -35,15 +36,23 @@ type budget struct {
 }
 
 func (b *budget) reset(limits Limits) {
-	*b = budget{limit: limits.Steps, left: limits.Steps, next: limits.Steps - checkEvery, wall: limits.Wall, last: time.Now()}
+	*b = budget{limit: limits.Steps, each: 1, left: limits.Steps, next: limits.Steps - checkEvery, wall: limits.Wall, last: time.Now()}
 }
 
 // steps returns what was spent.
 func (b *budget) steps() int { return b.limit - max(b.left, 0) }
 
+// hold makes every further instruction dearer once a run holds a long string: one that compares it or looks it up in a
+// table takes time in proportion to its length, and the machine does not say which instruction that is.
+func (b *budget) hold(bytes int) {
+	if bytes > longBytes {
+		b.each = max(b.each, 1+bytes/costHeld)
+	}
+}
+
 // Done counts one step. It returns nil, which never ends anything, until the budget is spent.
 func (b *budget) Done() <-chan struct{} {
-	b.left--
+	b.left -= b.each
 	if b.left >= b.next && b.over == nil {
 		return nil
 	}

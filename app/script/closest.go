@@ -39,6 +39,11 @@ func closest(wrong string, names []string) []string {
 	return result
 }
 
+// DidYouMean returns a hint for a wrong name: the closest of the names, or otherwise the text given instead.
+func DidYouMean(wrong string, names []string, otherwise string) string {
+	return didYouMean(wrong, names, otherwise)
+}
+
 // didYouMean returns a hint that offers the closest names, or otherwise the text given instead.
 func didYouMean(wrong string, names []string, otherwise string) string {
 	near := closest(wrong, names)

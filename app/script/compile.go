@@ -17,26 +17,22 @@ const journeyFile = "journey.lua"
 // Compile checks a journey and makes a program of it. The error is an Errors with everything that is wrong, by file
 // and line.
 func (h *Host) Compile(src Source) (*Program, error) {
-	c := &compiler{
+	c := h.newCompiler(src)
+	c.compile()
+	if len(c.errs) > 0 {
+		return nil, c.errs.sorted()
+	}
+	return c.Program, nil
+}
+
+func (h *Host) newCompiler(src Source) *compiler {
+	return &compiler{
 		Program: &Program{
 			host: h, src: src, chunks: map[string]*lua.FunctionProto{}, handlers: map[string]handlerRef{},
 			lines: map[string]int{}, messages: map[string]map[string]map[string]*lifecycle.Template{},
 		},
 		checkers: map[string]*checker{}, trees: map[string][]ast.Stmt{},
 	}
-	c.compile()
-	if len(c.errs) > 0 {
-		slices.SortStableFunc(c.errs, func(a, b *lifecycle.Error) int {
-			if a.File != b.File {
-				return strings.Compare(a.File, b.File)
-			}
-			return a.Line - b.Line
-		})
-		return nil, slices.CompactFunc(c.errs, func(a, b *lifecycle.Error) bool {
-			return a.File == b.File && a.Line == b.Line && a.Message == b.Message
-		})
-	}
-	return c.Program, nil
 }
 
 type compiler struct {
@@ -124,6 +120,9 @@ func (c *compiler) parse(path string) {
 	check := newChecker(full, lib, c.host.known)
 	check.run(tree)
 	c.checkers[path], c.trees[path] = check, tree
+	for text := range check.texts {
+		c.longest = max(c.longest, len(text))
+	}
 }
 
 // checkNames compares the names in all files with what there is.
@@ -219,7 +218,10 @@ func (c *compiler) loadFile(path string) *loader {
 	c.host.give(m, failed == nil)
 	c.errs = append(c.errs, l.errs...)
 	for _, h := range l.handlers {
-		n, _ := strconv.Atoi(h.ID[strings.LastIndexByte(h.ID, '#')+1:])
+		n := wantGoal
+		if h.Kind != lifecycle.OnGoal {
+			n, _ = strconv.Atoi(h.ID[strings.LastIndexByte(h.ID, '#')+1:])
+		}
 		c.handlers[h.ID] = handlerRef{file: path, n: n, kind: h.Kind}
 		c.lines[h.ID] = h.Line
 	}
@@ -257,6 +259,24 @@ func (c *compiler) buildPlan() {
 		}
 		c.Journey.Moves[from] = c.plan.moves[from]
 	}
+	c.buildPhases()
+}
+
+// buildPhases takes the phases of journey.lua; a stage belongs to one of them, or to none.
+func (c *compiler) buildPhases() {
+	covered := map[string]bool{}
+	for _, phase := range c.plan.phases {
+		for _, name := range phase.Stages {
+			switch {
+			case c.Journey.Index(name) < 0:
+				c.report(journeyFile, c.lineOf(name), didYouMean(name, c.plan.stages, "a phase is a title and its stages; stages are: "+oneOf(c.plan.stages)), "phases names %q, which is not a stage", cut(name, 80))
+			case covered[name]:
+				c.report(journeyFile, c.lineOf(name), "keep it in one of them", "%s is in two phases", name)
+			}
+			covered[name] = true
+		}
+	}
+	c.Journey.Phases = c.plan.phases
 }
 
 // lineOf finds the line of journey.lua on which a name stands.
@@ -291,18 +311,32 @@ func (c *compiler) buildStage(path, name string) {
 		return
 	}
 	stage.Handlers = l.handlers
+	stage.Holdout, stage.Exit = c.plan.holdout, slices.Clone(c.plan.exit)
 	if l.stage == nil {
 		return
 	}
 	if l.stage.title != "" {
 		stage.Title = l.stage.title
 	}
-	stage.Goal, stage.Next = l.stage.goal, l.stage.next
+	stage.Goals, stage.Next = l.stage.goals, l.stage.next
+	if l.stage.goal != nil {
+		stage.GoalFunc = path + "#goal"
+	}
+	stage.Reenter = l.stage.reenter
+	if l.stage.hasHoldout {
+		stage.Holdout = l.stage.holdout
+	}
+	stage.Exit = l.stage.exit
+	for _, event := range c.plan.exit {
+		if !slices.Contains(stage.Exit, event) {
+			stage.Exit = append(stage.Exit, event)
+		}
+	}
 	switch {
 	case stage.Next == "":
 	case c.Journey.Index(stage.Next) < 0:
 		c.report(path, l.stage.line, didYouMean(stage.Next, c.plan.stages, "stages are: "+oneOf(c.plan.stages)), "next names %q, which is not a stage", cut(stage.Next, 80))
-	case stage.Goal == "":
+	case len(stage.Goals) == 0 && stage.GoalFunc == "":
 		c.report(path, l.stage.line, `as in goal = "Order Completed"`, "next needs a goal: it is where the goal moves the customer")
 	case !c.Journey.MayMove(name, stage.Next):
 		c.report(path, l.stage.line, "add it to moves in journey.lua", "next is %q, but the journey does not allow the move %s -> %s", stage.Next, name, stage.Next)

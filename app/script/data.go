@@ -1,23 +1,22 @@
 package script
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
 
-// What a script sees of the customer and the event: values that are read when asked for, and cannot be set.
+// What a script sees of the customer and of events: values that are read when asked for, and cannot be set.
 
-// view is what such a value stands for.
+// view says which part of the customer or of an event such a value stands for.
 type view uint8
 
 const (
 	viewCustomer view = iota
 	viewTraits
+	viewTags
 	viewEvent
 	viewProperties
 	viewEventTraits
@@ -25,183 +24,195 @@ const (
 )
 
 func (v view) display() string {
-	return [...]string{"customer", "customer.traits", "event", "event.properties", "event.traits", "event.context"}[v]
+	return [...]string{"customer", "customer.traits", "customer.tags", "event", "event.properties", "event.traits", "event.context"}[v]
+}
+
+// data is what the value holds: the view, and of an event which one.
+type data struct {
+	view
+	event *happened
 }
 
 func (m *machine) prepareData() {
-	m.dataMeta = m.L.CreateTable(0, 3)
+	m.dataMeta = m.L.CreateTable(0, 2)
 	m.dataMeta.RawSetString("__index", m.L.NewFunction(m.readField))
 	m.dataMeta.RawSetString("__newindex", m.L.NewFunction(m.refuseField))
 	m.handleMeta = m.L.CreateTable(0, 2)
-	m.handleMeta.RawSetString("__index", m.L.NewFunction(func(L *lua.LState) int {
-		m.fail(L, "it only stands for the message", "a message has no field %q", cut(m.display(L, L.Get(2)), 80))
-		return 0
-	}))
-	m.handleMeta.RawSetString("__newindex", m.refuseSet)
-	make := func(v view) *lua.LUserData { return &lua.LUserData{Value: v, Metatable: m.dataMeta} }
-	m.customer, m.traits, m.event = make(viewCustomer), make(viewTraits), make(viewEvent)
-	m.properties, m.evTraits, m.evContext = make(viewProperties), make(viewEventTraits), make(viewContext)
+	m.handleMeta.RawSetString("__index", m.L.NewFunction(m.handleField))
+	m.handleMeta.RawSetString("__newindex", m.L.NewFunction(m.refuseField))
+	m.customer, m.traits, m.tags = m.shown(viewCustomer, nil), m.shown(viewTraits, nil), m.shown(viewTags, nil)
+	m.event = m.shown(viewEvent, &m.trigger)
+	for i := range m.parts {
+		m.parts[i] = m.shown(viewProperties+view(i), &m.trigger)
+	}
+}
+
+func (m *machine) shown(v view, event *happened) *lua.LUserData {
+	return &lua.LUserData{Value: data{v, event}, Metatable: m.dataMeta}
 }
 
 func (m *machine) refuseField(L *lua.LState) int {
-	data := L.Get(1).(*lua.LUserData)
-	m.fail(L, "keep it in a local variable", "%s.%s cannot be set", data.Value.(view).display(), cut(m.display(L, L.Get(2)), 80))
+	what := "this"
+	if object, ok := L.Get(1).(*lua.LUserData); ok {
+		what = m.display(L, object)
+	}
+	hint := "keep it in a local variable"
+	if what == "customer" || what == "customer.traits" {
+		hint = `use set("name", value) for a trait`
+	}
+	m.fail(L, hint, "%s.%s cannot be set", what, cut(m.display(L, L.Get(2)), 80))
 	return 0
 }
 
 // readField is data.key.
 func (m *machine) readField(L *lua.LState) int {
-	data, ok := L.Get(1).(*lua.LUserData)
+	object, _ := L.Get(1).(*lua.LUserData)
+	if object == nil {
+		L.RaiseError("this is not a customer or an event")
+	}
+	d, ok := object.Value.(data)
 	if !ok {
 		L.RaiseError("this is not a customer or an event")
 	}
-	v, _ := data.Value.(view)
 	key, ok := L.Get(2).(lua.LString)
 	if !ok {
 		L.Push(lua.LNil)
 		return 1
 	}
-	switch name := string(key); v {
+	switch name := string(key); d.view {
 	case viewCustomer:
-		switch {
-		case name == "traits":
-			L.Push(m.traits)
-		case strings.Contains(name, "."): // or its path would look like one in customer.traits
-			L.Push(m.look(L, "traits."+name, func() any { return m.call.Customer.Trait(name) }))
-		default:
-			L.Push(m.look(L, name, func() any { return m.customerField(name) }))
-		}
+		L.Push(m.customerField(L, name))
 	case viewTraits:
-		L.Push(m.look(L, "traits."+name, func() any { return m.call.Customer.Trait(name) }))
+		L.Push(m.trait(L, name, "traits."+name))
+	case viewTags:
+		if m.tagged(L, name) {
+			L.Push(lua.LTrue)
+		} else {
+			L.Push(lua.LNil)
+		}
 	case viewEvent:
-		L.Push(m.eventField(L, name))
+		L.Push(m.eventField(L, d.event, name))
 	default:
-		L.Push(m.toLua(L, m.decode(v)[name], 0))
+		L.Push(m.toLua(L, d.event.decode(d.view)[name], 0))
 	}
 	return 1
 }
 
-// look reads a field of the customer through the journal. Between two waits a field does not change, so it is
-// recorded once.
-func (m *machine) look(L *lua.LState, path string, read func() any) lua.LValue {
-	for i := range m.seen {
-		if m.seen[i].path == path {
-			return m.toLua(L, m.seen[i].value, 0)
-		}
-	}
-	var value any
-	if m.pos >= len(m.call.Journal) {
-		value = read()
-	}
-	value, _ = m.step(L, "customer", path, value)
-	m.seen = append(m.seen, seenField{path, value})
-	return m.toLua(L, value, 0)
-}
-
-func (m *machine) customerField(name string) any {
-	customer := m.call.Customer
+// customerField is customer.name: a field of its own, or else the trait of that name.
+func (m *machine) customerField(L *lua.LState, name string) lua.LValue {
 	text := func(s string) any {
 		if s == "" {
 			return nil
 		}
 		return s
 	}
-	switch name {
-	case "id":
-		return customer.ID.String()
-	case "stage":
-		return text(m.call.Stage)
-	case "user_id":
-		return text(customer.UserID())
-	case "anonymous_id":
-		return text(customer.AnonymousID())
-	}
-	return customer.Trait(name)
-}
-
-func (m *machine) eventField(L *lua.LState, name string) lua.LValue {
-	event := m.call.Event
-	text := func(s string) lua.LValue {
-		if s == "" {
-			return lua.LNil
-		}
-		return lua.LString(s)
-	}
-	switch name {
-	case "name":
-		return text(event.Name)
-	case "type":
-		return text(string(event.Type))
-	case "user_id":
-		return text(event.UserID)
-	case "anonymous_id":
-		return text(event.AnonymousID)
-	case "message_id":
-		return text(event.MessageID)
-	case "timestamp":
-		return lua.LString(event.Timestamp.UTC().Format(time.RFC3339Nano))
-	case "properties":
-		return m.properties
+	var read func() any
+	switch customer := m.call.Customer; name {
 	case "traits":
-		return m.evTraits
-	case "context":
-		return m.evContext
+		return m.traits
+	case "tags":
+		return m.tags
+	case "score":
+		return lua.LNumber(m.points(L))
+	case "id":
+		read = func() any { return customer.ID.String() }
+	case "stage":
+		read = func() any { return text(m.call.Stage) }
+	case "user_id":
+		read = func() any { return text(customer.UserID()) }
+	case "anonymous_id":
+		read = func() any { return text(customer.AnonymousID()) }
+	default:
+		if strings.Contains(name, ".") { // or its path would look like one in customer.traits
+			return m.trait(L, name, "traits."+name)
+		}
+		return m.trait(L, name, name)
 	}
-	known := []string{"name", "type", "user_id", "anonymous_id", "message_id", "timestamp", "properties", "traits", "context"}
-	m.fail(L, didYouMean(name, known, "its own data is in event.properties"), "an event has no field %q", cut(name, 80))
-	return lua.LNil
+	return m.toLua(L, m.look(L, "customer", name, read), 0)
 }
 
-// decode returns an object of the event, decoded at the first look and kept for the run.
-func (m *machine) decode(v view) map[string]any {
-	slot := &m.decoded[v-viewProperties]
-	if *slot != nil {
-		return *slot
+// trait reads what the run itself has set, else what the customer has.
+func (m *machine) trait(L *lua.LState, name, path string) lua.LValue {
+	if value, ok := m.own.traits[name]; ok {
+		return m.toLua(L, value, 0)
 	}
-	var raw json.RawMessage
-	switch v {
-	case viewProperties:
-		raw = m.call.Event.Properties
-	case viewEventTraits:
-		raw = m.call.Event.Traits
-	case viewContext:
-		raw = m.call.Event.Context
+	return m.toLua(L, m.look(L, "customer", path, func() any { return m.call.Customer.Trait(name) }), 0)
+}
+
+// allTraits is what pairs lists; the map is a fresh one if the run has set any.
+func (m *machine) allTraits(L *lua.LState) map[string]any {
+	all, _ := m.look(L, "customer", "traits", func() any {
+		all := make(map[string]any, len(m.call.Customer.Traits))
+		for name := range m.call.Customer.Traits {
+			all[name] = m.call.Customer.Trait(name)
+		}
+		return all
+	}).(map[string]any)
+	if len(m.own.traits) == 0 {
+		return all
 	}
-	object := map[string]any{}
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &object); err != nil || object == nil {
-			object = map[string]any{}
+	merged := make(map[string]any, len(all)+len(m.own.traits))
+	maps.Copy(merged, all)
+	for name, value := range m.own.traits {
+		if value == nil {
+			delete(merged, name)
+		} else {
+			merged[name] = value
 		}
 	}
-	*slot = object
-	return object
+	return merged
+}
+
+// allTags is what pairs lists: every tag is true.
+func (m *machine) allTags(L *lua.LState) map[string]any {
+	tags := map[string]any{}
+	list, _ := m.look(L, "customer", "tags", func() any {
+		list := make([]any, len(m.call.Customer.Tags))
+		for i, tag := range m.call.Customer.Tags {
+			list[i] = tag
+		}
+		return list
+	}).([]any)
+	for _, tag := range list {
+		if tag, ok := tag.(string); ok {
+			tags[tag] = true
+		}
+	}
+	for tag, on := range m.own.tags {
+		if on {
+			tags[tag] = true
+		} else {
+			delete(tags, tag)
+		}
+	}
+	return tags
+}
+
+// plain returns what a data value stands for as decoded JSON, or false if it cannot be listed.
+func (m *machine) plain(L *lua.LState, d data) (map[string]any, bool) {
+	switch d.view {
+	case viewTraits:
+		return m.allTraits(L), true
+	case viewTags:
+		return m.allTags(L), true
+	case viewProperties, viewEventTraits, viewContext:
+		return d.event.decode(d.view), true
+	}
+	return nil, false
 }
 
 // listed copies what pairs is asked to list into a table, or returns nil if it is not such data.
-func (m *machine) listed(L *lua.LState, data *lua.LUserData) *lua.LTable {
-	v, ok := data.Value.(view)
+func (m *machine) listed(L *lua.LState, object *lua.LUserData) *lua.LTable {
+	d, ok := object.Value.(data)
 	if !ok {
 		return nil
 	}
-	var value lua.LValue
-	switch v {
-	case viewTraits:
-		value = m.look(L, "traits", func() any {
-			all := make(map[string]any, len(m.call.Customer.Traits))
-			for name := range m.call.Customer.Traits {
-				all[name] = m.call.Customer.Trait(name)
-			}
-			return all
-		})
-	case viewCustomer, viewEvent:
-		m.fail(L, "list "+v.display()+"."+map[view]string{viewCustomer: "traits", viewEvent: "properties"}[v]+" instead", "%s cannot be listed", v.display())
-	default:
-		value = m.toLua(L, m.decode(v), 0)
+	all, ok := m.plain(L, d)
+	if !ok {
+		inside := map[view]string{viewCustomer: "traits", viewEvent: "properties"}[d.view]
+		m.fail(L, "list "+d.display()+"."+inside+" instead", "%s cannot be listed", d.display())
 	}
-	if t, ok := value.(*lua.LTable); ok {
-		return t
-	}
-	return m.L.CreateTable(0, 0)
+	return m.toLua(L, all, 0).(*lua.LTable)
 }
 
 const maxDataDepth = 100
@@ -217,6 +228,7 @@ func (m *machine) toLua(L *lua.LState, value any, depth int) lua.LValue {
 	case float64:
 		return lua.LNumber(v)
 	case string:
+		m.budget.hold(len(v))
 		return lua.LString(v)
 	case []any:
 		m.dataCost(L, depth)
@@ -235,7 +247,11 @@ func (m *machine) toLua(L *lua.LState, value any, depth int) lua.LValue {
 		m.charge(L, len(v))
 		return t
 	}
-	return otherNumber(value)
+	n, ok := number(value)
+	if !ok {
+		return lua.LNil
+	}
+	return lua.LNumber(n)
 }
 
 func (m *machine) dataCost(L *lua.LState, depth int) {
@@ -245,29 +261,31 @@ func (m *machine) dataCost(L *lua.LState, depth int) {
 	m.charge(L, costTable/2)
 }
 
-// otherNumber takes the kinds of number that a store may hand back instead of float64.
-func otherNumber(value any) lua.LValue {
+// number takes the kinds of number that a store may hand back instead of float64.
+func number(value any) (float64, bool) {
 	switch v := value.(type) {
+	case float64:
+		return v, true
 	case int:
-		return lua.LNumber(v)
+		return float64(v), true
 	case int8:
-		return lua.LNumber(v)
+		return float64(v), true
 	case int16:
-		return lua.LNumber(v)
+		return float64(v), true
 	case int32:
-		return lua.LNumber(v)
+		return float64(v), true
 	case int64:
-		return lua.LNumber(v)
+		return float64(v), true
 	case uint8:
-		return lua.LNumber(v)
+		return float64(v), true
 	case uint16:
-		return lua.LNumber(v)
+		return float64(v), true
 	case uint32:
-		return lua.LNumber(v)
+		return float64(v), true
 	case uint64:
-		return lua.LNumber(v)
+		return float64(v), true
 	case float32:
-		return lua.LNumber(v)
+		return float64(v), true
 	}
-	return lua.LNil
+	return 0, false
 }

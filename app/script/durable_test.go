@@ -16,7 +16,7 @@ const story = `
 enter(function(customer, event)
   local plan = customer.plan
   send "hello"
-  log("score", customer.score, customer.vip, customer.empty, #customer.none, customer.nothing)
+  log("score", customer.traits.score, customer.vip, customer.empty, #customer.none, customer.nothing)
   wait "30 days"
   log(plan, customer.plan, customer.address.city, customer.address.lines[2])
   for i = 1, 2 do
@@ -38,7 +38,7 @@ func TestResume(t *testing.T) {
 	var said []string
 	seen := map[int]bool{}
 	for range 10 {
-		r, err := p.Run(script.Call{Handler: "one.lua#1", Stage: "one", Customer: who, Event: order(), Journal: journal})
+		r, err := p.Run(script.Call{Handler: "one.lua#1", Stage: "one", Customer: who, Event: order(), Now: noon, Journal: journal})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestResume(t *testing.T) {
 		if last := r.Journal[len(r.Journal)-1]; last.Op != "wait" {
 			t.Errorf("the last entry is %+v", last)
 		}
-		waits = append(waits, r.Wait)
+		waits = append(waits, r.Until.Sub(noon))
 		journal = stored(t, r.Journal)
 		who.SetTrait("plan", json.RawMessage(`"free"`))
 		who.SetTrait("score", json.RawMessage(`9`))
@@ -86,7 +86,7 @@ func TestResumeIsRepeatable(t *testing.T) {
 	}
 }
 
-func TestMismatch(t *testing.T) {
+func TestACallThatDoesNotMatchItsJournalShowsBothSides(t *testing.T) {
 	before, err := run(compile(t, journey("enter(function(customer)\n local x = customer.plan\n send \"hello\"\n wait \"30 days\"\n send \"bye\"\nend)")), "one.lua#1")
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestWaitUnwindsThroughEverything(t *testing.T) {
 	} {
 		p := compile(t, journey("enter(function(customer)\n"+body+"\nend)"))
 		r, err := run(p, "one.lua#1")
-		if err != nil || !r.Waiting || r.Wait != 24*time.Hour || len(r.Effects) != 0 {
+		if err != nil || !r.Waiting || r.Until != noon.Add(24*time.Hour) || len(r.Effects) != 0 {
 			t.Errorf("%s: %+v, %v", body, r, err)
 			continue
 		}
@@ -136,7 +136,7 @@ func TestWaitUnwindsThroughEverything(t *testing.T) {
 	}
 }
 
-func TestJournalLimits(t *testing.T) {
+func TestAJournalIsBounded(t *testing.T) {
 	err := fails(t, `while true do pcall(send, "hello") end`)
 	if !strings.Contains(err.Message, "4096 times") || err.Hint == "" {
 		t.Errorf("%v", err)
@@ -144,7 +144,7 @@ func TestJournalLimits(t *testing.T) {
 	who := customer()
 	big, _ := json.Marshal(strings.Repeat("x", 70<<10))
 	who.SetTrait("big", big)
-	p := compile(t, journey("enter(function(customer)\n local x = customer.big\n pcall(wait, \"1 day\")\nend)\nenter(function(customer) local x = customer.big for i = 1, 9000 do x = customer.big end send \"hello\" end)"))
+	p := compile(t, journey("enter(function(customer)\n local x = customer.big\n pcall(wait, \"1 day\")\nend)\nenter(function(customer) local x = customer.plan for i = 1, 9000 do x = customer.plan end send \"hello\" end)"))
 	_, failed := p.Run(script.Call{Handler: "one.lua#1", Customer: who})
 	if failed == nil || !strings.Contains(failed.Error(), "test/one.lua:3: the run's journal has") {
 		t.Errorf("%v", failed)

@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"stagecraft/app/lifecycle"
@@ -30,4 +31,17 @@ func (e Errors) Unwrap() []error {
 
 func problem(file string, line int, hint, format string, args ...any) *lifecycle.Error {
 	return &lifecycle.Error{Code: lifecycle.ScriptFailed, File: file, Line: line, Hint: hint, Message: fmt.Sprintf(format, args...)}
+}
+
+// sorted returns the problems by file and line, each once.
+func (e Errors) sorted() Errors {
+	slices.SortStableFunc(e, func(a, b *lifecycle.Error) int {
+		if c := strings.Compare(a.File, b.File); c != 0 {
+			return c
+		}
+		return a.Line - b.Line
+	})
+	return slices.CompactFunc(e, func(a, b *lifecycle.Error) bool {
+		return a.File == b.File && a.Line == b.Line && a.Message == b.Message
+	})
 }

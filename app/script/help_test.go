@@ -3,6 +3,7 @@ package script_test
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 )
+
+var update = flag.Bool("update", false, "write the golden files, scripts/stagecraft.d.lua and the tables of docs/scripting.md anew")
 
 // patient has the usual steps and lets a busy machine take its time.
 var patient = script.Limits{Wall: time.Minute}
@@ -122,6 +125,10 @@ func fails(t testing.TB, body string, more ...string) *lifecycle.Error {
 // stored sends a journal through the encoding in which it is kept.
 func stored(t testing.TB, journal []script.Entry) []script.Entry {
 	t.Helper()
+	return roundTrip(t, journal)
+}
+
+func roundTrip(t interface{ Fatal(...any) }, journal []script.Entry) []script.Entry {
 	data, err := msgpack.Marshal(journal)
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 // step is one call that acts or looks. If the journal already holds it, step returns what was recorded; otherwise it
 // records the value and reports that the call is live.
 func (m *machine) step(L *lua.LState, op, arg string, value any) (any, bool) {
-	if m.pos < len(m.call.Journal) {
-		entry := m.call.Journal[m.pos]
+	if m.pos < m.recorded {
+		entry := m.journal[m.pos]
 		if entry.Op != op || entry.Arg != arg {
 			m.mismatch(L, op+" "+arg)
 		}
@@ -34,7 +34,7 @@ func (m *machine) mismatch(L *lua.LState, now string) {
 }
 
 func (m *machine) mismatchError(now string) *lifecycle.Error {
-	entry := m.call.Journal[m.pos]
+	entry := m.journal[m.pos]
 	return problem("", 0, "a run has to be resumed with the script and the event it began with",
 		"the journal says %s %s at step %d, the script now %s", entry.Op, cut(entry.Arg, 200), m.pos+1, whatNow(now))
 }
@@ -46,10 +46,41 @@ func whatNow(now string) string {
 	return "calls " + cut(now, 200)
 }
 
+// seen is something that was looked at since the run last waited.
+type seen struct {
+	op, arg string
+	value   any
+}
+
+// look reads something through the journal. Between two waits the world does not change, so it is recorded once.
+func (m *machine) look(L *lua.LState, op, arg string, read func() any) any {
+	for i := range m.seen {
+		if m.seen[i].arg == arg && m.seen[i].op == op {
+			return m.seen[i].value
+		}
+	}
+	m.charge(L, len(m.seen)/costSeen)
+	var value any
+	if m.pos >= m.recorded {
+		value = read()
+	}
+	value, _ = m.step(L, op, arg, value)
+	m.seen = append(m.seen, seen{op, arg, value})
+	return value
+}
+
 // quoteArg writes a text as an argument in a journal.
 func quoteArg(text string) string { return strconv.Quote(text) }
 
-// logArg recognises a logged text: the text itself, or its beginning and hash if it is long.
+// longArg keeps of a long argument its beginning and its hash, by which it is still recognised.
+func longArg(arg string) string {
+	if len(arg) <= 160 {
+		return arg
+	}
+	return cut(arg, 120) + " " + lifecycle.HashID("argument", arg).String()[:16]
+}
+
+// logArg recognises a logged text.
 func logArg(text string) string {
 	if len(text) <= 80 {
 		return quoteArg(text)
@@ -90,7 +121,7 @@ func valueSize(v any) int {
 
 // unfinished reports a handler that ended although its journal has more.
 func (m *machine) unfinished() *lifecycle.Error {
-	if m.pos >= len(m.call.Journal) {
+	if m.pos >= m.recorded {
 		return nil
 	}
 	err := m.mismatchError("")

@@ -24,7 +24,7 @@ idle("Order Completed", "180 days", function(customer) move "two" end)
 		Name: "test", Title: "Test", Version: src.Version(),
 		Moves: map[string][]string{"one": {"two"}, "two": {"one"}},
 		Stages: []lifecycle.Stage{
-			{Name: "one", Title: "The first", Goal: "Order Completed", Next: "two", File: "test/one.lua", Handlers: []lifecycle.Handler{
+			{Name: "one", Title: "The first", Goals: []string{"Order Completed"}, Next: "two", File: "test/one.lua", Handlers: []lifecycle.Handler{
 				{ID: "one.lua#1", Kind: lifecycle.OnEnter, File: "test/one.lua", Line: 3},
 				{ID: "one.lua#2", Kind: lifecycle.OnLeave, File: "test/one.lua", Line: 4},
 				{ID: "one.lua#3", Kind: lifecycle.OnEvent, Event: "Page Viewed", Parallel: true, File: "test/one.lua", Line: 5},
@@ -70,7 +70,7 @@ end)`))
 	if !reflect.DeepEqual(r.Effects, want) {
 		t.Errorf("effects %+v", r.Effects)
 	}
-	if r.Move != "two" || r.MoveAt != 10 || r.Waiting || r.Steps == 0 {
+	if r.Move != "two" || r.Line != 10 || r.File != "test/one.lua" || r.Waiting || r.Steps == 0 {
 		t.Errorf("result %+v", r)
 	}
 }
@@ -123,7 +123,7 @@ func TestReading(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	for _, c := range []struct{ code, want, hint string }{
-		{`customer.x = 1`, "customer.x cannot be set", ""},
+		{`customer.x = 1`, "customer.x cannot be set", "set("},
 		{`customer.traits.plan = 1`, "customer.traits.plan cannot be set", ""},
 		{`event.properties.total = 1`, "event.properties.total cannot be set", ""},
 		{`event.name = 1`, "event.name cannot be set", ""},
@@ -187,9 +187,9 @@ func TestCompileErrors(t *testing.T) {
 	}{
 		"syntax": {journey("stage { title = \"x\" }\nenter(function(\n  send \"hello\"\nend)"), []want{{"test/one.lua", 3, "syntax error at \"hello\"", ""}}},
 		"end":    {journey("enter(function()\n  send \"hello\"\n"), []want{{"test/one.lua", 2, "the file ends", "missing end"}}},
-		"words": {journey("enterr(function()\n  sned \"hello\"\n  print(1)\n wait_for()\nend)"), []want{
+		"words": {journey("enterr(function()\n  sned \"hello\"\n  print(1)\n fetch()\nend)"), []want{
 			{"test/one.lua", 1, `unknown word "enterr"`, `did you mean "enter"?`}, {"test/one.lua", 2, `unknown word "sned"`, `did you mean "send"?`},
-			{"test/one.lua", 3, `unknown word "print"`, "log"}, {"test/one.lua", 4, `unknown word "wait_for"`, "planned"}}},
+			{"test/one.lua", 3, `unknown word "print"`, "log"}, {"test/one.lua", 4, `unknown word "fetch"`, ""}}},
 		"top level": {journey("send \"hello\"\nwait \"1 day\"\nmove \"two\""), []want{
 			{"test/one.lua", 1, "send is called at the top level", "enter"}, {"test/one.lua", 2, "wait is called at the top level", ""}, {"test/one.lua", 3, "move is called", ""}}},
 		"leave":    {journey("leave(function()\n wait \"1 day\"\n move \"two\"\nend)"), []want{{"test/one.lua", 2, "leave cannot wait", ""}, {"test/one.lua", 3, "leave cannot move", ""}}},
@@ -197,7 +197,7 @@ func TestCompileErrors(t *testing.T) {
 		"handlers": {journey("enter(1)\non(function() end)\nidle(\"x\", function() end)\nidle(\"x\", \"soon\", function() end)\non(\"x\", function() end, { paralel = true })\nenter(function() end, { parallel = 1 })\nenter(log)"), []want{
 			{"test/one.lua", 1, "enter needs a function", "write"}, {"test/one.lua", 2, "name of an event", "on("}, {"test/one.lua", 3, "duration", ""}, {"test/one.lua", 4, "soon", ""},
 			{"test/one.lua", 5, `option "paralel"`, `"parallel"`}, {"test/one.lua", 6, "true or false", ""}, {"test/one.lua", 7, "enter needs a function", ""}}},
-		"stage":   {journey("stage { titel = \"x\", goal = 3, holdout = 5, next = \"tow\" }"), []want{{"test/one.lua", 1, `no "titel"`, `"title"`}, {"test/one.lua", 1, "goal of a stage must be a text", ""}, {"test/one.lua", 1, "does not support it yet", ""}, {"test/one.lua", 1, `next names "tow"`, `"two"`}}},
+		"stage":   {journey("stage { titel = \"x\", goal = 3, holdout = \"5\", next = \"tow\" }"), []want{{"test/one.lua", 1, `no "titel"`, `"title"`}, {"test/one.lua", 1, "goal must be the name of an event", ""}, {"test/one.lua", 1, "holdout is a share", "10%"}, {"test/one.lua", 1, `next names "tow"`, `"two"`}}},
 		"no goal": {journey(`stage { next = "two" }`), []want{{"test/one.lua", 1, "next needs a goal", ""}}},
 		"not allowed": {func() script.Source {
 			s := journey(`stage { goal = "x", next = "two" }`)

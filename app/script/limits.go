@@ -28,6 +28,10 @@ const (
 	maxPatternBytes   = 1 << 10
 	maxResults        = 250 // values returned at once by unpack and string.byte
 	maxLogBytes       = 1000
+	maxAddressBytes   = 2000 // the address of a webhook
+	maxFilter         = 20   // properties that a wait_for compares
+	maxValues         = 100  // that split and choose pick from
+	maxPoints         = 1e9  // given at once
 	MaxJournalEntries = 4096
 	MaxJournalBytes   = 64 << 10
 	callStackSize     = 64
@@ -42,8 +46,11 @@ const (
 	costProtect = 16  // a pcall
 	costError   = 256 // an error that is caught
 	costBytes   = 16  // this many bytes of a new string cost one step
-	costMatch   = 8   // this many steps of the pattern matcher cost one step
-	costGap     = 4   // this many empty slots of an array cost one step
+	costHeld    = 512 // this many bytes of the longest string beyond longBytes make each instruction cost one step more
+	longBytes   = 4 << 10
+	costMatch   = 8  // this many steps of the pattern matcher cost one step
+	costGap     = 4  // this many empty slots of an array cost one step
+	costSeen    = 32 // this many fields looked at before cost one step at the next
 )
 
 func (l Limits) withDefaults() Limits {

@@ -36,9 +36,8 @@ type machine struct {
 	refuseSet             *lua.LFunction
 	ipairsNext, pairsNext *lua.LFunction
 	customer, traits      *lua.LUserData
-	event                 *lua.LUserData
-	properties, evTraits  *lua.LUserData
-	evContext             *lua.LUserData
+	tags, event           *lua.LUserData
+	parts                 [3]*lua.LUserData // of the event: properties, traits, context
 	dataMeta, handleMeta  *lua.LTable
 	haltValue             *lua.LUserData
 	haltPanic             func(*lua.LState)
@@ -55,20 +54,22 @@ type run struct {
 	// while a file is loaded
 	file     string // the file whose registrations count
 	count    int    // registrations seen
-	want     int    // the registration to keep; 0: all are reported to load
+	want     int    // the registration to keep, or wantGoal; 0: all are reported to load
 	found    *lua.LFunction
 	load     *loader // the compiler that listens, or nil
 	broken   bool    // the file uses a helper that could not be compiled
 	toplevel bool    // true until the handler itself begins
 
 	// while a handler runs
-	call    Call
-	kind    lifecycle.HandlerKind
-	pos     int // the next journal entry; those of Call.Journal are repeated
-	journal []Entry
-	effects []Effect
-	seen    []seenField
-	decoded [3]map[string]any // the event's properties, traits, context
+	call     Call
+	kind     lifecycle.HandlerKind
+	pos      int // the next journal entry
+	recorded int // how many entries came with the call; they are repeated
+	journal  []Entry
+	effects  []Effect
+	seen     []seen
+	own      writes
+	trigger  happened // the event that the handler was started by
 
 	halt    haltKind
 	outcome outcome
@@ -76,16 +77,14 @@ type run struct {
 	failed  *lifecycle.Error // the last error that a word raised, with its hint
 }
 
-// outcome is with what a handler suspended or ended itself.
+// outcome is with what a handler suspended or ended itself, and where.
 type outcome struct {
-	wait time.Duration
-	move string
-	line int
-}
-
-type seenField struct {
-	path  string
-	value any
+	yes     bool // the function returned a true value
+	until   time.Time
+	awaited *Awaited
+	move    string
+	file    string
+	line    int
 }
 
 var luaOnce sync.Once
@@ -164,6 +163,7 @@ func (m *machine) frozen(t *lua.LTable) *lua.LTable {
 // begin prepares a fresh environment for a program's code.
 func (m *machine) begin(p *Program, limits Limits) {
 	m.budget.reset(limits)
+	m.budget.hold(p.longest)
 	env := m.L.CreateTable(0, 0)
 	env.Metatable = m.envMeta
 	m.run = run{program: p, env: env}
@@ -184,8 +184,13 @@ func (m *machine) exec(fn *lua.LFunction, args ...lua.LValue) (failure *lua.ApiE
 	for _, arg := range args {
 		m.L.Push(arg)
 	}
-	err := m.L.PCall(len(args), 0, nil)
-	if err == nil || errors.As(err, &failure) {
+	err := m.L.PCall(len(args), 1, nil)
+	if err == nil {
+		m.outcome.yes = lua.LVAsBool(m.L.Get(-1))
+		m.L.Pop(1)
+		return nil
+	}
+	if errors.As(err, &failure) {
 		return failure
 	}
 	return &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(err.Error())}
@@ -276,6 +281,9 @@ func (m *machine) failure(stopped *lua.ApiError) *lifecycle.Error {
 	}
 	if m.failed != nil && m.failed.File == file && m.failed.Line == line && strings.HasPrefix(message, m.failed.Message) {
 		return m.failed
+	}
+	if strings.TrimSpace(message) == "" {
+		message = "the script raised an error without a text"
 	}
 	message, hint := plainer(message)
 	return problem(file, line, hint, "%s", cut(message, 2000))

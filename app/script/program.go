@@ -23,6 +23,7 @@ type Program struct {
 	lines    map[string]int                // of the handlers
 	messages map[string]map[string]map[string]*lifecycle.Template
 	files    []string // full names, the longest first
+	longest  int      // bytes of the longest text written out in the files
 }
 
 // handlerRef says how to find a handler's function: it is the n-th that its file registers.

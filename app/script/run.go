@@ -4,11 +4,13 @@ import (
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"stagecraft/app/lifecycle"
 )
 
 // Run runs a handler, or resumes it if the call has a journal. The error is a *lifecycle.Error of code ScriptFailed,
-// with file and line; then nothing of the result may be used. Run never panics. The same call always has the same
-// result.
+// with file and line; then nothing of the result may be used but the Steps. Run never panics. The same call always has
+// the same result.
 func (p *Program) Run(call Call) (result Result, err error) {
 	ref, ok := p.handlers[call.Handler]
 	if !ok {
@@ -29,10 +31,14 @@ func (p *Program) Run(call Call) (result Result, err error) {
 	}()
 	m.begin(p, p.host.limits)
 	m.file, m.want, m.toplevel = ref.file, ref.n, true
-	m.call, m.kind = call, ref.kind
+	m.call, m.kind, m.recorded = call, ref.kind, len(call.Journal)
+	m.trigger = happened{event: call.Event, parts: m.parts}
 	m.journal = append(make([]Entry, 0, len(call.Journal)+4), call.Journal...)
+	if err := m.woken(); err != nil {
+		return Result{}, err
+	}
 	if failed := m.exec(m.chunk(p.chunks[ref.file])); failed != nil {
-		return Result{}, m.failure(failed)
+		return Result{Steps: m.budget.steps()}, m.failure(failed)
 	}
 	if m.found == nil {
 		return Result{}, problem(p.src.full(ref.file), p.lines[call.Handler], "register handlers in the same order every time", "the file did not register handler %s", call.Handler)
@@ -44,7 +50,7 @@ func (p *Program) Run(call Call) (result Result, err error) {
 	}
 	failed := m.exec(m.found, m.customer, event)
 	if failed != nil && m.halt != haltWait && m.halt != haltMove {
-		return Result{}, m.failure(failed)
+		return Result{Steps: m.budget.steps()}, m.failure(failed)
 	}
 	if failed == nil && m.halt == haltNone {
 		if err := m.unfinished(); err != nil {
@@ -52,12 +58,29 @@ func (p *Program) Run(call Call) (result Result, err error) {
 		}
 	}
 	sound = true
-	result = Result{Effects: m.effects, Journal: m.journal, Steps: m.budget.steps()}
+	result = Result{
+		Effects: m.effects, Journal: m.journal, Steps: m.budget.steps(), File: m.outcome.file, Line: m.outcome.line,
+		Reached: ref.kind == lifecycle.OnGoal && m.outcome.yes,
+	}
 	switch m.halt {
 	case haltWait:
-		result.Waiting, result.Wait = true, m.outcome.wait
+		result.Waiting, result.Until, result.For = true, m.outcome.until, m.outcome.awaited
 	case haltMove:
-		result.Move, result.MoveAt = m.outcome.move, m.outcome.line
+		result.Move = m.outcome.move
 	}
 	return result, nil
+}
+
+// woken writes what a wait_for brought into the journal, as what that call returns.
+func (m *machine) woken() *lifecycle.Error {
+	last := len(m.journal) - 1
+	if last >= 0 && m.journal[last].Op == "wait_for" {
+		m.journal[last].Value = keep(m.call.Woken)
+		return nil
+	}
+	if m.call.Woken != nil {
+		return problem(m.program.src.full(m.file), m.program.lines[m.call.Handler], "resume a run with the journal it was put away with",
+			"an event %q is given to a run that waits for none", cut(m.call.Woken.Name, 80))
+	}
+	return nil
 }

@@ -77,6 +77,7 @@ func (m *machine) pushString(L *lua.LState, text string) {
 		m.tooLong(L)
 	}
 	m.charge(L, len(text)/costBytes)
+	m.budget.hold(len(text))
 	L.Push(lua.LString(text))
 }
 
@@ -126,6 +127,7 @@ func (m *machine) strRep(L *lua.LState) int {
 		m.tooLong(L)
 	}
 	m.charge(L, len(text)*int(n)/costBytes)
+	m.budget.hold(len(text) * int(n))
 	L.Push(lua.LString(strings.Repeat(text, int(n))))
 	return 1
 }

@@ -248,6 +248,7 @@ func (m *machine) concatMeta(L *lua.LState) int {
 				m.tooLong(L)
 			}
 			m.charge(L, (len(a)+len(b))/costBytes)
+			m.budget.hold(len(a) + len(b))
 			right = lua.LString(a + b)
 			continue
 		}

@@ -11,16 +11,17 @@ import (
 // apart.
 type vocabulary struct {
 	words  map[string]bool
+	stage  []string            // the words of stage scripts
+	base   []string            // the functions of Lua's own
 	fields map[string][]string // of string, table and math
 }
 
 func newVocabulary() *vocabulary {
 	var m machine
 	v := &vocabulary{words: map[string]bool{}, fields: map[string][]string{}}
-	for _, functions := range []map[string]lua.LGFunction{m.baseLib(), m.stageWords()} {
-		for name := range functions {
-			v.words[name] = true
-		}
+	v.stage, v.base = slices.Sorted(maps.Keys(m.stageWords())), slices.Sorted(maps.Keys(m.baseLib()))
+	for _, name := range slices.Concat(v.stage, v.base) {
+		v.words[name] = true
 	}
 	for name, functions := range map[string]map[string]lua.LGFunction{"string": m.stringLib(), "table": m.tableLib(), "math": m.mathLib()} {
 		v.words[name] = true
@@ -29,3 +30,6 @@ func newVocabulary() *vocabulary {
 	v.fields["math"] = append(v.fields["math"], "huge", "pi")
 	return v
 }
+
+// Words returns the words of stage scripts, in alphabetical order.
+func Words() []string { return newVocabulary().stage }

@@ -1,0 +1,65 @@
+package lifecycle_test
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// What was stored before records had tags, scores, amounts and options is read as it was meant.
+func TestRecordsOfVersion1(t *testing.T) {
+	at := time.Unix(1772355601, 5e8).UTC()
+	event := lifecycle.Event{
+		Type: lifecycle.Track, Name: "Order", MessageID: "m1", UserID: "ada", Timestamp: at, Received: at.Add(time.Second),
+		Properties: json.RawMessage(`{"n":1}`), Context: json.RawMessage(`{}`),
+	}
+	first, second := lifecycle.HashID("r"), lifecycle.HashID("s")
+	for name, old := range map[string]struct {
+		data string
+		want any
+	}{
+		"customer": {"0133fc6e8ad066231eb5527d1a39214c1e01047573657203616461011898ac077b14cf00011898ac077b14cf0007066f72646572730000000000000005011898ac077b14cf0001016a0161011898ac077b14cf000301017602011898ac077b14cf000401a92bb60b61e305ddd888015189d6591b00000000011898ac077b14cf000500054f726465728080c58bc6d10101610102a92bb60b61e305ddd888015189d6591b07612e6c7561233101610301762bb3295506aa5a21b58f1fd40f3b0f160162000101770104706c616e052270726f22", &lifecycle.Customer{
+			ID: lifecycle.HashID("c"), Identities: []lifecycle.Identity{{Kind: lifecycle.UserID, Value: "ada"}}, Created: at, Clock: at,
+			Seq: 7, Import: "orders", TraitsHash: 5, Due: at, Traits: map[string]json.RawMessage{"plan": json.RawMessage(`"pro"`)},
+			Visits: []lifecycle.Visit{{
+				Journey: "j", Stage: "a", Entered: at, Number: 3, Converted: true, Version: "v",
+				Timers: []lifecycle.Timer{{Due: at, Seq: 4, Run: first}, {Due: at, Seq: 5, Event: "Order", After: time.Hour, Stage: "a", Fired: true}},
+				Runs: []lifecycle.RunRef{
+					{ID: first, Handler: "a.lua#1", Stage: "a", Visit: 3, Version: "v"}, {ID: second, Handler: "b", Visit: 1, Version: "w"},
+				},
+			}},
+		}},
+		"event": {"0105747261636b054f72646572026d310361646100011898ac077b14cf00011898ac07b6af9900077b226e223a317d00027b7d", &event},
+		"message": {"01f1fc98c0060f0d12ae263986be65770e33fc6e8ad066231eb5527d1a39214c1e03616461016a017601610568656c6c6f076a2f612e6c75610805656d61696c096d61726b6574696e67011898ac077b14cf00011898ac077b14cf00000671756575656401720402000105747261636b054f72646572026d310361646100011898ac077b14cf00011898ac07b6af9900077b226e223a317d00027b7d", &lifecycle.Message{
+			ID: lifecycle.HashID("m"), Customer: lifecycle.HashID("c"), User: "ada", Journey: "j", Version: "v", Stage: "a", Name: "hello",
+			File: "j/a.lua", Line: 4, Channel: "email", Kind: lifecycle.Marketing, Decided: at, Due: at, State: lifecycle.Queued, Reason: "r",
+			Attempts: 2, InDoubt: 1, Event: event,
+		}},
+		"fact": {"01056d6f766564011898ac077b14cf00016a01610162016e0172016606", &lifecycle.Fact{
+			Kind: lifecycle.FactMoved, At: at, Journey: "j", From: "a", To: "b", Name: "n", Reason: "r", File: "f", Line: 3,
+		}},
+	} {
+		data, err := hex.DecodeString(old.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := records[name]()
+		if err := read.ReadRecord(data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if d := diff(old.want, read); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// What most customers, events, facts and messages do not have costs each of them a byte.
+func TestWhatIsEmptyIsSmall(t *testing.T) {
+	for name, size := range map[string]int{"customer": 34, "event": 12, "fact": 11, "message": 64} {
+		if got := len(records[name]().AppendRecord(nil)); got > size {
+			t.Errorf("an empty %s takes %d bytes", name, got)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package script
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Moment is what wait_until waits for: a time of day, on some days of the week.
+type Moment struct {
+	Days         [7]bool // by time.Weekday
+	Hour, Minute int
+}
+
+var dayNames = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
+
+const momentForm = `write it like "09:00", "mon-fri 09:00" or "mon,wed 08:00"`
+
+// ParseMoment reads "09:00", "sat 10:30", "mon-fri 09:00" or "mon,wed,fri-sun 08:00". Days are English, in three letters
+// or in full; a range may go over the end of the week. The error says what to write.
+func ParseMoment(text string) (Moment, error) {
+	var m Moment
+	fields := strings.Fields(strings.ToLower(text))
+	if len(fields) == 0 || len(text) > 100 {
+		return m, fmt.Errorf("%q is not a time of day; %s", cut(text, 80), momentForm)
+	}
+	hour, minute, ok := clock(fields[len(fields)-1])
+	if !ok {
+		return m, fmt.Errorf("%q is not a time of day; %s", cut(text, 80), momentForm)
+	}
+	m.Hour, m.Minute = hour, minute
+	if len(fields) == 1 {
+		m.Days = [7]bool{true, true, true, true, true, true, true}
+		return m, nil
+	}
+	for _, part := range strings.Split(strings.Join(fields[:len(fields)-1], ""), ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		from, okFrom := weekday(first)
+		to, okTo := from, okFrom
+		if isRange {
+			to, okTo = weekday(last)
+		}
+		if !okFrom || !okTo {
+			return Moment{}, fmt.Errorf("%q does not name days of the week; %s", cut(part, 80), momentForm)
+		}
+		for day := from; ; day = (day + 1) % 7 {
+			m.Days[day] = true
+			if day == to {
+				break
+			}
+		}
+	}
+	return m, nil
+}
+
+func weekday(name string) (int, bool) {
+	day := slices.IndexFunc(dayNames, func(full string) bool { return name == full || name == full[:3] })
+	return day, day >= 0
+}
+
+// clock reads 9:00 or 09:00, up to 23:59.
+func clock(text string) (hour, minute int, ok bool) {
+	h, m, found := strings.Cut(text, ":")
+	if !found || len(h) < 1 || len(h) > 2 || len(m) != 2 {
+		return 0, 0, false
+	}
+	hour, errH := strconv.Atoi(h)
+	minute, errM := strconv.Atoi(m)
+	ok = errH == nil && errM == nil && isDigit(h[0]) && isDigit(m[0]) && hour < 24 && minute < 60
+	return hour, minute, ok
+}
+
+// After returns the first such moment after now on the clock of the zone (nil: UTC). A time that the clock skips when it
+// is put forward becomes the first moment after the gap; of one that it shows twice the first counts.
+func (m Moment) After(now time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.UTC
+	}
+	year, month, day := now.In(zone).Date()
+	for i := 0; i < 15; i++ { // two weeks, because a zone may have skipped a whole day
+		noon := time.Date(year, month, day+i, 12, 0, 0, 0, time.UTC)
+		if !m.Days[noon.Weekday()] {
+			continue
+		}
+		if at := wallTime(noon.Year(), noon.Month(), noon.Day(), m.Hour, m.Minute, zone); at.After(now) {
+			return at.UTC()
+		}
+	}
+	return now.Add(24 * time.Hour).UTC() // no day was chosen; ParseMoment makes no such Moment
+}
+
+// wallTime is when the clocks of a zone first show a time of day, or the end of the gap if they never do.
+func wallTime(year int, month time.Month, day, hour, minute int, zone *time.Location) time.Time {
+	want := time.Date(year, month, day, hour, minute, 0, 0, time.UTC)
+	wall := func(t time.Time) time.Duration { // how far the clock is ahead of what it should show
+		_, offset := t.In(zone).Zone()
+		return t.Add(time.Duration(offset) * time.Second).Sub(want)
+	}
+	at := time.Date(year, month, day, hour, minute, 0, 0, zone)
+	begins, ends := at.ZoneBounds()
+	switch ahead := wall(at); {
+	case ahead > 0:
+		return begins
+	case ahead < 0:
+		return ends
+	}
+	if begins.IsZero() {
+		return at
+	}
+	_, before := begins.Add(-time.Nanosecond).In(zone).Zone()
+	if earlier := want.Add(-time.Duration(before) * time.Second); earlier.Before(begins) && wall(earlier) == 0 {
+		return earlier
+	}
+	return at
+}

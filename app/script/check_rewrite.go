@@ -1,0 +1,150 @@
+package script
+
+import (
+	"slices"
+
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// What the Lua machine would do without bounds is rewritten in the syntax tree to calls that are bounded.
+
+// assign rewrites what assigns to a computed key. Several targets are assigned through locals, in their order.
+func (c *checker) assign(s *ast.AssignStmt) ast.Stmt {
+	c.exprs(s.Rhs)
+	computed := false
+	for i, target := range s.Lhs {
+		switch t := target.(type) {
+		case *ast.IdentExpr:
+			c.write(t)
+		case *ast.AttrGetExpr:
+			c.frozenField(t)
+			t.Object, t.Key = c.expr(t.Object), c.expr(t.Key)
+			computed = computed || isComputed(t.Key)
+		default:
+			s.Lhs[i] = c.expr(target)
+		}
+	}
+	if !computed {
+		return s
+	}
+	line := s.Line()
+	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
+		t := s.Lhs[0].(*ast.AttrGetExpr)
+		return callStmt(line, wordSet, t.Object, t.Key, single(s.Rhs[0]))
+	}
+	var stmts []ast.Stmt
+	locals := func(exprs []ast.Expr, names ...string) {
+		l := &ast.LocalAssignStmt{Names: names, Exprs: exprs}
+		setLine(l, line)
+		stmts = append(stmts, l)
+	}
+	for i, target := range s.Lhs {
+		if t, ok := target.(*ast.AttrGetExpr); ok {
+			n := formatNumber(float64(i))
+			locals([]ast.Expr{single(t.Object), single(t.Key)}, "(object"+n+")", "(key"+n+")")
+		}
+	}
+	var values []string
+	for i := range s.Lhs {
+		values = append(values, "(value"+formatNumber(float64(i))+")")
+	}
+	locals(s.Rhs, values...)
+	for i, target := range s.Lhs {
+		n := formatNumber(float64(i))
+		if _, ok := target.(*ast.AttrGetExpr); ok {
+			stmts = append(stmts, callStmt(line, wordSet, ident(line, "(object"+n+")"), ident(line, "(key"+n+")"), ident(line, values[i])))
+			continue
+		}
+		a := &ast.AssignStmt{Lhs: []ast.Expr{target}, Rhs: []ast.Expr{ident(line, values[i])}}
+		setLine(a, line)
+		stmts = append(stmts, a)
+	}
+	block := &ast.DoBlockStmt{Stmts: stmts}
+	setLine(block, line)
+	return block
+}
+
+func isComputed(key ast.Expr) bool {
+	switch key.(type) {
+	case *ast.StringExpr, *ast.TrueExpr, *ast.FalseExpr:
+		return false
+	}
+	return true
+}
+
+func setLine(p ast.PositionHolder, line int) {
+	p.SetLine(line)
+	p.SetLastLine(line)
+}
+
+func ident(line int, name string) *ast.IdentExpr {
+	e := &ast.IdentExpr{Value: name}
+	setLine(e, line)
+	return e
+}
+
+func call(line int, word string, args ...ast.Expr) *ast.FuncCallExpr {
+	e := &ast.FuncCallExpr{Func: ident(line, word), Args: args, AdjustRet: true}
+	setLine(e, line)
+	return e
+}
+
+func callStmt(line int, word string, args ...ast.Expr) ast.Stmt {
+	s := &ast.FuncCallStmt{Expr: call(line, word, args...)}
+	setLine(s, line)
+	return s
+}
+
+// single makes an expression yield one value, as brackets around it would.
+func single(e ast.Expr) ast.Expr {
+	switch e := e.(type) {
+	case *ast.FuncCallExpr:
+		e.AdjustRet = true
+	case *ast.Comma3Expr:
+		e.AdjustRet = true
+	}
+	return e
+}
+
+// join turns a .. b .. c into one call; long chains into calls of 40 each, inside each other at the first
+// place, where they need no registers while they wait.
+func (c *checker) join(e *ast.StringConcatOpExpr) ast.Expr {
+	line := e.Line()
+	var parts []ast.Expr
+	var rest ast.Expr = e
+	for {
+		next, ok := rest.(*ast.StringConcatOpExpr)
+		if !ok {
+			break
+		}
+		parts = append(parts, single(c.expr(next.Lhs)))
+		rest = next.Rhs
+	}
+	parts = append(parts, single(c.expr(rest)))
+	const most = 40
+	for len(parts) > most {
+		head := slices.Clone(parts[:most])
+		parts = append([]ast.Expr{call(line, wordConcat, head...)}, parts[most:]...)
+	}
+	return call(line, wordConcat, parts...)
+}
+
+func (c *checker) table(e *ast.TableExpr) ast.Expr {
+	for _, field := range e.Fields {
+		if field.Key != nil {
+			field.Key = c.expr(field.Key)
+			if isComputed(field.Key) {
+				field.Key = call(e.Line(), wordKey, single(field.Key))
+			}
+		}
+		if fn, ok := field.Value.(*ast.FunctionExpr); ok && c.declared > 0 && isKey(field, "goal") {
+			c.inRole("goal", func() { c.function(fn, false) })
+			continue
+		}
+		field.Value = c.expr(field.Value)
+	}
+	if c.declared > 0 {
+		return e // nothing keeps these
+	}
+	return call(e.Line(), wordTable, e)
+}

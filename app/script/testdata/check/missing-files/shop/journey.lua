@@ -1,0 +1,5 @@
+journey {
+  title  = "Shop",
+  stages = { "membr", "active" },
+  moves  = { ["member"] = { "active" }, ["active"] = { "member" } },
+}

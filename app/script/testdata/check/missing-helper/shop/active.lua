@@ -1,0 +1,7 @@
+stage { title = "Active" }
+
+idle("Order Completed", "180 days", function(customer)
+  move "member"
+end)
+
+local offers = use "lib/offers"

@@ -1,0 +1,7 @@
+local steps = {}
+
+function steps.back(customer)
+  move "member"
+end
+
+return steps

@@ -1,0 +1,5 @@
+journey {
+  title  = "Shop",
+  stages = { "member", "active", "gold" },
+  moves  = { ["member"] = { "active" }, ["active"] = { "member", "gold" } },
+}

@@ -1,0 +1,1 @@
+stage { title = "End" }

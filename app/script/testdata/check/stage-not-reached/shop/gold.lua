@@ -1,0 +1,1 @@
+stage { title = "Gold", goal = "Order Completed", next = "active" }

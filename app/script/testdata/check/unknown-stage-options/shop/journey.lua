@@ -1,0 +1,5 @@
+journey {
+  titel  = "Shop",
+  stages = { "member", "active" },
+  moves  = { ["member"] = { "active" }, ["active"] = { "member" } },
+}

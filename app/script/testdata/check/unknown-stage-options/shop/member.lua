@@ -1,0 +1,5 @@
+stage { title = "Member", gaol = "Order Completed", nxt = "active" }
+
+enter(function(customer)
+  send "hello"
+end, { paralel = true })

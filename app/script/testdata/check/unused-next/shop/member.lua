@@ -1,0 +1,5 @@
+stage { title = "Member", next = "active" }
+
+enter(function(customer)
+  send "hello"
+end)

@@ -1,0 +1,2 @@
+-- Nothing happens here.
+local n = 1

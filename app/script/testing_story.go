@@ -1,0 +1,125 @@
+package script
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"stagecraft/app/lifecycle"
+)
+
+// Story tells a customer's life, a line for each event or timer and, indented, for each thing that it caused.
+func (l *Life) Story() []string {
+	var lines []string
+	for _, h := range l.Happened {
+		what := "a timer"
+		if h.Event != nil {
+			if what = h.Event.Name; what == "" {
+				what = string(h.Event.Type)
+			}
+			if data := compactJSON(h.Event.Properties); data != "" {
+				what += " " + data
+			}
+			if data := compactJSON(h.Event.Traits); data != "" {
+				what += " " + data
+			}
+		}
+		lines = append(lines, h.At.UTC().Format("2006-01-02 15:04")+"  "+what)
+		for _, fact := range h.Facts {
+			if text := l.tell(fact); text != "" {
+				lines = append(lines, "                  "+text)
+			}
+		}
+	}
+	return lines
+}
+
+// compactJSON shows an object on one line, shortened.
+func compactJSON(raw json.RawMessage) string {
+	var out bytes.Buffer
+	if len(raw) == 0 || json.Compact(&out, raw) != nil {
+		return ""
+	}
+	return cut(out.String(), maxTestSay)
+}
+
+// tell says a fact, of a message with what became of it.
+func (l *Life) tell(fact lifecycle.Fact) string {
+	if fact.Kind == lifecycle.FactMessage {
+		for _, m := range l.Messages {
+			if m.Name == fact.Name && m.Line == fact.Line && m.Decided.Equal(fact.At) {
+				fact.Reason = string(m.State)
+				if m.Reason != "" {
+					fact.Reason += ": " + m.Reason
+				}
+				if m.Rendered != nil && m.Rendered.Subject != "" {
+					fact.Reason += ", " + quoteArg(m.Rendered.Subject)
+				}
+				break
+			}
+		}
+	}
+	return TellFact(fact)
+}
+
+// TellFact says in words what happened; "" for what needs no words, such as the event itself.
+func TellFact(f lifecycle.Fact) string {
+	place := ""
+	if f.File != "" {
+		place = fmt.Sprintf(" (%s:%d)", f.File, f.Line)
+	}
+	switch f.Kind {
+	case lifecycle.FactLate:
+		return "came too late to be handled"
+	case lifecycle.FactEntered:
+		return "entered " + f.To
+	case lifecycle.FactMoved:
+		return "moved " + f.From + " > " + f.To + place
+	case lifecycle.FactRefused:
+		return "refused " + f.From + " > " + f.To + ": " + f.Reason + place
+	case lifecycle.FactConverted:
+		return "reached the goal of " + f.From
+	case lifecycle.FactExited:
+		return "left the journey from " + f.From
+	case lifecycle.FactMessage:
+		return strings.TrimSuffix("message "+f.Name+": "+f.Reason, ": ") + place
+	case lifecycle.FactMerged:
+		return "became part of another customer"
+	case lifecycle.FactPlaced:
+		return "placed in " + f.To
+	case lifecycle.FactFailed:
+		return strings.TrimSuffix("the script failed: "+f.Reason, ": ") + place
+	case lifecycle.FactTrimmed:
+		return "trait " + f.Name + " was left out: the record is full"
+	case lifecycle.FactLogged:
+		return "log: " + f.Reason
+	case lifecycle.FactChose:
+		return "chose " + f.Reason + " for " + f.Name
+	case lifecycle.FactSet:
+		return "set " + f.Name + " = " + f.Reason
+	case lifecycle.FactTagged:
+		return "tag " + f.Name
+	case lifecycle.FactUntagged:
+		return "untag " + f.Name
+	case lifecycle.FactScored:
+		return "score " + formatSigned(f.Amount)
+	case lifecycle.FactTracked:
+		if f.To != "" {
+			return "tracked " + f.Name + " for " + f.To
+		}
+		return "tracked " + f.Name
+	case lifecycle.FactWaits:
+		return "waits" + place
+	case lifecycle.FactWoke:
+		return "goes on" + place
+	}
+	return ""
+}
+
+func formatSigned(n float64) string {
+	if n >= 0 {
+		return "+" + formatNumber(n)
+	}
+	return formatNumber(n)
+}
