@@ -35,7 +35,7 @@ func (p *Problems) add(flag, format string, args ...any) {
 	*p = append(*p, Problem{flag, fmt.Sprintf(format, args...)})
 }
 
-// Check fills in what follows from other settings (Scripts, PublicURL, SMTP.Port) and returns Problems if the
+// Check fills in what follows from other settings (Scripts, PublicURL, SMTP.Port) or was left empty (Timezone) and returns Problems if the
 // settings cannot work, all of them at once. It looks at files but changes none. With port 0 in Addr, PublicURL stays
 // empty where it was not given; whoever listens then sets it with URLOf.
 func (c *Config) Check() error {
@@ -43,6 +43,7 @@ func (c *Config) Check() error {
 	c.checkFolders(&problems)
 	c.checkAddresses(&problems)
 	c.checkKeys(&problems)
+	c.checkPeople(&problems)
 	c.SMTP.check(&problems)
 	c.checkRunning(&problems)
 	if len(problems) > 0 {
@@ -128,6 +129,29 @@ func (c *Config) checkKeys(problems *Problems) {
 	}
 	if c.AdminKey != "" && c.AdminKey == c.WriteKey {
 		problems.add("--admin-key", "it is the same as --write-key, which every sender knows; draw another one")
+	}
+}
+
+// checkPeople looks at what decides when and whether people are reached.
+func (c *Config) checkPeople(problems *Problems) {
+	if c.Timezone == "" {
+		c.Timezone = "UTC"
+	}
+	if _, err := zoneOf(c.Timezone); err != nil {
+		problems.add("--timezone", "%q is not a time zone; write its IANA name, such as Europe/Paris or UTC", c.Timezone)
+	}
+	if c.TestAddress != "" {
+		if address, err := mail.ParseAddress(c.TestAddress); err != nil || address.Address != c.TestAddress {
+			problems.add("--test-address", "%q is not a mail address; write it like tests@shop.example", c.TestAddress)
+		}
+	}
+	if c.PublishLimit < 0 {
+		problems.add("--publish-limit", "%d is not a number of people; use 0 to be asked always", c.PublishLimit)
+	}
+	for _, host := range c.WebhookAllow {
+		if host == "" || strings.ContainsAny(host, "/@ *?") {
+			problems.add("--webhook-allow", "%q is not a host; write a name or an address without http:// and port", host)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"time"
+	_ "time/tzdata" // the machine may have no list of zones, or an old one
 )
 
 // Config is everything that the server can be told. It is meant to be embedded in the struct of a kong command:
@@ -25,6 +27,11 @@ type Config struct {
 
 	WriteKey Secret `name:"write-key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Key with which events come in. Default: drawn at the first start and kept in keys.json in the data folder."`
 	AdminKey Secret `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Key that the console asks for, when set or when the address is not loopback. Default: drawn at the first start and kept in keys.json in the data folder."`
+
+	Timezone     string   `name:"timezone" env:"STAGECRAFT_TIMEZONE" default:"UTC" placeholder:"ZONE" help:"Time zone of customers whose own is not known, by its IANA name such as Europe/Paris; wait_until goes by it. Default: ${default}."`
+	TestAddress  string   `name:"test-address" env:"STAGECRAFT_TEST_ADDRESS" placeholder:"ADDRESS" help:"Mail address to which all messages of test people go. Default: none, their messages are recorded and go nowhere."`
+	PublishLimit int      `name:"publish-limit" env:"STAGECRAFT_PUBLISH_LIMIT" default:"1000" placeholder:"PEOPLE" help:"How many people a new script or a journey that goes live may reach within the next hour before it asks for confirmation; 0 asks always. Default: ${default} people."`
+	WebhookAllow []string `name:"webhook-allow" env:"STAGECRAFT_WEBHOOK_ALLOW" placeholder:"HOST,..." help:"Hosts in the own network, as their names or addresses stand in the URL, that webhooks may be posted to. Default: none, only addresses of the public internet."`
 
 	SMTP SMTP `embed:"" prefix:"smtp-" group:"Mail:"`
 
@@ -48,6 +55,23 @@ type SMTP struct {
 
 // Enabled reports whether a mail server is configured.
 func (s SMTP) Enabled() bool { return s.Host != "" }
+
+// Zone returns the zone of Timezone, or UTC if there is no such zone, which Check refuses.
+func (c Config) Zone() *time.Location {
+	zone, err := zoneOf(c.Timezone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// zoneOf finds a zone by its name. That of the machine has none that means the same elsewhere.
+func zoneOf(name string) (*time.Location, error) {
+	if name == "" || strings.EqualFold(name, "local") {
+		return nil, fmt.Errorf("%q names no time zone", name)
+	}
+	return time.LoadLocation(name)
+}
 
 // Loopback reports whether the address can be reached from this machine only, so that the console may do without a
 // key. A name other than localhost counts as reachable from elsewhere.
@@ -79,9 +103,11 @@ func URLOf(addr string) string {
 // String lists the settings for a log, without keys and passwords.
 func (c Config) String() string {
 	return fmt.Sprintf("data=%q addr=%q public-url=%q scripts=%q write-key=%s admin-key=%s smtp=%s:%d "+
+		"timezone=%q test-address=%q publish-limit=%d webhook-allow=%q "+
 		"smtp-username=%q smtp-password=%s smtp-security=%s smtp-from=%q smtp-connections=%d smtp-ca-file=%q "+
 		"log-level=%s log-format=%s max-pending=%d memory-limit=%dMB",
 		c.Data, c.Addr, c.PublicURL, c.Scripts, c.WriteKey, c.AdminKey, c.SMTP.Host, c.SMTP.Port,
+		c.Timezone, c.TestAddress, c.PublishLimit, c.WebhookAllow,
 		c.SMTP.Username, c.SMTP.Password, c.SMTP.Security, c.SMTP.From, c.SMTP.Connections, c.SMTP.CAFile,
 		c.LogLevel, c.LogFormat, c.MaxPending, c.MemoryLimit)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"stagecraft/app/config"
 
@@ -52,7 +53,8 @@ func TestDefaultsAreComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Data != "stagecraft-data" || c.Addr != "127.0.0.1:8080" || c.PublicURL != "http://127.0.0.1:8080" ||
-		c.Scripts != filepath.Join("stagecraft-data", "scripts") || c.MaxPending != 16384 || c.MemoryLimit != 0 {
+		c.Scripts != filepath.Join("stagecraft-data", "scripts") || c.MaxPending != 16384 || c.MemoryLimit != 0 ||
+		c.Timezone != "UTC" || c.TestAddress != "" || c.PublishLimit != 1000 || len(c.WebhookAllow) != 0 {
 		t.Errorf("defaults are %s", c)
 	}
 	if c.SMTP.Enabled() || !c.Loopback() {
@@ -156,6 +158,13 @@ func TestCheckReportsEverythingAtOnce(t *testing.T) {
 		{[]string{"--data=x", "--scripts=x"}, []string{"--scripts"}},
 		{[]string{"--write-key=a b"}, []string{"--write-key"}},
 		{[]string{"--write-key=same", "--admin-key=same"}, []string{"--admin-key"}},
+		{[]string{"--timezone=Europe/Atlantis"}, []string{"--timezone"}},
+		{[]string{"--timezone=Local"}, []string{"--timezone"}},
+		{[]string{"--timezone=../../etc/passwd"}, []string{"--timezone"}},
+		{[]string{"--test-address=nobody"}, []string{"--test-address"}},
+		{[]string{"--test-address=Tests <tests@shop.example>"}, []string{"--test-address"}},
+		{[]string{"--publish-limit=-1"}, []string{"--publish-limit"}},
+		{[]string{"--webhook-allow=http://hooks.local"}, []string{"--webhook-allow"}},
 		{[]string{"--smtp-host=mail.example"}, []string{"--smtp-from"}},
 		{[]string{"--smtp-host=mail.example:25", "--smtp-from=a@b.example"}, []string{"--smtp-host"}},
 		{[]string{"--smtp-from=a@b.example"}, []string{"--smtp-host"}},
@@ -197,6 +206,7 @@ func TestGoodCombinations(t *testing.T) {
 		{"--addr=[::1]:8080", "--public-url=https://mail.shop.example/"},
 		{"--smtp-host=127.0.0.1", "--smtp-port=2525", "--smtp-security=none", "--smtp-from=Shop <a@b.example>", "--smtp-username=u", "--smtp-password=p"},
 		{"--smtp-host=mail.example", "--smtp-security=tls", "--smtp-from=a@b.example"},
+		{"--timezone=Asia/Ho_Chi_Minh", "--test-address=tests@shop.example", "--publish-limit=0", "--webhook-allow=localhost,10.0.0.7"},
 	} {
 		t.Chdir(t.TempDir())
 		c, err := parse(t, args...)
@@ -212,6 +222,27 @@ func TestGoodCombinations(t *testing.T) {
 		if strings.HasSuffix(c.PublicURL, "/") {
 			t.Errorf("public URL %q keeps its slash", c.PublicURL)
 		}
+	}
+}
+
+func TestZone(t *testing.T) {
+	for _, name := range []string{"UTC", "Europe/Paris", "Asia/Ho_Chi_Minh"} {
+		c, err := parse(t, "--timezone="+name)
+		if err != nil || c.Zone().String() != name {
+			t.Errorf("%s: %s, %v", name, c.Zone(), err)
+		}
+	}
+	for _, name := range []string{"", "Local", "Europe/Atlantis"} {
+		if zone := (config.Config{Timezone: name}).Zone(); zone != time.UTC {
+			t.Errorf("%q: %s", name, zone)
+		}
+	}
+}
+
+func TestWebhookHostsFromTheFile(t *testing.T) {
+	c, err := parse(t, "--config", write(t, `{"webhook-allow": "localhost,10.0.0.7", "timezone": "Europe/Paris", "publish_limit": 5}`))
+	if err != nil || fmt.Sprint(c.WebhookAllow) != "[localhost 10.0.0.7]" || c.Timezone != "Europe/Paris" || c.PublishLimit != 5 {
+		t.Errorf("%s, %v", c, err)
 	}
 }
 
@@ -289,7 +320,7 @@ func TestHelpListsEverySetting(t *testing.T) {
 			}
 		}
 	}
-	if count != 19 {
+	if count != 23 {
 		t.Errorf("%d settings; did one get lost?", count)
 	}
 }

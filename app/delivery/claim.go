@@ -97,6 +97,9 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	if unresolved && last.Boot == in.Boot {
 		return nil, 0, nil // in flight
 	}
+	if m.State == lifecycle.Queued && d.braked(tx, m) {
+		return nil, d.park(tx, in.Lane, m), nil
+	}
 	changed := func() (*channels.Outgoing, int, error) {
 		data := store.Encode(m)
 		tx.Set(key, data)
@@ -137,8 +140,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 // owed is retried, marketing is held; a message's in_doubt says otherwise.
 func (d *Delivery) doubt(tx store.Tx, m *lifecycle.Message, idempotent bool, at time.Time) bool {
 	m.InDoubt++
-	d.recorder.Fold(tx, &lifecycle.Decision{Customer: m.Customer,
-		Facts: []lifecycle.Fact{{Kind: lifecycle.FactInDoubt, At: at, Journey: m.Journey, Name: m.Name}}})
+	d.note(tx, m, lifecycle.Fact{Kind: lifecycle.FactInDoubt, At: at})
 	retry := idempotent || m.Kind == lifecycle.Transactional
 	if template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, ""); err == nil && !idempotent {
 		switch template.Front["in_doubt"] {
@@ -182,7 +184,15 @@ func (d *Delivery) permitFor(tx store.Reader, m *lifecycle.Message, customer *li
 	if last != nil {
 		return last.Rendered, lifecycle.Queued, ""
 	}
+	if m.Channel == webhookChannel {
+		return renderWebhook(m, at)
+	}
 	to, _ := customer.Trait("email").(string)
+	if m.Test {
+		if to = d.testTo; to == "" {
+			return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseTest
+		}
+	}
 	if to == "" {
 		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseNoAddress
 	}
@@ -202,6 +212,9 @@ func (d *Delivery) permitFor(tx store.Reader, m *lifecycle.Message, customer *li
 		return lifecycle.Rendered{}, lifecycle.Failed, reason
 	}
 	rendered.To, rendered.Date = to, at
+	if m.Test {
+		markTest(&rendered, m)
+	}
 	return rendered, lifecycle.Queued, ""
 }
 
@@ -221,7 +234,8 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	if err != nil {
 		return lifecycle.Rendered{}, err
 	}
-	return d.renderer.RenderParts(template, m.Version+"/"+template.File, Scope{
-		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at,
+	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, Scope{
+		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options,
 	})
+	return rendered, atSend(m, err)
 }

@@ -2,7 +2,8 @@
 // before sending, renders, hands batches to connectors, and settles what they answer.
 //
 // Reading order: outbox.go (what is stored), claim.go (policy and the durable attempt), settle.go (results, retries,
-// doubt), dispatch.go (who sends when).
+// doubt), dispatch.go (who sends when), brake.go (what waits until a journey goes on), watch.go (who waits for a
+// message).
 package delivery
 
 import (
@@ -24,6 +25,11 @@ type Templates interface {
 	Template(tx store.Reader, version, name, channel, locale string) (*lifecycle.Template, error)
 }
 
+// Journeys knows the modes of journeys as a partition has them. It is asked inside Apply only.
+type Journeys interface {
+	Mode(tx store.Reader, journey string) lifecycle.Mode
+}
+
 // Connector sends batches; *channels.Channel is the real one.
 type Connector interface {
 	// Send returns one receipt for each message, in order.
@@ -39,32 +45,42 @@ type Delivery struct {
 	clock     lifecycle.Clock
 	recorder  Recorder
 	templates Templates
+	journeys  Journeys // nil: none is ever braked
+	watcher   Watcher  // nil: nobody waits for messages
 	renderer  *Renderer
 	publicURL string
+	testTo    string // where the messages of test people go; empty: nowhere
 	boot      string // names this start of the program: an attempt of another one is in doubt
 	log       *slog.Logger
 	store     *store.Store
 	lanes     []*lane
 	byName    map[string]*lane
 	settler   *settler
+	parked    [lifecycle.Partitions]chan struct{} // wakes the owner: something is held by a brake
 }
 
 // Options of New.
 type Options struct {
-	Clock     lifecycle.Clock
-	Recorder  Recorder
-	Templates Templates
-	PublicURL string
-	Boot      string
-	Log       *slog.Logger
+	Clock       lifecycle.Clock
+	Recorder    Recorder
+	Templates   Templates
+	PublicURL   string
+	TestAddress string // a mail address, where the messages of test people go; empty: they go nowhere
+	Boot        string
+	Log         *slog.Logger
 }
 
 // New returns a delivery without channels, which only records. Bind and Connect make it send.
 func New(opts Options) *Delivery {
-	return &Delivery{
+	d := &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
-		publicURL: opts.PublicURL, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{}, settler: newSettler(),
+		publicURL: opts.PublicURL, testTo: opts.TestAddress, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
+		settler: newSettler(),
 	}
+	for p := range d.parked {
+		d.parked[p] = make(chan struct{}, 1)
+	}
+	return d
 }
 
 // Bind names the store. It is called once, before the store starts.
@@ -72,6 +88,12 @@ func (d *Delivery) Bind(s *store.Store) { d.store = s }
 
 // SetTemplates names where templates are found. It is called once, before the store starts.
 func (d *Delivery) SetTemplates(t Templates) { d.templates = t }
+
+// SetJourneys names who knows which journeys are braked. It is called once, before the store starts.
+func (d *Delivery) SetJourneys(j Journeys) { d.journeys = j }
+
+// SetWatcher names who is told when a watched message is settled. It is called once, before the store starts.
+func (d *Delivery) SetWatcher(w Watcher) { d.watcher = w }
 
 // Connect adds a channel's connector, with a lane for what is owed and one for what is marketing. It is called before
 // the store starts.
@@ -90,6 +112,8 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer, err = d.claim(tx, in)
 	case settle:
 		answer, err = nil, d.settle(tx, in)
+	case release:
+		answer = d.release(tx, in)
 	default:
 		return nil, false, nil
 	}
@@ -101,6 +125,8 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 	switch q := query.(type) {
 	case firstDue:
 		return d.firstDue(tx), true, nil
+	case anyParked:
+		return hasParked(tx), true, nil
 	case Newest:
 		answer, err = d.newest(tx, q)
 	case OneMessage:

@@ -188,7 +188,7 @@ func (d *Delivery) Own(ctx context.Context, p int) {
 		}
 		l.own(p, true)
 	}
-	<-ctx.Done()
+	d.mindBrakes(ctx, p)
 	for _, l := range d.lanes {
 		l.own(p, false)
 	}

@@ -30,9 +30,10 @@ type Scope struct {
 	Event     *lifecycle.Event
 	Journey   string
 	Stage     string
-	Title     string    // of the journey
-	PublicURL string    // where customers reach this server, without a slash at its end
-	Now       time.Time // what {{ "now" | date: … }} prints; zero makes that an error
+	Title     string            // of the journey
+	PublicURL string            // where customers reach this server, without a slash at its end
+	Now       time.Time         // what {{ "now" | date: … }} prints; zero makes that an error
+	Options   map[string]string // what the send says itself: a subject and a preheader stand in for the front matter's
 }
 
 type cachedTemplate struct {
@@ -73,6 +74,9 @@ func (r *Renderer) Render(t *lifecycle.Template, key string, s Scope) (lifecycle
 func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (lifecycle.Rendered, error) {
 	compiled, problems := r.compiled(t, key)
 	if len(problems) > 0 {
+		return lifecycle.Rendered{}, problems[0]
+	}
+	if compiled, problems = r.withOptions(t, compiled, s.Options); len(problems) > 0 {
 		return lifecycle.Rendered{}, problems[0]
 	}
 	run := newTemplateRun(&s)
@@ -146,21 +150,9 @@ func (r *Renderer) compiled(t *lifecycle.Template, key string) (*compiledTemplat
 // compileTemplate compiles all parts of a template, or returns what is wrong with them.
 func compileTemplate(t *lifecycle.Template, filters map[string]templateFilter) (*compiledTemplate, []*lifecycle.Error) {
 	var problems []*lifecycle.Error
-	part := func(field, source string, line, limit int) (compiled *templatePart) {
-		defer func() {
-			if failure := recover(); failure != nil {
-				compiled = nil
-				problems = append(problems, templateError(t, field, line, &templateFault{"its Liquid cannot be read", "simplify it", lifecycle.ScriptFailed}))
-			}
-		}()
-		compiled, found := parsePart(source, line, limit, filters)
-		for _, problem := range found {
-			at := problem.line
-			if field != "" {
-				at = 1
-			}
-			problems = append(problems, templateError(t, field, at, &templateFault{problem.message, problem.hint, lifecycle.ScriptFailed}))
-		}
+	part := func(field, source string, line, limit int) *templatePart {
+		compiled, found := compilePart(t, field, source, line, limit, filters)
+		problems = append(problems, found...)
 		return compiled
 	}
 	compiled := &compiledTemplate{}
@@ -175,6 +167,25 @@ func compileTemplate(t *lifecycle.Template, filters map[string]templateFilter) (
 		return nil, problems
 	}
 	return compiled, nil
+}
+
+// compilePart compiles the body (an empty field), the subject or the preheader of a template.
+func compilePart(t *lifecycle.Template, field, source string, line, limit int, filters map[string]templateFilter) (compiled *templatePart, problems []*lifecycle.Error) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			compiled = nil
+			problems = append(problems, templateError(t, field, line, &templateFault{"its Liquid cannot be read", "simplify it", lifecycle.ScriptFailed}))
+		}
+	}()
+	compiled, found := parsePart(source, line, limit, filters)
+	for _, problem := range found {
+		at := problem.line
+		if field != "" {
+			at = 1
+		}
+		problems = append(problems, templateError(t, field, at, &templateFault{problem.message, problem.hint, lifecycle.ScriptFailed}))
+	}
+	return compiled, problems
 }
 
 // renderError makes an error of a rendering one for people.

@@ -16,6 +16,7 @@ import (
 //	m decided (newest first), message -> lifecycle.Message: the ledger
 //	o lane, 0, due, decided, message  -> nothing: what is to be done, and when
 //	b message                         -> attempt: what was handed to a connector, before it could leave
+//	p journey, 0, lane, 0, …          -> nothing: what a brake holds, see brake.go
 func messageKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
 }
@@ -52,7 +53,7 @@ type attempt struct {
 func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
 	if m.State == lifecycle.Queued {
 		lane := d.byName[laneName(m.Channel, m.Kind)]
-		if lane != nil && !m.Due.After(at) && lane.idle(tx.Partition(), m.Due) {
+		if lane != nil && !m.Due.After(at) && lane.idle(tx.Partition(), m.Due) && !d.braked(tx, m) {
 			d.claimAtOnce(tx, lane, m, customer, at)
 		} else {
 			d.queue(tx, m)
@@ -95,12 +96,23 @@ func (d *Delivery) unqueue(tx store.Tx, m *lifecycle.Message) {
 
 // change moves a message from one state to another and lets the figures know.
 func (d *Delivery) change(tx store.Tx, m *lifecycle.Message, state lifecycle.MessageState, reason string, at time.Time) {
-	fact := lifecycle.Fact{Kind: lifecycle.FactSettled, At: at, Journey: m.Journey, Name: m.Name, From: string(m.State), To: string(state), Reason: reason}
+	d.note(tx, m, lifecycle.Fact{Kind: lifecycle.FactSettled, At: at, From: string(m.State), To: string(state), Reason: reason})
 	m.State, m.Reason = state, reason
-	if state != lifecycle.Queued && state != lifecycle.Held {
+	if settled(m) {
 		m.Settled = at
 		m.Event = lifecycle.Event{} // it was there for the template
+		if m.Watched && d.watcher != nil {
+			d.watcher.Settled(tx, m, at)
+		}
 	}
+}
+
+// note lets the figures know of a fact about a message. Those of test people are in no figure.
+func (d *Delivery) note(tx store.Tx, m *lifecycle.Message, fact lifecycle.Fact) {
+	if m.Test {
+		return
+	}
+	fact.Journey, fact.Name, fact.Version, fact.File, fact.Line = m.Journey, m.Name, m.Version, m.File, m.Line
 	d.recorder.Fold(tx, &lifecycle.Decision{Customer: m.Customer, Facts: []lifecycle.Fact{fact}})
 }
 
@@ -143,7 +155,7 @@ func (d *Delivery) newest(tx store.Reader, q Newest) ([]Listed, error) {
 	var failed error
 	prefix := []byte{'m'}
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
-		listed := Listed{Ref: strconv.Itoa(tx.Partition()) + "-" + hex.EncodeToString(key[1:])}
+		listed := Listed{Ref: refTo(tx.Partition(), key)}
 		if failed = store.Decode(value, &listed.Message); failed != nil {
 			return false
 		}
@@ -160,6 +172,11 @@ type OneMessage struct{ Ref string }
 type FullMessage struct {
 	Listed
 	Rendered *lifecycle.Rendered
+}
+
+// refTo is how a message's key is written in a reference.
+func refTo(partition int, key []byte) string {
+	return strconv.Itoa(partition) + "-" + hex.EncodeToString(key[1:])
 }
 
 // RefPartition returns the partition that a message reference belongs to.

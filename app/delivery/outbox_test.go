@@ -27,6 +27,10 @@ type post struct {
 	clock     *lifecycle.ManualClock
 	connector *connector
 	templates templates
+	modes     modes   // of journeys
+	watched   watched // what the watcher was told
+	testTo    string
+	webhook   *connector // nil: there is no such channel
 	delivery  *delivery.Delivery
 	store     *store.Store
 	facts     *facts
@@ -37,7 +41,7 @@ type post struct {
 	messages  int
 }
 
-func newPost(t *testing.T, c *connector) *post {
+func newPost(t *testing.T, c *connector, change ...func(p *post)) *post {
 	p := &post{t: t, dir: t.TempDir(), clock: lifecycle.NewManualClock(start), connector: c, facts: &facts{},
 		own: make(chan struct{}), templates: templates{
 			"hello":     {Front: map[string]string{"subject": "Hello {{ customer.first_name | default: \"you\" }}"}, Body: "Good to see you."},
@@ -47,6 +51,9 @@ func newPost(t *testing.T, c *connector) *post {
 			"long":      {Front: map[string]string{"subject": "Long"}, Body: strings.Repeat("<p>All work and no play.</p>\n", 7000)},
 		}}
 	c.clock = p.clock
+	for _, change := range change {
+		change(p)
+	}
 	close(p.own)
 	p.open()
 	return p
@@ -63,8 +70,13 @@ func (p *post) open() {
 	p.boots++
 	log := slog.New(slog.NewTextHandler(p.t.Output(), nil))
 	p.delivery = delivery.New(delivery.Options{Clock: p.clock, Recorder: p.facts, Templates: p.templates,
-		PublicURL: "https://example.com", Boot: fmt.Sprint("boot ", p.boots), Log: log})
+		PublicURL: "https://example.com", TestAddress: p.testTo, Boot: fmt.Sprint("boot ", p.boots), Log: log})
+	p.delivery.SetJourneys(&p.modes)
+	p.delivery.SetWatcher(&p.watched)
 	p.delivery.Connect("email", p.connector)
+	if p.webhook != nil {
+		p.delivery.Connect("webhook", p.webhook)
+	}
 	p.delivery.Bind(p.store)
 	p.store.Start(machine{p.delivery, p.own})
 }
@@ -255,6 +267,57 @@ func (t templates) Template(_ store.Reader, version, name, channel, _ string) (*
 		return &copied, nil
 	}
 	return nil, lifecycle.Errorf(lifecycle.NotFound, "version %s has no message %q", version, name)
+}
+
+// modes are those of journeys; the zero value has all of them live. Unlike the engine's they change at once.
+type modes struct {
+	mu     sync.Mutex
+	braked map[string]lifecycle.Mode
+}
+
+func (m *modes) set(journey string, mode lifecycle.Mode) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.braked == nil {
+		m.braked = map[string]lifecycle.Mode{}
+	}
+	m.braked[journey] = mode
+}
+
+func (m *modes) Mode(_ store.Reader, journey string) lifecycle.Mode {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if mode, ok := m.braked[journey]; ok {
+		return mode
+	}
+	return lifecycle.Live
+}
+
+// watched keeps what the watcher was told, once it is committed.
+type watched struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (w *watched) Settled(tx store.Tx, m *lifecycle.Message, _ time.Time) {
+	text := fmt.Sprint(m.ID, " ", m.State, " ", m.Reason)
+	tx.After(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.all = append(w.all, text)
+	})
+}
+
+func (w *watched) told(m *lifecycle.Message) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var told []string
+	for _, text := range w.all {
+		if rest, ok := strings.CutPrefix(text, m.ID.String()+" "); ok {
+			told = append(told, rest)
+		}
+	}
+	return told
 }
 
 // facts keeps what was committed.

@@ -45,16 +45,20 @@ type DeadLetter struct {
 // setAside stores the dead letter of a failed step.
 func (s *session) setAside(j *journey, stage string, letter DeadLetter, err error) {
 	letter.ID = lifecycle.HashID("letter", s.cause.Part(), j.name, letter.Kind, strconv.FormatUint(s.customer.Seq, 10))
-	letter.At, letter.Customer, letter.User = s.now, s.customer.ID, s.user()
-	letter.Journey, letter.Stage, letter.Version = j.name, stage, j.program.Journey.Version
+	letter.At, letter.Customer, letter.User = s.customer.Real(s.now), s.customer.ID, s.user()
+	letter.Journey, letter.Stage, letter.Version = j.name, stage, j.plan().Version
 	letter.Event, letter.History = s.event, s.history
 	letter.Message = err.Error()
 	var e *lifecycle.Error
 	if errors.As(err, &e) {
 		letter.Message, letter.File, letter.Line, letter.Hint = e.Message, e.File, e.Line, e.Hint
+		if e.Cause != nil {
+			letter.Message += ": " + e.Cause.Error()
+		}
 	}
 	s.tx.Set(deadLetterKey(letter.At, letter.ID), store.Encode(&letter))
-	s.note(lifecycle.Fact{Kind: lifecycle.FactFailed, Journey: j.name, From: stage, Reason: letter.Message, File: letter.File, Line: letter.Line})
+	s.note(lifecycle.Fact{Kind: lifecycle.FactFailed, Journey: j.name, From: stage, Reason: letter.Message, File: letter.File, Line: letter.Line,
+		Version: letter.Version})
 }
 
 // DeadLetters asks for the newest dead letters of a partition.
@@ -114,43 +118,43 @@ func (e *Engine) replay(tx store.Tx, in Replay) error {
 	}
 	j := s.active(letter.Journey)
 	if j == nil {
-		return lifecycle.Errorf(lifecycle.Conflict, "journey %s is off; switch it on before replaying", letter.Journey)
+		return lifecycle.Errorf(lifecycle.Conflict, "journey %s does not run; switch it on before replaying", letter.Journey)
 	}
 	tx.Delete(in.Key)
-	at := in.At
-	s.at = at
-	if at.Before(s.customer.Clock) {
-		at = s.customer.Clock
-	}
+	s.at = in.At
+	at := later(s.customer.Lapsed(in.At), s.customer.Clock)
 	s.history = s.customer.Import != ""
 	if !s.catchUp(at) {
 		return lifecycle.Errorf(lifecycle.Busy, "the customer has much to catch up with; replay this in a moment")
 	}
-	s.customer.Clock, s.now, s.moves = at, at, 0
+	s.customer.Clock, s.now, s.moves, s.depth, s.first = at, at, 0, 0, moveRequest{}
 	s.history = letter.History
 	s.cause = lifecycle.HashID("replay", letter.ID.Part())
 	s.event = letter.Event
 	first := len(s.decision.Facts)
 	s.redo(j, letter)
-	s.timeline(TimelineEntry{At: at, Facts: s.decision.Facts[first:]})
+	s.timeline(TimelineEntry{At: s.customer.Real(at), Facts: s.decision.Facts[first:]})
+	s.handleTracked()
 	return s.save()
 }
 
 // redo does the step of a dead letter with the newest script.
 func (s *session) redo(j *journey, letter DeadLetter) {
-	if s.customer.Visit(j.name) == nil {
+	if s.event != nil {
+		s.depth = s.event.Depth
+	}
+	if s.mayBegin(j) {
 		s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
 	}
 	visit := s.customer.Visit(j.name)
-	if visit == nil {
+	if visit == nil || visit.Stage == "" {
 		return
 	}
 	switch letter.Kind {
 	case letterEntry, letterEvent: // who could not enter could not handle the event either
-		if letter.Event == nil {
-			return
+		if letter.Event != nil {
+			s.inStep(j, DeadLetter{Kind: letterEvent}, func() error { return s.handleIn(j) })
 		}
-		s.inStep(j, DeadLetter{Kind: letterEvent}, func() error { return s.handleIn(j) })
 	case letterSilence:
 		if visit.Stage == letter.Stage {
 			s.inStep(j, DeadLetter{Kind: letterSilence, Silence: letter.Silence}, func() error { return s.silence(j, visit, *letter.Silence) })
@@ -160,21 +164,8 @@ func (s *session) redo(j *journey, letter DeadLetter) {
 			return // the stage was left since, and with it the run would have ended
 		}
 		r := *letter.Run
-		visit.Runs = append(visit.Runs, lifecycle.RunRef{ID: r.ID, Handler: r.Handler, Stage: r.Stage, Visit: r.Visit, Version: r.Version})
-		kept := s.inStep(j, DeadLetter{Kind: letterRun, Run: letter.Run}, func() error {
-			program, err := s.engine.program(s.tx, r.Version)
-			if err != nil {
-				return err
-			}
-			request, err := s.advance(j, visit, &r, program, true)
-			if err != nil {
-				return err
-			}
-			return s.moveIfAllowed(j, visit, request)
-		})
-		if !kept {
-			removeRun(s.customer.Visit(j.name), r.ID)
-		}
+		visit.Runs = append(visit.Runs, r.ref())
+		s.wake(j, r.ID, &r, letter.Event, nil)
 	}
 }
 

@@ -1,8 +1,10 @@
 // Package engine turns inputs into decisions: an event or a due timer and a customer go in; moves, messages and timers
 // come out, all in one commit. It is where the rules of identity, time and order live.
 //
-// Reading order: receive.go (who is it, was it seen before), session.go (one customer in one input), order.go (the
-// order within one event), run.go (handlers that wait), timers.go, publish.go, history.go.
+// Reading order: receive.go (was it seen before, whose is it), identify.go (who is it), session.go (one customer in one
+// input), order.go (the order within one event), step.go (all or nothing), run.go (handlers that wait), await.go (what
+// they wait for), effects.go, track.go, look.go (what scripts see of the past), timers.go, publish.go, resync.go (whom a
+// change of the journeys reaches), history.go.
 package engine
 
 import (
@@ -21,6 +23,9 @@ import (
 // customer as the step has left them and the time of the input, which a late timer's message may be older than.
 type Outbox interface {
 	Put(tx store.Tx, message *lifecycle.Message, customer *lifecycle.Customer, at time.Time)
+	// Watch returns where a message stands, and why; "" if there is no such message. When a watched message is accepted or
+	// has failed afterwards, Engine.Settled is told.
+	Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string)
 }
 
 // Recorder takes what was decided, inside Apply, so that figures are part of the same commit.
@@ -37,6 +42,8 @@ type Engine struct {
 	recorder Recorder
 	log      *slog.Logger
 	store    *store.Store
+	zone     *time.Location
+	zones    zones
 
 	publishing sync.Mutex // one change of the journeys at a time
 	programs   sync.Map   // version -> *script.Program
@@ -49,8 +56,10 @@ type Engine struct {
 type partition struct {
 	journeys   []*journey // as stored; used by the single writer only
 	current    bool       // journeys is what is stored
-	epoch      uint32     // the epoch before the present one, as far as it was looked into
-	epochEmpty bool       // it holds no marks
+	draining   map[string][]string
+	modes      atomic.Pointer[map[string]lifecycle.Mode] // of all journeys, while current
+	epoch      uint32                                    // the epoch before the present one, as far as it was looked into
+	epochEmpty bool                                      // it holds no marks
 	wake       chan struct{}
 	next       atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
 }
@@ -62,14 +71,18 @@ type Options struct {
 	Outbox     Outbox
 	Recorder   Recorder
 	Log        *slog.Logger
-	MaxPending int // events in flight before callers are told to come back later
+	MaxPending int            // events in flight before callers are told to come back later
+	Zone       *time.Location // of customers who have none of their own; nil: UTC
 }
 
 // New returns an engine; Bind gives it its store.
 func New(opts Options) *Engine {
 	e := &Engine{
 		clock: opts.Clock, host: opts.Host, outbox: opts.Outbox, recorder: opts.Recorder, log: opts.Log,
-		limit: int64(opts.MaxPending),
+		limit: int64(opts.MaxPending), zone: opts.Zone,
+	}
+	if e.zone == nil {
+		e.zone = time.UTC
 	}
 	for i := range e.parts {
 		e.parts[i].wake = make(chan struct{}, 1)
@@ -105,6 +118,8 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = e.beginClose(tx, in)
 	case closeChunk:
 		answer, err = e.closeChunk(tx, in)
+	case setTest:
+		answer, err = nil, e.setTest(tx, in)
 	case link:
 		answer, err = nil, e.link(tx, in)
 	case adopt:
@@ -118,7 +133,7 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 	case sweep:
 		answer, err = e.sweep(tx, in)
 	default:
-		return nil, false, nil
+		return e.applyLab(tx, input)
 	}
 	return answer, true, err
 }
@@ -138,10 +153,16 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.deadLetters(tx, q)
 	case CustomerByIdentity:
 		answer, err = e.customerByIdentity(tx, q)
+	case reach:
+		answer, err = e.reach(tx, q)
+	case timeline:
+		answer, err = e.timeline(tx, q)
+	case sourceOf:
+		answer, err = e.Source(tx, q.Version)
 	case importState:
 		answer, err = e.importRecord(tx, q.Source)
 	default:
-		return nil, false, nil
+		return e.askLab(tx, query)
 	}
 	return answer, true, err
 }

@@ -30,6 +30,7 @@ type harness struct {
 	engine *engine.Engine
 	store  *store.Store
 	book   *book
+	zone   *time.Location
 	n      int
 }
 
@@ -51,7 +52,7 @@ func (h *harness) open() {
 		h.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h.engine = engine.New(engine.Options{Clock: h.clock, Host: h.host, Outbox: h.book, Recorder: h.book, Log: log, MaxPending: 10000})
+	h.engine = engine.New(engine.Options{Clock: h.clock, Host: h.host, Outbox: h.book, Recorder: h.book, Log: log, MaxPending: 10000, Zone: h.zone})
 	h.engine.Bind(h.store)
 	h.store.Start(machine{h.engine})
 }
@@ -206,11 +207,18 @@ func dedent(text string) string {
 type machine struct{ engine *engine.Engine }
 
 func (m machine) Apply(tx store.Tx, input any) (any, error) {
+	if in, ok := input.(settled); ok {
+		m.engine.Settled(tx, in.message, in.at)
+		return nil, nil
+	}
 	answer, _, err := m.engine.Apply(tx, input)
 	return answer, err
 }
 
 func (m machine) Ask(tx store.Reader, query any) (any, error) {
+	if name, ok := query.(modeOf); ok {
+		return m.engine.Mode(tx, string(name)), nil
+	}
 	answer, _, err := m.engine.Ask(tx, query)
 	return answer, err
 }
@@ -219,8 +227,12 @@ func (m machine) Own(ctx context.Context, partition int) { m.engine.Own(ctx, par
 
 // book writes down what is decided: "day user what".
 type book struct {
-	mu    sync.Mutex
-	lines []entry
+	mu       sync.Mutex
+	lines    []entry
+	messages []*lifecycle.Message
+	waiting  map[string]int                    // by "file:line version"
+	leaves   map[string]time.Time              // when messages of a name may leave
+	becomes  map[string]lifecycle.MessageState // the state in which messages of a name are put
 }
 
 type entry struct {
@@ -228,7 +240,55 @@ type entry struct {
 	text string
 }
 
-func (b *book) Put(store.Tx, *lifecycle.Message, *lifecycle.Customer, time.Time) {}
+// Put keeps the message, and lets one that a test asks for leave later.
+func (b *book) Put(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Customer, _ time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if leaves, ok := b.leaves[m.Name]; ok && m.State == lifecycle.Queued {
+		m.Due = leaves
+	}
+	if state, ok := b.becomes[m.Name]; ok {
+		m.State = state
+	}
+	clone := *m
+	b.messages = append(b.messages, &clone)
+}
+
+func (b *book) Watch(_ store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.messages {
+		if m.ID == id && m.Decided.Equal(decided) {
+			m.Watched = true
+			return m.State, m.Reason
+		}
+	}
+	return "", ""
+}
+
+// message returns the newest message of a name.
+func (b *book) message(name string) *lifecycle.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := len(b.messages) - 1; i >= 0; i-- {
+		if b.messages[i].Name == name {
+			clone := *b.messages[i]
+			return &clone
+		}
+	}
+	return nil
+}
+
+// settle says what became of a message, as delivery does.
+func (b *book) settle(id lifecycle.ID, state lifecycle.MessageState) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.messages {
+		if m.ID == id {
+			m.State = state
+		}
+	}
+}
 
 func (b *book) Fold(tx store.Tx, decision *lifecycle.Decision) {
 	facts := append([]lifecycle.Fact(nil), decision.Facts...)
@@ -236,11 +296,40 @@ func (b *book) Fold(tx store.Tx, decision *lifecycle.Decision) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, f := range facts {
+			b.gauge(f)
 			if text := describe(f); text != "" {
 				b.lines = append(b.lines, entry{f.At, fmt.Sprintf("%s %s", day(f.At), text)})
 			}
 		}
 	})
+}
+
+// gauge counts how many runs wait at a line.
+func (b *book) gauge(f lifecycle.Fact) {
+	if b.waiting == nil {
+		b.waiting = map[string]int{}
+	}
+	where := fmt.Sprintf("%s:%d %s", f.File, f.Line, f.Version)
+	switch f.Kind {
+	case lifecycle.FactWaits:
+		b.waiting[where]++
+	case lifecycle.FactWoke:
+		if b.waiting[where]--; b.waiting[where] == 0 {
+			delete(b.waiting, where)
+		}
+	}
+}
+
+// gauges returns how many runs wait by "file:line".
+func (b *book) gauges() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var lines []string
+	for where, count := range b.waiting {
+		lines = append(lines, fmt.Sprintf("%s=%d", strings.Fields(where)[0], count))
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, " ")
 }
 
 func day(at time.Time) string {
@@ -271,6 +360,20 @@ func describe(f lifecycle.Fact) string {
 		return fmt.Sprintf("failed %s%s %s:%d", where, f.From, f.File, f.Line)
 	case lifecycle.FactMerged:
 		return "merged " + where + f.From
+	case lifecycle.FactExited:
+		return "exited " + where + f.From + " " + f.Name
+	case lifecycle.FactChose:
+		return fmt.Sprintf("chose %s%s %s=%s %g", where, f.From, f.Name, f.Reason, f.Amount)
+	case lifecycle.FactSet:
+		return "set " + f.Name + "=" + f.Reason
+	case lifecycle.FactTagged:
+		return "tagged " + f.Name
+	case lifecycle.FactUntagged:
+		return "untagged " + f.Name
+	case lifecycle.FactScored:
+		return fmt.Sprintf("scored %g", f.Amount)
+	case lifecycle.FactTracked:
+		return strings.TrimSpace("tracked " + f.Name + " " + f.To + " " + f.Reason)
 	case lifecycle.FactPlaced:
 		return "placed " + where + f.From + ">" + f.To
 	}

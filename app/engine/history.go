@@ -124,17 +124,15 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 		if err != nil {
 			return answer, err
 		}
-		s.history = true
-		complete := true
+		s.history, s.at = true, in.At
+		complete, end := true, s.customer.Lapsed(in.At)
 		if in.Abort {
-			s.cancelDue(in.At)
+			s.cancelDue(end)
 		} else {
-			complete = s.catchUp(in.At)
+			complete = s.catchUp(end)
 		}
 		if complete {
-			if in.At.After(s.customer.Clock) {
-				s.customer.Clock = in.At
-			}
+			s.customer.Clock = later(s.customer.Clock, end)
 			s.release()
 			answer.Done++
 		}
@@ -162,9 +160,8 @@ func (s *session) cancelDue(until time.Time) {
 			restSilence(visit, timer.Seq)
 			continue
 		}
-		removeTimer(visit, timer.Seq)
-		removeRun(visit, timer.Run)
-		s.tx.Delete(runKey(s.customer.ID, timer.Run))
+		removeTimer(visit, timer.Run)
+		s.endRun(visit, timer.Run, "its import was aborted")
 	}
 }
 

@@ -14,7 +14,7 @@ var remind = journey("j", twoStages,
 enter(function() send "hello" wait "30 days" send "reminder" wait "60 days" send "bye" end)
 on("Order", function(customer, event) log(event.properties.n) end)`, "b", `stage { title = "B" }`)
 
-func TestHistoryHappensInItsOwnTimeAndSendsNothing(t *testing.T) {
+func TestHistoryRunsInItsOwnTimeAndMailsNobody(t *testing.T) {
 	h := newHarness(t, remind)
 	h.openImport("orders")
 	h.history("orders", at(h.event("ada", "Order", "n", 1), -50), at(h.event("ada", "Order", "n", 2), -10))
@@ -37,7 +37,7 @@ func TestHistoryHappensInItsOwnTimeAndSendsNothing(t *testing.T) {
 	h.want(`40 message j/a bye queued`)
 }
 
-func TestTimersAreHeldWhileAnImportIsOpen(t *testing.T) {
+func TestClosingAnImportFiresWhatWasDue(t *testing.T) {
 	h := newHarness(t, remind)
 	h.openImport("orders")
 	h.history("orders", at(h.event("ada", "Order", "n", 1), -20))
@@ -48,7 +48,7 @@ func TestTimersAreHeldWhileAnImportIsOpen(t *testing.T) {
 	h.want(`10 message j/a reminder suppressed`)
 }
 
-func TestALiveEventCatchesItsCustomerUp(t *testing.T) {
+func TestALiveEventFirstCatchesItsCustomerUp(t *testing.T) {
 	h := newHarness(t, remind)
 	h.openImport("orders")
 	h.history("orders", at(h.event("ada", "Order", "n", 1), -40))
@@ -66,6 +66,28 @@ func TestALiveEventCatchesItsCustomerUp(t *testing.T) {
 		0 event Order
 		0 log j/a 2
 		0 late Order`)
+}
+
+func TestHistoryOlderThanTheClockRunsNoHandler(t *testing.T) {
+	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }
+on("Order", function(customer, event) log(event.properties.n, "of", count "Order") end)
+idle("Order", "5 days", function() log "silent" end)`, "b", `stage { title = "B" }`))
+	h.openImport("orders")
+	h.history("orders", at(h.event("ada", "Order", "n", 1), -20))
+	h.track("ada", "Order", "n", 2)
+	h.history("orders", at(h.event("ada", "Order", "n", 3), -10))
+	h.track("ada", "Order", "n", 4)
+	h.closeImport("orders", false)
+	h.want(`
+		-20 event Order
+		-20 entered j/a
+		-20 log j/a 1 of 1
+		-15 log j/a silent
+		0 event Order
+		0 log j/a 2 of 2
+		0 late Order
+		0 event Order
+		0 log j/a 4 of 4`)
 }
 
 func TestImportLinesCountOnce(t *testing.T) {

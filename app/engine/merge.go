@@ -41,27 +41,38 @@ func (e *Engine) link(tx store.Tx, in link) error {
 	}
 	c := s.customer
 	// What was due there by now happened before.
-	s.history = c.Import != ""
-	s.catchUp(in.At)
-	if s.now = in.At; c.Clock.After(s.now) {
-		s.now = c.Clock
-	}
-	for _, visit := range c.Visits {
-		for _, ref := range visit.Runs {
-			tx.Delete(runKey(id, ref.ID))
-		}
-		s.note(lifecycle.Fact{Kind: lifecycle.FactMerged, Journey: visit.Journey, From: visit.Stage})
-	}
-	s.note(lifecycle.Fact{Kind: lifecycle.FactMerged})
+	s.history, s.at = c.Import != "", in.At
+	s.catchUp(c.Lapsed(in.At))
+	s.now = later(c.Lapsed(in.At), c.Clock)
+	s.leaveFigures()
 	if !c.Due.IsZero() {
 		tx.Delete(timerKey(c.Due, id))
 	}
 	s.release()
 	tx.Delete(customerKey(id))
-	e.recorder.Fold(tx, &s.decision)
+	s.fold()
+	for i := range c.Visits {
+		for _, ref := range c.Visits[i].Runs {
+			tx.Delete(runKey(id, ref.ID))
+		}
+	}
 	e.instruct(tx, in.At, id, 10, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c}})
 	e.instruct(tx, in.At, id, 11, instruction{Move: &moveTimeline{From: id, To: in.Customer, At: in.At}})
 	return nil
+}
+
+// leaveFigures notes that the customer is counted no longer: not as one, not in any stage, and not where runs wait.
+func (s *session) leaveFigures() {
+	for i := range s.customer.Visits {
+		visit := &s.customer.Visits[i]
+		for _, ref := range visit.Runs {
+			s.woke(visit, ref.ID, "the customer is counted no longer")
+		}
+		if visit.Stage != "" {
+			s.note(lifecycle.Fact{Kind: lifecycle.FactMerged, Journey: visit.Journey, From: visit.Stage})
+		}
+	}
+	s.note(lifecycle.Fact{Kind: lifecycle.FactMerged})
 }
 
 // adopt is the input "this customer takes over what is known of a merged one". It carries either the record or some
@@ -91,18 +102,26 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 	if err != nil {
 		return err
 	}
-	s.history = s.customer.Import != ""
-	if in.At.After(s.customer.Clock) {
-		s.catchUp(in.At)
-		s.customer.Clock = in.At
+	s.history, s.at = s.customer.Import != "", in.At
+	if at := s.customer.Lapsed(in.At); at.After(s.customer.Clock) {
+		s.catchUp(at)
+		s.customer.Clock = at
 	}
 	s.now, s.event = s.customer.Clock, nil
 	if !s.known {
-		s.customer.Created = in.At
+		s.customer.Created = s.now
 		s.note(lifecycle.Fact{Kind: lifecycle.FactCustomer})
 	}
 	if in.Loser != nil {
+		if in.Loser.Test() && !s.customer.Test() {
+			s.becomeTest() // rather nobody is mailed than somebody by mistake
+		}
+		in.Loser.SetLapse(s.customer.Lapse, in.At)
+		first := len(s.decision.Facts)
 		s.takeOver(in.Loser)
+		if facts := s.decision.Facts[first:]; len(facts) > 0 {
+			s.timeline(TimelineEntry{At: s.customer.Real(s.now), Facts: facts})
+		}
 	}
 	for _, entry := range in.Entries {
 		if entry.From.IsZero() {
@@ -113,8 +132,8 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 	return s.save()
 }
 
-// takeOver joins the record of a merged customer into this one: what is known here wins over what was known there, the
-// latest stage entry wins in each journey, and a merge is not a move.
+// takeOver joins the record of a merged customer into this one: what is known here wins over what was known there, tags
+// are joined and points added up, in each journey the latest entry or exit wins, and a merge is not a move.
 func (s *session) takeOver(loser *lifecycle.Customer) {
 	c := s.customer
 	if loser.Created.Before(c.Created) {
@@ -135,41 +154,66 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 	if loser.Trait("unsubscribed") == true {
 		c.SetTrait("unsubscribed", []byte("true")) // of two words about consent the stricter holds
 	}
-	for _, theirs := range loser.Visits {
-		visit := c.Visit(theirs.Journey)
-		if visit != nil && !theirs.Entered.After(visit.Entered) {
-			continue
+	for _, tag := range loser.Tags {
+		if len(c.Tags) < maxTags {
+			c.AddTag(tag)
 		}
-		place := lifecycle.Visit{Journey: theirs.Journey, Stage: theirs.Stage, Entered: theirs.Entered, Number: s.nextSeq(),
-			Converted: theirs.Converted, Version: theirs.Version}
-		for _, timer := range theirs.Timers {
-			if timer.Run.IsZero() { // silences go on; runs have ended with the customer they belonged to
-				timer.Seq = s.nextSeq()
+	}
+	for _, points := range loser.Points {
+		c.AddPoints(points)
+	}
+	for i := range loser.Visits {
+		s.takeOverVisit(loser, &loser.Visits[i])
+	}
+	for _, past := range loser.Past {
+		c.SetLeft(past.Journey, past.Stage, past.Left)
+	}
+}
+
+// takeOverVisit puts the customer where the merged one was in a journey, if that one came there later.
+func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Visit) {
+	c := s.customer
+	visit := c.Visit(theirs.Journey)
+	if visit != nil && !arrived(loser, theirs).After(arrived(c, visit)) {
+		return
+	}
+	place := lifecycle.Visit{Journey: theirs.Journey, Stage: theirs.Stage, Entered: theirs.Entered, Number: s.nextSeq(),
+		Converted: theirs.Converted, Version: theirs.Version}
+	for _, timer := range theirs.Timers {
+		if timer.Run.IsZero() { // silences go on; runs have ended with the customer they belonged to
+			timer.Seq = s.nextSeq()
+			place.Timers = append(place.Timers, timer)
+		}
+	}
+	from := ""
+	if visit == nil {
+		c.Visits = append(c.Visits, place)
+		sort.Slice(c.Visits, func(i, j int) bool { return c.Visits[i].Journey < c.Visits[j].Journey })
+	} else {
+		from = visit.Stage
+		s.endRuns(visit, place.Stage == "") // runs of journey.lua outlive the stage
+		place.Runs = visit.Runs
+		for _, timer := range visit.Timers {
+			if !timer.Run.IsZero() {
 				place.Timers = append(place.Timers, timer)
 			}
 		}
-		from := ""
-		if visit != nil {
-			from = visit.Stage
-			for _, ref := range visit.Runs {
-				if ref.Stage != "" {
-					s.tx.Delete(runKey(c.ID, ref.ID))
-					continue
-				}
-				place.Runs = append(place.Runs, ref) // runs of journey.lua outlive the stage
-				for _, timer := range visit.Timers {
-					if timer.Run == ref.ID {
-						place.Timers = append(place.Timers, timer)
-					}
-				}
-			}
-			*visit = place
-		} else {
-			c.Visits = append(c.Visits, place)
-			sort.Slice(c.Visits, func(i, j int) bool { return c.Visits[i].Journey < c.Visits[j].Journey })
-		}
-		s.note(lifecycle.Fact{Kind: lifecycle.FactPlaced, Journey: place.Journey, From: from, To: place.Stage})
+		*visit = place
 	}
+	switch {
+	case place.Stage != "":
+		s.note(lifecycle.Fact{Kind: lifecycle.FactPlaced, Journey: place.Journey, From: from, To: place.Stage})
+	case from != "":
+		s.note(lifecycle.Fact{Kind: lifecycle.FactExited, Journey: place.Journey, From: from, Reason: "merged with somebody who had left"})
+	}
+}
+
+// arrived is when a customer came to where they are in a journey, be it out of it.
+func arrived(c *lifecycle.Customer, visit *lifecycle.Visit) time.Time {
+	if visit.Stage == "" {
+		return c.Left(visit.Journey, "")
+	}
+	return visit.Entered
 }
 
 // moveTimeline is the input "send the next part of a merged customer's timeline to the one they became".

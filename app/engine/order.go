@@ -2,9 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"time"
 
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 )
 
 // maxMoves bounds the moves that one input or timer may cause in one customer.
@@ -13,37 +16,69 @@ const maxMoves = 10
 // handle gives the session's event to the journeys: first the customer enters those where they are not yet, then each
 // journey handles the event, by name.
 func (s *session) handle() {
-	s.moves = 0
+	s.moves, s.depth = 0, s.event.Depth
 	for _, j := range s.journeys {
-		if s.customer.Visit(j.name) == nil {
+		if s.mayBegin(j) {
 			s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
 		}
 	}
 	for _, j := range s.journeys {
-		if s.customer.Visit(j.name) == nil {
-			continue // the entry failed
+		visit := s.customer.Visit(j.name)
+		if visit == nil || visit.Stage == "" {
+			continue // the entry failed, or the customer has left the journey
 		}
 		s.resetSilences(j, s.event.Name)
+		awaiting := s.awaiting(visit)
+		s.first, s.depth = moveRequest{}, s.event.Depth
 		s.inStep(j, DeadLetter{Kind: letterEvent}, func() error { return s.handleIn(j) })
+		for _, id := range awaiting {
+			s.wakeByEvent(j, id)
+		}
 	}
+}
+
+// mayBegin reports whether the customer enters a journey's first stage at an event: because they were never in it, or
+// because that stage says when somebody who has left the journey may come again.
+func (s *session) mayBegin(j *journey) bool {
+	visit := s.customer.Visit(j.name)
+	if visit == nil || visit.Stage != "" {
+		return visit == nil
+	}
+	again := j.plan().Stages[0].Reenter
+	return again.Set && s.tooEarly(again, s.customer.Left(j.name, "")) == ""
+}
+
+// tooEarly says why somebody who left at a moment may not come again yet, or "".
+func (s *session) tooEarly(again lifecycle.Reenter, left time.Time) string {
+	switch {
+	case left.IsZero() || !again.Set:
+		return ""
+	case again.Never:
+		return "nobody enters it twice"
+	case s.now.Before(left.Add(again.After)):
+		return fmt.Sprintf("it may be entered again from %s on", left.Add(again.After).UTC().Format("2006-01-02 15:04 MST"))
+	}
+	return ""
 }
 
 // begin lets the customer enter a journey's first stage.
 func (s *session) begin(j *journey) error {
 	c := s.customer
-	at := sort.Search(len(c.Visits), func(i int) bool { return c.Visits[i].Journey >= j.name })
-	c.Visits = append(c.Visits, lifecycle.Visit{})
-	copy(c.Visits[at+1:], c.Visits[at:])
-	c.Visits[at] = lifecycle.Visit{Journey: j.name}
-	return s.enter(j, &c.Visits[at], "", j.plan().Stages[0].Name)
+	if c.Visit(j.name) == nil {
+		at := sort.Search(len(c.Visits), func(i int) bool { return c.Visits[i].Journey >= j.name })
+		c.Visits = append(c.Visits, lifecycle.Visit{})
+		copy(c.Visits[at+1:], c.Visits[at:])
+		c.Visits[at] = lifecycle.Visit{Journey: j.name}
+	}
+	return s.enter(j, c.Visit(j.name), "", j.plan().Stages[0].Name)
 }
 
-// handleIn is the order within one event and one journey: journey handlers, stage handlers, the goal. All of them see
-// the stage in which the event found the customer; the first move among them is carried out at the end.
+// handleIn is the order within one event and one journey: journey handlers, stage handlers, the goal, the exit. All of
+// them see the stage in which the event found the customer; the first move among them is carried out at the end, and
+// after it come the runs that wait for the event.
 func (s *session) handleIn(j *journey) error {
 	visit := s.customer.Visit(j.name)
 	stage := j.plan().Stage(visit.Stage)
-	var first moveRequest
 	for _, handler := range j.handlers(stage) {
 		if handler.Kind != lifecycle.OnEvent || handler.Event != s.event.Name {
 			continue
@@ -52,19 +87,58 @@ func (s *session) handleIn(j *journey) error {
 		if err != nil {
 			return err
 		}
-		s.consider(j, visit, &first, request)
+		s.consider(j, visit, &s.first, request)
 	}
-	if stage != nil && stage.Goal != "" && stage.Goal == s.event.Name {
+	if stage == nil {
+		return s.move(j, visit, s.first)
+	}
+	reached, err := s.reached(j, visit, stage)
+	if err != nil {
+		return err
+	}
+	if reached {
 		if !visit.Converted {
 			visit.Converted = true
-			s.note(lifecycle.Fact{Kind: lifecycle.FactConverted, Journey: j.name, From: stage.Name})
+			s.note(lifecycle.Fact{Kind: lifecycle.FactConverted, Journey: j.name, From: stage.Name, Heldout: s.heldOut(j, stage),
+				Version: j.plan().Version})
 		}
-		s.endRuns(visit)
-		if stage.Next != "" {
-			s.consider(j, visit, &first, moveRequest{to: stage.Next, file: stage.File, line: 1})
-		}
+		s.endRuns(visit, false)
+		s.consider(j, visit, &s.first, moveRequest{to: stage.Next, file: stage.File, line: 1})
 	}
-	return s.move(j, visit, first)
+	if s.event.Name != "" && slices.Contains(stage.Exit, s.event.Name) {
+		if s.first.to != "" {
+			s.refuse(j, visit, s.first, "the customer leaves the journey at this event")
+		}
+		return s.exit(j, visit, stage)
+	}
+	return s.move(j, visit, s.first)
+}
+
+// reached reports whether the event reaches the stage's goal. A goal that is a function is asked at every event while
+// its answer can make a difference.
+func (s *session) reached(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stage) (bool, error) {
+	if s.event.Name != "" && slices.Contains(stage.Goals, s.event.Name) {
+		return true, nil
+	}
+	if stage.GoalFunc == "" || visit.Converted && stage.Next == "" {
+		return false, nil
+	}
+	r := s.newRun(j, visit, stage.GoalFunc, stage.Name)
+	result, err := j.program.Run(s.call(visit, r, nil))
+	return result.Reached, err
+}
+
+// call is what a script is told.
+func (s *session) call(visit *lifecycle.Visit, r *run, woken *lifecycle.Event) script.Call {
+	return script.Call{
+		Handler: r.Handler, Stage: visit.Stage, Customer: s.customer, Event: r.Event, Now: s.now, Zone: s.zone(), Seed: r.seed(),
+		Run: r.ID, Journal: r.Journal, Woken: woken, History: s,
+	}
+}
+
+// heldOut reports whether the customer belongs to a stage's hold-out group.
+func (s *session) heldOut(j *journey, stage *lifecycle.Stage) bool {
+	return stage != nil && lifecycle.HeldOut(s.customer.ID, j.name, stage.Holdout)
 }
 
 // moveRequest is a move that a handler or a goal asks for; an empty one asks for none.
@@ -76,9 +150,12 @@ type moveRequest struct {
 
 // consider keeps the first request that the journey allows, and records the others as refused.
 func (s *session) consider(j *journey, visit *lifecycle.Visit, first *moveRequest, request moveRequest) {
+	if request.to == "" {
+		return
+	}
+	to := j.plan().Stage(request.to)
 	switch {
-	case request.to == "":
-	case j.plan().Stage(request.to) == nil:
+	case to == nil:
 		s.refuse(j, visit, request, "the journey has no such stage")
 	case !j.plan().MayMove(visit.Stage, request.to):
 		s.refuse(j, visit, request, "journey.lua does not allow this move")
@@ -87,20 +164,17 @@ func (s *session) consider(j *journey, visit *lifecycle.Visit, first *moveReques
 	case s.moves >= maxMoves:
 		s.refuse(j, visit, request, fmt.Sprintf("one event may cause at most %d moves", maxMoves))
 	default:
+		if why := s.tooEarly(to.Reenter, s.customer.Left(j.name, request.to)); why != "" {
+			s.refuse(j, visit, request, "the customer was in "+request.to+" before: "+why)
+			return
+		}
 		*first = request
 	}
 }
 
-// moveIfAllowed carries out the one request of a run that was woken.
-func (s *session) moveIfAllowed(j *journey, visit *lifecycle.Visit, request moveRequest) error {
-	var first moveRequest
-	s.consider(j, visit, &first, request)
-	return s.move(j, visit, first)
-}
-
 func (s *session) refuse(j *journey, visit *lifecycle.Visit, request moveRequest, why string) {
 	s.note(lifecycle.Fact{Kind: lifecycle.FactRefused, Journey: j.name, From: visit.Stage, To: request.to, Reason: why,
-		File: request.file, Line: request.line})
+		File: request.file, Line: request.line, Version: j.plan().Version})
 }
 
 // move takes the customer to the stage that was asked for and allowed: leave handlers, the end of the stage's runs and
@@ -109,26 +183,51 @@ func (s *session) move(j *journey, visit *lifecycle.Visit, request moveRequest) 
 	if request.to == "" {
 		return nil
 	}
-	from := visit.Stage
 	s.moves++
-	for _, handler := range j.handlers(j.plan().Stage(from)) {
+	from := visit.Stage
+	stage := j.plan().Stage(from)
+	if err := s.leave(j, visit, stage); err != nil {
+		return err
+	}
+	s.endRuns(visit, false)
+	s.note(lifecycle.Fact{Kind: lifecycle.FactMoved, Journey: j.name, From: from, To: request.to, File: request.file, Line: request.line,
+		Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
+	s.customer.SetLeft(j.name, from, s.now)
+	return s.enter(j, visit, from, request.to)
+}
+
+// exit takes the customer out of the journey: leave handlers, the end of all runs and silences.
+func (s *session) exit(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stage) error {
+	if err := s.leave(j, visit, stage); err != nil {
+		return err
+	}
+	s.endRuns(visit, true)
+	s.note(lifecycle.Fact{Kind: lifecycle.FactExited, Journey: j.name, From: stage.Name, Name: s.event.Name, File: stage.File, Line: 1,
+		Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
+	s.customer.SetLeft(j.name, stage.Name, s.now)
+	s.customer.SetLeft(j.name, "", s.now)
+	visit.Stage, visit.Timers = "", nil
+	return nil
+}
+
+// leave runs the leave handlers, of the journey first, then of the stage.
+func (s *session) leave(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stage) error {
+	for _, handler := range j.handlers(stage) {
 		if handler.Kind == lifecycle.OnLeave {
 			if _, err := s.start(j, visit, handler); err != nil {
 				return err
 			}
 		}
 	}
-	s.endRuns(visit)
-	s.note(lifecycle.Fact{Kind: lifecycle.FactMoved, Journey: j.name, From: from, To: request.to, File: request.file, Line: request.line})
-	return s.enter(j, visit, from, request.to)
+	return nil
 }
 
 // enter begins a visit: idle timers are set, then the enter handlers run, of the journey first, then of the stage.
 func (s *session) enter(j *journey, visit *lifecycle.Visit, from, to string) error {
 	visit.Stage, visit.Entered, visit.Number, visit.Converted = to, s.now, s.nextSeq(), false
-	visit.Version = j.program.Journey.Version
-	s.note(lifecycle.Fact{Kind: lifecycle.FactEntered, Journey: j.name, From: from, To: to})
+	visit.Version = j.plan().Version
 	stage := j.plan().Stage(to)
+	s.note(lifecycle.Fact{Kind: lifecycle.FactEntered, Journey: j.name, From: from, To: to, Heldout: s.heldOut(j, stage)})
 	s.armSilences(j, visit, stage)
 	var first moveRequest
 	for _, handler := range j.handlers(stage) {

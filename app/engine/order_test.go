@@ -9,7 +9,7 @@ import (
 
 const twoStages = `journey { title = "J", stages = { "a", "b" }, moves = { a = { "b" }, b = { "a" } } }`
 
-func TestOrderWithinOneEvent(t *testing.T) {
+func TestAnEventIsHandledByTheStageItFound(t *testing.T) {
 	h := newHarness(t, journey("j", `journey { title = "J", stages = { "a", "b", "c" }, moves = { a = { "b", "c" }, b = { "c" } } }
 on("Order", function(customer) log("journey handler in", customer.stage) end)
 leave(function(customer) log("journey leave", customer.stage) end)
@@ -37,7 +37,7 @@ on("Order", function(customer) log("never: the event found the customer in a") e
 		0 log j/b enter b`)
 }
 
-func TestFirstMoveWins(t *testing.T) {
+func TestTheFirstMoveWins(t *testing.T) {
 	h := newHarness(t, journey("j", `journey { title = "J", stages = { "a", "b", "c" }, moves = { a = { "b", "c" } } }
 on("Order", function() move "c" log "not reached" end)`,
 		"a", `stage { title = "A", goal = "Order", next = "b" }
@@ -60,7 +60,7 @@ on("Order", function() move "a" end)`))
 		0 refused j/c>a: journey.lua does not allow this move`)
 }
 
-func TestTimersBeforeTheEvent(t *testing.T) {
+func TestATimerDueAtOrBeforeAnEventFiresBeforeIt(t *testing.T) {
 	h := newHarness(t, journey("j", twoStages,
 		"a", `stage { title = "A" }
 on("Order", function(customer, event) send "hello" wait "10 days" send "reminder" move "b" end)`,
@@ -81,7 +81,7 @@ on("Order", function() send "bye" end)`))
 		10 message j/b bye queued`)
 }
 
-func TestALateTimerSeesItsDueTime(t *testing.T) {
+func TestATimersScriptSeesItsDueTimeAsNow(t *testing.T) {
 	h := newHarness(t, journey("j", twoStages,
 		"a", `stage { title = "A" }
 enter(function(customer) wait "1 days" log "first" wait "2 days" log "second" end)`, "b", `stage { title = "B" }`))
@@ -97,7 +97,7 @@ enter(function(customer) wait "1 days" log "first" wait "2 days" log "second" en
 		30 event Order`)
 }
 
-func TestLeavingEndsTheStagesRunsAndNotTheJourneys(t *testing.T) {
+func TestLeavingAStageEndsItsRuns(t *testing.T) {
 	h := newHarness(t, journey("j", twoStages+`
 on("Start", function() wait "5 days" send "bye" end)`,
 		"a", `stage { title = "A" }
@@ -116,18 +116,42 @@ on("Go", function() move "b" end)`,
 		5 message j/b bye queued`)
 }
 
-func TestTheGoalEndsTheStagesRuns(t *testing.T) {
-	h := newHarness(t, journey("j", twoStages,
-		"a", `stage { title = "A", goal = "Order" }
-enter(function() wait "5 days" send "reminder" end)`, "b", `stage { title = "B" }`))
+func TestTheGoalConvertsEndsRunsAndMovesOn(t *testing.T) {
+	h := newHarness(t, journey("j", `journey { title = "J", stages = { "a", "b", "c" }, moves = { a = { "b" }, b = { "c" } } }
+on("Order", function() wait "1 day" log "the journey's run lives on" end)`,
+		"a", `stage { title = "A", goal = { "Order", "Booked" }, next = "b" }
+enter(function() wait "5 days" send "reminder" end)`,
+		"b", `stage { title = "B", goal = function(customer, event) return event.properties.n == 2 end, next = "c" }
+on("Ping", function() wait "1 hour" log "never" end)`,
+		"c", `stage { title = "C", goal = function(customer) return customer.tags.vip end }
+enter(function() tag "vip" end)
+on("Ping", function() wait "5 days" log "after the goal was reached once, runs go on" end)`))
 	h.track("ada", "Order")
+	h.track("ada", "Ping", "n", 1)
+	h.track("ada", "Ping", "n", 2)
+	h.track("ada", "Ping", "n", 3)
+	h.track("ada", "Ping", "n", 4)
 	h.clock.Advance(6 * 24 * time.Hour)
-	h.track("ada", "Order")
 	h.want(`
 		0 event Order
 		0 entered j/a
 		0 converted j/a
-		6 event Order`)
+		0 moved j/a>b
+		0 entered j/b
+		0 event Ping
+		0 event Ping
+		0 converted j/b
+		0 moved j/b>c
+		0 entered j/c
+		0 tagged vip
+		0 event Ping
+		0 converted j/c
+		0 event Ping
+		1 log j/c the journey's run lives on
+		5 log j/c after the goal was reached once, runs go on`)
+	if gauges := h.book.gauges(); gauges != "" {
+		t.Errorf("nobody waits any more, but the gauges say %s", gauges)
+	}
 }
 
 func TestAWaitingHandlerIsNotStartedAgain(t *testing.T) {
@@ -172,7 +196,7 @@ idle("Order", "7 days", function(customer, event) log("silent", event == nil) en
 		32 log j/a silent true`)
 }
 
-func TestAtMostTenMoves(t *testing.T) {
+func TestAtMostTenMovesPerInput(t *testing.T) {
 	h := newHarness(t, journey("j", twoStages,
 		"a", `stage { title = "A" }
 enter(function() move "b" end)`, "b", `stage { title = "B" }

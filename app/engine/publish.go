@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"context"
+	"slices"
 	"sort"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 // journey is one journey as a partition runs it.
 type journey struct {
 	name    string
+	file    string // of journey.lua, as handlers name it
 	mode    lifecycle.Mode
 	program *script.Program
 	byStage map[string][]lifecycle.Handler
@@ -37,16 +38,19 @@ type JourneyState struct {
 	Mode    lifecycle.Mode `msgpack:"m"`
 	Resync  bool           `msgpack:"r,omitempty"` // customers from Cursor on have yet to learn of a change
 	Cursor  lifecycle.ID   `msgpack:"c,omitempty"`
+	Keep    []string       `msgpack:"k,omitempty"` // while older versions are drained: those whose runs go on
 }
 
 // Publish is the input "this is the newest version of the journey". Every partition gets it.
 type Publish struct {
 	Source script.Source
 	Mode   lifecycle.Mode // of a journey that is new; a known one keeps its own
+	Drain  bool           // end the runs of all other versions; else they stay with the version they began with
+	ready  *release       // what Source comes to, worked out once for all partitions
 	align  bool           // Mode is that of the first partition, and holds here too: a change that broke off is undone
 }
 
-// SetMode is the input "the journey is off, in shadow or live from now on". Every partition gets it.
+// SetMode is the input "the journey is off, braked, in shadow or live from now on". Every partition gets it.
 type SetMode struct {
 	Journey string
 	Mode    lifecycle.Mode
@@ -67,7 +71,7 @@ func (e *Engine) journeyStates(tx store.Reader) ([]JourneyState, error) {
 	return states, nil
 }
 
-// journeys returns the journeys that are not off, by name. Only the partition's single writer calls it.
+// journeys returns the journeys that run, by name. Only the partition's single writer calls it.
 func (e *Engine) journeys(tx store.Tx) ([]*journey, error) {
 	part := &e.parts[tx.Partition()]
 	if part.current {
@@ -78,26 +82,55 @@ func (e *Engine) journeys(tx store.Tx) ([]*journey, error) {
 		return nil, err
 	}
 	var active []*journey
+	modes := make(map[string]lifecycle.Mode, len(states))
+	part.draining = nil
 	for _, state := range states {
-		if state.Mode == lifecycle.Off {
+		modes[state.Name] = state.Mode
+		if len(state.Keep) > 0 {
+			if part.draining == nil {
+				part.draining = map[string][]string{}
+			}
+			part.draining[state.Name] = state.Keep
+		}
+		if state.Mode == lifecycle.Off || state.Mode == lifecycle.Braked {
 			continue
 		}
 		program, err := e.program(tx, state.Version)
 		if err != nil {
 			return nil, err
 		}
-		j := &journey{name: state.Name, mode: state.Mode, program: program, byStage: map[string][]lifecycle.Handler{}}
+		j := &journey{name: state.Name, file: state.Name + "/journey.lua", mode: state.Mode, program: program, byStage: map[string][]lifecycle.Handler{}}
 		for _, stage := range program.Journey.Stages {
 			j.byStage[stage.Name] = append(append([]lifecycle.Handler(nil), program.Journey.Handlers...), stage.Handlers...)
 		}
 		active = append(active, j)
 	}
 	part.journeys, part.current = active, true
+	part.modes.Store(&modes)
 	return active, nil
 }
 
 // forgetJourneys lets the next input read the journeys anew.
-func (e *Engine) forgetJourneys(tx store.Reader) { e.parts[tx.Partition()].current = false }
+func (e *Engine) forgetJourneys(tx store.Reader) {
+	part := &e.parts[tx.Partition()]
+	part.current = false
+	part.modes.Store(nil)
+}
+
+// Mode returns what a journey may do in a partition; "" if there is no such journey. It is delivery's way to hold the
+// messages of a journey that is braked.
+func (e *Engine) Mode(tx store.Reader, name string) lifecycle.Mode {
+	if modes := e.parts[tx.Partition()].modes.Load(); modes != nil {
+		return (*modes)[name]
+	}
+	states, _ := e.journeyStates(tx)
+	for _, state := range states {
+		if state.Name == name {
+			return state.Mode
+		}
+	}
+	return ""
+}
 
 // program returns a compiled version, from memory or from the files that were published with it.
 func (e *Engine) program(tx store.Reader, version string) (*script.Program, error) {
@@ -151,23 +184,43 @@ func (e *Engine) Template(tx store.Reader, version, name, channel, locale string
 	return template, nil
 }
 
+// release is a version as it is stored.
+type release struct {
+	version string
+	list    manifest
+}
+
+func newRelease(source script.Source) *release {
+	r := &release{source.Version(), manifest{Name: source.Name, Files: map[string]lifecycle.ID{}}}
+	for path, content := range source.Files {
+		r.list.Files[path] = lifecycle.HashID("file", string(content))
+	}
+	return r
+}
+
 func (e *Engine) publish(tx store.Tx, in Publish) error {
-	version := in.Source.Version()
+	if in.ready == nil {
+		in.ready = newRelease(in.Source)
+	}
+	version := in.ready.version
 	if tx.Get(versionKey(version)) == nil {
-		list := manifest{Name: in.Source.Name, Files: map[string]lifecycle.ID{}}
-		for path, content := range in.Source.Files {
-			hash := lifecycle.HashID("file", string(content))
-			list.Files[path] = hash
+		for path, hash := range in.ready.list.Files {
 			if tx.Get(fileKey(hash)) == nil {
-				tx.Set(fileKey(hash), content)
+				tx.Set(fileKey(hash), in.Source.Files[path])
 			}
 		}
-		tx.Set(versionKey(version), store.Encode(&list))
+		tx.Set(versionKey(version), store.Encode(&in.ready.list))
 	}
 	if _, err := e.program(tx, version); err != nil {
 		return err
 	}
 	return e.changeJourney(tx, in.Source.Name, func(state *JourneyState, isNew bool) {
+		if in.Drain {
+			state.Keep = nil
+		}
+		if (in.Drain || len(state.Keep) > 0) && !slices.Contains(state.Keep, version) {
+			state.Keep = append(slices.Clone(state.Keep), version)
+		}
 		state.Version = version
 		if isNew || in.align {
 			state.Mode = in.Mode
@@ -197,76 +250,13 @@ func (e *Engine) changeJourney(tx store.Tx, name string, change func(state *Jour
 	}
 	before := states[at]
 	change(&states[at], isNew)
-	if states[at] == before {
+	if after := states[at]; after.Version == before.Version && after.Mode == before.Mode && slices.Equal(after.Keep, before.Keep) {
 		return nil
 	}
 	states[at].Resync, states[at].Cursor = true, lifecycle.ID{}
 	tx.Set(journeysKey(), store.Encode(states))
 	e.hint(tx, time.Unix(0, 0))
 	return nil
-}
-
-// resync is the input "let the next customers learn of a journey's change": their silences and their place in the due
-// index may differ now.
-type resync struct{ Limit int }
-
-func (e *Engine) resync(tx store.Tx, in resync) (more bool, err error) {
-	states, err := e.journeyStates(tx)
-	if err != nil {
-		return false, err
-	}
-	// One walk serves all journeys that changed; it starts at the lowest cursor.
-	var cursor lifecycle.ID
-	pending := false
-	for _, state := range states {
-		if state.Resync && (!pending || bytes.Compare(state.Cursor[:], cursor[:]) < 0) {
-			cursor, pending = state.Cursor, true
-		}
-	}
-	if !pending {
-		return false, nil
-	}
-	var customers []lifecycle.ID
-	next, size := lifecycle.ID{}, 0
-	tx.Scan(customerKey(cursor), []byte{'c' + 1}, func(key, value []byte) bool {
-		if more = len(customers) >= in.Limit || size >= maxWritten; more {
-			next = lifecycle.ID(key[1:])
-			return false
-		}
-		customers = append(customers, lifecycle.ID(key[1:]))
-		size += len(value) + costOfKey
-		return true
-	})
-	for _, id := range customers {
-		s, err := e.open(tx, id)
-		if err != nil {
-			return false, err
-		}
-		if err = s.save(); err != nil {
-			return false, err
-		}
-	}
-	for i := range states {
-		if states[i].Resync {
-			states[i].Resync, states[i].Cursor = more, next
-		}
-	}
-	tx.Set(journeysKey(), store.Encode(states))
-	return more, nil
-}
-
-func (e *Engine) resyncJourneys(ctx context.Context, p int, _ time.Time) (bool, error) {
-	answer, err := e.store.Ask(ctx, p, Journeys{})
-	if err != nil {
-		return false, err
-	}
-	for _, state := range answer.([]JourneyState) {
-		if state.Resync {
-			more, err := e.store.Do(ctx, p, resync{200})
-			return err == nil && more.(bool), err
-		}
-	}
-	return false, nil
 }
 
 // Publish gives a version to every partition. The caller has compiled it. Publishing again what is known repairs what an
@@ -283,6 +273,7 @@ func (e *Engine) Publish(ctx context.Context, in Publish) error {
 			in.Mode, in.align = state.Mode, true
 		}
 	}
+	in.ready = newRelease(in.Source)
 	return e.everywhere(ctx, in)
 }
 
@@ -325,4 +316,16 @@ func (e *Engine) Program(version string) (*script.Program, bool) {
 		return nil, false
 	}
 	return known.(*script.Program), true
+}
+
+// sourceOf asks for the files of a published version.
+type sourceOf struct{ Version string }
+
+// SourceOf returns the files of a version that was published at some time.
+func (e *Engine) SourceOf(ctx context.Context, version string) (script.Source, error) {
+	answer, err := e.store.Ask(ctx, 0, sourceOf{version})
+	if err != nil {
+		return script.Source{}, err
+	}
+	return answer.(script.Source), nil
 }

@@ -3,10 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"hash/fnv"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -27,6 +23,8 @@ type Receive struct {
 	Source  string       // the import it came with, or empty
 	History bool         // the past: decide, but send nothing
 	Target  lifecycle.ID // set when the event was passed on: the customer it belongs to
+	First   lifecycle.ID // the mark it came with, if it had to wait its turn and has another one now
+	Inner   bool         // made by ourselves, for a customer who must be there; it is never late, and names nobody
 }
 
 // Receipt answers a Receive.
@@ -99,11 +97,26 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 		e.instruct(tx, in.At, in.Mark, 0, instruction{Receive: &in})
 		return Receipt{Customer: id}, nil
 	}
+	if in.Inner && record == nil {
+		return e.missing(tx, in)
+	}
 	s, err := e.openRecord(tx, id, record)
 	if err != nil {
 		return Receipt{}, err
 	}
 	return s.receive(in, closed)
+}
+
+// missing answers an event of our own for a customer who is not there: what looks like the ID of a customer may be the
+// user ID of one.
+func (e *Engine) missing(tx store.Tx, in Receive) (Receipt, error) {
+	id := in.Event.Identity().Hash()
+	if in.Event.UserID == "" || id == in.Target {
+		return Receipt{}, lifecycle.Errorf(lifecycle.NotFound, "%q was to happen to %q, but there is no such customer", in.Event.Name, in.Event.UserID)
+	}
+	in.Target = id
+	e.instruct(tx, in.At, in.Mark, 22, instruction{Receive: &in})
+	return Receipt{Customer: id}, nil
 }
 
 // find returns whose record an identity leads to. One who has a record is no redirect, which is the common case.
@@ -182,26 +195,27 @@ func (e *Engine) see(tx store.Tx, in Receive) {
 // receive handles the event for the customer of the session. closed is the end of the event's import, if that has come.
 func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	receipt := Receipt{Customer: s.customer.ID}
-	event := in.Event
-	at := in.At
-	s.at, s.accepted = at, !in.Target.IsZero()
-	if in.History {
+	event, c := in.Event, s.customer
+	at := c.Lapsed(in.At)
+	s.at, s.accepted, s.source = in.At, !in.Target.IsZero(), in.Source
+	if in.History && !in.Inner {
 		if !s.known {
-			s.customer.Clock = at
+			c.Clock = at
 		}
-		receipt.Late = at.Before(s.customer.Clock)
+		receipt.Late = at.Before(c.Clock)
 		if !receipt.Late && closed.IsZero() {
 			s.hold(in.Source)
 		}
 	}
-	if at.Before(s.customer.Clock) {
-		at = s.customer.Clock
-	}
+	at = later(at, c.Clock)
 	// Whatever is due before this event happens before it: as history while an import holds the customer's timers.
-	s.history = s.customer.Import != ""
+	s.history = c.Import != ""
 	if !receipt.Late && !s.catchUp(at) {
 		// The customer has slept for so long that one input cannot hold it all: the event waits its turn.
-		in.Target, in.Mark = s.customer.ID, lifecycle.HashID("again", in.Mark.Part())
+		if in.First.IsZero() {
+			in.First = in.Mark
+		}
+		in.Target, in.Mark = c.ID, lifecycle.HashID("again", in.Mark.Part())
 		s.engine.instruct(s.tx, in.At, in.Mark, 0, instruction{Receive: &in})
 		return receipt, s.save()
 	}
@@ -209,104 +223,35 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 		s.release()
 	}
 	// The time belongs to the name: a sender may use a message ID again when it is forgotten, and that is another event.
-	s.cause = lifecycle.HashID("input", in.Mark.Part(), strconv.FormatInt(in.At.UnixNano(), 10))
-	s.history, s.now, s.event = in.History, at, &event
-	s.customer.Clock = at
+	name := in.Mark
+	if !in.First.IsZero() {
+		name = in.First
+	}
+	s.cause = lifecycle.HashID("input", name.Part(), strconv.FormatInt(in.At.UnixNano(), 10))
+	s.history, s.now, s.event = in.History, at, s.inward(&event)
+	c.Clock = at
 	if !s.known {
-		s.customer.Created = at
+		c.Created = at
 		s.note(lifecycle.Fact{Kind: lifecycle.FactCustomer})
 	}
-	s.identify(&event, receipt.Late)
-	first := len(s.decision.Facts)
+	if in.Inner {
+		event.UserID, event.AnonymousID = c.UserID(), c.AnonymousID()
+	} else {
+		s.identify(&event, receipt.Late)
+	}
+	first, written := len(s.decision.Facts), in.At
 	if receipt.Late {
 		s.note(lifecycle.Fact{Kind: lifecycle.FactLate, Name: event.Name})
 	} else {
+		written = c.Real(at) // so that the timeline stands in order
 		s.note(lifecycle.Fact{Kind: lifecycle.FactEvent, Name: event.Name})
 		s.handle()
 	}
-	s.timeline(TimelineEntry{At: in.At, Event: &event, Facts: s.decision.Facts[first:]})
-	if s.history && s.customer.Import == "" && closed.After(s.customer.Clock) {
-		s.catchUp(closed) // as everyone's did who was there when the import closed
-		s.customer.Clock = closed
+	s.timeline(TimelineEntry{At: written, Event: &event, Facts: s.decision.Facts[first:]})
+	s.handleTracked()
+	if end := c.Lapsed(closed); s.history && c.Import == "" && end.After(c.Clock) {
+		s.catchUp(end) // as everyone's did who was there when the import closed
+		c.Clock = end
 	}
 	return receipt, s.save()
-}
-
-// identify takes over what the event says about the customer: further identities and traits. What is late adds, but
-// does not replace what is known since.
-func (s *session) identify(event *lifecycle.Event, late bool) {
-	for i, identity := range []lifecycle.Identity{{Kind: lifecycle.UserID, Value: event.UserID}, {Kind: lifecycle.AnonymousID, Value: event.AnonymousID}} {
-		if identity.Value == "" || s.customer.Knows(identity) || len(s.customer.Identities) >= maxIdentities {
-			continue
-		}
-		s.customer.Identities = append(s.customer.Identities, identity)
-		if identity.Hash() != s.customer.ID && identity != event.Identity() {
-			s.engine.instruct(s.tx, s.now, s.cause, byte(1+i), instruction{Link: &link{Identity: identity, Customer: s.customer.ID, At: s.now}})
-		}
-	}
-	if len(event.Context) == 0 && len(event.Traits) == 0 {
-		return
-	}
-	// Many senders repeat the same traits with every event: nothing is to be done for them.
-	hash := fnv.New64a()
-	hash.Write(event.Traits)
-	hash.Write([]byte{0})
-	hash.Write(event.Context)
-	sum := hash.Sum64()
-	if sum == s.customer.TraitsHash {
-		return
-	}
-	s.customer.TraitsHash = sum
-	if late {
-		s.customer.TraitsHash = 0 // it may have left something out
-	}
-	for _, raw := range []json.RawMessage{contextTraits(event.Context), event.Traits} {
-		if len(raw) == 0 {
-			continue
-		}
-		var traits map[string]json.RawMessage
-		if json.Unmarshal(raw, &traits) != nil {
-			continue // validated where it came in
-		}
-		for _, name := range slices.Sorted(maps.Keys(traits)) {
-			if _, known := s.customer.Traits[name]; !late || !known {
-				s.setTrait(name, traits[name])
-			}
-		}
-	}
-}
-
-// setTrait keeps a trait if there is room for it. Where there is none, an event at its first partition is refused; one
-// that was accepted elsewhere, and a merge, go on without the trait and say so.
-func (s *session) setTrait(name string, value json.RawMessage) {
-	size := len(name) + len(value)
-	for known, value := range s.customer.Traits {
-		if known != name {
-			size += len(known) + len(value)
-		}
-	}
-	switch {
-	case size <= maxTraitBytes || string(value) == "null":
-		s.customer.SetTrait(name, value)
-	case s.accepted:
-		s.note(lifecycle.Fact{Kind: lifecycle.FactTrimmed, Name: name})
-	case s.failed == nil:
-		err := lifecycle.Errorf(lifecycle.TooLarge, "the customer would have %d bytes of traits; the limit is %d", size, maxTraitBytes)
-		err.Field = "traits." + name
-		s.failed = err
-	}
-}
-
-// contextTraits returns context.traits, with which a track call may describe the customer in passing.
-func contextTraits(context json.RawMessage) json.RawMessage {
-	if len(context) == 0 {
-		return nil
-	}
-	var object struct {
-		Traits json.RawMessage `json:"traits"`
-	}
-	if json.Unmarshal(context, &object) != nil || len(object.Traits) == 0 || object.Traits[0] != '{' {
-		return nil
-	}
-	return object.Traits
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "stagecraft/app/lifecycle"
+import (
+	"bytes"
+
+	"stagecraft/app/lifecycle"
+)
 
 // entryRecord is the version in which timeline entries are written.
 const entryRecord = 1
@@ -44,4 +48,24 @@ func (t *TimelineEntry) ReadRecord(data []byte) error {
 		t.Event.ReadRecordFrom(&r)
 	}
 	return r.End("a timeline entry")
+}
+
+// soughtEntry is a timeline entry of which nothing but its place is read unless it has an event of a name. Looking for
+// an event means passing by many others.
+type soughtEntry struct {
+	TimelineEntry
+	name    []byte
+	wasLate bool
+}
+
+// ReadRecord reads what AppendRecord appended.
+func (s *soughtEntry) ReadRecord(data []byte) error {
+	if bytes.Contains(data, s.name) {
+		return s.TimelineEntry.ReadRecord(data)
+	}
+	r := lifecycle.NewRecordReader(data)
+	r.Version("a timeline entry", entryRecord)
+	s.TimelineEntry = TimelineEntry{At: r.Time(), From: r.OptionalID()}
+	s.wasLate = lifecycle.BeginsWithFact(&r, lifecycle.FactLate)
+	return r.Err()
 }

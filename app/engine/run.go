@@ -1,18 +1,14 @@
 package engine
 
 import (
+	"encoding/binary"
 	"strconv"
 	"time"
-
-	"encoding/binary"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 	"stagecraft/app/store"
 )
-
-// marketingLife is how long a marketing message may wait to leave, unless the message says otherwise.
-const marketingLife = 3 * 24 * time.Hour
 
 // maxWaiting is how many runs may wait in one visit; each has its place in the customer's record.
 const maxWaiting = 200
@@ -28,182 +24,164 @@ type run struct {
 	Started time.Time        `msgpack:"b"`
 	Event   *lifecycle.Event `msgpack:"e,omitempty"`
 	Journal []script.Entry   `msgpack:"l,omitempty"`
+	For     *script.Awaited  `msgpack:"w,omitempty"` // what it waits for; nil: for a time
+	Sent    []sent           `msgpack:"m,omitempty"` // the messages it has sent, which it may wait for
+	Depth   int              `msgpack:"d,omitempty"` // how many tracked events led to it
+
+	wait time.Duration // how long it waits from the present step on
+}
+
+// sent is a message of a run, as the ledger finds it.
+type sent struct {
+	ID      lifecycle.ID `msgpack:"i"`
+	Decided time.Time    `msgpack:"d"` // real time
+}
+
+func (r *run) seed() uint64 { return binary.BigEndian.Uint64(r.ID[:8]) }
+
+// ref is the run's place in the customer's record.
+func (r *run) ref() lifecycle.RunRef {
+	return lifecycle.RunRef{ID: r.ID, Handler: r.Handler, Stage: r.Stage, Visit: r.Visit, Version: r.Version}
+}
+
+// newRun names a run of a handler. The visit belongs to the name: one input may bring a customer into the same stage twice.
+func (s *session) newRun(j *journey, visit *lifecycle.Visit, handler, stage string) *run {
+	return &run{
+		ID:      lifecycle.HashID("run", s.cause.Part(), j.name, handler, strconv.FormatUint(visit.Number, 10)),
+		Journey: j.name, Version: j.plan().Version, Stage: stage, Visit: visit.Number, Handler: handler, Started: s.now, Event: s.event,
+		Depth: s.depth,
+	}
 }
 
 // start runs a handler from its beginning, unless it is already waiting in this visit.
 func (s *session) start(j *journey, visit *lifecycle.Visit, handler lifecycle.Handler) (moveRequest, error) {
 	if !handler.Parallel {
-		for _, ref := range visit.Runs {
-			if ref.Handler == handler.ID && ref.Visit == visit.Number {
+		for i := range visit.Runs {
+			if ref := &visit.Runs[i]; ref.Handler == handler.ID && ref.Visit == visit.Number {
 				return moveRequest{}, nil
 			}
 		}
 	}
-	r := &run{
-		// The visit belongs to the name: one input may bring a customer into the same stage twice.
-		ID:      lifecycle.HashID("run", s.cause.Part(), j.name, handler.ID, strconv.FormatUint(visit.Number, 10)),
-		Journey: j.name, Version: j.program.Journey.Version, Visit: visit.Number, Handler: handler.ID,
-		Started: s.now, Event: s.event,
-	}
-	if handler.File != j.name+"/journey.lua" {
-		r.Stage = visit.Stage
-	}
-	return s.advance(j, visit, r, j.program, false)
+	r := s.newRun(j, visit, handler.ID, level(j, handler, visit.Stage))
+	return s.advance(j, visit, r, j.program, nil)
 }
 
-// advance runs a handler until it ends, moves or waits, and takes over what it decided.
-func (s *session) advance(j *journey, visit *lifecycle.Visit, r *run, program *script.Program, waited bool) (moveRequest, error) {
-	result, err := program.Run(script.Call{
-		Handler: r.Handler, Stage: visit.Stage, Customer: s.customer, Event: r.Event, Now: s.now,
-		Seed: binary.BigEndian.Uint64(r.ID[:8]), Journal: r.Journal,
-	})
+// resume lets a run that waits go on: with the event it waited for, or without one because its time has come.
+func (s *session) resume(j *journey, visit *lifecycle.Visit, r *run, woken *lifecycle.Event) (moveRequest, error) {
+	program, err := s.engine.program(s.tx, r.Version)
 	if err != nil {
 		return moveRequest{}, err
 	}
-	file, line := "", 0
-	for _, effect := range result.Effects {
-		file, line = effect.File, effect.Line
-		switch effect.Kind {
-		case script.Send:
-			if err := s.send(j, visit, r, program, effect); err != nil {
+	s.woke(visit, r.ID, "")
+	return s.advance(j, visit, r, program, woken)
+}
+
+// advance runs a handler until it ends, moves or waits, and takes over what it decided.
+func (s *session) advance(j *journey, visit *lifecycle.Visit, r *run, program *script.Program, woken *lifecycle.Event) (moveRequest, error) {
+	for {
+		result, err := program.Run(s.call(visit, r, woken))
+		if err != nil {
+			return moveRequest{}, err
+		}
+		for i := range result.Effects {
+			if err = s.carryOut(j, visit, r, program, &result.Effects[i]); err != nil {
 				return moveRequest{}, err
 			}
-		case script.Log:
-			s.written += len(effect.Text) + costOfKey
-			if s.written > 2*maxWritten {
-				return moveRequest{}, &lifecycle.Error{Code: lifecycle.ScriptFailed, File: file, Line: line,
-					Message: "too much is logged at once", Hint: "log a sentence, not a book"}
-			}
-			s.note(lifecycle.Fact{Kind: lifecycle.FactLogged, Journey: j.name, From: visit.Stage, Reason: effect.Text, File: file, Line: line})
+		}
+		if !result.Waiting {
+			s.forget(visit, r.ID)
+			return moveRequest{to: result.Move, file: result.File, line: result.Line}, nil
+		}
+		r.Journal, r.For = result.Journal, result.For
+		if woken = s.settledAlready(r); woken == nil {
+			return moveRequest{}, s.wait(j, visit, r, &result)
 		}
 	}
-	if result.Waiting {
-		if !waited && len(visit.Runs) >= maxWaiting {
-			return moveRequest{}, lifecycle.Errorf(lifecycle.ScriptFailed,
-				"%d runs wait for this customer already; handlers that are parallel may not pile up", maxWaiting)
-		}
-		r.Journal = result.Journal
-		s.step.runs[r.ID] = r
-		if !waited {
-			visit.Runs = append(visit.Runs, lifecycle.RunRef{ID: r.ID, Handler: r.Handler, Stage: r.Stage, Visit: r.Visit, Version: r.Version})
-		}
-		visit.Timers = append(visit.Timers, lifecycle.Timer{Due: s.now.Add(result.Wait), Seq: s.nextSeq(), Run: r.ID})
-		return moveRequest{}, nil
-	}
-	if waited {
-		s.endRun(visit, r.ID)
-	}
-	if result.Move == "" {
-		return moveRequest{}, nil
-	}
-	return moveRequest{to: result.Move, file: handlerFile(program, r.Handler), line: result.MoveAt}, nil
 }
 
-func handlerFile(program *script.Program, id string) string {
-	for _, handler := range program.Journey.Handlers {
-		if handler.ID == id {
-			return handler.File
+// wait puts a run to sleep.
+func (s *session) wait(j *journey, visit *lifecycle.Visit, r *run, result *script.Result) error {
+	ref := findRun(visit, r.ID)
+	if ref == nil {
+		if len(visit.Runs) >= maxWaiting {
+			return &lifecycle.Error{Code: lifecycle.ScriptFailed, File: result.File, Line: result.Line, Message: "too many runs wait",
+				Hint: strconv.Itoa(maxWaiting) + " wait for this customer already; handlers that are parallel may not pile up"}
+		}
+		visit.Runs = append(visit.Runs, r.ref())
+		ref = &visit.Runs[len(visit.Runs)-1]
+	}
+	ref.File, ref.Line, ref.Event, ref.Message = result.File, result.Line, "", lifecycle.ID{}
+	if r.For != nil {
+		ref.Event, ref.Message = r.For.Event, r.For.Message
+	}
+	for _, m := range s.step.messages {
+		if m.run == r.ID {
+			r.Sent = append(r.Sent, sent{m.ID, m.Decided})
 		}
 	}
-	for _, stage := range program.Journey.Stages {
-		for _, handler := range stage.Handlers {
-			if handler.ID == id {
-				return handler.File
-			}
-		}
-	}
-	return ""
-}
-
-// send turns an effect into a message and gives it to the step.
-func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *script.Program, effect script.Effect) error {
-	template := chooseTemplate(program, effect)
-	if template == nil {
-		return &lifecycle.Error{Code: lifecycle.ScriptFailed, File: effect.File, Line: effect.Line,
-			Message: "message " + strconv.Quote(effect.Name) + " has no file for the channel that was asked for"}
-	}
-	message := &lifecycle.Message{
-		ID:       lifecycle.HashID("message", r.ID.Part(), strconv.Itoa(effect.Step)),
-		Customer: s.customer.ID, User: s.user(), Journey: j.name, Version: r.Version, Stage: visit.Stage,
-		Name: effect.Name, File: effect.File, Line: effect.Line, Channel: template.Channel,
-		Kind: lifecycle.MessageKind(template.Front["kind"]), Decided: s.now, Due: s.now, State: lifecycle.Queued,
-	}
-	if message.Kind == "" {
-		message.Kind = lifecycle.Marketing
-	}
-	if r.Event != nil {
-		message.Event = *r.Event
-	}
-	if text := template.Front["expires"]; text != "" {
-		life, err := lifecycle.ParseDuration(text)
-		if err != nil {
-			return lifecycle.Wrap(lifecycle.ScriptFailed, err, "%s: expires", template.File)
-		}
-		message.Expires = s.now.Add(life)
-	} else if message.Kind == lifecycle.Marketing {
-		message.Expires = s.now.Add(marketingLife)
-	}
-	s.written += len(message.Event.Properties) + len(message.Event.Traits) + len(message.Event.Context) + 3*costOfKey
-	if s.written > 2*maxWritten {
-		return &lifecycle.Error{Code: lifecycle.ScriptFailed, File: effect.File, Line: effect.Line,
-			Message: "too many messages are sent at once", Hint: "wait between them"}
-	}
-	switch {
-	case s.history:
-		message.State, message.Reason = lifecycle.Suppressed, lifecycle.BecauseHistory
-	case j.mode == lifecycle.Shadow:
-		message.State, message.Reason = lifecycle.Suppressed, lifecycle.BecauseShadow
-	}
-	if message.State == lifecycle.Suppressed {
-		message.Settled = s.now
-	}
-	s.step.messages = append(s.step.messages, message)
-	s.note(lifecycle.Fact{Kind: lifecycle.FactMessage, Journey: j.name, From: visit.Stage, Name: message.Name,
-		Reason: string(message.State), File: message.File, Line: message.Line})
+	r.wait = result.Until.Sub(s.now)
+	s.setRun(r.ID, r)
+	visit.Timers = append(visit.Timers, lifecycle.Timer{Due: result.Until, Seq: s.nextSeq(), Run: r.ID})
+	s.note(lifecycle.Fact{Kind: lifecycle.FactWaits, Journey: j.name, From: visit.Stage, File: ref.File, Line: ref.Line, Version: ref.Version})
 	return nil
 }
 
-// chooseTemplate picks the channel: the one that the send names, else the first that the message has.
-func chooseTemplate(program *script.Program, effect script.Effect) *lifecycle.Template {
-	if by, ok := effect.Args["by"].(string); ok {
-		template, _ := program.Template(effect.Name, by, "")
-		return template
-	}
-	for i := range program.Templates {
-		if program.Templates[i].Name == effect.Name {
-			return &program.Templates[i]
-		}
-	}
-	return nil
-}
-
-// endRuns ends the runs that belong to the stage. Runs of journey.lua live on.
-func (s *session) endRuns(visit *lifecycle.Visit) {
-	for i := len(visit.Runs) - 1; i >= 0; i-- {
-		if ref := visit.Runs[i]; ref.Stage != "" {
-			s.endRun(visit, ref.ID)
-		}
+// woke notes that a run does not wait any more where it did. One that was stored before such places were kept was
+// never noted as waiting.
+func (s *session) woke(visit *lifecycle.Visit, id lifecycle.ID, why string) {
+	if ref := findRun(visit, id); ref != nil && ref.File != "" {
+		s.note(lifecycle.Fact{Kind: lifecycle.FactWoke, Journey: visit.Journey, From: visit.Stage, Reason: why, File: ref.File, Line: ref.Line,
+			Version: ref.Version})
 	}
 }
 
-// endRun forgets a run and its timer.
-func (s *session) endRun(visit *lifecycle.Visit, id lifecycle.ID) {
+// forget removes a run and its timer, if it waits.
+func (s *session) forget(visit *lifecycle.Visit, id lifecycle.ID) {
 	for i := range visit.Runs {
 		if visit.Runs[i].ID == id {
 			visit.Runs = append(visit.Runs[:i], visit.Runs[i+1:]...)
-			break
+			removeTimer(visit, id)
+			s.setRun(id, nil)
+			return
 		}
 	}
+}
+
+// endRun ends a run that waits.
+func (s *session) endRun(visit *lifecycle.Visit, id lifecycle.ID, why string) {
+	s.woke(visit, id, why)
+	s.forget(visit, id)
+}
+
+// endRuns ends the runs that belong to the stage. Runs of journey.lua live on, unless all are to end.
+func (s *session) endRuns(visit *lifecycle.Visit, all bool) {
+	for i := len(visit.Runs) - 1; i >= 0; i-- {
+		if ref := &visit.Runs[i]; all || ref.Stage != "" {
+			s.endRun(visit, ref.ID, "")
+		}
+	}
+}
+
+func findRun(visit *lifecycle.Visit, id lifecycle.ID) *lifecycle.RunRef {
+	for i := range visit.Runs {
+		if visit.Runs[i].ID == id {
+			return &visit.Runs[i]
+		}
+	}
+	return nil
+}
+
+// removeTimer removes the timer of a run.
+func removeTimer(visit *lifecycle.Visit, id lifecycle.ID) {
 	for i := range visit.Timers {
 		if visit.Timers[i].Run == id {
 			visit.Timers = append(visit.Timers[:i], visit.Timers[i+1:]...)
-			break
+			return
 		}
 	}
-	s.step.runs[id] = nil
 }
 
-// loadRun reads a run that waits; one that was written in the step under way is found there.
+// loadRun reads a run that waits; nil if there is none.
 func (s *session) loadRun(id lifecycle.ID) (*run, error) {
 	data := s.tx.Get(runKey(s.customer.ID, id))
 	if data == nil {
@@ -214,4 +192,36 @@ func (s *session) loadRun(id lifecycle.ID) (*run, error) {
 		return nil, lifecycle.Wrap(lifecycle.Internal, err, "run %s cannot be read", id)
 	}
 	return r, nil
+}
+
+// wake lets a run that waits go on in a step of its own.
+func (s *session) wake(j *journey, id lifecycle.ID, r *run, woken *lifecycle.Event, trouble error) {
+	visit := s.customer.Visit(j.name)
+	removeTimer(visit, id)
+	s.depth = 0
+	if r != nil {
+		s.depth = r.Depth
+	}
+	if woken != nil {
+		s.depth = max(s.depth, woken.Depth)
+	}
+	kept := s.inStep(j, DeadLetter{Kind: letterRun, Run: r}, func() error {
+		if trouble != nil {
+			return trouble
+		}
+		r.Depth = s.depth
+		request, err := s.resume(j, visit, r, woken)
+		if err != nil {
+			return err
+		}
+		if before := s.first; before.to == "" {
+			s.consider(j, visit, &s.first, request)
+			return s.move(j, visit, s.first)
+		}
+		s.consider(j, visit, &s.first, request)
+		return nil
+	})
+	if !kept { // the run is in its dead letter now and does not wait any more
+		s.endRun(s.customer.Visit(j.name), id, "it failed")
+	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -11,9 +12,11 @@ import (
 const (
 	maxTraitBytes = 192 << 10 // names and values; what else a record holds is bounded by its own rules
 	maxIdentities = 64
+	maxTags       = 100
 )
 
-// TimelineEntry is one thing in a customer's life: an event or a timer, with what it caused.
+// TimelineEntry is one thing in a customer's life: an event or a timer, with what it caused. Its times are real ones, also
+// for a test person.
 type TimelineEntry struct {
 	At    time.Time        `msgpack:"a"`
 	Event *lifecycle.Event `msgpack:"e,omitempty"` // nil: a timer
@@ -31,17 +34,22 @@ type session struct {
 	customer *lifecycle.Customer
 	known    bool // the customer was there before this input
 	journeys []*journey
-	now      time.Time        // what scripts see as now: a timer's due time, however late it fires
-	at       time.Time        // the time of the input
+	now      time.Time        // what scripts see as now: a timer's due time, however late it fires; lapsed time for a test person
+	at       time.Time        // the time of the input; real time
 	history  bool             // what is decided now belongs to the past
+	source   string           // the import that the input came with
 	cause    lifecycle.ID     // what names this input, or the timer that is firing
 	event    *lifecycle.Event // what is being handled; nil for a timer
+	depth    int              // how many tracked events led to what is being handled
 	decision lifecycle.Decision
-	moves    int   // moves in this input or timer
-	step     *step // the journey's step under way
-	failed   error // a reason to refuse the whole input
-	written  int   // about how many bytes this input writes so far
-	accepted bool  // the input was accepted elsewhere: it must take effect
+	facts    [2]lifecycle.Fact // where most decisions have room
+	moves    int               // moves in this input or timer
+	first    moveRequest       // the move that one journey makes because of the event
+	tracked  []trackedEvent    // what scripts made happen to this customer, still to be handled
+	step     *step             // the journey's step under way
+	failed   error             // a reason to refuse the whole input
+	written  int               // about how many bytes this input writes so far
+	accepted bool              // the input was accepted elsewhere: it must take effect
 }
 
 // costOfKey is added for every key written, so that many small ones are bounded as well.
@@ -65,14 +73,15 @@ func (e *Engine) openRecord(tx store.Tx, id lifecycle.ID, record []byte) (*sessi
 		s.known = true
 	}
 	s.now = s.customer.Clock
-	s.decision.Customer = id
+	s.decision.Customer, s.decision.Facts = id, s.facts[:0]
+	s.drain()
 	s.syncVersions()
 	return s, nil
 }
 
 // note adds a fact at the session's time.
 func (s *session) note(fact lifecycle.Fact) {
-	fact.At = s.now
+	fact.At = s.customer.Real(s.now)
 	s.decision.Facts = append(s.decision.Facts, fact)
 }
 
@@ -111,8 +120,15 @@ func (s *session) save() error {
 	data := store.Encode(c)
 	s.written += len(data) + costOfKey
 	s.tx.Set(customerKey(c.ID), data)
-	s.engine.recorder.Fold(s.tx, &s.decision)
+	s.fold()
 	return nil
+}
+
+// fold hands what was decided to the figures, which count no test person.
+func (s *session) fold() {
+	if !s.customer.Test() {
+		s.engine.recorder.Fold(s.tx, &s.decision)
+	}
 }
 
 // hold takes the customer's timers out of the due index while an import is open.
@@ -134,13 +150,10 @@ func (s *session) release() {
 
 // user returns the name by which people know the customer.
 func (s *session) user() string {
-	if user := s.customer.UserID(); user != "" {
-		return user
-	}
-	return s.customer.AnonymousID()
+	return cmp.Or(s.customer.UserID(), s.customer.AnonymousID())
 }
 
-// active returns a journey that is not off, or nil.
+// active returns a journey that runs, or nil.
 func (s *session) active(name string) *journey {
 	for _, j := range s.journeys {
 		if j.name == name {
@@ -148,56 +161,4 @@ func (s *session) active(name string) *journey {
 		}
 	}
 	return nil
-}
-
-// step is what one journey does within an input. It is kept whole or not at all.
-type step struct {
-	journey  *journey
-	messages []*lifecycle.Message
-	runs     map[lifecycle.ID]*run // to write; nil to delete
-}
-
-// inStep lets one journey act. If its script fails, everything it did in this step is undone, the step is set aside as
-// a dead letter that can be replayed, and the other journeys go on. It reports whether the step was kept.
-func (s *session) inStep(j *journey, letter DeadLetter, act func() error) bool {
-	c := s.customer
-	facts, moves := len(s.decision.Facts), s.moves
-	var saved *lifecycle.Visit
-	stage := ""
-	if visit := c.Visit(j.name); visit != nil {
-		clone := visit.Clone()
-		saved, stage = &clone, visit.Stage
-	}
-	s.step = &step{journey: j, runs: map[lifecycle.ID]*run{}}
-	err := act()
-	done := s.step
-	s.step = nil
-	if err != nil {
-		s.decision.Facts, s.moves = s.decision.Facts[:facts], moves
-		for i := range c.Visits {
-			if c.Visits[i].Journey == j.name {
-				if saved != nil {
-					c.Visits[i] = *saved
-				} else {
-					c.Visits = append(c.Visits[:i], c.Visits[i+1:]...)
-				}
-				break
-			}
-		}
-		s.setAside(j, stage, letter, err)
-		return false
-	}
-	for _, message := range done.messages {
-		s.engine.outbox.Put(s.tx, message, c, s.at)
-	}
-	for id, run := range done.runs {
-		if run == nil {
-			s.tx.Delete(runKey(c.ID, id))
-		} else {
-			data := store.Encode(run)
-			s.written += len(data) + costOfKey
-			s.tx.Set(runKey(c.ID, id), data)
-		}
-	}
-	return true
 }

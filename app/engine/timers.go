@@ -40,11 +40,11 @@ func (e *Engine) fire(tx store.Tx, in fire) error {
 		return nil // an import has taken hold of the customer meanwhile: what is due belongs to its history
 	}
 	s.at = in.At
-	s.catchUp(in.At) // what does not fit is still due, and fired by another input
+	s.catchUp(s.customer.Lapsed(in.At)) // what does not fit is still due, and fired by another input
 	return s.save()
 }
 
-// catchUp fires everything due up to a moment, in order of due time, then of creation. A timer's script sees its due
+// catchUp fires everything due up to a moment of the customer's time, in order of due time, then of creation. A timer's script sees its due
 // time as now, however late it fires. It reports false if there is more than one input may do.
 func (s *session) catchUp(until time.Time) bool {
 	var began time.Time
@@ -65,7 +65,7 @@ func (s *session) catchUp(until time.Time) bool {
 		}
 		tooMany := spun >= restlessFirings && timer.Due.Sub(began) < time.Duration(spun)*restlessPause
 		visit := s.customer.Visit(j.name)
-		s.now, s.event, s.moves = timer.Due, nil, 0
+		s.now, s.event, s.moves, s.depth, s.first = timer.Due, nil, 0, 0, moveRequest{}
 		if s.now.After(s.customer.Clock) {
 			s.customer.Clock = s.now
 		}
@@ -77,12 +77,13 @@ func (s *session) catchUp(until time.Time) bool {
 			s.fireRun(j, visit, timer, tooMany)
 		}
 		if facts := s.decision.Facts[first:]; len(facts) > 0 {
-			s.timeline(TimelineEntry{At: s.now, Facts: facts})
+			s.timeline(TimelineEntry{At: s.customer.Real(s.now), Facts: facts})
 		}
+		s.handleTracked()
 	}
 }
 
-// earliest returns the next timer due by a moment, among the journeys that are not off.
+// earliest returns the next timer due by a moment, among the journeys that run.
 func (s *session) earliest(until time.Time) (*journey, lifecycle.Timer) {
 	var owner *journey
 	var next lifecycle.Timer
@@ -104,43 +105,31 @@ func (s *session) earliest(until time.Time) (*journey, lifecycle.Timer) {
 	return owner, next
 }
 
-// earliestDue returns when the customer's next timer is due; zero for never.
+// earliestDue returns when the customer's next timer is due, in real time; zero for never.
 func (s *session) earliestDue() time.Time {
-	if owner, timer := s.earliest(farFuture()); owner != nil {
-		return timer.Due
+	owner, timer := s.earliest(farFuture())
+	if owner == nil {
+		return time.Time{}
 	}
-	return time.Time{}
+	due := s.customer.Real(timer.Due)
+	if s.customer.Test() && s.customer.Lapsed(due).Before(timer.Due) {
+		return time.Time{} // a test person's time ends before
+	}
+	return due
 }
 
-// fireRun wakes a run that waits.
+// fireRun wakes a run whose time has come.
 func (s *session) fireRun(j *journey, visit *lifecycle.Visit, timer lifecycle.Timer, tooMany bool) {
 	r, err := s.loadRun(timer.Run)
-	removeTimer(visit, timer.Seq)
-	if err == nil && r == nil {
-		removeRun(visit, timer.Run)
+	switch {
+	case err == nil && r == nil:
+		removeTimer(visit, timer.Run)
+		s.endRun(visit, timer.Run, "it is lost")
 		return
+	case err == nil && tooMany:
+		err = errRestless()
 	}
-	kept := s.inStep(j, DeadLetter{Kind: letterRun, Run: r}, func() error {
-		switch {
-		case err != nil:
-			return err
-		case tooMany:
-			return errRestless()
-		}
-		program, err := s.engine.program(s.tx, r.Version)
-		if err != nil {
-			return err
-		}
-		request, err := s.advance(j, visit, r, program, true)
-		if err != nil {
-			return err
-		}
-		return s.moveIfAllowed(j, visit, request)
-	})
-	if !kept { // the run is in its dead letter now and does not wait any more
-		removeRun(s.customer.Visit(j.name), timer.Run)
-		s.tx.Delete(runKey(s.customer.ID, timer.Run))
-	}
+	s.wake(j, timer.Run, r, nil, err)
 }
 
 // fireSilence runs the handlers of a silence that has lasted long enough.
@@ -185,7 +174,7 @@ func (s *session) silence(j *journey, visit *lifecycle.Visit, timer lifecycle.Ti
 
 // level names who registered a handler: "" for journey.lua, else the stage.
 func level(j *journey, handler lifecycle.Handler, stage string) string {
-	if handler.File == j.name+"/journey.lua" {
+	if handler.File == j.file {
 		return ""
 	}
 	return stage
@@ -238,10 +227,10 @@ func (s *session) syncVersions() {
 	for v := range s.customer.Visits {
 		visit := &s.customer.Visits[v]
 		j := s.active(visit.Journey)
-		if j == nil || visit.Version == j.program.Journey.Version {
+		if j == nil || visit.Stage == "" || visit.Version == j.plan().Version {
 			continue
 		}
-		visit.Version = j.program.Journey.Version
+		visit.Version = j.plan().Version
 		handlers := j.handlers(j.plan().Stage(visit.Stage))
 		kept := visit.Timers[:0]
 		for _, timer := range visit.Timers {
@@ -271,34 +260,17 @@ func (s *session) lastSuch(event string, since time.Time) time.Time {
 		if store.Decode(value, &entry) != nil {
 			return false
 		}
-		if left--; entry.At.Before(since) {
+		at := s.customer.Lapsed(entry.At)
+		if left--; at.Before(since) {
 			return left > 0 && (entry.late() || !entry.From.IsZero())
 		}
 		if entry.Event != nil && entry.Event.Name == event && !entry.late() {
-			since = entry.At
+			since = at
 			return left > 0 && !entry.From.IsZero()
 		}
 		return left > 0
 	})
 	return since.UTC()
-}
-
-func removeTimer(visit *lifecycle.Visit, seq uint64) {
-	for i := range visit.Timers {
-		if visit.Timers[i].Seq == seq {
-			visit.Timers = append(visit.Timers[:i], visit.Timers[i+1:]...)
-			return
-		}
-	}
-}
-
-func removeRun(visit *lifecycle.Visit, id lifecycle.ID) {
-	for i := range visit.Runs {
-		if visit.Runs[i].ID == id {
-			visit.Runs = append(visit.Runs[:i], visit.Runs[i+1:]...)
-			return
-		}
-	}
 }
 
 // dueTimers asks which customers have a timer due by a moment.

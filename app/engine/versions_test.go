@@ -8,7 +8,7 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-func TestRunsStayWithTheirVersion(t *testing.T) {
+func TestARunStaysWithTheVersionItBeganWith(t *testing.T) {
 	b := `stage { title = "B" }`
 	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }
 on("Order", function() log "old begin" wait "5 days" log "old end" end)`, "b", b))
@@ -52,7 +52,7 @@ idle("Order", "5 days", function() log "silent still" end)`, "b", b))
 		7 log j/a silent still`)
 }
 
-func TestAScriptErrorSetsTheJourneysStepAside(t *testing.T) {
+func TestAScriptErrorSetsItsJourneyAside(t *testing.T) {
 	b := `stage { title = "B" }`
 	h := newHarness(t,
 		journey("good", twoStages, "a", `stage { title = "A" }

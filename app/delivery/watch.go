@@ -1,0 +1,34 @@
+package delivery
+
+import (
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Watcher is told when a message that is waited for has been settled, inside the Apply that settles it. The message is
+// to be read only.
+type Watcher interface {
+	Settled(tx store.Tx, m *lifecycle.Message, at time.Time)
+}
+
+// Watch marks a message as waited for, so that the Watcher hears of its end, and returns where it stands: one that is
+// settled already will not be told of again. The state is empty if there is no such message.
+func (d *Delivery) Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string) {
+	key := messageKey(decided, id)
+	m, err := loadMessage(tx, key)
+	if err != nil || m == nil {
+		return "", ""
+	}
+	if !settled(m) && !m.Watched {
+		m.Watched = true
+		tx.Set(key, store.Encode(m))
+	}
+	return m.State, m.Reason
+}
+
+// settled reports whether nothing more will become of a message.
+func settled(m *lifecycle.Message) bool {
+	return m.State != lifecycle.Queued && m.State != lifecycle.Held
+}

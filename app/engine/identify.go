@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"stagecraft/app/lifecycle"
+)
+
+// identify takes over what the event says about the customer: further identities and traits. What is late adds, but
+// does not replace what is known since.
+func (s *session) identify(event *lifecycle.Event, late bool) {
+	for i, identity := range []lifecycle.Identity{{Kind: lifecycle.UserID, Value: event.UserID}, {Kind: lifecycle.AnonymousID, Value: event.AnonymousID}} {
+		if identity.Value == "" || s.customer.Knows(identity) || len(s.customer.Identities) >= maxIdentities {
+			continue
+		}
+		s.customer.Identities = append(s.customer.Identities, identity)
+		if identity.Hash() != s.customer.ID && identity != event.Identity() {
+			at := s.customer.Real(s.now)
+			s.engine.instruct(s.tx, at, s.cause, byte(1+i), instruction{Link: &link{Identity: identity, Customer: s.customer.ID, At: at}})
+		}
+	}
+	if len(event.Context) == 0 && len(event.Traits) == 0 {
+		return
+	}
+	// Many senders repeat the same traits with every event: nothing is to be done for them.
+	hash := fnv.New64a()
+	hash.Write(event.Traits)
+	hash.Write([]byte{0})
+	hash.Write(event.Context)
+	sum := hash.Sum64()
+	if sum == s.customer.TraitsHash {
+		return
+	}
+	s.customer.TraitsHash = sum
+	if late {
+		s.customer.TraitsHash = 0 // it may have left something out
+	}
+	passing, zone := contextTraits(event.Context)
+	for _, raw := range []json.RawMessage{passing, event.Traits} {
+		if len(raw) == 0 {
+			continue
+		}
+		var traits map[string]json.RawMessage
+		if json.Unmarshal(raw, &traits) != nil {
+			continue // validated where it came in
+		}
+		for _, name := range slices.Sorted(maps.Keys(traits)) {
+			if _, known := s.customer.Traits[name]; !late || !known {
+				s.setTrait(name, traits[name])
+			}
+		}
+	}
+	if _, known := s.customer.Traits[zoneTrait]; len(zone) > 0 && !known && s.engine.zones.load(zone) != nil {
+		s.setTrait(zoneTrait, zone) // what the browser says, as long as nobody says it of the customer
+	}
+}
+
+// setTrait keeps a trait if there is room for it. Where there is none, an event at its first partition is refused; one
+// that was accepted elsewhere, and a merge, go on without the trait and say so.
+func (s *session) setTrait(name string, value json.RawMessage) {
+	size := s.traitBytes(name) + len(name) + len(value)
+	switch {
+	case size <= maxTraitBytes || string(value) == "null":
+		s.customer.SetTrait(name, value)
+	case s.accepted:
+		s.note(lifecycle.Fact{Kind: lifecycle.FactTrimmed, Name: name})
+	case s.failed == nil:
+		err := lifecycle.Errorf(lifecycle.TooLarge, "the customer would have %d bytes of traits; the limit is %d", size, maxTraitBytes)
+		err.Field = "traits." + name
+		s.failed = err
+	}
+}
+
+// traitBytes returns how many bytes all traits but one have.
+func (s *session) traitBytes(but string) int {
+	size := 0
+	for name, value := range s.customer.Traits {
+		if name != but {
+			size += len(name) + len(value)
+		}
+	}
+	return size
+}
+
+// contextTraits returns context.traits, with which a track call may describe the customer in passing, and
+// context.timezone.
+func contextTraits(context json.RawMessage) (traits, zone json.RawMessage) {
+	if len(context) == 0 {
+		return nil, nil
+	}
+	var object struct {
+		Traits   json.RawMessage `json:"traits"`
+		Timezone json.RawMessage `json:"timezone"`
+	}
+	if json.Unmarshal(context, &object) != nil {
+		return nil, nil
+	}
+	if len(object.Traits) == 0 || object.Traits[0] != '{' {
+		object.Traits = nil
+	}
+	return object.Traits, object.Timezone
+}

@@ -1,0 +1,136 @@
+package insight
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Insight's keys within a partition are k, the journey, the metric and its words, with a zero between them. What a
+// value holds follows from the metric:
+//
+//	message, name                     -> counts by state; written before there were counts by line, and still summed
+//	send, name, version, file, line   -> counts by state of the messages that this line decided
+//	stayed, stage                     -> Stays
+//	waits | failed at, version, file, line -> one count; that of waits goes when it is zero
+//	chose, name, value                -> one count
+//	anything else                     -> one count, signed, 8 bytes
+const (
+	metricMessage = "message"
+	metricSend    = "send"
+	metricStayed  = "stayed"
+)
+
+// counterKey makes a key. It is called for every message: one allocation.
+func counterKey(journey string, words ...string) []byte {
+	size := 1 + len(journey)
+	for _, word := range words {
+		size += 1 + len(word)
+	}
+	key := append(append(make([]byte, 0, size), 'k'), journey...)
+	for _, word := range words {
+		key = append(append(key, 0), word...)
+	}
+	return key
+}
+
+func add(tx store.Tx, by int64, journey string, words ...string) {
+	key := counterKey(journey, words...)
+	tx.Set(key, binary.BigEndian.AppendUint64(nil, uint64(count(tx.Get(key))+by)))
+}
+
+func count(data []byte) int64 {
+	if len(data) != 8 {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(data))
+}
+
+// addAtLine counts something at a place in a script. A count that comes to zero is removed, so that versions on which
+// nobody is any more leave nothing behind.
+func addAtLine(tx store.Tx, by int64, metric string, f *lifecycle.Fact) {
+	key := counterKey(f.Journey, metric, f.Version, f.File, strconv.Itoa(f.Line))
+	if sum := count(tx.Get(key)) + by; sum != 0 {
+		tx.Set(key, binary.BigEndian.AppendUint64(nil, uint64(sum)))
+	} else {
+		tx.Delete(key)
+	}
+}
+
+// messageStates is the order in which a message's counts stand in their one record, 8 bytes each. Append only.
+var messageStates = [...]string{"decided", string(lifecycle.Queued), string(lifecycle.Accepted), string(lifecycle.Failed),
+	string(lifecycle.Suppressed), string(lifecycle.Expired), string(lifecycle.Held), "in doubt"}
+
+// addMessage adds one to up to two of the counts of a line's message and takes one from another; "" is none. All its
+// states share a record: every message passes through several.
+func addMessage(tx store.Tx, f *lifecycle.Fact, more, alsoMore, less string) {
+	key := counterKey(f.Journey, metricSend, f.Name, f.Version, f.File, strconv.Itoa(f.Line))
+	record := make([]byte, 8*len(messageStates))
+	copy(record, tx.Get(key))
+	for i, state := range messageStates {
+		count := binary.BigEndian.Uint64(record[8*i:])
+		switch state {
+		case more, alsoMore:
+			count++
+		case less:
+			count--
+		}
+		binary.BigEndian.PutUint64(record[8*i:], count)
+	}
+	tx.Set(key, record)
+}
+
+// Scripts may give a choice whatever name and value they like, one for each customer even. So texts are cut, and beyond
+// some hundreds of pairs in a partition further ones are counted together.
+const (
+	maxChoiceBytes = 64
+	maxChoices     = 500
+)
+
+// addChoice counts what a split or a choice gave.
+func addChoice(tx store.Tx, f *lifecycle.Fact) {
+	key := counterKey(f.Journey, "chose", choiceWord(f.Name), choiceWord(f.Reason))
+	if tx.Get(key) == nil {
+		if count(tx.Get(counterKey(f.Journey, "choices"))) >= maxChoices {
+			add(tx, 1, f.Journey, "chose", OtherChoices, OtherChoices)
+			return
+		}
+		add(tx, 1, f.Journey, "choices")
+	}
+	tx.Set(key, binary.BigEndian.AppendUint64(nil, uint64(count(tx.Get(key))+1)))
+}
+
+// choiceWord makes a text fit into a key.
+func choiceWord(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
+	if len(text) <= maxChoiceBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxChoiceBytes], "") + "…"
+}
+
+// counters asks for all counts of a partition.
+type counters struct{}
+
+// counter is one record, with the words of its key.
+type counter struct {
+	words []string // journey, metric, …
+	value []byte
+}
+
+// Ask answers insight's questions; handled is false for a question of someone else.
+func (i *Insight) Ask(tx store.Reader, query any) (answer any, handled bool, err error) {
+	if _, ok := query.(counters); !ok {
+		return nil, false, nil
+	}
+	var all []counter
+	prefix := []byte{'k'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		all = append(all, counter{strings.Split(string(key[1:]), "\x00"), append([]byte(nil), value...)})
+		return true
+	})
+	return all, true, nil
+}

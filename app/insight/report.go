@@ -1,0 +1,234 @@
+package insight
+
+import (
+	"context"
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// Report is the sum over all partitions. Test people are in none of its figures.
+type Report struct {
+	Customers int64
+	Late      int64 // events of history that came too late to be handled
+	Journeys  map[string]*Journey
+}
+
+// Journey is one journey in figures. Maps are by stage name or by pair of stages, unless they say otherwise. Whoever is
+// held out is counted among all, and once more by himself.
+type Journey struct {
+	In               map[string]int64
+	Entered          map[string]int64
+	Converted        map[string]int64
+	HeldoutEntered   map[string]int64
+	HeldoutConverted map[string]int64
+	Exited           map[string]int64 // left the journey from there
+	Failed           map[string]int64
+	Stayed           map[string]*Stays // how long those stayed who have left
+	Moves            map[[2]string]int64
+	Refused          map[[2]string]int64
+	Messages         map[string]map[string]int64 // by message name and state; "decided" and "in doubt" only grow
+	Lines            map[Line]LineCounts
+	Choices          map[string]map[string]int64 // by name of the split or choice, and by value
+}
+
+// Line is a place in one version of a script.
+type Line struct {
+	Version string
+	File    string // journey/stage.lua
+	Line    int
+}
+
+// LineCounts are the figures of one line.
+type LineCounts struct {
+	Waiting int64            // runs that wait here now
+	Sent    map[string]int64 // messages that were decided here, by state; "decided" and "in doubt" only grow. May be nil
+	Failed  int64            // steps that were set aside because the script failed here
+}
+
+// OtherChoices is the name and the value under which choices are counted when there are too many to tell apart.
+const OtherChoices = "(others)"
+
+// Journey returns the figures of a journey, empty ones if it has none.
+func (r *Report) Journey(name string) *Journey {
+	j := r.Journeys[name]
+	if j == nil {
+		counts := func() map[string]int64 { return map[string]int64{} }
+		j = &Journey{In: counts(), Entered: counts(), Converted: counts(), HeldoutEntered: counts(), HeldoutConverted: counts(),
+			Exited: counts(), Failed: counts(), Stayed: map[string]*Stays{}, Moves: map[[2]string]int64{}, Refused: map[[2]string]int64{},
+			Messages: map[string]map[string]int64{}, Lines: map[Line]LineCounts{}, Choices: map[string]map[string]int64{}}
+		r.Journeys[name] = j
+	}
+	return j
+}
+
+// InDoubt returns how many attempts of all messages have no known result.
+func (r *Report) InDoubt() int64 {
+	var sum int64
+	for _, j := range r.Journeys {
+		for _, states := range j.Messages {
+			sum += states["in doubt"]
+		}
+	}
+	return sum
+}
+
+// Median returns how long half of those who have left a stage stayed there at most, within 5 %; zero if nobody has left it.
+func (j *Journey) Median(stage string) time.Duration {
+	if stays := j.Stayed[stage]; stays != nil {
+		return stays.Median()
+	}
+	return 0
+}
+
+// Back returns the moves to a stage that stands earlier in the plan.
+func (j *Journey) Back(plan *lifecycle.Journey) map[[2]string]int64 {
+	back := map[[2]string]int64{}
+	for pair, n := range j.Moves {
+		if to := plan.Index(pair[1]); n != 0 && to >= 0 && to < plan.Index(pair[0]) {
+			back[pair] = n
+		}
+	}
+	return back
+}
+
+// Waiting returns how many runs wait, by script version.
+func (j *Journey) Waiting() map[string]int64 {
+	waiting := map[string]int64{}
+	for line, counts := range j.Lines {
+		if counts.Waiting != 0 {
+			waiting[line.Version] += counts.Waiting
+		}
+	}
+	return waiting
+}
+
+// Report sums the counters.
+func (i *Insight) Report(ctx context.Context) (*Report, error) {
+	report := &Report{Journeys: map[string]*Journey{}}
+	for p := range i.store.Partitions() {
+		answer, err := i.store.Ask(ctx, p, counters{})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range answer.([]counter) {
+			report.add(c.words, c.value)
+		}
+	}
+	for _, j := range report.Journeys {
+		for _, counts := range j.Lines {
+			for state, n := range counts.Sent {
+				// A message that was decided before there were counts by line, and settled since, was taken from none.
+				counts.Sent[state] = max(n, 0)
+			}
+		}
+	}
+	return report, nil
+}
+
+// add adds one counter. What an older or newer program counted and this one does not know is passed over.
+func (r *Report) add(words []string, value []byte) {
+	if len(words) < 2 {
+		return
+	}
+	name, metric, rest := words[0], words[1], words[2:]
+	if name == "" {
+		switch metric {
+		case "customers":
+			r.Customers += count(value)
+		case "late":
+			r.Late += count(value)
+		}
+		return
+	}
+	j := r.Journey(name)
+	switch len(rest) {
+	case 1:
+		j.addByStage(metric, rest[0], value)
+	case 2:
+		switch metric {
+		case "move":
+			j.Moves[[2]string(rest)] += count(value)
+		case "refused":
+			j.Refused[[2]string(rest)] += count(value)
+		case "chose":
+			addTo(j.Choices, rest[0], rest[1], count(value))
+		}
+	case 3:
+		switch line, ok := lineOf(rest); {
+		case !ok:
+		case metric == "waits":
+			counts := j.Lines[line]
+			counts.Waiting += count(value)
+			j.Lines[line] = counts
+		case metric == "failed at":
+			counts := j.Lines[line]
+			counts.Failed += count(value)
+			j.Lines[line] = counts
+		}
+	case 4:
+		if line, ok := lineOf(rest[1:]); ok && metric == metricSend {
+			j.addSent(rest[0], line, value)
+		}
+	}
+}
+
+func (j *Journey) addByStage(metric, stage string, value []byte) {
+	switch metric {
+	case "in":
+		j.In[stage] += count(value)
+	case "entered":
+		j.Entered[stage] += count(value)
+	case "converted":
+		j.Converted[stage] += count(value)
+	case "held-out entered":
+		j.HeldoutEntered[stage] += count(value)
+	case "held-out converted":
+		j.HeldoutConverted[stage] += count(value)
+	case "exited":
+		j.Exited[stage] += count(value)
+	case "failed":
+		j.Failed[stage] += count(value)
+	case metricStayed:
+		if j.Stayed[stage] == nil {
+			j.Stayed[stage] = &Stays{}
+		}
+		j.Stayed[stage].read(value)
+	case metricMessage:
+		eachState(value, func(state string, n int64) { addTo(j.Messages, stage, state, n) })
+	}
+}
+
+// addSent adds a line's message, to the message and to the line.
+func (j *Journey) addSent(message string, line Line, value []byte) {
+	counts := j.Lines[line]
+	if counts.Sent == nil {
+		counts.Sent = map[string]int64{}
+		j.Lines[line] = counts
+	}
+	eachState(value, func(state string, n int64) {
+		addTo(j.Messages, message, state, n)
+		counts.Sent[state] += n
+	})
+}
+
+// eachState reads the record of a message's counts.
+func eachState(value []byte, each func(state string, n int64)) {
+	for i := 0; i < len(messageStates) && 8*i+8 <= len(value); i++ {
+		each(messageStates[i], int64(binary.BigEndian.Uint64(value[8*i:])))
+	}
+}
+
+func addTo(counts map[string]map[string]int64, first, second string, n int64) {
+	if counts[first] == nil {
+		counts[first] = map[string]int64{}
+	}
+	counts[first][second] += n
+}
+
+func lineOf(words []string) (Line, bool) {
+	number, err := strconv.Atoi(words[2])
+	return Line{words[0], words[1], number}, err == nil
+}

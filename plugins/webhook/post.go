@@ -1,0 +1,166 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"stagecraft/plugins/channel"
+)
+
+// Bounds of what is read of an answer.
+const (
+	maxAnswer = 64 << 10 // read so that the connection can be used again
+	maxQuoted = 200      // of it in a reason
+)
+
+// post makes one request and judges what became of it. Until the first byte of the request is written, nothing has left;
+// from then on, without an answer, it may or may not have arrived.
+func post(ctx context.Context, s *settings, client *http.Transport, m *channel.Message) channel.Receipt {
+	target, err := parseURL(m.To)
+	if err != nil {
+		return channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
+	}
+	if !json.Valid([]byte(m.Text)) {
+		return channel.Receipt{Outcome: channel.Permanent, Reason: "what is to be posted is not JSON"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	var begun atomic.Bool
+	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { begun.Store(true) },
+	}), http.MethodPost, target.String(), bytes.NewReader([]byte(m.Text)))
+	if err != nil {
+		return channel.Receipt{Outcome: channel.Permanent, Reason: "the address cannot be used"}
+	}
+	setHeaders(request, s, m, time.Now())
+	answer, err := client.RoundTrip(request)
+	if err == nil {
+		defer answer.Body.Close()
+		return judge(target.Hostname(), answer, time.Now())
+	}
+	var refused *refusedError
+	switch {
+	case errors.As(err, &refused):
+		return channel.Receipt{Outcome: channel.Permanent, Reason: refused.Error()}
+	case begun.Load():
+		return channel.Receipt{Outcome: channel.InDoubt, Reason: target.Hostname() + " did not answer: " + plain(err)}
+	}
+	return channel.Receipt{Outcome: channel.Temporary, Reason: target.Hostname() + " cannot be reached: " + plain(err)}
+}
+
+// parseURL checks an address as far as this can be done without looking its host up.
+func parseURL(text string) (*url.URL, error) {
+	target, err := url.Parse(text)
+	switch {
+	case err != nil || target.Scheme != "https" && target.Scheme != "http" || target.Hostname() == "" || target.Opaque != "":
+		return nil, errors.New("the address is not an http or https URL; write it like https://hooks.example.com/path")
+	case target.User != nil:
+		return nil, errors.New("the address holds a user name; give the receiver a path or a query that proves it")
+	}
+	if port := target.Port(); port != "" {
+		if number, err := strconv.Atoi(port); err != nil || number < 1 || number > 65535 {
+			return nil, errors.New("the address has a port that is none")
+		}
+	}
+	target.Fragment, target.RawFragment = "", ""
+	return target, nil
+}
+
+// setHeaders says what the request is: the scheme's message ID, which is the same in every attempt, the moment of this
+// attempt, and the signature over both and the body.
+func setHeaders(request *http.Request, s *settings, m *channel.Message, now time.Time) {
+	stamp := strconv.FormatInt(now.Unix(), 10)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "Stagecraft")
+	request.Header.Set("Webhook-Id", headerText(m.ID))
+	request.Header.Set("Webhook-Timestamp", stamp)
+	if len(s.key) > 0 {
+		sum := hmac.New(sha256.New, s.key)
+		_, _ = io.WriteString(sum, headerText(m.ID)+"."+stamp+"."+m.Text)
+		request.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(sum.Sum(nil)))
+	}
+}
+
+// headerText drops what a header may not hold.
+func headerText(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// judge makes a receipt of an answer.
+func judge(host string, answer *http.Response, now time.Time) channel.Receipt {
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	code := answer.StatusCode
+	if code >= 200 && code < 300 {
+		return channel.Receipt{Outcome: channel.Accepted}
+	}
+	reason := fmt.Sprintf("%s answered %d %s", host, code, http.StatusText(code))
+	if code >= 300 && code < 400 {
+		return channel.Receipt{Outcome: channel.Permanent, Reason: reason + "; redirects are not followed, name the address itself"}
+	}
+	if text := firstLine(body); text != "" {
+		reason += ": " + text
+	}
+	switch {
+	case code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests || code >= 500:
+		return channel.Receipt{Outcome: channel.Temporary, Reason: reason, RetryAfter: retryAfter(answer.Header.Get("Retry-After"), now)}
+	}
+	return channel.Receipt{Outcome: channel.Permanent, Reason: reason}
+}
+
+// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date. Anything else, the past and more than a
+// day are no wish.
+func retryAfter(text string, now time.Time) time.Duration {
+	wait := time.Duration(0)
+	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && seconds >= 0 && seconds <= 86400 {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		wait = at.Sub(now)
+	}
+	if wait < 0 || wait > 24*time.Hour {
+		return 0
+	}
+	return wait
+}
+
+// firstLine is what an answer says, for a reason.
+func firstLine(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(body), "\uFFFD")), "\n")
+	line = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, line)
+	if len(line) > maxQuoted {
+		line = strings.ToValidUTF8(line[:maxQuoted], "") + "…"
+	}
+	return strings.TrimSpace(line)
+}
+
+// plain words an error in one line.
+func plain(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the time was over"
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
