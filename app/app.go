@@ -45,6 +45,7 @@ type App struct {
 	insight  *insight.Insight
 	channels *channels.Host
 	email    *channels.Channel
+	webhook  *lazyChannel
 	scripts  *publisher
 	web      *web.Server
 	failed   chan error
@@ -76,7 +77,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s cannot be made", cfg.Data)
 	}
 	if cfg.Scripts == filepath.Join(cfg.Data, "scripts") {
-		if err = unpackScripts(cfg.Scripts); err != nil {
+		if err = UnpackScripts(cfg.Scripts); err != nil {
 			return nil, err
 		}
 	} else if _, err = os.Stat(cfg.Scripts); err != nil {
@@ -96,34 +97,48 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	}
 	a.insight = insight.New()
 	a.delivery = delivery.New(delivery.Options{Clock: opts.Clock, Recorder: a.insight, PublicURL: cfg.PublicURL,
-		Boot: uuid.NewString(), Log: opts.Log})
+		TestAddress: cfg.TestAddress, Boot: uuid.NewString(), Log: opts.Log})
 	host := script.New(script.Limits{})
 	a.engine = engine.New(engine.Options{Clock: opts.Clock, Host: host, Outbox: a.delivery, Recorder: a.insight,
-		Log: opts.Log, MaxPending: cfg.MaxPending})
+		Log: opts.Log, MaxPending: cfg.MaxPending, Zone: cfg.Zone()})
 	a.delivery.SetTemplates(a.engine)
+	a.delivery.SetJourneys(a.engine)
+	a.delivery.SetWatcher(a.engine)
 	if err = a.startChannels(ctx, opts.Plugin); err != nil {
 		return nil, err
 	}
 	a.delivery.Connect("email", a.email)
+	a.delivery.Connect("webhook", a.webhook)
 	a.engine.Bind(a.store)
 	a.delivery.Bind(a.store)
 	a.insight.Bind(a.store)
 	a.store.Start(&machine{a.engine, a.delivery, a.insight})
-	a.scripts = newPublisher(cfg.Scripts, host, a.engine, a.insight, opts.Log)
+	a.scripts = newPublisher(cfg.Scripts, host, a.engine, a.insight, opts.Clock, opts.Log)
 	if err = a.scripts.publishAll(ctx); err != nil {
 		return nil, err
 	}
+	debug.FreeOSMemory() // reading and compiling all scripts takes more than idling ever will
 	a.web, err = web.New(web.Options{
 		Engine: a.engine, Delivery: a.delivery, Insight: a.insight, Store: a.store, Scripts: a.scripts,
-		Channels: func() []channels.Status { return []channels.Status{a.email.Status()} },
+		Channels: a.statuses,
 		Clock:    opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
 		WriteKey: a.keys.Write, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "",
+		Drafts: a.scripts, Compile: host.Compile, PublishLimit: cfg.PublishLimit,
 	})
 	return a, err
 }
 
+// statuses returns how the channels are whose connectors have been started.
+func (a *App) statuses() []channels.Status {
+	all := []channels.Status{a.email.Status()}
+	if webhook := a.webhook.started(); webhook != nil {
+		all = append(all, webhook.Status())
+	}
+	return all
+}
+
 // startChannels launches the connectors: email over SMTP where a server is configured, else the log that shows what
-// would have been sent.
+// would have been sent. That of webhooks follows when one is to be posted.
 func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	a.channels = channels.New(channels.Options{Dir: filepath.Join(a.cfg.Data, "run"), Log: a.log, Clock: a.clock})
 	name, settings := "log", any(map[string]any{"folder": filepath.Join(a.cfg.Data, "mail")})
@@ -144,9 +159,19 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	if err != nil {
 		return lifecycle.Wrap(lifecycle.Internal, err, "the settings of %s cannot be written as JSON", name)
 	}
-	a.email, err = a.channels.Start(ctx, channels.Spec{Channel: "email", Name: name,
-		Command: append(append([]string(nil), plugin...), name), Settings: raw})
-	return err
+	command := func(name string) []string { return append(append([]string(nil), plugin...), name) }
+	if a.email, err = a.channels.Start(ctx, channels.Spec{Channel: "email", Name: name, Command: command(name), Settings: raw}); err != nil {
+		return err
+	}
+	values := map[string]any{"secret": a.keys.Webhook}
+	if len(a.cfg.WebhookAllow) > 0 {
+		values["allow"] = a.cfg.WebhookAllow
+	}
+	if raw, err = json.Marshal(values); err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the settings of webhooks cannot be written as JSON")
+	}
+	a.webhook = &lazyChannel{host: a.channels, spec: channels.Spec{Channel: "webhook", Name: "webhook", Command: command("webhook"), Settings: raw}}
+	return nil
 }
 
 // Run serves until ctx ends or the store fails, then drains and closes everything.
@@ -165,7 +190,7 @@ func (a *App) Run(ctx context.Context) error {
 	sending, stopSending := context.WithCancel(context.Background())
 	defer stopSending()
 	workers.Go(func() { a.delivery.Run(sending) })
-	workers.Go(func() { a.scripts.watch(ctx, fingerprint(a.cfg.Scripts)) })
+	workers.Go(func() { a.scripts.watch(ctx, Fingerprint(a.cfg.Scripts)) })
 	a.web.Serve()
 	if a.listening != nil {
 		a.listening(address)

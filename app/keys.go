@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -12,12 +13,14 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// keys are what callers prove themselves with. They are kept in keys.json in the data folder, readable by its owner
-// only; a key that is configured counts before the one in the file.
+// keys are what callers prove themselves with, and what we prove ourselves with to those who get webhooks. They are kept
+// in keys.json in the data folder, readable by its owner only; a key that is configured counts before the one in the
+// file.
 type keys struct {
-	Write string `json:"write"`
-	Admin string `json:"admin"`
-	drawn bool   // this start made them
+	Write   string `json:"write"`
+	Admin   string `json:"admin"`
+	Webhook string `json:"webhook"` // signs webhooks; whsec_ and 32 bytes in base64, as Standard Webhooks writes secrets
+	drawn   bool   // this start made the first two
 }
 
 func loadKeys(dir string, write, admin config.Secret) (keys, error) {
@@ -32,8 +35,16 @@ func loadKeys(dir string, write, admin config.Secret) (keys, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return k, lifecycle.Wrap(lifecycle.Unavailable, err, "%s cannot be opened", path)
 	}
+	known := k
 	if k.Write == "" || k.Admin == "" {
-		k = keys{Write: rand.Text(), Admin: rand.Text(), drawn: true}
+		k.Write, k.Admin, k.drawn = rand.Text(), rand.Text(), true
+	}
+	if k.Webhook == "" { // also in the folder of a version that knew none
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // never fails
+		k.Webhook = "whsec_" + base64.StdEncoding.EncodeToString(secret)
+	}
+	if k != known {
 		if data, err = json.MarshalIndent(k, "", "  "); err == nil {
 			err = os.WriteFile(path, append(data, '\n'), 0o600)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -13,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
 	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
@@ -35,22 +35,25 @@ type publisher struct {
 	host    *script.Host
 	engine  *engine.Engine
 	insight *insight.Insight
+	clock   lifecycle.Clock
 	log     *slog.Logger
 
-	mu       sync.Mutex
-	errors   map[string]*lifecycle.Error // by journey; "" is the folder itself
-	versions map[string]string           // what was published last
-	refused  map[string]string           // what was refused last, so that it is said once
-	changes  int
+	working  sync.Mutex        // one reading or saving of the folder at a time
+	versions map[string]string // what was published last; under working
+	refused  map[string]string // what was refused last, so that it is said once; under working
+
+	mu      sync.Mutex
+	errors  map[string]*lifecycle.Error // by journey; "" is the folder itself
+	changes int
 }
 
-func newPublisher(dir string, host *script.Host, e *engine.Engine, i *insight.Insight, log *slog.Logger) *publisher {
-	return &publisher{dir: dir, host: host, engine: e, insight: i, log: log,
+func newPublisher(dir string, host *script.Host, e *engine.Engine, i *insight.Insight, clock lifecycle.Clock, log *slog.Logger) *publisher {
+	return &publisher{dir: dir, host: host, engine: e, insight: i, clock: clock, log: log,
 		errors: map[string]*lifecycle.Error{}, versions: map[string]string{}, refused: map[string]string{}}
 }
 
-// unpackScripts writes the built-in journeys to a folder that does not exist yet, so that they can be read and changed.
-func unpackScripts(dir string) error {
+// UnpackScripts writes the built-in journeys to a folder that does not exist yet, so that they can be read and changed.
+func UnpackScripts(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
@@ -76,6 +79,8 @@ func unpackScripts(dir string) error {
 
 // publishAll reads the folder and publishes what is new in it.
 func (p *publisher) publishAll(ctx context.Context) error {
+	p.working.Lock()
+	defer p.working.Unlock()
 	states, err := p.engine.States(ctx)
 	if err != nil {
 		return err
@@ -131,20 +136,12 @@ func (p *publisher) publishAll(ctx context.Context) error {
 }
 
 func (p *publisher) publishOne(ctx context.Context, source script.Source, first bool) error {
-	version := source.Version()
-	if p.versions[source.Name] == version {
+	if p.versions[source.Name] == source.Version() {
 		return nil
 	}
-	program, err := p.host.Compile(source)
+	program, err := compile(p.host, source)
 	if err != nil {
 		return err
-	}
-	var broken script.Errors
-	for _, template := range program.Templates {
-		broken = append(broken, delivery.CheckTemplate(template)...)
-	}
-	if len(broken) > 0 {
-		return broken
 	}
 	if err = p.keepsCustomers(ctx, &program.Journey); err != nil {
 		return err
@@ -153,14 +150,34 @@ func (p *publisher) publishOne(ctx context.Context, source script.Source, first 
 	if first && source.Name == firstJourney {
 		mode = lifecycle.Live
 	}
-	if err = p.engine.Publish(ctx, engine.Publish{Source: source, Mode: mode}); err != nil {
+	return p.publish(ctx, engine.Publish{Source: source, Mode: mode})
+}
+
+// publish gives the engine a version that was compiled.
+func (p *publisher) publish(ctx context.Context, in engine.Publish) error {
+	if err := p.engine.Publish(ctx, in); err != nil {
 		return err
 	}
-	if p.versions[source.Name] != "" {
-		p.log.Info("a journey was published", "journey", source.Name, "version", version[:8])
+	name, version := in.Source.Name, in.Source.Version()
+	if p.versions[name] != "" {
+		p.log.Info("a journey was published", "journey", name, "version", version[:8])
 	}
-	p.versions[source.Name] = version
-	delete(p.refused, source.Name)
+	p.versions[name] = version
+	delete(p.refused, name)
+	return nil
+}
+
+// publishSaved publishes what Save has written: runs stay with the version they began with, or end if they are drained.
+func (p *publisher) publishSaved(ctx context.Context, source script.Source, drain bool) error {
+	if err := p.publish(ctx, engine.Publish{Source: source, Mode: lifecycle.Off, Drain: drain}); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := maps.Clone(p.errors)
+	delete(found, source.Name)
+	p.errors = found
+	p.changes++
 	return nil
 }
 
@@ -187,7 +204,7 @@ func (p *publisher) watch(ctx context.Context, last string) {
 		if (lifecycle.WallClock{}).Wait(ctx, time.Now().Add(scriptsPoll)) != nil {
 			return
 		}
-		now := fingerprint(p.dir)
+		now := Fingerprint(p.dir)
 		if now == last {
 			continue
 		}
@@ -205,8 +222,8 @@ func (p *publisher) watch(ctx context.Context, last string) {
 	}
 }
 
-// fingerprint tells whether something in a folder changed: names, sizes and times of all files.
-func fingerprint(dir string) string {
+// Fingerprint tells whether something in a folder changed: names, sizes and times of all files.
+func Fingerprint(dir string) string {
 	var lines []string
 	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || len(lines) > 20000 {

@@ -20,12 +20,13 @@ import (
 	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
 	connlog "stagecraft/plugins/log"
+	"stagecraft/plugins/webhook"
 )
 
 // TestMain lets the test binary be the connector's process, as the program itself is.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "plugin" && os.Args[2] == "log" {
-		channel.Serve(connlog.New())
+	if len(os.Args) == 3 && os.Args[1] == "plugin" {
+		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New()}[os.Args[2]])
 		return
 	}
 	os.Exit(m.Run())

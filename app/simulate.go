@@ -3,16 +3,12 @@ package app
 import (
 	"context"
 	"io/fs"
-	"log/slog"
 	"strings"
 	"time"
 
-	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
-	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
-	"stagecraft/app/store"
 )
 
 // simulationSource names the import that a simulation feeds its events through.
@@ -21,12 +17,10 @@ const simulationSource = "simulation"
 // Simulation is the same engine on a scratch store in memory, in the time of the events themselves: a history import
 // into an empty server that closes at a chosen moment.
 type Simulation struct {
+	*scratch
 	journey string
 	plan    lifecycle.Journey
 	until   time.Time
-	store   *store.Store
-	engine  *engine.Engine
-	insight *insight.Insight
 }
 
 // SimulationResult says what became of the customers.
@@ -43,59 +37,52 @@ type SimulationResult struct {
 	Messages  map[string]int64 `json:"messages"` // decided, by name
 	Refused   map[string]int64 `json:"refused,omitempty"`
 	Converted map[string]int64 `json:"converted,omitempty"`
+	Exited    map[string]int64 `json:"exited,omitempty"` // left the journey, by stage
 	Failed    map[string]int64 `json:"failed,omitempty"` // steps set aside because the script failed, by stage
 	Late      int64            `json:"late,omitempty"`   // events older than what their customer had lived through
 	Errors    []string         `json:"errors,omitempty"` // the first few script errors
 }
 
+// FindSource reads one journey of a scripts folder.
+func FindSource(folder fs.FS, journey string) (script.Source, error) {
+	sources, err := script.ReadSources(folder)
+	var names []string
+	for _, source := range sources {
+		names = append(names, source.Name)
+		if source.Name == journey {
+			return source, nil
+		}
+	}
+	if err != nil {
+		return script.Source{}, err
+	}
+	return script.Source{}, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q in the scripts folder; it has: %s", journey, strings.Join(names, ", "))
+}
+
 // NewSimulation prepares one journey of a scripts folder. Events after until are not part of it.
 func NewSimulation(ctx context.Context, folder fs.FS, journey string, until time.Time) (*Simulation, error) {
-	sources, err := script.ReadSources(folder)
-	var source *script.Source
-	var names []string
-	for i := range sources {
-		names = append(names, sources[i].Name)
-		if sources[i].Name == journey {
-			source = &sources[i]
-		}
-	}
-	if source == nil {
-		if err != nil {
-			return nil, err
-		}
-		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q in the scripts folder; it has: %s", journey, strings.Join(names, ", "))
-	}
-	host := script.New(script.Limits{})
-	program, err := host.Compile(*source)
+	source, err := FindSource(folder, journey)
 	if err != nil {
 		return nil, err
 	}
-	var broken script.Errors
-	for _, template := range program.Templates {
-		broken = append(broken, delivery.CheckTemplate(template)...)
-	}
-	if len(broken) > 0 {
-		return nil, broken
-	}
-	log := slog.New(slog.DiscardHandler)
-	s := &Simulation{journey: journey, plan: program.Journey, until: until.UTC(), insight: insight.New()}
-	if s.store, err = store.Open(store.Options{Log: log}); err != nil {
+	return newSimulation(ctx, source, until, nil)
+}
+
+// newSimulation prepares a journey; see, if it is not nil, hears of everything that is decided.
+func newSimulation(ctx context.Context, source script.Source, until time.Time, see func(lifecycle.ID, []lifecycle.Fact)) (*Simulation, error) {
+	host := script.New(script.Limits{})
+	world, err := newScratch(scratchOptions{host: host, clock: lifecycle.NewManualClock(until.UTC()), figures: true, witness: &witness{facts: see}})
+	if err != nil {
 		return nil, err
 	}
-	clock := lifecycle.NewManualClock(s.until)
-	outbox := delivery.New(delivery.Options{Clock: clock, Recorder: s.insight, Log: log})
-	s.engine = engine.New(engine.Options{Clock: clock, Host: host, Outbox: outbox, Recorder: s.insight, Log: log, MaxPending: 1 << 20})
-	outbox.SetTemplates(s.engine)
-	s.engine.Bind(s.store)
-	outbox.Bind(s.store)
-	s.insight.Bind(s.store)
-	s.store.Start(&machine{s.engine, outbox, s.insight})
-	err = s.engine.Publish(ctx, engine.Publish{Source: *source, Mode: lifecycle.Live})
+	s := &Simulation{scratch: world, journey: source.Name, until: until.UTC()}
+	program, err := world.publish(ctx, host, source)
 	if err == nil {
+		s.plan = program.Journey
 		err = s.engine.OpenImport(ctx, simulationSource, true)
 	}
 	if err != nil {
-		s.store.Close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
@@ -136,7 +123,7 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 	j := report.Journey(s.journey)
 	result := &SimulationResult{
 		Journey: s.journey, Version: s.plan.Version, Until: s.until, Events: events, Customers: report.Customers, Late: report.Late,
-		Stages: without0(j.In), Entered: without0(j.Entered), Converted: without0(j.Converted), Failed: without0(j.Failed),
+		Stages: without0(j.In), Entered: without0(j.Entered), Converted: without0(j.Converted), Exited: without0(j.Exited), Failed: without0(j.Failed),
 		Moves: pairs(j.Moves), Refused: pairs(j.Refused), Messages: map[string]int64{},
 	}
 	for _, stage := range s.plan.Stages {
@@ -159,7 +146,7 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 }
 
 // Close frees the scratch store.
-func (s *Simulation) Close() error { return s.store.Close() }
+func (s *Simulation) Close() error { return s.scratch.close() }
 
 func without0(counts map[string]int64) map[string]int64 {
 	kept := map[string]int64{}

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 // The built console in Chromium, against a running Stagecraft: see test/console.test.ts for what it needs.
 export default defineConfig({
   test: {
-    include: ['test/console.test.ts'],
+    include: ['test/*.test.ts'],
     environment: 'node',
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -9,24 +9,31 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 	"stagecraft/plugins/channel"
 	"stagecraft/plugins/email"
 	connlog "stagecraft/plugins/log"
+	"stagecraft/plugins/webhook"
 )
 
 // program is the command line as kong reads it.
 type program struct {
-	Serve    ServeCommand    `cmd:"" default:"withargs" help:"Run the server (the default)."`
-	Import   ImportCommand   `cmd:"" help:"Import events from CSV or NDJSON into a running server."`
-	Simulate SimulateCommand `cmd:"" help:"Run a journey over a file of events, in their own time, without a server."`
-	Journeys JourneysCommand `cmd:"" help:"List the journeys of a running server, or switch one off, to shadow or live."`
-	Plugin   PluginCommand   `cmd:"" hidden:"" help:"Run a built-in connector; the server does this by itself."`
-	Version  VersionCommand  `cmd:"" help:"Print the version."`
+	Serve     ServeCommand     `cmd:"" default:"withargs" help:"Run the server (the default)."`
+	Import    ImportCommand    `cmd:"" help:"Import events from CSV or NDJSON into a running server."`
+	New       NewCommand       `cmd:"" help:"Make a journey from a built-in one, or add a stage to a journey."`
+	Check     CheckCommand     `cmd:"" help:"Look for mistakes in journeys, without running them."`
+	Test      TestCommand      `cmd:"" help:"Run the tests that stand beside the scripts (*_test.lua), in virtual time, without a server."`
+	Simulate  SimulateCommand  `cmd:"" help:"Run a journey, or two versions of it, over a history of events in their own time."`
+	Journeys  JourneysCommand  `cmd:"" help:"List the journeys of a running server, or switch one: off, shadow, live or braked."`
+	Customers CustomersCommand `cmd:"" help:"What is about single customers of a running server: test people."`
+	Plugin    PluginCommand    `cmd:"" hidden:"" help:"Run a built-in connector; the server does this by itself."`
+	Version   VersionCommand   `cmd:"" help:"Print the version."`
 
 	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
@@ -56,7 +63,7 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	parser, err := kong.New(&program{}, kong.Name("stagecraft"),
 		kong.Description("Takes every customer through the stages of a lifecycle: events in, Lua stage scripts, messages out."),
 		kong.Writers(stdout, stderr), kong.Exit(func(c int) { code = c }), kong.Bind(w), kong.UsageOnError(),
-		kong.Vars{"version": "stagecraft " + version},
+		kong.Vars{"version": "stagecraft " + version, "presets": strings.Join(presets(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
 	if err != nil {
 		return exitCode(err, stderr)
@@ -74,10 +81,37 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "stagecraft: %v\n", err)
+		text := err.Error()
+		if !strings.Contains(text, "did you mean") {
+			text += meantVerb(parser.Model.Node, args)
+		}
+		fmt.Fprintf(stderr, "stagecraft: %s\n", text)
 		return 2
 	}
 	return exitCode(command.Run(), stderr)
+}
+
+// meantVerb says which verb somebody may have meant who wrote another word in its place; "" if that is not clear.
+func meantVerb(at *kong.Node, args []string) string {
+	for _, arg := range args {
+		var names []string
+		var next *kong.Node
+		for _, child := range at.Children {
+			if child.Name == arg {
+				next = child
+			} else if !child.Hidden {
+				names = append(names, child.Name)
+			}
+		}
+		if next == nil {
+			if hint := script.DidYouMean(arg, names, ""); hint != "" {
+				return "; " + hint
+			}
+			return ""
+		}
+		at = next
+	}
+	return ""
 }
 
 // exitCode is where errors become exit codes, and nowhere else.
@@ -113,7 +147,7 @@ func (VersionCommand) Run(w *world) error {
 
 // PluginCommand is the process of a built-in connector.
 type PluginCommand struct {
-	Name string `arg:"" help:"email or log."`
+	Name string `arg:"" help:"email, log or webhook."`
 }
 
 // Run serves until the host goes.
@@ -123,6 +157,8 @@ func (c *PluginCommand) Run() error {
 		channel.Serve(email.New())
 	case "log":
 		channel.Serve(connlog.New())
+	case "webhook":
+		channel.Serve(webhook.New())
 	default:
 		return lifecycle.Errorf(lifecycle.NotFound, "there is no built-in connector %q", c.Name)
 	}

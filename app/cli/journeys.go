@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 
 	"stagecraft/app/lifecycle"
@@ -11,26 +14,73 @@ import (
 
 // JourneysCommand lists journeys or sets the mode of one.
 type JourneysCommand struct {
-	Name   string `arg:"" optional:"" help:"Name of a journey."`
-	Mode   string `arg:"" optional:"" help:"off, shadow (decides and counts, sends nothing) or live."`
+	Name string `arg:"" optional:"" help:"Name of a journey."`
+	Mode string `arg:"" optional:"" help:"off, shadow (decides and counts, sends nothing), live, or braked (stops it at once and holds its queued messages, until it is live again)."`
+	Yes  bool   `name:"yes" short:"y" help:"Go live without asking, however many people that reaches."`
+	JSON bool   `name:"json" help:"Print JSON."`
+	Remote
+}
+
+// Remote says which running server a verb talks to, as its operator.
+type Remote struct {
 	Server string `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
 	Data   string `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its address is. Default: ${default}."`
 	Key    string `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Its admin key, where the console asks for one."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+func (r Remote) client() (*Client, error) { return NewClient(serverURL(r.Server, r.Data), r.Key) }
+
+// setMode switches a journey. Before it goes live, it is said whom that reaches; above the server's limit somebody has
+// to agree.
+func (c *JourneysCommand) setMode(w *world, client *Client) error {
+	mode, err := lifecycle.ParseMode(c.Mode)
+	if err != nil {
+		return err
+	}
+	path := "/api/journeys/" + url.PathEscape(c.Name)
+	agreed := c.Yes
+	if mode == lifecycle.Live {
+		var reach struct {
+			NextHour int  `json:"nextHour"`
+			NextWeek int  `json:"nextWeek"`
+			More     bool `json:"more"`
+			Limit    int  `json:"limit"`
+		}
+		if _, err = client.Get(w.ctx, path+"/reach", &reach); err != nil {
+			return err
+		}
+		least := map[bool]string{true: "at least "}[reach.More]
+		fmt.Fprintf(w.stderr, "People with a timer that is due: %s%d in the next hour, %s%d in the next seven days.\n", least, reach.NextHour, least, reach.NextWeek)
+		if reach.NextHour > reach.Limit && !agreed {
+			fmt.Fprintf(w.stderr, "That is more than %d within the hour. Take %s live? [y/N] ", reach.Limit, c.Name)
+			if !agrees(w.stdin) {
+				return lifecycle.Errorf(lifecycle.Conflict, "%s was left as it was; --yes takes it live without asking", c.Name)
+			}
+			agreed = true
+		}
+	}
+	_, err = client.Post(w.ctx, path+"/mode", map[string]any{"mode": mode, "yes": agreed}, nil)
+	return err
+}
+
+// agrees reads a line and reports whether it means yes.
+func agrees(from io.Reader) bool {
+	line, _ := bufio.NewReader(from).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return true
+	}
+	return false
 }
 
 // Run lists or sets.
 func (c *JourneysCommand) Run(w *world) error {
-	client, err := NewClient(serverURL(c.Server, c.Data), c.Key)
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	if c.Mode != "" {
-		mode, err := lifecycle.ParseMode(c.Mode)
-		if err != nil {
-			return err
-		}
-		if _, err = client.Post(w.ctx, "/api/journeys/"+url.PathEscape(c.Name)+"/mode", map[string]string{"mode": string(mode)}, nil); err != nil {
+		if err = c.setMode(w, client); err != nil {
 			return err
 		}
 	}

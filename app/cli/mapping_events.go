@@ -14,7 +14,8 @@ type Record struct {
 	Event lifecycle.Event
 	Err   error // why there is no event: a *lifecycle.Error with file and line
 
-	file string // the name that stands before the line in errors
+	file     string       // the name that stands before the line in errors
+	customer lifecycle.ID // of what a server has stored: whose event it is, however it names them; zero otherwise
 }
 
 // Events reads a source as events: rows, and the mapping over them. It is used by one goroutine.
@@ -26,6 +27,9 @@ type Events struct {
 	needsTime bool
 	unseen    map[string]bool // mapped columns of NDJSON that no row had so far
 }
+
+// Position returns how many bytes of the file were read, and how many there are.
+func (e *Events) Position() (done, total int64) { return e.Rows.Position() }
 
 // OpenEvents opens a file, or standard input if path is "-", and checks the rules (see Mapping) against its columns.
 // Without rules a source of NDJSON holds events of the Segment API. With needsTime a row without a timestamp is an

@@ -21,18 +21,29 @@ import (
 	"stagecraft/scripts"
 )
 
-// SimulateCommand runs a journey over a file of events.
+// SimulateCommand runs a journey over a history, or compares two versions of it.
 type SimulateCommand struct {
-	Journey string   `arg:"" help:"Name of the journey, such as customer-lifecycle."`
-	Events  string   `name:"events" required:"" placeholder:"FILE" help:"CSV or NDJSON, plain or gzipped; - reads standard input."`
-	Map     []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"As for import: TARGET=COLUMN or 'TARGET:=CONSTANT'."`
-	Until   string   `name:"until" placeholder:"TIME" help:"The moment at which the simulation ends; later events are left out. Default: now."`
-	Scripts string   `name:"scripts" placeholder:"FOLDER" help:"A folder of journeys. Default: the built-in ones."`
-	JSON    bool     `name:"json" help:"Print the result as JSON."`
+	Journeys []string `arg:"" name:"journey" help:"Name of the journey, such as customer-lifecycle; with --diff OLD and NEW: each the folder of a journey, or the name of a built-in one."`
+	Diff     bool     `name:"diff" help:"Run the versions OLD and NEW over the same history, and say what changes."`
+	Events   string   `name:"events" placeholder:"FILE" help:"CSV or NDJSON, plain or gzipped; - reads standard input."`
+	Map      []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"As for import: TARGET=COLUMN or 'TARGET:=CONSTANT'."`
+	Stored   bool     `name:"stored" help:"Take the events that the running server has stored, instead of a file."`
+	Until    string   `name:"until" placeholder:"TIME" help:"The moment at which the simulation ends; later events are left out. Default: now."`
+	Scripts  string   `name:"scripts" placeholder:"FOLDER" help:"A folder of journeys. Default: the built-in ones."`
+	Examples int      `name:"examples" default:"3" placeholder:"N" help:"With --diff: how many customers to show of whom something else would have become. Default: ${default}."`
+	Server   string   `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"With --stored: the server. Default: the one that works in the data folder."`
+	Data     string   `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its address is. Default: ${default}."`
+	Key      string   `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Its admin key, where the console asks for one."`
+	JSON     bool     `name:"json" help:"Print the result as JSON."`
 }
 
 // simulationFeeders is how many batches are under way at once; the events of a customer stay in one line.
 const simulationFeeders = 8
+
+// taker is what is fed: one simulation, or two that are compared.
+type taker interface {
+	Take(ctx context.Context, lines []engine.Line) error
+}
 
 // Run simulates.
 func (c *SimulateCommand) Run(w *world) error {
@@ -43,6 +54,15 @@ func (c *SimulateCommand) Run(w *world) error {
 			return lifecycle.Errorf(lifecycle.Invalid, "--until %q is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z", c.Until)
 		}
 	}
+	if c.Stored == (c.Events != "") {
+		return lifecycle.Errorf(lifecycle.Invalid, "say where the history is: --events FILE, or --stored for what the running server has")
+	}
+	if c.Diff {
+		return c.diff(w, until)
+	}
+	if len(c.Journeys) != 1 {
+		return lifecycle.Errorf(lifecycle.Invalid, "name one journey, or two versions with --diff")
+	}
 	var folder fs.FS = scripts.Files
 	if c.Scripts != "" {
 		if info, err := os.Stat(c.Scripts); err != nil || !info.IsDir() {
@@ -50,18 +70,18 @@ func (c *SimulateCommand) Run(w *world) error {
 		}
 		folder = os.DirFS(c.Scripts)
 	}
-	events, err := OpenEvents(c.Events, w.stdin, filepath.Base(c.Events), c.Map, true)
+	history, err := c.history(w)
 	if err != nil {
 		return err
 	}
-	defer events.Close()
-	simulation, err := app.NewSimulation(w.ctx, folder, c.Journey, until)
+	defer history.Close()
+	simulation, err := app.NewSimulation(w.ctx, folder, c.Journeys[0], until)
 	if err != nil {
 		return err
 	}
 	defer simulation.Close()
 	progress := NewProgress(w.stderr)
-	count, rejected, err := c.feed(w.ctx, simulation, events, progress)
+	count, rejected, err := c.feed(w.ctx, simulation, history, progress)
 	if err != nil {
 		return err
 	}
@@ -70,14 +90,40 @@ func (c *SimulateCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if err = c.print(w.stdout, result); err == nil && rejected > 0 {
+	return c.leftOut(c.print(w.stdout, result), rejected)
+}
+
+// leftOut adds to a result that rows were left out.
+func (c *SimulateCommand) leftOut(err error, rejected int) error {
+	if err == nil && rejected > 0 {
 		err = &Exit{1, fmt.Errorf("%s left out", plural(rejected, "bad row was", "bad rows were"))}
 	}
 	return err
 }
 
+// history is where the events come from.
+type history interface {
+	Next() (Record, error) // io.EOF at the end
+	Position() (done, total int64)
+	Close() error
+}
+
+func (c *SimulateCommand) history(w *world) (history, error) {
+	if !c.Stored {
+		return OpenEvents(c.Events, w.stdin, filepath.Base(c.Events), c.Map, true)
+	}
+	if len(c.Map) > 0 {
+		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map is for files; what the server has stored are events already")
+	}
+	client, err := NewClient(serverURL(c.Server, c.Data), c.Key)
+	if err != nil {
+		return nil, err
+	}
+	return newStoredHistory(w.ctx, client), nil
+}
+
 // feed reads all events and shares them out so that each customer's stay in order.
-func (c *SimulateCommand) feed(ctx context.Context, simulation *app.Simulation, events *Events, progress *Progress) (count, rejected int, err error) {
+func (c *SimulateCommand) feed(ctx context.Context, simulation taker, events history, progress *Progress) (count, rejected int, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	feeders := make([]chan []engine.Line, simulationFeeders)
@@ -106,7 +152,7 @@ func (c *SimulateCommand) feed(ctx context.Context, simulation *app.Simulation, 
 			break
 		}
 		if rows++; rows%1000 == 0 {
-			done, total := events.Rows.Position()
+			done, total := events.Position()
 			progress.Rows(done, total, rows)
 		}
 		if record.Err != nil {
@@ -117,6 +163,9 @@ func (c *SimulateCommand) feed(ctx context.Context, simulation *app.Simulation, 
 		}
 		count++
 		at := laneOf(record.Event.Identity(), simulationFeeders)
+		if !record.customer.IsZero() {
+			at = int(record.customer[0]) % simulationFeeders
+		}
 		batches[at] = append(batches[at], engine.Line{ID: record.ID.String(), Event: record.Event})
 		if len(batches[at]) == 256 {
 			feeders[at] <- batches[at]

@@ -87,12 +87,15 @@ func (s *Store) commitLoop(sequence uint64) {
 }
 
 // nextGroup returns a group that is there, or one that comes before the commit has to begin; nil if there is none to
-// wait for.
+// wait for. In memory there is no sync to share, and nothing to wait for.
 func (s *Store) nextGroup(pace, patience time.Time) *group {
 	select {
 	case g := <-s.commits:
 		return g
 	default:
+	}
+	if s.dir == "" {
+		return nil
 	}
 	until := pace
 	if s.applying.Load() > 0 && patience.After(until) {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/url"
 	"sort"
 	"strings"
 	"time"
@@ -12,9 +11,7 @@ import (
 	"stagecraft/app/channels"
 	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
-	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
-	"stagecraft/app/script"
 )
 
 // newest is how many messages and errors the overview shows.
@@ -30,8 +27,12 @@ func (s *Server) routeConsole() {
 		return c.JSON(overview)
 	})
 	api.Get("/stream", s.stream)
-	api.Get("/journeys/:name/files/:file", s.scriptFile)
-	api.Post("/journeys/:name/mode", s.setMode)
+	api.Get("/journeys/:name/files/*", s.scriptFile)
+	api.Get("/journeys/:name/figures/*", s.lineFigures)
+	api.Get("/reference", s.reference)
+	s.routeModes(api)
+	s.routeDrafts(api)
+	api.Get("/history", s.history)
 	api.Get("/messages/:ref", s.message)
 	api.Post("/errors/:ref/replay", s.replay)
 }
@@ -45,48 +46,6 @@ type overview struct {
 	Errors    []wireScriptError `json:"errors"`
 	Channels  []wireChannel     `json:"channels"`
 	InDoubt   int64             `json:"inDoubt"`
-}
-
-type wireJourney struct {
-	Name         string              `json:"name"`
-	Title        string              `json:"title"`
-	Mode         lifecycle.Mode      `json:"mode"`
-	Version      string              `json:"version"`
-	Customers    int64               `json:"customers"`
-	Refused      int64               `json:"refused"`
-	Stages       []wireStage         `json:"stages"`
-	Moves        []wireMove          `json:"moves"`
-	Messages     []wireMessageTotals `json:"messages"`
-	PublishError *wireScriptError    `json:"publishError"`
-}
-
-type wireStage struct {
-	Name      string `json:"name"`
-	Title     string `json:"title"`
-	Goal      string `json:"goal"`
-	Next      string `json:"next"`
-	File      string `json:"file"`
-	Customers int64  `json:"customers"`
-	Entered   int64  `json:"entered"`
-	Converted int64  `json:"converted"`
-	Errors    int64  `json:"errors"`
-}
-
-type wireMove struct {
-	From      string `json:"from"`
-	To        string `json:"to"`
-	Count     int64  `json:"count"`
-	Direction string `json:"direction"`
-	Refused   int64  `json:"refused"`
-}
-
-type wireMessageTotals struct {
-	Name       string `json:"name"`
-	Decided    int64  `json:"decided"`
-	Accepted   int64  `json:"accepted"`
-	Failed     int64  `json:"failed"`
-	Suppressed int64  `json:"suppressed"`
-	Queued     int64  `json:"queued"`
 }
 
 type wireMessage struct {
@@ -162,7 +121,7 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 	}
 	// The journeys that are at work stand first.
 	sort.SliceStable(o.Journeys, func(i, j int) bool {
-		return o.Journeys[i].Mode == lifecycle.Live && o.Journeys[j].Mode != lifecycle.Live
+		return o.Journeys[i].Mode != lifecycle.Off && o.Journeys[j].Mode == lifecycle.Off
 	})
 	for _, channel := range s.Channels() {
 		o.Channels = append(o.Channels, channelOf(channel))
@@ -175,50 +134,6 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 
 func channelOf(c channels.Status) wireChannel {
 	return wireChannel{c.Channel, c.Connector, string(c.State), c.PID, c.Restarts, c.LastError}
-}
-
-func journeyOf(state engine.JourneyState, program *script.Program, figures *insight.Journey, problem *lifecycle.Error) wireJourney {
-	plan := &program.Journey
-	j := wireJourney{Name: state.Name, Title: plan.Title, Mode: state.Mode, Version: state.Version,
-		Stages: []wireStage{}, Moves: []wireMove{}, Messages: []wireMessageTotals{}, PublishError: problemOf(problem)}
-	for _, stage := range plan.Stages {
-		j.Stages = append(j.Stages, wireStage{Name: stage.Name, Title: stage.Title, Goal: stage.Goal, Next: stage.Next,
-			File: strings.TrimPrefix(stage.File, state.Name+"/"), Customers: figures.In[stage.Name], Entered: figures.Entered[stage.Name],
-			Converted: figures.Converted[stage.Name], Errors: figures.Failed[stage.Name]})
-		j.Customers += figures.In[stage.Name]
-	}
-	for _, from := range plan.Stages {
-		allowed := map[string]bool{}
-		for _, to := range plan.Moves[from.Name] {
-			allowed[to] = true
-		}
-		for _, to := range plan.Stages {
-			pair := [2]string{from.Name, to.Name}
-			count, refused := figures.Moves[pair], figures.Refused[pair]
-			if !allowed[to.Name] && count == 0 && refused == 0 {
-				continue
-			}
-			direction := "forward"
-			if plan.Index(to.Name) < plan.Index(from.Name) {
-				direction = "back"
-			}
-			j.Moves = append(j.Moves, wireMove{from.Name, to.Name, count, direction, refused})
-		}
-	}
-	for _, refused := range figures.Refused {
-		j.Refused += refused
-	}
-	names := make([]string, 0, len(figures.Messages))
-	for name := range figures.Messages {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		m := figures.Messages[name]
-		j.Messages = append(j.Messages, wireMessageTotals{name, m["decided"], m[string(lifecycle.Accepted)],
-			m[string(lifecycle.Failed)], m[string(lifecycle.Suppressed)] + m[string(lifecycle.Expired)], m[string(lifecycle.Queued)] + m[string(lifecycle.Held)]})
-	}
-	return j
 }
 
 func problemOf(problem *lifecycle.Error) *wireScriptError {
@@ -271,66 +186,6 @@ func (s *Server) addErrors(ctx context.Context, o *overview) error {
 			File: letter.File, Line: letter.Line, Message: letter.Message, Hint: letter.Hint, User: letter.User, Replayable: true})
 	}
 	return nil
-}
-
-func (s *Server) scriptFile(c *fiber.Ctx) error {
-	name, file, err := twoParams(c, "name", "file")
-	if err != nil {
-		return err
-	}
-	states, err := s.Engine.States(c.UserContext())
-	if err != nil {
-		return err
-	}
-	for _, state := range states {
-		if state.Name != name {
-			continue
-		}
-		if program, ok := s.Engine.Program(state.Version); ok {
-			if source, ok := program.Source(file); ok {
-				return c.JSON(fiber.Map{"file": file, "version": state.Version, "source": string(source)})
-			}
-		}
-		return lifecycle.Errorf(lifecycle.NotFound, "journey %s has no file %q", name, file)
-	}
-	return lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", name)
-}
-
-func twoParams(c *fiber.Ctx, first, second string) (a, b string, err error) {
-	if a, err = url.PathUnescape(c.Params(first)); err == nil {
-		b, err = url.PathUnescape(c.Params(second))
-	}
-	if err != nil {
-		err = lifecycle.Wrap(lifecycle.Invalid, err, "the path cannot be read")
-	}
-	return a, b, err
-}
-
-func (s *Server) setMode(c *fiber.Ctx) error {
-	name, _, err := twoParams(c, "name", "name")
-	if err != nil {
-		return err
-	}
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
-	var request struct {
-		Mode string `json:"mode"`
-	}
-	if err = decodeJSON(data, &request); err != nil {
-		return err
-	}
-	mode, err := lifecycle.ParseMode(request.Mode)
-	if err != nil {
-		return err
-	}
-	if err = s.Engine.SetMode(c.UserContext(), engine.SetMode{Journey: name, Mode: mode}); err != nil {
-		return err
-	}
-	s.Log.Info("a journey's mode was set", "journey", name, "mode", mode)
-	s.Insight.Touch()
-	return c.JSON(fiber.Map{})
 }
 
 func (s *Server) fullMessage(c *fiber.Ctx) (delivery.FullMessage, error) {

@@ -68,7 +68,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	if own.Cause != nil && code < 500 {
 		message += ": " + own.Cause.Error()
 	}
-	return c.Status(code).JSON(fiber.Map{"error": wireError{own.Code, message, own.Field, own.Hint}})
+	return c.Status(code).JSON(fiber.Map{"error": wireError{own.Code, message, own.Field, own.Hint, own.File, own.Line}})
 }
 
 type wireError struct {
@@ -76,4 +76,6 @@ type wireError struct {
 	Message string         `json:"message"`
 	Field   string         `json:"field,omitempty"`
 	Hint    string         `json:"hint,omitempty"`
+	File    string         `json:"file,omitempty"`
+	Line    int            `json:"line,omitempty"`
 }

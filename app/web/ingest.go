@@ -202,7 +202,7 @@ func (s *Server) batch(c *fiber.Ctx) error {
 		}
 		located := *own
 		located.Field = strings.TrimSuffix(fmt.Sprintf("batch[%d].%s", i, own.Field), ".")
-		problems = append(problems, wireError{located.Code, located.Message, located.Field, located.Hint})
+		problems = append(problems, wireError{Code: located.Code, Message: located.Message, Field: located.Field, Hint: located.Hint})
 		if worst == nil || status(located.Code) > status(lifecycle.CodeOf(worst)) {
 			worst = &located
 		}
@@ -238,7 +238,7 @@ func (s *Server) batch(c *fiber.Ctx) error {
 	var first *lifecycle.Error
 	errors.As(worst, &first)
 	return c.JSON(fiber.Map{
-		"error":    wireError{first.Code, first.Message, first.Field, first.Hint},
+		"error":    wireError{Code: first.Code, Message: first.Message, Field: first.Field, Hint: first.Hint},
 		"errors":   problems,
 		"accepted": len(envelope.Batch) - len(problems),
 	})

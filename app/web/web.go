@@ -21,6 +21,7 @@ import (
 	"stagecraft/app/engine"
 	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 	"stagecraft/app/store"
 	"stagecraft/assets"
 )
@@ -46,6 +47,8 @@ type Options struct {
 	Insight     *insight.Insight
 	Store       *store.Store
 	Scripts     Scripts
+	Drafts      Drafts
+	Compile     func(script.Source) (*script.Program, error)
 	Channels    func() []channels.Status
 	Clock       lifecycle.Clock
 	Log         *slog.Logger
@@ -54,6 +57,8 @@ type Options struct {
 	WriteKey    string
 	AdminKey    string
 	AskAdminKey bool // the console asks for the admin key
+	// PublishLimit is how many people something may reach within an hour before it has to be confirmed.
+	PublishLimit int
 }
 
 // Server is the HTTP side of the program.
@@ -66,11 +71,13 @@ type Server struct {
 
 	snapshots snapshots
 	streams   atomic.Int64
+	lines     carrier
+	trying    chan struct{} // has room for one dry run or comparison
 }
 
 // New builds the routes; Listen and Serve open them.
 func New(opts Options) (*Server, error) {
-	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{})}
+	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{}), trying: make(chan struct{}, 1)}
 	s.fiber = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		BodyLimit:             maxRead,

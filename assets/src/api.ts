@@ -1,6 +1,6 @@
 // The console's API as the server speaks it. Times are RFC 3339; hashes and refs are opaque text.
 
-export type Mode = 'off' | 'shadow' | 'live';
+export type Mode = 'off' | 'braked' | 'shadow' | 'live';
 
 export type MessageState = 'queued' | 'accepted' | 'failed' | 'suppressed' | 'expired' | 'held';
 
@@ -29,6 +29,8 @@ export interface Journey {
   customers: number;
   /** How many moves were refused. */
   refused: number;
+  /** How many runs wait. */
+  waiting: number;
   /** In the order of the journey. */
   stages: Stage[];
   moves: Move[];
@@ -39,7 +41,9 @@ export interface Journey {
 export interface Stage {
   name: string;
   title: string;
-  /** The event that counts as the stage's conversion, or empty. */
+  /** The group of stages that it belongs to, or empty. */
+  phase: string;
+  /** The events that count as the stage's conversion, joined by " or "; or empty. */
   goal: string;
   /** Where the goal moves a customer, or empty. */
   next: string;
@@ -49,6 +53,23 @@ export interface Stage {
   customers: number;
   entered: number;
   converted: number;
+  /** Moved on, moved back or left the journey. */
+  left: number;
+  /** Of those: by one of the journey's exits. */
+  exited: number;
+  /** Of those: back to an earlier stage. */
+  back: number;
+  /** Half of those who left stayed less than this many seconds; null: nobody has left. */
+  median: number | null;
+  /** The share of customers who get no marketing here, 0 to 1. */
+  holdout: number;
+  /** How the hold-out group fares; entered and converted count everyone. */
+  heldEntered: number;
+  heldConverted: number;
+  /** The events at which the journey is left. */
+  exit: string[];
+  /** When one may come again, in words; or empty. */
+  reenter: string;
   errors: number;
 }
 
@@ -137,11 +158,86 @@ export interface Channel {
   lastError: string;
 }
 
-/** GET /api/journeys/NAME/files/FILE */
+/** GET /api/journeys/NAME/files/FILE: a file of the version that runs. */
 export interface ScriptFile {
   file: string;
   version: string;
   source: string;
+  /** What the file does, drawn from its syntax tree: its handlers. Empty for what is no script. */
+  flow: FlowNode[];
+}
+
+/** A handler, or one thing that it does. What follows it is the next node of the list that it is in. */
+export interface FlowNode {
+  kind: string;
+  label: string;
+  /** Where it stands, if that is a helper's file; or empty. */
+  file: string;
+  line: number;
+  /** The last line of what is inside. */
+  end_line: number;
+  /** Of a send the message, of a move the stage, where the script says so in plain text. */
+  name: string;
+  /** What is done in it, in order: of a handler, a loop, a call. */
+  children: FlowNode[];
+  /** The ways that it can go; those that do not end meet again behind it. */
+  branches: FlowBranch[];
+}
+
+export interface FlowBranch {
+  label: string;
+  line: number;
+  end_line: number;
+  /** It does not come back to what follows the node. */
+  ends: boolean;
+  children: FlowNode[];
+}
+
+/** GET /api/journeys/NAME/figures/FILE: what happened at its lines, as the newest version counts them. */
+export interface Figures {
+  /** Newest first; only those with runs in flight, and the newest. */
+  versions: VersionFigures[];
+  /** Figures of older versions stand at the line that the newest version has instead, where it did not change. */
+  lines: LineFigures[];
+  /** Waits of older versions at lines that the newest one changed or dropped. */
+  changed: ChangedWait[];
+}
+
+export interface VersionFigures {
+  version: string;
+  /** How many runs wait in it, in the whole journey. */
+  runs: number;
+  /** Of those: how many wait at a line that the newest version changed. */
+  changed: number;
+}
+
+export interface LineFigures {
+  line: number;
+  waiting: number;
+  sent: number;
+  opened: number;
+  clicked: number;
+  converted: number;
+  failed: number;
+  /** Kept back by policy, or too old. */
+  suppressed: number;
+}
+
+export interface ChangedWait {
+  version: string;
+  line: number;
+  text: string;
+  waiting: number;
+}
+
+/** GET /api/journeys/NAME/reach: how many people have a timer that is due in this journey. */
+export interface Reach {
+  nextHour: number;
+  nextWeek: number;
+  /** There are more than were counted. */
+  more: boolean;
+  /** Above this many in the next hour the server wants to be told twice. */
+  limit: number;
 }
 
 /** What the server answers with a status of 4xx or 5xx: {"error": ErrorBody}. */
@@ -150,6 +246,9 @@ export interface ErrorBody {
   message: string;
   field?: string;
   hint?: string;
+  /** Of a script, and where in it. */
+  file?: string;
+  line?: number;
 }
 
 /** Thrown by every call below. Its message is a sentence for people. */
@@ -163,7 +262,8 @@ export class ApiError extends Error {
   }
 }
 
-async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** One request. It throws an ApiError. */
+export async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
   if (method === 'POST') {
@@ -206,17 +306,49 @@ export async function getOverview(signal?: AbortSignal): Promise<Overview> {
   return complete(await call<Partial<Overview>>('GET', '/api/overview', undefined, signal));
 }
 
-export function getFile(journey: string, file: string, signal?: AbortSignal): Promise<ScriptFile> {
-  const path = file.split('/').map(encodeURIComponent).join('/');
-  return call('GET', `/api/journeys/${encodeURIComponent(journey)}/files/${path}`, undefined, signal);
+/** The path of a journey's resource, or of one of its files there. */
+export function journeyPath(journey: string, resource: string, file = ''): string {
+  const path = `/api/journeys/${encodeURIComponent(journey)}/${resource}`;
+  return file === '' ? path : `${path}/${file.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+export async function getFile(journey: string, file: string, signal?: AbortSignal): Promise<ScriptFile> {
+  const answer = await call<ScriptFile>('GET', journeyPath(journey, 'files', file), undefined, signal);
+  return { ...answer, flow: nodes(answer.flow) };
+}
+
+export async function getFigures(journey: string, file: string, signal?: AbortSignal): Promise<Figures> {
+  const answer = await call<Partial<Figures>>('GET', journeyPath(journey, 'figures', file), undefined, signal);
+  return { versions: answer.versions ?? [], lines: answer.lines ?? [], changed: answer.changed ?? [] };
+}
+
+export function getReach(journey: string, signal?: AbortSignal): Promise<Reach> {
+  return call('GET', journeyPath(journey, 'reach'), undefined, signal);
+}
+
+/** Puts empty lists where a flow has none. */
+export function nodes(list: FlowNode[] | null | undefined): FlowNode[] {
+  return (list ?? []).map((node) => ({
+    ...node,
+    file: node.file ?? '',
+    name: node.name ?? '',
+    children: nodes(node.children),
+    branches: (node.branches ?? []).map((branch) => ({ ...branch, ends: branch.ends ?? false, children: nodes(branch.children) })),
+  }));
 }
 
 export function getMessage(ref: string, signal?: AbortSignal): Promise<MessageDetail> {
   return call('GET', `/api/messages/${encodeURIComponent(ref)}`, undefined, signal);
 }
 
-export async function setMode(journey: string, mode: Mode): Promise<void> {
-  await call('POST', `/api/journeys/${encodeURIComponent(journey)}/mode`, { mode });
+/** Sets a mode. yes: whoever asks knows that it reaches more people than the limit. */
+export async function setMode(journey: string, mode: Mode, yes = false): Promise<void> {
+  await call('POST', journeyPath(journey, 'mode'), { mode, yes });
+}
+
+/** Makes a test person of a customer, or a customer again. They are named by one of their identities. */
+export async function setTest(user: string, on: boolean): Promise<void> {
+  await call('POST', '/api/customers/test', { user, on });
 }
 
 export async function replay(ref: string): Promise<void> {

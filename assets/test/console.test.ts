@@ -6,17 +6,12 @@
 //   STAGECRAFT_CHROMIUM   the browser (default: /usr/bin/chromium)
 //
 // and changes nothing but to send two events of one new customer.
-import { mkdirSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Journey, Overview } from '../src/api';
+import { contrasts, launch, look, order, overview, patience, policed, shots, url, watch, type Picture } from './browser';
 
-const url = (process.env.STAGECRAFT_URL ?? '').replace(/\/$/, '');
-const writeKey = process.env.STAGECRAFT_WRITE_KEY ?? '';
-const shots = process.env.STAGECRAFT_SHOTS ?? mkdtempSync(join(tmpdir(), 'stagecraft-shots-'));
-const patience = { timeout: 20_000, interval: 50 };
 const stages = ['member', 'single-purchase', 'active', 'lost'];
 const user = `browser-${Date.now().toString(36)}`;
 const email = `${user}@example.com`;
@@ -24,12 +19,7 @@ const email = `${user}@example.com`;
 let browser: Browser;
 let page: Page;
 let before: Overview;
-const troubles: string[] = [];
-const changes: string[] = [];
-
-async function overview(): Promise<Overview> {
-  return (await (await fetch(`${url}/api/overview`)).json()) as Overview;
-}
+let seen: ReturnType<typeof watch>;
 
 function lifecycle(all: Overview): Journey {
   const journey = all.journeys.find((one) => one.name === 'customer-lifecycle');
@@ -43,61 +33,15 @@ function stageOf(all: Overview, name: string) {
   return stage;
 }
 
-async function order(messageId: string): Promise<void> {
-  const response = await fetch(`${url}/v1/track`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      Authorization: `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}`,
-    },
-    body: JSON.stringify({ userId: user, event: 'Order Completed', messageId, context: { traits: { email } } }),
-  });
-  expect(response.status, await response.text()).toBe(200);
-}
-
 const figure = (stage: string, name: string) => page.locator(`[data-stage="${stage}"] [data-figure="${name}"] .count`).first();
 const read = async (stage: string, name: string) => Number((await figure(stage, name).innerText()).replace(/,/g, ''));
 const row = (message: string) => page.locator(`tr[data-message="${message}"]`, { hasText: user });
 
-/** Notes everything that must not happen on a page. */
-function watch(target: Page): void {
-  target.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') troubles.push(`console ${message.type()}: ${message.text()}`);
-  });
-  target.on('pageerror', (error) => troubles.push(`uncaught: ${error.message}`));
-  target.on('requestfailed', (request) => {
-    // The stream ends when a page is left.
-    if (!request.url().endsWith('/api/stream')) troubles.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
-  });
-  target.on('request', (request) => {
-    if (!['GET', 'HEAD'].includes(request.method())) changes.push(`${request.method()} ${request.url()}`);
-    if (!request.url().startsWith(url) && !/^(data|about|blob):/.test(request.url())) troubles.push(`left the server: ${request.url()}`);
-  });
-}
-
 beforeAll(async () => {
-  if (!url || !writeKey) throw new Error('set STAGECRAFT_URL and STAGECRAFT_WRITE_KEY: this test runs against a real server');
-  mkdirSync(shots, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: process.env.STAGECRAFT_CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  browser = await launch();
   page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-  watch(page);
-  await page.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (event) => {
-      console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
-    });
-  });
+  seen = watch(page);
+  await policed(page);
   before = await overview();
   await page.goto(`${url}/#/journey/customer-lifecycle`);
   await page.locator('[data-stage]').first().waitFor();
@@ -163,7 +107,7 @@ describe('the console', () => {
     const moves = lifecycle(before).moves.find((move) => move.from === 'member' && move.to === 'single-purchase')?.count ?? 0;
     expect(customers).toBe(stageOf(before, 'single-purchase').customers);
 
-    await order(`${user}-1`);
+    await order(user, `${user}-1`);
 
     await expect.poll(() => read('single-purchase', 'customers'), patience).toBe(customers + 1);
     await expect.poll(() => read('single-purchase', 'entered'), patience).toBe(entered + 1);
@@ -176,36 +120,55 @@ describe('the console', () => {
   });
 
   test('the same event again changes nothing', async () => {
-    await order(`${user}-1`);
+    await order(user, `${user}-1`);
     const now = await overview();
     expect(stageOf(now, 'single-purchase').customers).toBe(stageOf(before, 'single-purchase').customers + 1);
     expect(await row('thank-you').count()).toBe(1);
   });
 
-  test('opens a stage with its script, by keyboard, and gives the focus back', async () => {
+  test('opens a stage’s page by keyboard, and comes back to where it was', async () => {
     const link = page.locator('[data-stage="single-purchase"] a');
     await link.focus();
     await page.keyboard.press('Enter');
-    const drawer = page.locator('dialog[open]');
-    await drawer.locator('.source').waitFor();
-    expect(await drawer.locator('h2').innerText()).toBe(stageOf(before, 'single-purchase').title);
-    const source = await drawer.locator('.source .text').allInnerTexts();
-    expect(source.join('\n')).toContain('send "thank-you"');
-    expect(await drawer.locator('.source .word', { hasText: 'send' }).count()).toBeGreaterThan(0);
-    expect(await drawer.locator('.source .gutter').last().getAttribute('data-number')).toBe(String(source.length));
-    expect(await drawer.locator('.handlers > li').count()).toBeGreaterThan(0);
-    expect(await page.evaluate(() => document.activeElement?.closest('dialog') !== null)).toBe(true);
-    // The focus stays in the panel.
-    for (let i = 0; i < 30; i++) await page.keyboard.press('Tab');
-    expect(await page.evaluate(() => document.activeElement === document.body || document.activeElement?.closest('dialog') !== null)).toBe(true);
-    await page.screenshot({ path: join(shots, 'stage.png') });
+    await page.locator('.script').waitFor();
+    expect(await page.locator('h1').innerText()).toBe(stageOf(before, 'single-purchase').title);
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
+    const source = (await page.locator('.script .text').allInnerTexts()).join('\n');
+    expect(source).toContain('send "thank-you"');
+    expect(await page.locator('.script .word', { hasText: 'send' }).count()).toBeGreaterThan(0);
 
-    await drawer.locator('.files a', { hasText: 'journey.lua' }).click();
-    await expect.poll(() => drawer.locator('.source').innerText(), patience).toContain('journey');
-    await page.keyboard.press('Escape');
-    await expect.poll(() => drawer.count()).toBe(0);
+    // What happened at the lines, beside them and on the flow.
+    await expect.poll(() => page.locator('.script [data-figure="sent"]').count(), patience).toBeGreaterThan(0);
+    await expect.poll(() => page.locator('.script [data-figure="waiting"]').count(), patience).toBeGreaterThan(0);
+    const nodes = await page.locator('.node').evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset.kind));
+    expect(nodes).toContain('enter');
+    expect(nodes).toContain('send');
+    expect(nodes).toContain('move');
+    expect(await page.locator('.node.wait .waiting').first().innerText()).toMatch(/\d+ waiting/);
+    expect(await page.locator('[data-version]').count()).toBeGreaterThan(0);
+    for (const measure of ['customers', 'entered', 'left', 'converted', 'median', 'back']) {
+      expect(await page.locator(`[data-measure="${measure}"]`).innerText()).not.toBe('');
+    }
+
+    // Nothing is asked for while nothing happens.
+    let asked = 0;
+    const count = (request: { url(): string }) => (asked += request.url().includes('/figures/') ? 1 : 0);
+    page.on('request', count);
+    await page.waitForTimeout(2500);
+    page.off('request', count);
+    expect(asked).toBeLessThanOrEqual(1);
+
+    // Who points at a node sees its line.
+    const wait = page.locator('.node[data-kind="wait"]').first();
+    await wait.hover();
+    await expect.poll(() => page.locator('.line.lit').getAttribute('data-line'), patience).toBe(await wait.getAttribute('data-at'));
+
+    await page.locator('.files a', { hasText: 'journey.lua' }).click();
+    await expect.poll(() => page.locator('.script').innerText(), patience).toContain('journey');
+    await page.locator('.crumb a').click();
     await expect.poll(() => new URL(page.url()).hash).toBe('#/journey/customer-lifecycle');
-    expect(await link.evaluate((element) => document.activeElement === element)).toBe(true);
+    await page.locator('[data-stage]').first().waitFor();
+    expect(await page.evaluate(() => document.activeElement?.closest('[data-stage]') !== null || document.activeElement === document.body)).toBe(true);
   });
 
   test('opens a message with the mail and its life', async () => {
@@ -252,7 +215,7 @@ describe('the console', () => {
   test('shows the next move, live', async () => {
     const active = await read('active', 'customers');
     const single = await read('single-purchase', 'customers');
-    await order(`${user}-2`);
+    await order(user, `${user}-2`);
     await expect.poll(() => read('active', 'customers'), patience).toBe(active + 1);
     await expect.poll(() => read('single-purchase', 'customers'), patience).toBe(single - 1);
   });
@@ -263,7 +226,7 @@ describe('the console', () => {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
       await page.waitForTimeout(700);
       for (const { what, ratio } of await contrasts(page)) expect(ratio, `contrast of ${what}, ${theme}`).toBeGreaterThanOrEqual(4.5);
-      pictures[theme] = await look(await page.screenshot({ path: join(shots, `${theme}.png`) }));
+      pictures[theme] = await look(browser, await page.screenshot({ path: join(shots, `${theme}.png`) }));
     }
     const { light, dark } = pictures as { light: Picture; dark: Picture };
     for (const picture of [light, dark]) {
@@ -293,6 +256,26 @@ describe('the console', () => {
     expect(await background()).toBe(light);
   });
 
+  test.each([
+    [1280, 'light'],
+    [1280, 'dark'],
+    [390, 'light'],
+    [390, 'dark'],
+  ] as const)('a stage’s page is readable %d wide, %s', async (width, theme) => {
+    await page.setViewportSize({ width, height: 860 });
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+    await page.goto(`${url}/#/journey/customer-lifecycle/single-purchase.lua`);
+    await page.locator('.node').first().waitFor();
+    await expect.poll(() => page.locator('.versions').count(), patience).toBe(1);
+    await page.waitForTimeout(600);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
+    for (const { what, ratio } of await contrasts(page)) expect(ratio, `contrast of ${what}, ${theme}`).toBeGreaterThanOrEqual(4.5);
+    await page.screenshot({ path: join(shots, `stage-${width}-${theme}.png`), fullPage: true });
+    await page.goto(`${url}/#/journey/customer-lifecycle`);
+    await page.locator('[data-stage]').first().waitFor();
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'no-preference' });
+  });
+
   test.each([360, 768, 1920])('fits a window %d wide', async (width) => {
     await page.setViewportSize({ width, height: 800 });
     await page.waitForTimeout(400);
@@ -310,8 +293,7 @@ describe('the console', () => {
   });
 
   test('changed nothing by accident, and had no trouble', async () => {
-    expect(changes).toEqual([]);
-    expect(troubles).toEqual([]);
+    expect(seen).toEqual({ troubles: [], changes: [] });
     const after = await overview();
     expect(after.journeys.map(({ name, mode, version }) => ({ name, mode, version }))).toEqual(
       before.journeys.map(({ name, mode, version }) => ({ name, mode, version })),
@@ -321,84 +303,3 @@ describe('the console', () => {
     expect(stageOf(after, 'active').entered).toBe(stageOf(before, 'active').entered + 1);
   });
 });
-
-/** The contrast of the page's main texts to what lies behind them, by WCAG 2.2. */
-function contrasts(target: Page): Promise<{ what: string; ratio: number }[]> {
-  return target.evaluate(() => {
-    const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    if (!context) throw new Error('no canvas');
-    // Whatever way a colour is written, a canvas knows its numbers.
-    const rgba = (colour: string): [number, number, number, number] => {
-      context.clearRect(0, 0, 1, 1);
-      context.fillStyle = colour;
-      context.fillRect(0, 0, 1, 1);
-      const [r = 0, g = 0, b = 0, a = 0] = context.getImageData(0, 0, 1, 1).data;
-      return [r, g, b, a / 255];
-    };
-    const behind = (element: Element): [number, number, number] => {
-      const layers: [number, number, number, number][] = [];
-      for (let at: Element | null = element; at; at = at.parentElement) {
-        const layer = rgba(getComputedStyle(at).backgroundColor);
-        if (layer[3] > 0) layers.push(layer);
-        if (layer[3] === 1) break;
-      }
-      return layers.reduceRight<[number, number, number]>(
-        (under, [r, g, b, a]) => [r * a + under[0] * (1 - a), g * a + under[1] * (1 - a), b * a + under[2] * (1 - a)],
-        [255, 255, 255],
-      );
-    };
-    const luminance = (colour: number[]) => {
-      const [r = 0, g = 0, b = 0] = colour.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const seen = 'h1,h2,.now,.facts,[data-stage] dt,[data-stage] dd,.share span,.goal span,.labels li,.modes button,.chip,td,th,.section-title,.note,.version,.place,.none,.what,.hint,.where a,.legend span';
-    return [...document.querySelectorAll(seen)]
-      .filter((element) => element.getClientRects().length > 0 && (element.textContent ?? '').trim() !== '')
-      .map((element) => {
-        const text = luminance(rgba(getComputedStyle(element).color));
-        const ground = luminance(behind(element));
-        const [light, dark] = text > ground ? [text, ground] : [ground, text];
-        return { what: `${element.tagName} "${(element.textContent ?? '').trim().slice(0, 30)}"`, ratio: (light + 0.05) / (dark + 0.05) };
-      });
-  });
-}
-
-interface Picture {
-  width: number;
-  height: number;
-  colours: number;
-  /** The share of the commonest colour. */
-  commonest: number;
-  /** 0 to 1, on average. */
-  brightness: number;
-}
-
-/** What is on a picture, in numbers. A blank page of the same browser decodes it. */
-async function look(png: Buffer): Promise<Picture> {
-  const blank = await browser.newPage();
-  try {
-    return await blank.evaluate(async (data) => {
-      const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-      const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
-      const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
-      if (!context) throw new Error('no canvas');
-      context.drawImage(image, 0, 0);
-      const pixels = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer);
-      const counts = new Map<number, number>();
-      let brightness = 0;
-      for (const pixel of pixels) {
-        counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
-        brightness += ((pixel & 255) + ((pixel >> 8) & 255) + ((pixel >> 16) & 255)) / 765;
-      }
-      return {
-        width: image.width,
-        height: image.height,
-        colours: counts.size,
-        commonest: Math.max(...counts.values()) / pixels.length,
-        brightness: brightness / pixels.length,
-      };
-    }, png.toString('base64'));
-  } finally {
-    await blank.close();
-  }
-}

@@ -1,5 +1,4 @@
-// A small Lua 5.1 tokenizer, for colours, and an outline of the handlers that a stage script registers. It never
-// fails: text that is no Lua comes back as it was, only less colourful.
+// A small Lua 5.1 tokenizer, for colours. It never fails: text that is no Lua comes back as it was, only less colourful.
 
 export type Kind = 'comment' | 'string' | 'number' | 'keyword' | 'register' | 'word' | 'name' | 'operator' | 'space';
 
@@ -19,7 +18,7 @@ const registers = new Set('journey stage enter leave on idle'.split(' '));
 
 /** What scripts do and ask. */
 const words = new Set(
-  ('send wait wait_until wait_for move split choose score set tag count sum last track webhook log use now random').split(' '),
+  ('send wait wait_until wait_for move split choose score set tag untag count sum last track webhook log use now random').split(' '),
 );
 
 const space = /\s+/y;
@@ -92,100 +91,4 @@ export function lines(source: string): Token[][] {
   // A file ends with a line end; there is no line behind it.
   if (result.length > 1 && result[result.length - 1]?.length === 0) result.pop();
   return result;
-}
-
-/** One thing that a handler does. */
-export interface Step {
-  word: string;
-  /** What it is done with, if the script says so in plain text: send "thank-you". */
-  what: string;
-  line: number;
-}
-
-/** A handler as a script registers it. */
-export interface Handler {
-  kind: 'enter' | 'leave' | 'on' | 'idle';
-  /** Of on and idle. */
-  event: string;
-  /** Of idle: how long the silence lasts. */
-  after: string;
-  line: number;
-  /** Its last line. */
-  end: number;
-  steps: Step[];
-}
-
-const outlined = new Set('send wait wait_until wait_for move split choose score set tag track webhook'.split(' '));
-
-/** The handlers of a source, in order. It reads what is written and runs nothing. */
-export function outline(source: string): Handler[] {
-  const tokens = tokenize(source).filter((token) => token.kind !== 'space' && token.kind !== 'comment');
-  const handlers: Handler[] = [];
-  let handler: Handler | null = null;
-  let depth = 0;
-  let within = 0;
-  let texts = 0;
-  let inBody = false;
-  tokens.forEach((token, i) => {
-    const next = tokens[i + 1];
-    if (token.text === '(' || token.text === '{') depth++;
-    if (token.text === ')' || token.text === '}') depth = Math.max(0, depth - 1);
-    if (handler) {
-      if (depth < within) {
-        handler.end = token.line;
-        handler = null;
-        return;
-      }
-      if (token.text === 'function') inBody = true;
-      if (!inBody && token.kind === 'string' && depth === within) {
-        if (texts++ === 0) handler.event = unquote(token.text);
-        else handler.after ||= unquote(token.text);
-      }
-      if (token.kind === 'word' && outlined.has(token.text)) {
-        const argument = next?.text === '(' ? tokens[i + 2] : next;
-        if (next?.text === '(' || next?.kind === 'string') {
-          handler.steps.push({
-            word: token.text,
-            what: argument?.kind === 'string' ? unquote(argument.text) : '',
-            line: token.line,
-          });
-        }
-      }
-      return;
-    }
-    if (token.kind === 'register' && depth === 0 && next?.text === '(') {
-      const kind = token.text;
-      if (kind === 'enter' || kind === 'leave' || kind === 'on' || kind === 'idle') {
-        handler = { kind, event: '', after: '', line: token.line, end: token.line, steps: [] };
-        handlers.push(handler);
-        within = depth + 1;
-        texts = 0;
-        inBody = false;
-      }
-    }
-  });
-  return handlers;
-}
-
-/** The text of a string token as far as it is plain. */
-export function unquote(text: string): string {
-  const long = /^\[(=*)\[\n?([^]*?)(?:\]\1\])?$/.exec(text);
-  if (long) return long[2] ?? '';
-  const quote = text[0];
-  const body = text.slice(1, text.length > 1 && text.endsWith(quote ?? '') ? -1 : undefined);
-  return body.replace(/\\([^])/g, (_, c: string) => (c === 'n' ? '\n' : c === 't' ? '\t' : c));
-}
-
-/** What starts a handler, in words. */
-export function trigger(handler: Handler): string {
-  switch (handler.kind) {
-    case 'enter':
-      return 'On entering the stage';
-    case 'leave':
-      return 'On leaving the stage';
-    case 'on':
-      return handler.event ? `On “${handler.event}”` : 'On an event';
-    case 'idle':
-      return `After ${handler.after || 'a time'} without “${handler.event || 'an event'}”`;
-  }
 }

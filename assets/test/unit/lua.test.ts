@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lines, outline, tokenize, trigger, unquote } from '../../src/lib/lua';
+import { lines, tokenize } from '../../src/lib/lua';
 
 const stage = `-- One order. The second one is the hardest.
 stage { title = "Single purchase", goal = "Order Completed", next = "active" }
@@ -76,7 +76,6 @@ describe('tokenize', () => {
       const tokens = tokenize(source);
       expect(tokens.map((token) => token.text).join('')).toBe(source);
       expect(tokens.every((token) => token.text.length > 0)).toBe(true);
-      outline(source);
     }
   });
 
@@ -84,7 +83,6 @@ describe('tokenize', () => {
     const source = '(('.repeat(16_000) + '"\\'.repeat(8_000) + '['.repeat(8_000);
     const start = performance.now();
     tokenize(source);
-    outline(source);
     expect(performance.now() - start).toBeLessThan(2000);
   });
 });
@@ -104,57 +102,4 @@ describe('lines', () => {
     expect(first).toEqual([{ kind: 'comment', text: '--[[ a', line: 1 }]);
     expect(second?.[0]).toEqual({ kind: 'comment', text: 'b ]]', line: 2 });
   });
-});
-
-describe('outline', () => {
-  test('reads the handlers of a stage', () => {
-    expect(outline(stage)).toEqual([
-      {
-        kind: 'enter',
-        event: '',
-        after: '',
-        line: 4,
-        end: 10,
-        steps: [
-          { word: 'send', what: 'thank-you', line: 5 },
-          { word: 'wait', what: '30 days', line: 6 },
-          { word: 'send', what: 'second-order', line: 8 },
-        ],
-      },
-      {
-        kind: 'idle',
-        event: 'Order Completed',
-        after: '180 days',
-        line: 12,
-        end: 14,
-        steps: [{ word: 'move', what: 'lost', line: 13 }],
-      },
-    ]);
-  });
-
-  test('is not misled', () => {
-    expect(outline('-- enter(function() end)\nlocal s = "enter(x)"')).toEqual([]);
-    expect(outline('t.enter(function() send "x" end)')).toEqual([]);
-    expect(outline('on("A", function() local enter = 1 set("a", { b = 2 }) end)')[0]?.steps).toEqual([
-      { word: 'set', what: 'a', line: 1 },
-    ]);
-    // A name that is only passed on says nothing about what is sent.
-    expect(outline('on("A", function(c) send(name) end)')[0]?.steps).toEqual([{ word: 'send', what: '', line: 1 }]);
-    // An unfinished file, as one is typed.
-    expect(outline('enter(function(c)\n  send "a"')[0]?.steps).toHaveLength(1);
-  });
-
-  test('in words', () => {
-    expect(outline(stage).map(trigger)).toEqual(['On entering the stage', 'After 180 days without “Order Completed”']);
-    expect(outline('on("Order Completed", f)\nleave(f)').map((handler) => handler.kind)).toEqual(['on', 'leave']);
-    expect(outline('on("Order Completed", f)').map(trigger)).toEqual(['On “Order Completed”']);
-  });
-});
-
-test('unquote', () => {
-  expect(unquote('"a\\"b\\n"')).toBe('a"b\n');
-  expect(unquote("'x'")).toBe('x');
-  expect(unquote('[==[\nlong]==]')).toBe('long');
-  expect(unquote('"open')).toBe('open');
-  expect(unquote('"')).toBe('');
 });

@@ -1,0 +1,140 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"stagecraft/app/cli"
+	"stagecraft/app/script"
+)
+
+// verb runs the program with some words.
+func verb(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Main("test", args, strings.NewReader(""), &out, &errs)
+	return out.String(), errs.String(), code
+}
+
+const shopPlan = `journey { title = "Shop", stages = { "member", "active" }, moves = { ["member"] = { "active" }, ["active"] = { "member" } } }`
+
+func shop(member, hello string) map[string]string {
+	return map[string]string{
+		"shop/journey.lua":                 shopPlan,
+		"shop/member.lua":                  member,
+		"shop/active.lua":                  "stage { title = \"Active\" }\nidle(\"Order Completed\", \"180 days\", function() move \"member\" end)\n",
+		"shop/messages/hello.email.liquid": "---\nsubject: Hello\n---\n" + hello + "\n",
+	}
+}
+
+const member = "stage { title = \"Member\", goal = \"Order Completed\", next = \"active\" }\n\nenter(function(customer)\n  send \"hello\"\nend)\n"
+
+func TestCheckVerb(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeFiles(t, "good", shop(member, "Hello {{ customer.email }}"))
+	out, errs, code := verb(t, "check", "good")
+	if out != "1 journey in good: nothing found\n" || errs != "" || code != 0 {
+		t.Errorf("a sound journey: code %d\n%s%s", code, out, errs)
+	}
+
+	writeFiles(t, "bad", shop(strings.Replace(member, `"hello"`, `"helo"`, 1), "Hello {{ custmer.email }}"))
+	const want = `bad/shop/member.lua:4:8: error: there is no message "helo"
+    4 |   send "helo"
+      |        ^^^^^^
+      = did you mean "hello"?
+
+bad/shop/messages/hello.email.liquid:4:10: error: message hello: there is no variable "custmer"
+    4 | Hello {{ custmer.email }}
+      |          ^^^^^^^
+`
+	out, errs, code = verb(t, "check", "bad")
+	if !strings.HasPrefix(out, want) || !strings.HasSuffix(out, "1 journey in bad: 2 errors, 0 warnings\n") || errs != "" || code != 1 {
+		t.Errorf("a broken journey: code %d\n%s%s", code, out, errs)
+	}
+	inside, _, code := verb(t, "check", "bad/shop")
+	if inside != out || code != 1 {
+		t.Errorf("one journey's folder: code %d\n%s", code, inside)
+	}
+
+	var result struct {
+		Journeys         []string
+		Errors, Warnings int
+		Problems         []script.Problem
+	}
+	out, _, code = verb(t, "check", "--json", "bad")
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 1 {
+		t.Fatalf("code %d, %v\n%s", code, err, out)
+	}
+	if len(result.Journeys) != 1 || result.Errors != 2 || len(result.Problems) != 2 {
+		t.Fatalf("JSON: %+v", result)
+	}
+	p := result.Problems[0]
+	if p.File != "shop/member.lua" || p.Line != 4 || p.Column != 8 || p.EndColumn != 14 || p.Severity != script.Bad || p.Hint == "" || p.SourceLine != `  send "helo"` {
+		t.Errorf("JSON: %+v", p)
+	}
+}
+
+func TestCheckVerbWarns(t *testing.T) {
+	t.Chdir(t.TempDir())
+	files := shop(member, "Hello")
+	files["shop/messages/spare.email.liquid"] = "---\nsubject: Spare\n---\nSpare\n"
+	writeFiles(t, "scripts", files)
+	out, _, code := verb(t, "check") // finds the folder by its name
+	if !strings.Contains(out, `warning: no script sends the message "spare"`) || !strings.Contains(out, "1 journey in scripts: 0 errors, 1 warning\n") || code != 0 {
+		t.Errorf("code %d\n%s", code, out)
+	}
+	if _, _, code := verb(t, "check", "--strict"); code != 1 {
+		t.Errorf("--strict: code %d", code)
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Errorf("there are colours, and no terminal:\n%s", out)
+	}
+	if _, errs, code := verb(t, "check", "nowhere"); code != 1 || !strings.Contains(errs, "nowhere has no journey") {
+		t.Errorf("code %d, %s", code, errs)
+	}
+}
+
+// What is wrong in a shared helper is told once.
+func TestCheckVerbTellsHelpersOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeFiles(t, "scripts", map[string]string{
+		"lib/greet.lua":  "local unused = function() end\nlocal function never() end\nreturn 1\n",
+		"a/journey.lua":  `journey { stages = { "all" } }`,
+		"a/all.lua":      `local greet = use "lib/greet"`,
+		"b/journey.lua":  `journey { stages = { "all" } }`,
+		"b/all.lua":      `local greet = use "lib/greet"`,
+		"b/notes.txt":    "not a script",
+		"README.md":      "not a journey",
+		"c/messages.lua": "no journey either",
+	})
+	out, _, _ := verb(t, "check")
+	if strings.Count(out, "function never is never used") != 1 || !strings.HasSuffix(out, "2 journeys in scripts: 0 errors, 2 warnings\n") {
+		t.Errorf("%s", out)
+	}
+}
+
+// The journeys that come with the program pass, without a warning.
+func TestBuiltInJourneysPassCheck(t *testing.T) {
+	t.Chdir(t.TempDir())
+	out, _, code := verb(t, "check", "--strict")
+	if code != 0 || !strings.HasSuffix(out, " built-in journeys: nothing found\n") || strings.HasPrefix(out, "0") {
+		t.Errorf("code %d\n%s", code, out)
+	}
+}
+
+func TestUnknownVerbs(t *testing.T) {
+	for args, want := range map[string]string{
+		"chekc":             `did you mean "check"?`,
+		"importt file.csv":  `did you mean "import"?`,
+		"new jorney x":      `did you mean "journey"?`,
+		"check --strickt":   `did you mean "--strict"?`,
+		"something-strange": "unexpected argument something-strange\n",
+	} {
+		_, errs, code := verb(t, strings.Fields(args)...)
+		if code != 2 || !strings.Contains(errs, want) || strings.Count(errs, "did you mean") > 1 {
+			t.Errorf("%s: code %d\n%s", args, code, errs)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"stagecraft/app"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/scripts"
+)
+
+// diff compares two versions of a journey over one history.
+func (c *SimulateCommand) diff(w *world, until time.Time) error {
+	if len(c.Journeys) != 2 {
+		return lifecycle.Errorf(lifecycle.Invalid, "--diff takes two versions: OLD and NEW, each the folder of a journey or the name of a built-in one")
+	}
+	var sources [2]script.Source
+	for i, name := range c.Journeys {
+		var err error
+		if sources[i], err = c.version(name); err != nil {
+			return err
+		}
+	}
+	history, err := c.history(w)
+	if err != nil {
+		return err
+	}
+	defer history.Close()
+	diff, err := app.NewDiff(w.ctx, sources[0], sources[1], until)
+	if err != nil {
+		return err
+	}
+	defer diff.Close()
+	progress := NewProgress(w.stderr)
+	count, rejected, err := c.feed(w.ctx, diff, history, progress)
+	if err != nil {
+		return err
+	}
+	result, err := diff.Finish(w.ctx, count, max(c.Examples, 0))
+	progress.Clear()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(w.stdout)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		err = encoder.Encode(result)
+	} else {
+		_, err = io.WriteString(w.stdout, diffText(result, c.Journeys))
+	}
+	return c.leftOut(err, rejected)
+}
+
+// version reads the folder of a journey; a name that is no folder is that of a journey in --scripts, or a built-in one.
+func (c *SimulateCommand) version(name string) (script.Source, error) {
+	if is(name, "journey.lua") {
+		path, err := filepath.Abs(name)
+		if err != nil {
+			return script.Source{}, lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be found", name)
+		}
+		return app.FindSource(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	}
+	if _, err := os.Stat(name); err == nil && strings.ContainsAny(name, `/\.`) {
+		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "%s is not the folder of a journey: it has no journey.lua", name)
+	}
+	var folder fs.FS = scripts.Files
+	if c.Scripts != "" {
+		folder = os.DirFS(c.Scripts)
+	}
+	return app.FindSource(folder, name)
+}
+
+// diffText shows what differs: the figures, then some lives.
+func diffText(r *app.DiffResult, names []string) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\nold %.8s  %s\nnew %.8s  %s\nuntil %s: %s of %s\n", r.Journey, r.Old, names[0], r.New, names[1], r.Until.Format(time.RFC3339),
+		plural(r.Events, "event", "events"), plural(int(r.Customers), "customer", "customers"))
+	kind := ""
+	for _, change := range r.Changes {
+		if change.Kind != kind {
+			kind = change.Kind
+			fmt.Fprintf(&out, "\n%-42s %12s %12s %12s\n", kind, "old", "new", "difference")
+		}
+		fmt.Fprintf(&out, "  %-40s %12d %12d %+12d\n", change.Name, change.Old, change.New, change.New-change.Old)
+	}
+	switch {
+	case r.Differ == 0:
+		out.WriteString("\nNothing changes: the same would have become of every customer.\n")
+	case len(r.Changes) == 0:
+		fmt.Fprintf(&out, "\nThe sums are the same, but something else would have become of %s.\n", plural(r.Differ, "customer", "customers"))
+	default:
+		fmt.Fprintf(&out, "\nSomething else would have become of %s.\n", plural(r.Differ, "customer", "customers"))
+	}
+	for _, life := range r.Examples {
+		fmt.Fprintf(&out, "\n%s\n", life.User)
+		for _, line := range life.Lines {
+			mark := map[string]string{"old": "-", "new": "+", "both": " "}[line.In]
+			fmt.Fprintf(&out, "%s %s\n", mark, line.Text)
+		}
+	}
+	for _, failure := range r.Errors {
+		fmt.Fprintf(&out, "\n%s\n", failure)
+	}
+	fmt.Fprintf(&out, "\n%s\n", r.Note)
+	return out.String()
+}

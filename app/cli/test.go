@@ -1,0 +1,253 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"stagecraft/app"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/scripts"
+)
+
+// TestCommand runs the tests that stand beside the scripts.
+type TestCommand struct {
+	Dir     string `arg:"" optional:"" help:"A folder of journeys, or one journey's folder. Default: the one you are in; else scripts, stagecraft-data/scripts, or the built-in journeys."`
+	Filter  string `name:"run" placeholder:"TEXT" help:"Only the cases whose file or name contains this."`
+	Watch   bool   `name:"watch" short:"w" help:"Run them again whenever a file changes."`
+	Verbose bool   `name:"verbose" short:"v" help:"Show the cases that pass, too."`
+	JSON    bool   `name:"json" help:"Print the results as JSON, one object for each run."`
+}
+
+// testsPoll is how often the files are looked at.
+const testsPoll = 250 * time.Millisecond
+
+// testRun is what one run of all tests found.
+type testRun struct {
+	Passed   int                 `json:"passed"`
+	Failed   int                 `json:"failed"`
+	Journeys []testedJourney     `json:"journeys"`
+	Results  []script.TestResult `json:"results"`
+	Took     time.Duration       `json:"took"` // in nanoseconds
+}
+
+type testedJourney struct {
+	Name    string        `json:"name"`
+	Cases   int           `json:"cases"`
+	Failed  int           `json:"failed"`
+	Took    time.Duration `json:"took"`
+	Error   string        `json:"error,omitempty"` // the journey itself is broken
+	results []script.TestResult
+	err     error
+}
+
+// Run runs the tests once, or until it is interrupted.
+func (c *TestCommand) Run(w *world) error {
+	folder, dir, only, err := findJourneys(c.Dir)
+	if err != nil {
+		return err
+	}
+	if !c.Watch {
+		return c.once(w.ctx, w.stdout, folder, dir, only)
+	}
+	if dir == "" {
+		return lifecycle.Errorf(lifecycle.Invalid, "the built-in journeys do not change; name a folder to watch")
+	}
+	for seen := ""; ; {
+		if now := app.Fingerprint(dir); now != seen {
+			seen = now
+			fmt.Fprintf(w.stdout, "%s\n", time.Now().Format("15:04:05"))
+			var failed *Exit
+			if err := c.once(w.ctx, w.stdout, folder, dir, only); err != nil && !errors.As(err, &failed) {
+				fmt.Fprintf(w.stdout, "%s\n", err) // a file that is half saved; the next look sees it whole
+			}
+		}
+		if (lifecycle.WallClock{}).Wait(w.ctx, time.Now().Add(testsPoll)) != nil {
+			return nil
+		}
+	}
+}
+
+// findJourneys returns the scripts folder that was asked for, or else the nearest one, where it is on the disk ("" for the
+// built-in one), and the one journey that was asked for, if one was.
+func findJourneys(asked string) (folder fs.FS, dir, only string, err error) {
+	for _, dir = range []string{asked, ".", "scripts", filepath.Join("stagecraft-data", "scripts")} {
+		if dir == "" {
+			continue
+		}
+		if is(dir, "journey.lua") {
+			if dir, err = filepath.Abs(dir); err != nil {
+				return nil, "", "", lifecycle.Wrap(lifecycle.Invalid, err, "%s has no parent", dir)
+			}
+			dir, only = filepath.Split(dir)
+			return os.DirFS(dir), dir, only, nil
+		}
+		if found, _ := filepath.Glob(filepath.Join(dir, "*", "journey.lua")); len(found) > 0 {
+			return os.DirFS(dir), dir, "", nil
+		}
+		if dir == asked {
+			return nil, "", "", lifecycle.Errorf(lifecycle.NotFound, "%s has no journey: no folder with a journey.lua", dir)
+		}
+	}
+	return scripts.Files, "", "", nil
+}
+
+func is(dir, file string) bool {
+	info, err := os.Stat(filepath.Join(dir, file))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// once runs all tests and prints what became of them.
+func (c *TestCommand) once(ctx context.Context, out io.Writer, folder fs.FS, dir, only string) error {
+	began := time.Now()
+	sources, err := script.ReadSources(folder)
+	if err != nil {
+		return err
+	}
+	if only != "" {
+		kept := sources[:0]
+		for _, source := range sources {
+			if source.Name == only {
+				kept = append(kept, source)
+			}
+		}
+		sources = kept
+	}
+	run := testRun{Journeys: []testedJourney{}, Results: []script.TestResult{}}
+	for _, tested := range c.journeys(ctx, folder, sources) {
+		if tested.err != nil && ctx.Err() != nil {
+			return &Exit{130, nil}
+		}
+		if len(tested.results) == 0 && tested.err == nil {
+			continue
+		}
+		run.Journeys = append(run.Journeys, tested)
+		run.Results = append(run.Results, tested.results...)
+		run.Failed += tested.Failed
+		run.Passed += tested.Cases - tested.Failed
+	}
+	run.Took = time.Since(began)
+	if c.JSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		err = encoder.Encode(run)
+	} else {
+		where := "the built-in journeys"
+		if dir != "" {
+			where = filepath.Clean(dir)
+		}
+		_, err = io.WriteString(out, c.text(run, where))
+	}
+	if err == nil && (run.Failed > 0 || len(run.Journeys) == 0 && c.Filter != "") {
+		err = &Exit{1, nil}
+	}
+	return err
+}
+
+// journeys tests several journeys at once, and returns them in their order.
+func (c *TestCommand) journeys(ctx context.Context, folder fs.FS, sources []script.Source) []testedJourney {
+	host := script.New(script.Limits{})
+	tested := make([]testedJourney, len(sources))
+	places := make(chan struct{}, runtime.GOMAXPROCS(0))
+	done := make(chan struct{})
+	for i, source := range sources {
+		go func() {
+			places <- struct{}{}
+			tested[i] = c.journey(ctx, host, folder, source)
+			<-places
+			done <- struct{}{}
+		}()
+	}
+	for range sources {
+		<-done
+	}
+	return tested
+}
+
+func (c *TestCommand) journey(ctx context.Context, host *script.Host, folder fs.FS, source script.Source) testedJourney {
+	began := time.Now()
+	t := testedJourney{Name: source.Name}
+	_, t.err = app.RunTests(ctx, host, folder, source, c.Filter, func(result script.TestResult) {
+		t.results = append(t.results, result)
+		if t.Cases++; result.Failure != nil {
+			t.Failed++
+		}
+	})
+	if t.err != nil {
+		t.Error = t.err.Error()
+		t.Cases, t.Failed = t.Cases+1, t.Failed+1
+	}
+	t.Took = time.Since(began)
+	return t
+}
+
+// text shows a run: what failed in full, the rest in a line per journey.
+func (c *TestCommand) text(run testRun, where string) string {
+	var out strings.Builder
+	for _, journey := range run.Journeys {
+		state := "ok  "
+		if journey.Failed > 0 {
+			state = "FAIL"
+		}
+		fmt.Fprintf(&out, "%s  %-28s %s  %s\n", state, journey.Name, plural(journey.Cases, "case", "cases"), seconds(journey.Took))
+		if journey.err != nil {
+			fmt.Fprintf(&out, "\n  ✗ the journey cannot run\n%s\n\n", indented(journey.Error, "      "))
+		}
+		for _, result := range journey.results {
+			switch {
+			case result.Failure != nil:
+				out.WriteString(failed(result))
+			case c.Verbose:
+				fmt.Fprintf(&out, "  ✓ %s  %s\n", result.Name, seconds(result.Took))
+			}
+		}
+	}
+	switch {
+	case len(run.Journeys) > 0:
+		fmt.Fprintf(&out, "\n%s passed, %d failed, %s  (%s)\n", plural(run.Passed, "case", "cases"), run.Failed, seconds(run.Took), where)
+	case c.Filter != "":
+		fmt.Fprintf(&out, "no case of %s contains %q\n", where, c.Filter)
+	default:
+		fmt.Fprintf(&out, "%s: no tests yet; put files that end in _test.lua beside the stages\n", where)
+	}
+	return out.String()
+}
+
+// failed shows a case that failed: where, the line itself, what was expected, and what had happened until then.
+func failed(result script.TestResult) string {
+	var out strings.Builder
+	f := result.Failure
+	fmt.Fprintf(&out, "\n  ✗ %s\n      %s:%d: %s\n", result.Name, f.File, f.Line, f.Message)
+	if f.Source != "" {
+		fmt.Fprintf(&out, "%10d | %s\n", f.Line, f.Source)
+	}
+	if f.Expected != "" {
+		fmt.Fprintf(&out, "      expected  %s\n      actual    %s\n", f.Expected, f.Actual)
+	}
+	if f.During != "" {
+		fmt.Fprintf(&out, "      while the test was at %s\n", f.During)
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(&out, "      = %s\n", f.Hint)
+	}
+	if len(result.Story) > 0 {
+		fmt.Fprintf(&out, "      what had happened\n%s\n", indented(strings.Join(result.Story, "\n"), "        "))
+	}
+	out.WriteString("\n")
+	return out.String()
+}
+
+func indented(text, space string) string {
+	return space + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+space)
+}
+
+func seconds(took time.Duration) string { return fmt.Sprintf("%.3fs", took.Seconds()) }

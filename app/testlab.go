@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+)
+
+// TestLab runs the tests of one journey on the engine itself. All cases share one store in memory: each has customers
+// of its own and its own time, which passes for them alone.
+type TestLab struct {
+	ctx    context.Context
+	host   *script.Host
+	source script.Source
+	by     []string // channels
+
+	world *laboratory
+	taken map[lifecycle.ID]bool // identities that cases of this world have used
+	stale bool                  // a case needs a world in which nobody has been
+}
+
+// NewTestLab compiles the journey. Close frees what it holds.
+func NewTestLab(ctx context.Context, host *script.Host, source script.Source) (*TestLab, error) {
+	program, err := compile(host, source)
+	if err != nil {
+		return nil, err
+	}
+	return &TestLab{ctx: ctx, host: host, source: source, by: channelsOf(program)}, nil
+}
+
+// RunTests runs the tests of one journey of a scripts folder, as script.Host.RunTests does.
+func RunTests(ctx context.Context, host *script.Host, folder fs.FS, source script.Source, filter string, tell func(script.TestResult)) (passed bool, err error) {
+	files, err := script.ReadTests(folder, source.Name)
+	if err != nil || len(files) == 0 {
+		return err == nil, err
+	}
+	lab, err := NewTestLab(ctx, host, source)
+	if err != nil {
+		return false, err
+	}
+	defer lab.Close()
+	return host.RunTests(ctx, source, files, lab, filter, tell)
+}
+
+// channelsOf are those that a journey's messages are written for, and webhook.
+func channelsOf(program *script.Program) []string {
+	by := []string{"webhook"}
+	for _, template := range program.Templates {
+		if !slices.Contains(by, template.Channel) {
+			by = append(by, template.Channel)
+		}
+	}
+	return by
+}
+
+// NewCase implements script.Lab.
+func (l *TestLab) NewCase(start time.Time) (script.Case, error) {
+	if l.stale {
+		if err := l.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if l.world == nil {
+		world, err := newLaboratory(l.ctx, l.host, []script.Source{l.source}, l.by)
+		if err != nil {
+			return nil, err
+		}
+		l.world, l.taken, l.stale = world, map[lifecycle.ID]bool{}, false
+	}
+	l.world.begin(start)
+	return &labCase{laboratory: l.world, lab: l, mine: map[lifecycle.ID]bool{}}, nil
+}
+
+// Close frees the store.
+func (l *TestLab) Close() error {
+	if l.world == nil {
+		return nil
+	}
+	world := l.world
+	l.world = nil
+	return world.scratch.close()
+}
+
+// labCase is one case in the world of its lab.
+type labCase struct {
+	*laboratory
+	lab  *TestLab
+	mine map[lifecycle.ID]bool
+}
+
+// Receive implements script.Case.
+func (c *labCase) Receive(ctx context.Context, event lifecycle.Event) error {
+	for _, identity := range []lifecycle.Identity{{Kind: lifecycle.UserID, Value: event.UserID}, {Kind: lifecycle.AnonymousID, Value: event.AnonymousID}} {
+		id := identity.Hash()
+		if identity.Value == "" || c.mine[id] {
+			continue
+		}
+		if c.lab.taken[id] {
+			c.lab.stale = true
+			return lifecycle.Errorf(script.ErrTaken, "%s was used by another case", identity.Value)
+		}
+		c.mine[id], c.lab.taken[id] = true, true
+	}
+	return c.laboratory.Receive(ctx, event)
+}

@@ -1,0 +1,145 @@
+package web
+
+import (
+	"fmt"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// routeModes has what switches journeys: their modes, and who is a test person.
+func (s *Server) routeModes(api fiber.Router) {
+	api.Get("/journeys/:name/reach", s.reach)
+	api.Post("/journeys/:name/mode", s.setMode)
+	api.Post("/customers/test", s.setTest)
+}
+
+// wireReach is how many people have a timer that is due in a journey.
+type wireReach struct {
+	NextHour int  `json:"nextHour"`
+	NextWeek int  `json:"nextWeek"`
+	More     bool `json:"more"`  // than were looked at
+	Limit    int  `json:"limit"` // above which, in the next hour, it has to be confirmed
+}
+
+func (s *Server) reachOf(c *fiber.Ctx, journey string) (wireReach, error) {
+	reach, err := s.Engine.Reach(c.UserContext(), journey)
+	return wireReach{reach.NextHour, reach.NextWeek, reach.More, s.PublishLimit}, err
+}
+
+func (s *Server) reach(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	if _, err = s.stateOf(c, name); err != nil {
+		return err
+	}
+	reach, err := s.reachOf(c, name)
+	if err != nil {
+		return err
+	}
+	return c.JSON(reach)
+}
+
+// stateOf returns a journey as it runs; NotFound if there is none of that name.
+func (s *Server) stateOf(c *fiber.Ctx, name string) (engine.JourneyState, error) {
+	states, err := s.Engine.States(c.UserContext())
+	if err != nil {
+		return engine.JourneyState{}, err
+	}
+	for _, state := range states {
+		if state.Name == name {
+			return state, nil
+		}
+	}
+	return engine.JourneyState{}, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", name)
+}
+
+// confirm refuses what would reach more people within the hour than the limit, unless the caller knows.
+func (s *Server) confirm(c *fiber.Ctx, journey string, yes bool) error {
+	if yes {
+		return nil
+	}
+	reach, err := s.reachOf(c, journey)
+	if err != nil || reach.NextHour <= reach.Limit {
+		return err
+	}
+	return &lifecycle.Error{Code: lifecycle.Conflict, Field: "yes", Hint: "confirm it",
+		Message: fmt.Sprintf("this may reach %d people within the hour, more than %d", reach.NextHour, reach.Limit)}
+}
+
+func (s *Server) setMode(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	data, err := body(c, maxSingle)
+	if err != nil {
+		return err
+	}
+	var request struct {
+		Mode string `json:"mode"`
+		Yes  bool   `json:"yes"`
+	}
+	if err = decodeJSON(data, &request); err != nil {
+		return err
+	}
+	mode, err := lifecycle.ParseMode(request.Mode)
+	if err != nil {
+		return err
+	}
+	if mode == lifecycle.Live {
+		state, err := s.stateOf(c, name)
+		if err != nil {
+			return err
+		}
+		if state.Mode != lifecycle.Live {
+			if err = s.confirm(c, name, request.Yes); err != nil {
+				return err
+			}
+		}
+	}
+	if err = s.Engine.SetMode(c.UserContext(), engine.SetMode{Journey: name, Mode: mode}); err != nil {
+		return err
+	}
+	s.Log.Info("a journey's mode was set", "journey", name, "mode", mode)
+	s.Insight.Touch()
+	return c.JSON(fiber.Map{})
+}
+
+// setTest makes a test person of a customer, or a customer of a test person. Any of their identities will do.
+func (s *Server) setTest(c *fiber.Ctx) error {
+	data, err := body(c, maxSingle)
+	if err != nil {
+		return err
+	}
+	var request struct {
+		User string `json:"user"`
+		On   bool   `json:"on"`
+	}
+	if err = decodeJSON(data, &request); err != nil {
+		return err
+	}
+	customer, err := s.customer(c, request.User)
+	if err != nil {
+		return err
+	}
+	if err = s.Engine.SetTest(c.UserContext(), customer.ID, request.On); err != nil {
+		return err
+	}
+	s.Log.Info("a customer's being a test person was set", "customer", customer.ID, "test", request.On)
+	s.Insight.Touch()
+	return c.JSON(fiber.Map{"customer": customer.ID, "test": request.On})
+}
+
+// customer finds a customer whom somebody has typed.
+func (s *Server) customer(c *fiber.Ctx, user string) (*lifecycle.Customer, error) {
+	if user == "" || len(user) > lifecycle.MaxNameBytes {
+		return nil, &lifecycle.Error{Code: lifecycle.Invalid, Field: "user",
+			Message: fmt.Sprintf("name a customer by a user ID, an anonymous ID or the customer's own ID, in 1 to %d bytes", lifecycle.MaxNameBytes)}
+	}
+	return s.Engine.FindCustomer(c.UserContext(), user)
+}
