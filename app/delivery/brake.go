@@ -40,8 +40,7 @@ func (d *Delivery) park(tx store.Tx, lane string, m *lifecycle.Message) int {
 	tx.Delete(from)
 	tx.Set(append(append(append(parkedPrefix(m.Journey), lane...), 0), from[len(from)-placeBytes:]...), []byte{})
 	m.Reason = becauseBraked
-	data := store.Encode(m)
-	tx.Set(messageKey(m.Decided, m.ID), data)
+	wrote := d.stand(tx, m)
 	wake := d.parked[tx.Partition()]
 	tx.After(func() {
 		select {
@@ -49,7 +48,7 @@ func (d *Delivery) park(tx store.Tx, lane string, m *lifecycle.Message) int {
 		default: // the owner is roused already
 		}
 	})
-	return len(data)
+	return wrote
 }
 
 // release is the input "put back what no brake holds any more". Its answer is whether there may be more of it.

@@ -70,7 +70,7 @@ func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
 		}
 		size += wrote
 		if out != nil {
-			answer.Batch = append(answer.Batch, outgoing{*out, e.decided, tx.Partition()})
+			answer.Batch = append(answer.Batch, *out)
 		}
 		answer.From = e.place
 	}
@@ -79,9 +79,8 @@ func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
 
 // claimOne decides about one entry: to be sent now, or settled without being sent, or left alone because it is in
 // flight already. It also returns how many bytes it wrote.
-func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id lifecycle.ID) (out *channels.Outgoing, wrote int, err error) {
-	key := messageKey(decided, id)
-	m, err := loadMessage(tx, key)
+func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id lifecycle.ID) (out *outgoing, wrote int, err error) {
+	m, err := loadMessage(tx, decided, id)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -89,7 +88,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 		tx.Delete(outboxKey(in.Lane, due, decided, id)) // nothing is to be done here, whatever left the entry
 		return nil, 0, nil
 	}
-	last, err := loadAttempt(tx, id)
+	last, err := lastAttempt(tx, m)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -97,17 +96,13 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	if unresolved && last.Boot == in.Boot {
 		return nil, 0, nil // in flight
 	}
-	if m.State == lifecycle.Queued && d.braked(tx, m) {
-		return nil, d.park(tx, in.Lane, m), nil
+	if m.State == lifecycle.Queued && d.braked(tx, &m.Message) {
+		return nil, d.park(tx, in.Lane, &m.Message), nil
 	}
-	changed := func() (*channels.Outgoing, int, error) {
-		data := store.Encode(m)
-		tx.Set(key, data)
-		return out, wrote + len(data), nil
-	}
-	end := func(state lifecycle.MessageState, reason string) (*channels.Outgoing, int, error) {
-		d.unqueue(tx, m)
-		d.change(tx, m, state, reason, in.At)
+	changed := func() (*outgoing, int, error) { return out, wrote + d.stand(tx, &m.Message), nil }
+	end := func(state lifecycle.MessageState, reason string) (*outgoing, int, error) {
+		d.unqueue(tx, &m.Message)
+		d.change(tx, &m.Message, state, reason, in.At)
 		return changed()
 	}
 	if m.State == lifecycle.Held {
@@ -115,30 +110,36 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	}
 	if unresolved {
 		m.Attempts = last.Number
-		if !d.doubt(tx, m, in.Idempotent, in.At) {
+		if !d.mayRetry(tx, &m.Message, in.Idempotent, in.At) {
+			d.unqueue(tx, &m.Message)
+			d.hold(tx, &m.Message, in.At)
 			return changed()
 		}
 		if m.Attempts >= maxAttempts { // every start of a program that cannot live would send it again
 			return end(lifecycle.Failed, "tried too often: it may have left before a crash")
 		}
 	}
-	rendered, state, reason := d.permit(tx, m, last, in.At)
+	rendered, state, reason := d.permit(tx, &m.Message, last, in.At)
 	if state != lifecycle.Queued {
 		return end(state, reason)
 	}
 	a := attempt{Number: m.Attempts + 1, Boot: in.Boot, At: in.At, Rendered: rendered}
 	data := store.Encode(&a)
 	tx.Set(attemptKey(id), data)
-	out, wrote = &channels.Outgoing{ID: id, Attempt: a.Number, Kind: m.Kind, Rendered: Whole(rendered)}, len(data)
+	m.Event = lifecycle.Event{} // it was there for the template
+	out, wrote = &outgoing{
+		Outgoing: channels.Outgoing{ID: id, Attempt: a.Number, Kind: m.Kind, Rendered: Whole(rendered)},
+		message:  &m.Message, partition: tx.Partition(),
+	}, len(data)
 	if unresolved {
 		return changed()
 	}
 	return out, wrote, nil
 }
 
-// doubt records an attempt whose result was never learned, and reports whether the message may be sent again. What is
+// mayRetry records an attempt whose result was never learned, and reports whether the message may be sent again. What is
 // owed is retried, marketing is held; a message's in_doubt says otherwise.
-func (d *Delivery) doubt(tx store.Tx, m *lifecycle.Message, idempotent bool, at time.Time) bool {
+func (d *Delivery) mayRetry(tx store.Tx, m *lifecycle.Message, idempotent bool, at time.Time) bool {
 	m.InDoubt++
 	d.note(tx, m, lifecycle.Fact{Kind: lifecycle.FactInDoubt, At: at})
 	retry := idempotent || m.Kind == lifecycle.Transactional
@@ -150,14 +151,14 @@ func (d *Delivery) doubt(tx store.Tx, m *lifecycle.Message, idempotent bool, at 
 			retry = false
 		}
 	}
-	if retry {
-		return true
-	}
-	d.unqueue(tx, m)
+	return retry
+}
+
+// hold keeps a message that may have left, for someone to decide about it.
+func (d *Delivery) hold(tx store.Tx, m *lifecycle.Message, at time.Time) {
 	m.Due = at.Add(heldLife)
 	d.change(tx, m, lifecycle.Held, "it may have left before a crash", at)
 	d.queue(tx, m)
-	return false
 }
 
 // permit is the policy, asked just before sending: is the message still timely, may the customer be written to, and

@@ -56,7 +56,8 @@ type Delivery struct {
 	lanes     []*lane
 	byName    map[string]*lane
 	settler   *settler
-	parked    [lifecycle.Partitions]chan struct{} // wakes the owner: something is held by a brake
+	watched   [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
+	parked    [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held by a brake
 }
 
 // Options of New.
@@ -114,6 +115,8 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer, err = nil, d.settle(tx, in)
 	case release:
 		answer = d.release(tx, in)
+	case recoverAtOnce:
+		answer, err = nil, d.recoverAtOnce(tx)
 	default:
 		return nil, false, nil
 	}

@@ -16,10 +16,12 @@ import (
 const (
 	minSenders    = 2
 	maxSenders    = 32
-	maxBatch      = 100          // messages in one call of a connector
-	maxHanded     = 8 * maxBatch // messages claimed as they were decided; one commit may go over it
-	maxPartitions = 32           // partitions that one batch is gathered from
-	maxInFlight   = maxBatch     // entries of others' batches that a claim looks past
+	maxBatch      = 100  // messages in one call of a connector
+	maxHanded     = 4096 // messages claimed as they were decided, less than a second's work of a fast connector; one commit may go over it
+	promptly      = 250 * time.Millisecond
+	slowly        = time.Second
+	maxPartitions = 32       // partitions that one batch is gathered from
+	maxInFlight   = maxBatch // entries of others' batches that a claim looks past
 	sendTimeout   = 60 * time.Second
 	readyPoll     = 50 * time.Millisecond
 )
@@ -36,8 +38,8 @@ type lane struct {
 	due       [lifecycle.Partitions]int64
 	waiting   [lifecycle.Partitions]int    // about how many entries are due, to gather a batch from few partitions
 	from      [lifecycle.Partitions][]byte // where the next claim begins
-	quick     bool                         // the connector answered the last batch at once
-	senders   int                          // how many of the senders may work: many for a connector that answers at once, few for a slow one
+	room      int                          // how many may be claimed as they are decided: many for a connector that answers promptly, none for a slow one
+	senders   int                          // how many of the senders may work, likewise
 	working   int
 	handed    []outgoing // claimed when they were decided
 	turn      int        // where the next search starts, so that no partition starves
@@ -93,7 +95,8 @@ func (l *lane) rouse() {
 // outgoing is a message that was claimed.
 type outgoing struct {
 	channels.Outgoing
-	decided   time.Time
+	message   *lifecycle.Message // as it was claimed, without its event
+	atOnce    bool               // in the commit that decided it
 	partition int
 }
 
@@ -173,6 +176,9 @@ func (d *Delivery) firstDue(tx store.Reader) map[string]time.Time {
 
 // Own lets the senders claim from a partition until ctx ends.
 func (d *Delivery) Own(ctx context.Context, p int) {
+	if !d.recover(ctx, p) {
+		return
+	}
 	answer, err := d.store.Ask(ctx, p, firstDue{})
 	for err != nil && ctx.Err() == nil {
 		d.log.Error("the outbox of a partition cannot be read and is tried again", "partition", p, "error", err)
@@ -279,13 +285,13 @@ func (l *lane) end() {
 	l.mu.Unlock()
 }
 
-// idle reports whether a message that is due now could be claimed at once: the connector answers fast, little is on its
-// way, and nothing of the partition waits before it.
-func (l *lane) idle(partition int, due time.Time) bool {
+// open reports whether a message that is due now may be claimed as it is decided: the connector answers promptly, little
+// is on its way, and the partition has no backlog that would be overtaken for long.
+func (l *lane) open(partition int, due time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.quick && len(l.handed) < maxHanded && l.owned[partition] && !l.busy[partition] &&
-		l.waiting[partition] == 0 && l.due[partition] > due.UnixNano()
+	return len(l.handed) < l.room && l.owned[partition] && l.waiting[partition] < maxBatch &&
+		l.due[partition] > due.Add(-slowly).UnixNano()
 }
 
 // hand gives the senders a message that was claimed when it was decided.
@@ -313,12 +319,13 @@ func (l *lane) take() []outgoing {
 func (l *lane) adapt(took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.quick = took < 50*time.Millisecond
 	switch {
-	case l.quick:
+	case took < promptly:
 		l.senders = min(l.senders+1, maxSenders)
-	case took > time.Second:
+		l.room = min(max(2*l.room, maxBatch), maxHanded)
+	case took > slowly:
 		l.senders = max(l.senders/2, minSenders)
+		l.room = 0
 	}
 }
 
@@ -362,7 +369,7 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing) {
 	results := make(map[int][]result, len(batch))
 	now, idempotent := d.clock.Now(), l.connector.Idempotent()
 	for i, out := range batch {
-		r := result{Decided: out.decided, Attempt: out.Attempt, At: now, Idempotent: idempotent,
+		r := result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, At: now, Idempotent: idempotent,
 			Receipt: lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "the connector gave no receipt"}}
 		if i < len(receipts) {
 			r.Receipt = receipts[i]

@@ -30,7 +30,7 @@ func (d *Delivery) HandOver(ctx context.Context, m *lifecycle.Message, at time.T
 		}
 		results := make([]result, len(batch))
 		for i, receipt := range l.connector.Send(ctx, messages) {
-			results[i] = result{Receipt: receipt, Decided: batch[i].decided, Attempt: batch[i].Attempt, At: at, Idempotent: l.connector.Idempotent()}
+			results[i] = result{Receipt: receipt, Message: batch[i].message, AtOnce: batch[i].atOnce, Attempt: batch[i].Attempt, At: at, Idempotent: l.connector.Idempotent()}
 		}
 		if _, err = d.store.Do(ctx, partition, settle{results}); err != nil {
 			return err

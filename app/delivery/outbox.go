@@ -13,13 +13,21 @@ import (
 
 // Delivery's keys within a partition:
 //
-//	m decided (newest first), message -> lifecycle.Message: the ledger
+//	m decided (newest first), message -> decided: what was decided; written once
+//	s decided (newest first), message -> standing: what has become of it; none: as it was decided
 //	o lane, 0, due, decided, message  -> nothing: what is to be done, and when
 //	b message                         -> attempt: what was handed to a connector, before it could leave
 //	p journey, 0, lane, 0, …          -> nothing: what a brake holds, see brake.go
+//	a                                 -> atOnce: what was claimed in the commit that decided it, and is not settled yet
 func messageKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
 }
+
+func standingKey(decided time.Time, id lifecycle.ID) []byte {
+	return append(store.AppendTimeNewestFirst([]byte{'s'}, decided), id[:]...)
+}
+
+func atOnceKey() []byte { return []byte{'a'} }
 
 func lanePrefix(lane string) []byte { return append(append([]byte{'o'}, lane...), 0) }
 
@@ -37,48 +45,72 @@ func laneName(channel string, kind lifecycle.MessageKind) string {
 	return channel + "/1"
 }
 
+// decided is a message as it was decided. If it was claimed in the same commit, the attempt is part of it.
+type decided struct {
+	lifecycle.Message
+	Attempt *attempt
+}
+
+// standing is what has become of a message since it was decided.
+type standing struct {
+	Due      time.Time
+	State    lifecycle.MessageState
+	Reason   string
+	Attempts int
+	InDoubt  int
+	Settled  time.Time
+	Watched  bool
+}
+
 // attempt is the durable word that a message is about to be handed over, and its bytes, which later attempts repeat.
 type attempt struct {
-	Number   int                `msgpack:"n"`
-	Boot     string             `msgpack:"b"`
-	At       time.Time          `msgpack:"a"`
-	Rendered lifecycle.Rendered `msgpack:"r"`
+	Number   int
+	Boot     string
+	At       time.Time
+	Rendered lifecycle.Rendered
 }
 
 // Put takes a message that a script decided. Only one that is queued will be sent; others are kept in the ledger with
 // their reason. A message is put once: it is decided in the commit that marks its cause as done.
 //
-// If its lane has nothing else to do, it is claimed in the same commit: policy is asked here, for the present moment
-// at, and the attempt is as durable as the decision. A late timer decides in the past, but sends in the present.
+// If its lane has little to do, it is claimed in the same commit: policy is asked here, for the present moment at, and
+// the attempt is as durable as the decision. A late timer decides in the past, but sends in the present.
 func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
+	record := decided{Message: *m}
 	if m.State == lifecycle.Queued {
 		lane := d.byName[laneName(m.Channel, m.Kind)]
-		if lane != nil && !m.Due.After(at) && lane.idle(tx.Partition(), m.Due) && !d.braked(tx, m) {
-			d.claimAtOnce(tx, lane, m, customer, at)
-		} else {
+		if lane == nil || m.Due.After(at) || !lane.open(tx.Partition(), m.Due) || d.braked(tx, m) ||
+			!d.claimAtOnce(tx, lane, &record, customer, at) {
 			d.queue(tx, m)
 		}
 	}
-	tx.Set(messageKey(m.Decided, m.ID), store.Encode(m))
+	tx.Set(messageKey(m.Decided, m.ID), store.Encode(&record))
 }
 
-// claimAtOnce claims a message that is being decided, or settles it if policy keeps it back.
-func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
+// claimAtOnce claims a message that is being decided, or settles it if policy keeps it back. It reports false if too
+// many of the partition are on their way already.
+func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, customer *lifecycle.Customer, at time.Time) bool {
+	inFlight := atOnce(tx.Get(atOnceKey()))
+	if inFlight.full() {
+		return false
+	}
+	m := &record.Message
 	rendered, state, reason := d.permitFor(tx, m, customer, nil, at)
 	if state != lifecycle.Queued {
 		d.change(tx, m, state, reason, at)
-		return
+		return true
 	}
-	a := attempt{Number: 1, Boot: d.boot, At: at, Rendered: rendered}
-	tx.Set(attemptKey(m.ID), store.Encode(&a))
-	tx.Set(outboxKey(lane.name, m.Due, m.Decided, m.ID), []byte{}) // found again after a crash
-	m.Event = lifecycle.Event{}                                    // it was there for the template
+	record.Attempt = &attempt{Number: 1, Boot: d.boot, At: at, Rendered: rendered}
+	tx.Set(atOnceKey(), inFlight.with(m.Decided, m.ID)) // found again after a crash
+	m.Event = lifecycle.Event{}                         // it was there for the template
 	out := outgoing{
 		Outgoing:  channels.Outgoing{ID: m.ID, Attempt: 1, Kind: m.Kind, Rendered: Whole(rendered)},
-		decided:   m.Decided,
+		message:   m,
+		atOnce:    true,
 		partition: tx.Partition(),
 	}
 	tx.After(func() { lane.hand(out) })
+	return true
 }
 
 func (d *Delivery) queue(tx store.Tx, m *lifecycle.Message) {
@@ -100,7 +132,6 @@ func (d *Delivery) change(tx store.Tx, m *lifecycle.Message, state lifecycle.Mes
 	m.State, m.Reason = state, reason
 	if settled(m) {
 		m.Settled = at
-		m.Event = lifecycle.Event{} // it was there for the template
 		if m.Watched && d.watcher != nil {
 			d.watcher.Settled(tx, m, at)
 		}
@@ -116,26 +147,48 @@ func (d *Delivery) note(tx store.Tx, m *lifecycle.Message, fact lifecycle.Fact) 
 	d.recorder.Fold(tx, &lifecycle.Decision{Customer: m.Customer, Facts: []lifecycle.Fact{fact}})
 }
 
-func loadMessage(tx store.Reader, key []byte) (*lifecycle.Message, error) {
-	data := tx.Get(key)
+// stand writes what has become of a message.
+func (d *Delivery) stand(tx store.Tx, m *lifecycle.Message) int {
+	data := store.Encode(&standing{m.Due, m.State, m.Reason, m.Attempts, m.InDoubt, m.Settled, m.Watched})
+	tx.Set(standingKey(m.Decided, m.ID), data)
+	return len(data)
+}
+
+// loadMessage reads a message as it stands, with the attempt that it was decided with; nil if there is none.
+func loadMessage(tx store.Reader, at time.Time, id lifecycle.ID) (*decided, error) {
+	data := tx.Get(messageKey(at, id))
 	if data == nil {
 		return nil, nil
 	}
-	m := &lifecycle.Message{}
+	return readMessage(tx, data, at, id)
+}
+
+func readMessage(tx store.Reader, data []byte, at time.Time, id lifecycle.ID) (*decided, error) {
+	m := &decided{}
 	if err := store.Decode(data, m); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Internal, err, "a message cannot be read")
 	}
+	key := standingKey(at, id)
+	if !tx.Has(key) {
+		return m, nil
+	}
+	var now standing
+	if err := store.Decode(tx.Get(key), &now); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, err, "what became of a message cannot be read")
+	}
+	m.Due, m.State, m.Reason, m.Attempts = now.Due, now.State, now.Reason, now.Attempts
+	m.InDoubt, m.Settled, m.Watched = now.InDoubt, now.Settled, now.Watched
 	return m, nil
 }
 
-func loadAttempt(tx store.Reader, id lifecycle.ID) (*attempt, error) {
-	key := attemptKey(id)
+// lastAttempt returns what was last handed to a connector; nil if nothing was.
+func lastAttempt(tx store.Reader, m *decided) (*attempt, error) {
+	key := attemptKey(m.ID)
 	if !tx.Has(key) {
-		return nil, nil
+		return m.Attempt, nil
 	}
-	data := tx.Get(key)
 	a := &attempt{}
-	if err := store.Decode(data, a); err != nil {
+	if err := store.Decode(tx.Get(key), a); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Internal, err, "an attempt cannot be read")
 	}
 	return a, nil
@@ -155,11 +208,11 @@ func (d *Delivery) newest(tx store.Reader, q Newest) ([]Listed, error) {
 	var failed error
 	prefix := []byte{'m'}
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
-		listed := Listed{Ref: refTo(tx.Partition(), key)}
-		if failed = store.Decode(value, &listed.Message); failed != nil {
+		var m *decided
+		if m, failed = readMessage(tx, value, store.KeyTimeNewestFirst(key[1:9]), lifecycle.ID(key[9:25])); failed != nil {
 			return false
 		}
-		list = append(list, listed)
+		list = append(list, Listed{refTo(tx.Partition(), key), m.Message})
 		return len(list) < q.Limit
 	})
 	return list, failed
@@ -181,36 +234,36 @@ func refTo(partition int, key []byte) string {
 
 // RefPartition returns the partition that a message reference belongs to.
 func RefPartition(ref string) (int, error) {
-	partition, _, err := parseRef(ref)
+	partition, _, _, err := parseRef(ref)
 	return partition, err
 }
 
-func parseRef(ref string) (int, []byte, error) {
+func parseRef(ref string) (partition int, at time.Time, id lifecycle.ID, err error) {
 	number, text, ok := bytes.Cut([]byte(ref), []byte("-"))
 	if ok {
 		if partition, err := strconv.Atoi(string(number)); err == nil && partition >= 0 && partition < lifecycle.Partitions {
 			if key, err := hex.DecodeString(string(text)); err == nil && len(key) == 24 {
-				return partition, append([]byte{'m'}, key...), nil
+				return partition, store.KeyTimeNewestFirst(key[:8]), lifecycle.ID(key[8:]), nil
 			}
 		}
 	}
-	return 0, nil, lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", ref)
+	return 0, at, id, lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", ref)
 }
 
 func (d *Delivery) oneMessage(tx store.Reader, q OneMessage) (FullMessage, error) {
-	_, key, err := parseRef(q.Ref)
+	_, at, id, err := parseRef(q.Ref)
 	if err != nil {
 		return FullMessage{}, err
 	}
-	m, err := loadMessage(tx, key)
+	m, err := loadMessage(tx, at, id)
 	if err == nil && m == nil {
 		err = lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", q.Ref)
 	}
 	if err != nil {
 		return FullMessage{}, err
 	}
-	full := FullMessage{Listed: Listed{q.Ref, *m}}
-	a, err := loadAttempt(tx, m.ID)
+	full := FullMessage{Listed: Listed{q.Ref, m.Message}}
+	a, err := lastAttempt(tx, m)
 	if a != nil {
 		whole := Whole(a.Rendered)
 		full.Rendered = &whole

@@ -15,39 +15,60 @@ type settle struct{ Results []result }
 
 type result struct {
 	Receipt    lifecycle.Receipt
-	Decided    time.Time
+	Message    *lifecycle.Message // as it was claimed; not changed
+	AtOnce     bool               // it was claimed in the commit that decided it
 	Attempt    int
 	At         time.Time // when the receipt came
 	Idempotent bool      // of the connector
 }
 
 func (d *Delivery) settle(tx store.Tx, in settle) error {
+	inFlight := atOnce(nil)
+	loaded := false
 	for _, r := range in.Results {
-		key := messageKey(r.Decided, r.Receipt.Message)
-		m, err := loadMessage(tx, key)
-		if err != nil {
-			return err
-		}
-		// Gone: settled before, or found in doubt and taken up again by a later start.
-		if m == nil || m.State != lifecycle.Queued || m.Attempts >= r.Attempt {
-			continue
+		m := *r.Message
+		if r.AtOnce {
+			if !loaded {
+				inFlight, loaded = tx.Get(atOnceKey()), true
+			}
+			var there bool
+			if inFlight, there = inFlight.without(m.Decided, m.ID); !there {
+				continue // settled before, or found in doubt by a later start
+			}
+			if watched := d.watched[tx.Partition()]; watched[m.ID] {
+				delete(watched, m.ID)
+				m.Watched = true
+			}
+		} else {
+			now, err := loadMessage(tx, m.Decided, m.ID)
+			if err != nil {
+				return err
+			}
+			if now == nil || now.State != lifecycle.Queued || now.Attempts >= r.Attempt {
+				continue
+			}
+			m = now.Message
+			d.unqueue(tx, &m)
 		}
 		m.Attempts = r.Attempt
 		switch r.Receipt.Outcome {
 		case lifecycle.OutcomeAccepted:
-			d.unqueue(tx, m)
-			d.change(tx, m, lifecycle.Accepted, "", r.At)
+			d.change(tx, &m, lifecycle.Accepted, "", r.At)
 		case lifecycle.OutcomePermanent:
-			d.unqueue(tx, m)
-			d.change(tx, m, lifecycle.Failed, r.Receipt.Reason, r.At)
+			d.change(tx, &m, lifecycle.Failed, r.Receipt.Reason, r.At)
 		case lifecycle.OutcomeTemporary:
-			d.retry(tx, m, r.Receipt, r.At)
+			d.retry(tx, &m, r.Receipt, r.At)
 		default:
-			if d.doubt(tx, m, r.Idempotent, r.At) {
-				d.retry(tx, m, r.Receipt, r.At)
+			if d.mayRetry(tx, &m, r.Idempotent, r.At) {
+				d.retry(tx, &m, r.Receipt, r.At)
+			} else {
+				d.hold(tx, &m, r.At)
 			}
 		}
-		tx.Set(key, store.Encode(m))
+		d.stand(tx, &m)
+	}
+	if loaded {
+		tx.Set(atOnceKey(), inFlight)
 	}
 	return nil
 }
@@ -55,7 +76,6 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 // retry puts the message back for later: after the time that the receipt asks for, else after 5 s, doubling up to an
 // hour.
 func (d *Delivery) retry(tx store.Tx, m *lifecycle.Message, receipt lifecycle.Receipt, at time.Time) {
-	d.unqueue(tx, m)
 	if m.Attempts >= maxAttempts {
 		d.change(tx, m, lifecycle.Failed, "tried too often: "+receipt.Reason, at)
 		return

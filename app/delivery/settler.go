@@ -11,7 +11,7 @@ import (
 
 // settleEvery is how long receipts gather before they are stored. Nobody waits for them, and one input for many costs
 // little more than for one. What a crash swallows in this time is in doubt.
-const settleEvery = 5 * time.Millisecond
+const settleEvery = 15 * time.Millisecond
 
 // maxUnsettled is how many receipts may be waiting before senders wait as well.
 const maxUnsettled = 4096

@@ -16,14 +16,19 @@ type Watcher interface {
 // Watch marks a message as waited for, so that the Watcher hears of its end, and returns where it stands: one that is
 // settled already will not be told of again. The state is empty if there is no such message.
 func (d *Delivery) Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string) {
-	key := messageKey(decided, id)
-	m, err := loadMessage(tx, key)
+	m, err := loadMessage(tx, decided, id)
 	if err != nil || m == nil {
 		return "", ""
 	}
-	if !settled(m) && !m.Watched {
+	if !settled(&m.Message) && !m.Watched {
 		m.Watched = true
-		tx.Set(key, store.Encode(m))
+		d.stand(tx, &m.Message)
+		// A message that was claimed at once is in a sender's hands, who knows nothing of this.
+		p := tx.Partition()
+		if d.watched[p] == nil {
+			d.watched[p] = map[lifecycle.ID]bool{}
+		}
+		d.watched[p][id] = true
 	}
 	return m.State, m.Reason
 }

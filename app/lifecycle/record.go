@@ -300,6 +300,9 @@ func (r *RecordReader) Bytes() []byte {
 	return r.own[from : from+n : from+n]
 }
 
+// Rest returns what has not been read yet, which is another record. It is part of the data, not a copy.
+func (r *RecordReader) Rest() []byte { return r.take(len(r.data) - r.at) }
+
 // ID reads an ID.
 func (r *RecordReader) ID() (id ID) {
 	copy(id[:], r.take(len(id)))

@@ -9,7 +9,7 @@ import (
 
 // Bounds of one synced commit.
 const (
-	maxCommitBytes   = 4 << 20
+	maxCommitBytes   = 2304 << 10
 	maxCommitEntries = 6000
 )
 

@@ -73,3 +73,8 @@ func AppendTimeNewestFirst(key []byte, at time.Time) []byte {
 func KeyTime(data []byte) time.Time {
 	return time.Unix(0, int64(binary.BigEndian.Uint64(data)^1<<63)).UTC()
 }
+
+// KeyTimeNewestFirst reads what AppendTimeNewestFirst appended.
+func KeyTimeNewestFirst(data []byte) time.Time {
+	return time.Unix(0, int64(^binary.BigEndian.Uint64(data)^1<<63)).UTC()
+}

@@ -15,7 +15,7 @@ import (
 const (
 	maxGroupInputs  = 512
 	maxGroupEntries = 2000
-	maxGroupBytes   = 1 << 20
+	maxGroupBytes   = 256 << 10
 )
 
 // Bounds of what one input may write. Badger would refuse a bigger one only when it is committed, together with
@@ -57,6 +57,7 @@ type partition struct {
 	recent *recent // used by the single writer only, like the rest
 
 	onTheWay []*txn // groups that the committer has and that are not on disk yet, oldest first
+	spare    []*txn // groups that are on disk, whose room is used again
 }
 
 func newPartition(number int) *partition {
@@ -152,14 +153,25 @@ func (p *partition) arrived() {
 			}
 			<-p.onTheWay[0].done
 		}
-		p.onTheWay = slices.Delete(p.onTheWay, 0, 1) // and nothing of it stays reachable
+		p.spare = append(p.spare, p.onTheWay[0].empty())
+		p.onTheWay = slices.Delete(p.onTheWay, 0, 1)
 	}
+}
+
+// begin returns a group to apply inputs in, on top of those on their way.
+func (p *partition) begin(s *Store) *txn {
+	tx := &txn{}
+	if n := len(p.spare); n > 0 {
+		tx, p.spare = p.spare[n-1], p.spare[:n-1]
+	}
+	s.open(tx, p.number)
+	tx.recent, tx.parents, tx.done = p.recent, append(tx.parents[:0], p.onTheWay...), make(chan struct{})
+	return tx
 }
 
 func (s *Store) workGroup(p *partition, jobs []job) {
 	p.arrived() // before the snapshot is taken, so that it has what is forgotten here
-	tx := s.newTx(p.number)
-	tx.recent, tx.parents, tx.done = p.recent, slices.Clone(p.onTheWay), make(chan struct{})
+	tx := p.begin(s)
 	s.applying.Add(1)
 	results := make([]Result, 0, len(jobs))
 	for _, j := range jobs {
@@ -178,7 +190,7 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 		}
 	}
 	tx.discard()
-	tx.parents = nil // they must not be held as long as this one is
+	clear(tx.parents) // they must not be held as long as this one is
 	if rest := jobs[len(results):]; len(rest) > 0 {
 		p.giveBack(rest)
 		jobs = jobs[:len(results)]

@@ -6,7 +6,7 @@ import "unsafe"
 const maxRecentBytes = 512 << 10
 
 // maxRecentValue is the largest value worth keeping.
-const maxRecentValue = 2 << 10
+const maxRecentValue = 4 << 10
 
 // recent keeps what a partition read last, as it was written since, so that a customer who is busy, or a message on its way, is not
 // searched for in the files again and again. It belongs to the partition's single writer, which makes it exact: nobody

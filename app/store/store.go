@@ -143,15 +143,18 @@ func openBadger(opts Options) (*badger.DB, error) {
 	settings = settings.
 		WithSyncWrites(opts.Dir != "").
 		WithDetectConflicts(false). // one writer per customer: there are none
-		WithMemTableSize(32 << 20).
+		WithMemTableSize(16 << 20).
 		WithNumMemtables(3).
-		WithBlockCacheSize(32 << 20).
-		WithIndexCacheSize(32 << 20).
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(0).
 		WithValueLogFileSize(64 << 20).
-		WithCompression(options.Snappy).
+		WithCompression(options.None).
 		WithNumCompactors(2).
+		WithNumLevelZeroTables(4).
+		WithBaseTableSize(4 << 20).
 		WithMetricsEnabled(false).
 		WithLogger(badgerLog{opts.Log})
+	settings.TableSizeMultiplier = 1
 	var db *badger.DB
 	var err error
 	// Right after a kill the first Open may stumble over a file of zero length, and mends it.

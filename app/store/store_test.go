@@ -130,7 +130,7 @@ func TestTooLargeAnInput(t *testing.T) {
 	var all []store.Item
 	for p := range 16 {
 		all = append(all, items(p, func(tx store.Tx) (any, error) {
-			for i := range 29 {
+			for i := range 20 {
 				tx.Set([]byte(fmt.Sprint("big", i)), make([]byte, 100<<10))
 			}
 			return nil, nil
@@ -141,7 +141,7 @@ func TestTooLargeAnInput(t *testing.T) {
 			t.Fatal(result.Err)
 		}
 	}
-	if got := len(get(t, s, 15, "big28")); got != 100<<10 {
+	if got := len(get(t, s, 15, "big19")); got != 100<<10 {
 		t.Errorf("a big value came back with %d bytes", got)
 	}
 }

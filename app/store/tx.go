@@ -79,7 +79,30 @@ type txn struct {
 }
 
 func (s *Store) newTx(partition int) *txn {
-	return &txn{read: s.db.NewTransactionAt(s.readable.Load(), false), number: partition, prefix: [2]byte{byte(partition >> 8), byte(partition)}}
+	tx := &txn{}
+	s.open(tx, partition)
+	return tx
+}
+
+// open lets a transaction read what is on disk now.
+func (s *Store) open(t *txn, partition int) {
+	t.read, t.number, t.prefix = s.db.NewTransactionAt(s.readable.Load(), false), partition, [2]byte{byte(partition >> 8), byte(partition)}
+}
+
+// maxSpare is how many writes a group may have held for its room to be kept.
+const maxSpare = 512
+
+// empty forgets what the group held. Nobody else may know it any more.
+func (t *txn) empty() *txn {
+	if cap(t.order) > maxSpare {
+		return &txn{}
+	}
+	clear(t.writes)
+	clear(t.order)
+	clear(t.undos)
+	clear(t.hints)
+	*t = txn{writes: t.writes, order: t.order[:0], undos: t.undos[:0], hints: t.hints[:0], key: t.key, parents: t.parents[:0]}
+	return t
 }
 
 func (t *txn) discard() { t.read.Discard() }
