@@ -152,6 +152,7 @@ func openBadger(opts Options) (*badger.DB, error) {
 		WithNumCompactors(2).
 		WithNumLevelZeroTables(4).
 		WithBaseTableSize(4 << 20).
+		WithBaseLevelSize(128 << 20). // a small one is rewritten again and again under load
 		WithMetricsEnabled(false).
 		WithLogger(badgerLog{opts.Log})
 	settings.TableSizeMultiplier = 1
