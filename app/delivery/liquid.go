@@ -21,6 +21,8 @@ type Renderer struct {
 	mu      sync.Mutex
 	entries map[string]*list.Element
 	recent  list.List // of *cachedTemplate, the most recent in front
+
+	runs sync.Pool // of *templateRun, whose room is used again
 }
 
 // Scope is what the variables of a template stand for. Customer and Event are read only; either may be nil, and what
@@ -79,7 +81,11 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 	if compiled, problems = r.withOptions(t, compiled, s.Options); len(problems) > 0 {
 		return lifecycle.Rendered{}, problems[0]
 	}
-	run := newTemplateRun(&s)
+	run, _ := r.runs.Get().(*templateRun)
+	if run == nil {
+		run = newTemplateRun()
+	}
+	run.scope = &s
 	var rendered lifecycle.Rendered
 	if compiled.subject != nil {
 		text, line, err := run.render(compiled.subject, false)
@@ -116,6 +122,9 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 	}
 	if len(rendered.HTML) > 2*MaxTemplateOutput || len(rendered.Text) > 2*MaxTemplateOutput {
 		return lifecycle.Rendered{}, renderError(t, "", t.Line, errOutputTooLarge())
+	}
+	if run.forget() { // one that failed is not used again
+		r.runs.Put(run)
 	}
 	return rendered, nil
 }

@@ -49,10 +49,17 @@ func (l *templateLoop) property(name string) any {
 }
 
 // newTemplateRun prepares the rendering of a template's parts, one after the other.
-func newTemplateRun(scope *Scope) *templateRun {
-	r := &templateRun{scope: scope, vars: make(map[string]any, 16)}
+func newTemplateRun() *templateRun {
+	r := &templateRun{vars: make(map[string]any, 16)}
 	r.context = expressions.NewContext(r.vars, expressions.Config{})
 	return r
+}
+
+// forget makes the run ready for another message. It reports false if the run has grown too large to be kept.
+func (r *templateRun) forget() bool {
+	clear(r.vars)
+	*r = templateRun{vars: r.vars, context: r.context, out: r.out[:0]}
+	return cap(r.out) <= 64<<10
 }
 
 // start binds the variables that a part begins with. What the part before assigned is gone.

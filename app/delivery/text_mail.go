@@ -42,12 +42,17 @@ func mailDocument(body, subject, preheader, locale string) string {
 	}
 	var out strings.Builder
 	out.Grow(len(body) + 1800)
-	out.WriteString("<!doctype html>\n<html" + language + direction + ">\n<head>\n" +
+	out.WriteString("<!doctype html>\n<html")
+	out.WriteString(language)
+	out.WriteString(direction)
+	out.WriteString(">\n<head>\n" +
 		`<meta charset="utf-8">` + "\n" +
 		`<meta name="viewport" content="width=device-width, initial-scale=1">` + "\n" +
 		`<meta name="color-scheme" content="light dark">` + "\n" +
 		`<meta name="supported-color-schemes" content="light dark">` + "\n" +
-		"<title>" + html.EscapeString(subject) + "</title>\n" +
+		"<title>")
+	out.WriteString(html.EscapeString(subject))
+	out.WriteString("</title>\n" +
 		"<style>\n:root { color-scheme: light dark; }\nimg { max-width: 100%; height: auto; }\n" +
 		"@media (prefers-color-scheme: dark) {\n" +
 		"  .sc-page { background: #16181d !important; }\n" +

@@ -39,6 +39,8 @@ func (s *Store) commitLoop(sequence uint64) {
 	var held *group
 	last, lastAt := sequence, time.Now()
 	var ended time.Time // of the commit before
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
 		if time.Since(lastAt) > keepVersions {
 			s.db.SetDiscardTs(last)
@@ -56,7 +58,7 @@ func (s *Store) commitLoop(sequence uint64) {
 		groups, bytes, entries := []*group{first}, first.bytes, len(first.writes)
 		pace, patience := ended.Add(paceTime), time.Now().Add(gatherTime)
 		for held == nil {
-			g := s.nextGroup(pace, patience)
+			g := s.nextGroup(timer, pace, patience)
 			if g == nil {
 				break
 			}
@@ -88,7 +90,7 @@ func (s *Store) commitLoop(sequence uint64) {
 
 // nextGroup returns a group that is there, or one that comes before the commit has to begin; nil if there is none to
 // wait for. In memory there is no sync to share, and nothing to wait for.
-func (s *Store) nextGroup(pace, patience time.Time) *group {
+func (s *Store) nextGroup(timer *time.Timer, pace, patience time.Time) *group {
 	select {
 	case g := <-s.commits:
 		return g
@@ -105,7 +107,7 @@ func (s *Store) nextGroup(pace, patience time.Time) *group {
 	if left <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(left)
+	timer.Reset(left)
 	defer timer.Stop()
 	select {
 	case g := <-s.commits:
@@ -119,12 +121,14 @@ func (s *Store) commitGroups(groups []*group, sequence uint64) error {
 	txn := s.db.NewTransactionAt(sequence-1, true)
 	defer txn.Discard()
 	for _, g := range groups {
-		for _, w := range g.writes {
+		entries := make([]badger.Entry, len(g.writes))
+		for i, w := range g.writes {
 			var err error
 			if w.deleted {
 				err = txn.Delete(w.key)
 			} else {
-				err = txn.SetEntry(&badger.Entry{Key: w.key, Value: w.value})
+				entries[i].Key, entries[i].Value = w.key, w.value
+				err = txn.SetEntry(&entries[i])
 			}
 			if err != nil {
 				return err

@@ -65,8 +65,8 @@ type txn struct {
 	read   *badger.Txn
 	prefix [2]byte
 	number int
-	writes map[string]int // full key -> index into order
 	order  []write
+	places map[string]int // full key -> index into order; of few writes there is none, they are looked through
 	undos  []undo
 	hints  []func()
 	bytes  int
@@ -89,6 +89,25 @@ func (s *Store) open(t *txn, partition int) {
 	t.read, t.number, t.prefix = s.db.NewTransactionAt(s.readable.Load(), false), partition, [2]byte{byte(partition >> 8), byte(partition)}
 }
 
+// fewWrites is up to how many writes looking through them is faster than keeping a map.
+const fewWrites = 24
+
+// place returns where the group's write to a key is in its order, or -1.
+func (t *txn) place(full []byte) int {
+	if t.places != nil {
+		if index, ok := t.places[string(full)]; ok {
+			return index
+		}
+		return -1
+	}
+	for i := range t.order {
+		if bytes.Equal(t.order[i].key, full) {
+			return i
+		}
+	}
+	return -1
+}
+
 // maxSpare is how many writes a group may have held for its room to be kept.
 const maxSpare = 512
 
@@ -97,11 +116,10 @@ func (t *txn) empty() *txn {
 	if cap(t.order) > maxSpare {
 		return &txn{}
 	}
-	clear(t.writes)
 	clear(t.order)
 	clear(t.undos)
 	clear(t.hints)
-	*t = txn{writes: t.writes, order: t.order[:0], undos: t.undos[:0], hints: t.hints[:0], key: t.key, parents: t.parents[:0]}
+	*t = txn{order: t.order[:0], undos: t.undos[:0], hints: t.hints[:0], key: t.key, parents: t.parents[:0]}
 	return t
 }
 
@@ -153,11 +171,11 @@ func (t *txn) Has(key []byte) bool {
 
 // written returns what this group, or one on its way to the disk, last wrote to a key.
 func (t *txn) written(full []byte) (write, bool) {
-	if index, ok := t.writes[string(full)]; ok {
+	if index := t.place(full); index >= 0 {
 		return t.order[index], true
 	}
 	for i := len(t.parents) - 1; i >= 0; i-- {
-		if index, ok := t.parents[i].writes[string(full)]; ok {
+		if index := t.parents[i].place(full); index >= 0 {
 			return t.parents[i].order[index], true
 		}
 	}
@@ -192,22 +210,27 @@ func (t *txn) Set(key, value []byte) {
 func (t *txn) Delete(key []byte) { t.put(write{key: t.full(key), deleted: true}) }
 
 func (t *txn) put(w write) {
-	if t.writes == nil {
-		t.writes = map[string]int{}
-	}
 	if len(w.key) > maxKeyBytes {
 		panic(fmt.Sprintf("a key has %d bytes; the limit is %d", len(w.key), maxKeyBytes)) // an error of this input alone
 	}
 	t.bytes += w.size()
-	if index, ok := t.writes[string(w.key)]; ok {
+	if index := t.place(w.key); index >= 0 {
 		t.bytes -= t.order[index].size()
 		t.undos = append(t.undos, undo{index, t.order[index]})
 		t.order[index] = w
 		return
 	}
 	t.undos = append(t.undos, undo{index: -1})
-	t.writes[unsafe.String(&w.key[0], len(w.key))] = len(t.order)
 	t.order = append(t.order, w)
+	switch {
+	case t.places != nil:
+		t.places[unsafe.String(&w.key[0], len(w.key))] = len(t.order) - 1
+	case len(t.order) > fewWrites:
+		t.places = make(map[string]int, 4*fewWrites)
+		for i := range t.order {
+			t.places[unsafe.String(&t.order[i].key[0], len(t.order[i].key))] = i
+		}
+	}
 }
 
 func (t *txn) After(hint func()) { t.hints = append(t.hints, hint) }
@@ -222,7 +245,7 @@ func (t *txn) rollback(to savepoint) {
 			t.order[u.index] = u.was
 		} else {
 			last := len(t.order) - 1
-			delete(t.writes, string(t.order[last].key))
+			delete(t.places, string(t.order[last].key))
 			t.order = t.order[:last]
 		}
 	}

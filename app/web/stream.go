@@ -68,14 +68,14 @@ func (s *Server) pour(w *bufio.Writer, conn net.Conn) {
 	for first := true; ; first = false {
 		_ = conn.SetWriteDeadline(time.Now().Add(streamWrite))
 		if now := s.seen(); first || now != last {
-			last = now
-			data, err := s.snapshots.get(func() ([]byte, error) {
+			of, data, err := s.snapshots.get(s.seen, func() ([]byte, error) {
 				overview, err := s.overview(ctx)
 				if err != nil {
 					return nil, err
 				}
 				return json.Marshal(overview)
 			})
+			last = of // what has changed since then is noticed at the next tick
 			if err != nil {
 				return
 			}
@@ -100,18 +100,21 @@ func (s *Server) pour(w *bufio.Writer, conn net.Conn) {
 type snapshots struct {
 	mu   sync.Mutex
 	at   time.Time
+	of   seen
 	data []byte
 }
 
-func (s *snapshots) get(make func() ([]byte, error)) ([]byte, error) {
+// get returns an overview and what was seen before it was made: it may show more than that, but never less.
+func (s *snapshots) get(look func() seen, make func() ([]byte, error)) (seen, []byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.at) < streamEvery/2 && s.data != nil {
-		return s.data, nil
+		return s.of, s.data, nil
 	}
+	of := look()
 	data, err := make()
 	if err == nil {
-		s.at, s.data = time.Now(), data
+		s.at, s.of, s.data = time.Now(), of, data
 	}
-	return data, err
+	return of, data, err
 }
