@@ -81,6 +81,9 @@ func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Cu
 		lane := d.byName[laneName(m.Channel, m.Kind)]
 		if lane == nil || m.Due.After(at) || !lane.open(tx.Partition(), m.Due) || d.braked(tx, m) ||
 			!d.claimAtOnce(tx, lane, &record, customer, at) {
+			if lane == nil {
+				record.Reason = "there is no connector for " + m.Channel
+			}
 			d.queue(tx, m)
 		}
 	}

@@ -101,7 +101,9 @@ func TestWaitForAHandle(t *testing.T) {
 		0 log j/a hello
 		0 event Email Clicked
 		0 event Email Opened
+		0 opened hello j/a.lua:3
 		0 event Sms Clicked
+		0 clicked hello j/a.lua:3
 		0 event Email Clicked
 		0 log j/a clicked offer
 		0.0417 event Message Accepted

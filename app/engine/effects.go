@@ -126,7 +126,7 @@ func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *scri
 	} else if m.Kind == lifecycle.Marketing {
 		m.Expires = m.Decided.Add(marketingLife)
 	}
-	return s.put(j, r, m, effect)
+	return s.put(j, visit, r, m, effect)
 }
 
 // webhook turns an effect into a message for another program.
@@ -149,7 +149,7 @@ func (s *session) webhook(j *journey, visit *lifecycle.Visit, r *run, effect *sc
 	m := s.message(j, visit, r, effect)
 	m.Name, m.Channel, m.Kind = address.Host, "webhook", lifecycle.Transactional
 	m.Options = map[string]string{"url": effect.Name, "payload": string(data)}
-	return s.put(j, r, m, effect)
+	return s.put(j, visit, r, m, effect)
 }
 
 // message begins a message.
@@ -166,7 +166,7 @@ func (s *session) message(j *journey, visit *lifecycle.Visit, r *run, effect *sc
 }
 
 // put decides whether the message may be sent at all, and gives it to the step.
-func (s *session) put(j *journey, r *run, m *lifecycle.Message, effect *script.Effect) error {
+func (s *session) put(j *journey, visit *lifecycle.Visit, r *run, m *lifecycle.Message, effect *script.Effect) error {
 	size := len(m.Event.Properties) + len(m.Event.Traits) + len(m.Event.Context) + 2*costOfKey
 	for _, text := range m.Options {
 		size += len(text)
@@ -186,8 +186,13 @@ func (s *session) put(j *journey, r *run, m *lifecycle.Message, effect *script.E
 		m.Settled = m.Decided
 	}
 	s.step.messages = append(s.step.messages, sending{m, r.ID})
-	s.note(lifecycle.Fact{Kind: lifecycle.FactMessage, Journey: j.name, From: m.Stage, Name: m.Name, Reason: string(m.State),
-		File: m.File, Line: m.Line, Version: m.Version})
+	fact := lifecycle.Fact{Kind: lifecycle.FactMessage, Journey: j.name, From: m.Stage, Name: m.Name, Reason: string(m.State),
+		File: m.File, Line: m.Line, Version: m.Version}
+	if !m.Test { // else nothing that comes of it is counted, also when they are no test person any more
+		fact.Message = m.ID
+		visit.Touched = visit.Touched || m.State != lifecycle.Suppressed
+	}
+	s.note(fact)
 	return nil
 }
 

@@ -3,7 +3,8 @@
 //
 // Reading order: receive.go (was it seen before, whose is it), identify.go (who is it), session.go (one customer in one
 // input), order.go (the order within one event), step.go (all or nothing), run.go (handlers that wait), await.go (what
-// they wait for), effects.go, track.go, look.go (what scripts see of the past), timers.go, publish.go, resync.go (whom a
+// they wait for), effects.go, track.go, look.go (what scripts see of the past), answers.go (what came of messages),
+// timers.go, publish.go, release.go (a version as it is stored), spread.go (which partitions have it), resync.go (whom a
 // change of the journeys reaches), history.go.
 package engine
 
@@ -26,6 +27,8 @@ type Outbox interface {
 	// Watch returns where a message stands, and why; "" if there is no such message. When a watched message is accepted or
 	// has failed afterwards, Engine.Settled is told.
 	Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string)
+	// Left reports whether a message has left, as far as is known. There may be no such message.
+	Left(tx store.Reader, decided time.Time, id lifecycle.ID) bool
 }
 
 // Recorder takes what was decided, inside Apply, so that figures are part of the same commit.

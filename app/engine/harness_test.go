@@ -266,6 +266,18 @@ func (b *book) Watch(_ store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.
 	return "", ""
 }
 
+// Left reports whether a message was put that is not kept back and need not wait.
+func (b *book) Left(_ store.Reader, decided time.Time, id lifecycle.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.messages {
+		if m.ID == id && m.Decided.Equal(decided) {
+			return (m.State == lifecycle.Queued || m.State == lifecycle.Accepted) && !m.Due.After(m.Decided)
+		}
+	}
+	return false
+}
+
 // message returns the newest message of a name.
 func (b *book) message(name string) *lifecycle.Message {
 	b.mu.Lock()
@@ -354,6 +366,8 @@ func describe(f lifecycle.Fact) string {
 		return "converted " + where + f.From
 	case lifecycle.FactMessage:
 		return "message " + where + f.From + " " + f.Name + " " + f.Reason
+	case lifecycle.FactReceipt:
+		return fmt.Sprintf("%s %s %s:%d", f.To, f.Name, f.File, f.Line)
 	case lifecycle.FactLogged:
 		return "log " + where + f.From + " " + f.Reason
 	case lifecycle.FactFailed:

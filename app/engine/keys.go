@@ -21,8 +21,8 @@ import (
 //	h source hash, customer          -> a customer whose timers an open import holds back
 //	H source hash                    -> importRecord
 //	j                                -> the journeys: versions and modes
-//	s file hash                      -> a script or message file
-//	v version                        -> which files a version has
+//	v version                        -> the files of a version of a journey
+//	s file hash                      -> a file of a version that was stored before versions were packed
 //	f time, mark, n                  -> an instruction for another partition
 //	F time, mark, n                  -> an instruction that was refused there
 //	x time (newest first), ID        -> DeadLetter

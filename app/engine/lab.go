@@ -102,7 +102,7 @@ type Past struct {
 
 // PastEvents reads what a partition has stored, customer by customer, each newest first, from a place on (nil: the
 // beginning), until about as many bytes are gathered as asked for. It returns the place to go on from, nil at the end.
-// Events that scripts or the engine itself made are left out: running the scripts makes them again.
+// Events that scripts or the engine itself made are left out: running the scripts makes them again. So are test people.
 func (e *Engine) PastEvents(ctx context.Context, partition int, from []byte, bytes int) (past []Past, next []byte, err error) {
 	answer, err := e.store.Ask(ctx, partition, pastEvents{from, bytes})
 	if err != nil {
@@ -124,6 +124,8 @@ type pastPage struct {
 
 func (e *Engine) pastEvents(tx store.Reader, q pastEvents) (page pastPage, failed error) {
 	from, looked := []byte{'e'}, 0
+	var whose lifecycle.ID
+	test := false
 	if len(q.From) > 0 {
 		from = q.From
 	}
@@ -133,6 +135,18 @@ func (e *Engine) pastEvents(tx store.Reader, q pastEvents) (page pastPage, faile
 			return false
 		}
 		looked += len(value)
+		if id := lifecycle.ID(key[1:17]); id != whose {
+			var customer lifecycle.Customer
+			if data := tx.Get(customerKey(id)); data != nil { // a merged one has none, whose past is still on its way
+				if failed = store.Decode(data, &customer); failed != nil {
+					return false
+				}
+			}
+			whose, test = id, customer.Test()
+		}
+		if test {
+			return true
+		}
 		var entry TimelineEntry
 		if failed = store.Decode(value, &entry); failed != nil {
 			return false

@@ -101,6 +101,7 @@ func (s *session) handleIn(j *journey) error {
 			visit.Converted = true
 			s.note(lifecycle.Fact{Kind: lifecycle.FactConverted, Journey: j.name, From: stage.Name, Heldout: s.heldOut(j, stage),
 				Version: j.plan().Version})
+			s.creditLines(visit)
 		}
 		s.endRuns(visit, false)
 		s.consider(j, visit, &s.first, moveRequest{to: stage.Next, file: stage.File, line: 1})
@@ -224,7 +225,7 @@ func (s *session) leave(j *journey, visit *lifecycle.Visit, stage *lifecycle.Sta
 
 // enter begins a visit: idle timers are set, then the enter handlers run, of the journey first, then of the stage.
 func (s *session) enter(j *journey, visit *lifecycle.Visit, from, to string) error {
-	visit.Stage, visit.Entered, visit.Number, visit.Converted = to, s.now, s.nextSeq(), false
+	visit.Stage, visit.Entered, visit.Number, visit.Converted, visit.Touched = to, s.now, s.nextSeq(), false, false
 	visit.Version = j.plan().Version
 	stage := j.plan().Stage(to)
 	s.note(lifecycle.Fact{Kind: lifecycle.FactEntered, Journey: j.name, From: from, To: to, Heldout: s.heldOut(j, stage)})

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"slices"
 	"sort"
 	"time"
@@ -39,18 +38,23 @@ type JourneyState struct {
 	Resync  bool           `msgpack:"r,omitempty"` // customers from Cursor on have yet to learn of a change
 	Cursor  lifecycle.ID   `msgpack:"c,omitempty"`
 	Keep    []string       `msgpack:"k,omitempty"` // while older versions are drained: those whose runs go on
+	Spread  spread         `msgpack:"s,omitempty"` // said in the first partition only
 }
 
-// Publish is the input "this is the newest version of the journey". Every partition gets it.
+// Publish is the input "this is the newest version of the journey". Every partition that has the journey gets it, and
+// all get one that is new and not off.
 type Publish struct {
-	Source script.Source
-	Mode   lifecycle.Mode // of a journey that is new; a known one keeps its own
-	Drain  bool           // end the runs of all other versions; else they stay with the version they began with
-	ready  *release       // what Source comes to, worked out once for all partitions
-	align  bool           // Mode is that of the first partition, and holds here too: a change that broke off is undone
+	Source  script.Source
+	Program *script.Program // Source, if it is compiled already
+	Mode    lifecycle.Mode  // of a journey that is new; a known one keeps its own
+	Drain   bool            // end the runs of all other versions; else they stay with the version they began with
+	ready   *release        // what Source comes to, worked out once for all partitions
+	spread  spread
+	align   bool // Mode is that of the first partition, and holds here too: a change that broke off is undone
 }
 
-// SetMode is the input "the journey is off, braked, in shadow or live from now on". Every partition gets it.
+// SetMode is the input "the journey is off, braked, in shadow or live from now on". Every partition that has the journey
+// gets it.
 type SetMode struct {
 	Journey string
 	Mode    lifecycle.Mode
@@ -132,84 +136,13 @@ func (e *Engine) Mode(tx store.Reader, name string) lifecycle.Mode {
 	return ""
 }
 
-// program returns a compiled version, from memory or from the files that were published with it.
-func (e *Engine) program(tx store.Reader, version string) (*script.Program, error) {
-	if known, ok := e.programs.Load(version); ok {
-		return known.(*script.Program), nil
-	}
-	source, err := e.Source(tx, version)
-	if err != nil {
-		return nil, err
-	}
-	program, err := e.host.Compile(source)
-	if err != nil {
-		return nil, lifecycle.Wrap(lifecycle.ScriptFailed, err, "version %s of %s does not compile any more", version, source.Name)
-	}
-	known, _ := e.programs.LoadOrStore(version, program)
-	return known.(*script.Program), nil
-}
-
-type manifest struct {
-	Name  string                  `msgpack:"n"`
-	Files map[string]lifecycle.ID `msgpack:"f"`
-}
-
-// Source reads the files of a published version.
-func (e *Engine) Source(tx store.Reader, version string) (script.Source, error) {
-	var list manifest
-	data := tx.Get(versionKey(version))
-	if data == nil {
-		return script.Source{}, lifecycle.Errorf(lifecycle.NotFound, "there is no script version %s", version)
-	}
-	if err := store.Decode(data, &list); err != nil {
-		return script.Source{}, lifecycle.Wrap(lifecycle.Internal, err, "script version %s cannot be read", version)
-	}
-	source := script.Source{Name: list.Name, Files: map[string][]byte{}}
-	for path, hash := range list.Files {
-		source.Files[path] = tx.Get(fileKey(hash))
-	}
-	return source, nil
-}
-
-// Template returns the template of a message as the version that decided it had it. It is delivery's way to scripts.
-func (e *Engine) Template(tx store.Reader, version, name, channel, locale string) (*lifecycle.Template, error) {
-	program, err := e.program(tx, version)
-	if err != nil {
-		return nil, err
-	}
-	template, ok := program.Template(name, channel, locale)
-	if !ok {
-		return nil, lifecycle.Errorf(lifecycle.NotFound, "version %s has no message %q for %s", version, name, channel)
-	}
-	return template, nil
-}
-
-// release is a version as it is stored.
-type release struct {
-	version string
-	list    manifest
-}
-
-func newRelease(source script.Source) *release {
-	r := &release{source.Version(), manifest{Name: source.Name, Files: map[string]lifecycle.ID{}}}
-	for path, content := range source.Files {
-		r.list.Files[path] = lifecycle.HashID("file", string(content))
-	}
-	return r
-}
-
 func (e *Engine) publish(tx store.Tx, in Publish) error {
 	if in.ready == nil {
-		in.ready = newRelease(in.Source)
+		in.ready = newRelease(in.Source, in.Source.Version())
 	}
 	version := in.ready.version
-	if tx.Get(versionKey(version)) == nil {
-		for path, hash := range in.ready.list.Files {
-			if tx.Get(fileKey(hash)) == nil {
-				tx.Set(fileKey(hash), in.Source.Files[path])
-			}
-		}
-		tx.Set(versionKey(version), store.Encode(&in.ready.list))
+	if !tx.Has(versionKey(version)) {
+		tx.Set(versionKey(version), in.ready.stored())
 	}
 	if _, err := e.program(tx, version); err != nil {
 		return err
@@ -224,6 +157,9 @@ func (e *Engine) publish(tx store.Tx, in Publish) error {
 		state.Version = version
 		if isNew || in.align {
 			state.Mode = in.Mode
+		}
+		if tx.Partition() == 0 {
+			state.Spread = in.spread
 		}
 	})
 }
@@ -250,82 +186,22 @@ func (e *Engine) changeJourney(tx store.Tx, name string, change func(state *Jour
 	}
 	before := states[at]
 	change(&states[at], isNew)
-	if after := states[at]; after.Version == before.Version && after.Mode == before.Mode && slices.Equal(after.Keep, before.Keep) {
+	after := &states[at]
+	same := after.Version == before.Version && after.Mode == before.Mode && slices.Equal(after.Keep, before.Keep)
+	if same && after.Spread == before.Spread {
 		return nil
 	}
-	states[at].Resync, states[at].Cursor = true, lifecycle.ID{}
+	if !same && anyCustomer(tx) {
+		after.Resync, after.Cursor = true, lifecycle.ID{}
+		e.hint(tx, time.Unix(0, 0))
+	} else if !after.Resync {
+		after.Keep = nil // there is nobody to look at
+	}
 	tx.Set(journeysKey(), store.Encode(states))
-	e.hint(tx, time.Unix(0, 0))
 	return nil
 }
 
-// Publish gives a version to every partition. The caller has compiled it. Publishing again what is known repairs what an
-// earlier call, broken off in the middle, left different among the partitions.
-func (e *Engine) Publish(ctx context.Context, in Publish) error {
-	e.publishing.Lock()
-	defer e.publishing.Unlock()
-	states, err := e.States(ctx)
-	if err != nil {
-		return err
-	}
-	for _, state := range states {
-		if state.Name == in.Source.Name {
-			in.Mode, in.align = state.Mode, true
-		}
-	}
-	in.ready = newRelease(in.Source)
-	return e.everywhere(ctx, in)
-}
-
-// SetMode sets a journey's mode in every partition.
-func (e *Engine) SetMode(ctx context.Context, in SetMode) error {
-	e.publishing.Lock()
-	defer e.publishing.Unlock()
-	return e.everywhere(ctx, in)
-}
-
-// everywhere gives an input to every partition, to the first one last: States reads that one, so what it says has come
-// to all of them.
-func (e *Engine) everywhere(ctx context.Context, input any) error {
-	items := make([]store.Item, lifecycle.Partitions-1)
-	for i := range items {
-		items[i] = store.Item{Partition: i + 1, Input: input}
-	}
-	for _, result := range e.store.DoAll(ctx, items) {
-		if result.Err != nil {
-			return result.Err
-		}
-	}
-	_, err := e.store.Do(ctx, 0, input)
-	return err
-}
-
-// States returns the journeys as the first partition has them.
-func (e *Engine) States(ctx context.Context) ([]JourneyState, error) {
-	answer, err := e.store.Ask(ctx, 0, Journeys{})
-	if err != nil {
-		return nil, err
-	}
-	return answer.([]JourneyState), nil
-}
-
-// Program returns a compiled version.
-func (e *Engine) Program(version string) (*script.Program, bool) {
-	known, ok := e.programs.Load(version)
-	if !ok {
-		return nil, false
-	}
-	return known.(*script.Program), true
-}
-
-// sourceOf asks for the files of a published version.
-type sourceOf struct{ Version string }
-
-// SourceOf returns the files of a version that was published at some time.
-func (e *Engine) SourceOf(ctx context.Context, version string) (script.Source, error) {
-	answer, err := e.store.Ask(ctx, 0, sourceOf{version})
-	if err != nil {
-		return script.Source{}, err
-	}
-	return answer.(script.Source), nil
+func anyCustomer(tx store.Reader) (any bool) {
+	tx.Scan(customerKey(lifecycle.ID{}), []byte{'c' + 1}, func([]byte, []byte) bool { any = true; return false })
+	return any
 }

@@ -242,9 +242,11 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	first, written := len(s.decision.Facts), in.At
 	if receipt.Late {
 		s.note(lifecycle.Fact{Kind: lifecycle.FactLate, Name: event.Name})
+		s.countAnswer()
 	} else {
 		written = c.Real(at) // so that the timeline stands in order
 		s.note(lifecycle.Fact{Kind: lifecycle.FactEvent, Name: event.Name})
+		s.countAnswer()
 		s.handle()
 	}
 	s.timeline(TimelineEntry{At: written, Event: &event, Facts: s.decision.Facts[first:]})

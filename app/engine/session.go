@@ -46,6 +46,7 @@ type session struct {
 	moves    int               // moves in this input or timer
 	first    moveRequest       // the move that one journey makes because of the event
 	tracked  []trackedEvent    // what scripts made happen to this customer, still to be handled
+	crossed  int               // how many events scripts made happen to others
 	step     *step             // the journey's step under way
 	failed   error             // a reason to refuse the whole input
 	written  int               // about how many bytes this input writes so far

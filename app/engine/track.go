@@ -12,7 +12,10 @@ import (
 
 // Bounds of track.
 const (
-	maxDepth   = 10  // how long a chain of events may be, each of which a script tracked because of the one before
+	// How long a chain of events may be, each of which a script tracked because of the one before. Events for others that
+	// one input tracks beside each other count as if each followed from the last, so that people who track each other
+	// cannot cause more than 2^10 events, however they go about it.
+	maxDepth   = 10
 	maxTracked = 100 // how many tracked events of one customer may follow from one event or timer
 )
 
@@ -68,6 +71,12 @@ func (s *session) takeTracked(tracked []trackedEvent) {
 	for _, t := range tracked {
 		if t.to == "" {
 			s.tracked = append(s.tracked, t)
+			continue
+		}
+		t.event.Depth += s.crossed
+		if s.crossed++; t.event.Depth > maxDepth {
+			s.note(lifecycle.Fact{Kind: lifecycle.FactTracked, Journey: t.journey, Name: t.event.Name, To: t.to, File: t.file, Line: t.line,
+				Reason: fmt.Sprintf("refused: one event may lead to events for at most %d others, after each other or beside each other", maxDepth)})
 			continue
 		}
 		in := Receive{Event: t.event, At: s.at, Mark: t.mark, Inner: true}

@@ -166,3 +166,15 @@ on("Paid", function(customer, event) send "hello" log("paid", event.properties.n
 		-9 message j/a hello suppressed
 		-9 log j/a paid 2 2`)
 }
+
+// Two people who track each other come to an end.
+func TestAChainReactionBetweenTwoPeopleEnds(t *testing.T) {
+	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }
+on("Boom", function(customer) local other = "ada" if customer.user_id == "ada" then other = "bob" end for i = 1, 4 do track("Boom", {}, { to = other }) end end)`, "b", `stage { title = "B" }`))
+	h.track("bob", "Visit")
+	h.track("ada", "Boom")
+	h.eventually(func() bool { return strings.Contains(h.book.text(), "refused") })
+	if n := count(h, "event Boom"); n > 1000 {
+		t.Errorf("one event caused %d", n)
+	}
+}

@@ -145,6 +145,11 @@ func (h *harness) life(user string) []engine.TimelineEntry {
 	for i, j := 0, len(timeline)-1; i < j; i, j = i+1, j-1 {
 		timeline[i], timeline[j] = timeline[j], timeline[i]
 	}
+	for _, entry := range timeline {
+		for i := range entry.Facts {
+			entry.Facts[i].Version = "" // edits make others, which decide the same
+		}
+	}
 	return timeline
 }
 

@@ -2,6 +2,7 @@ package insight
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 //
 //	message, name                     -> counts by state; written before there were counts by line, and still summed
 //	send, name, version, file, line   -> counts by state of the messages that this line decided
+//	answer, name, version, file, line -> what came back of those messages, counted by answer
 //	stayed, stage                     -> Stays
 //	waits | failed at, version, file, line -> one count; that of waits goes when it is zero
 //	chose, name, value                -> one count
@@ -21,6 +23,7 @@ import (
 const (
 	metricMessage = "message"
 	metricSend    = "send"
+	metricAnswer  = "answer"
 	metricStayed  = "stayed"
 )
 
@@ -80,6 +83,24 @@ func addMessage(tx store.Tx, f *lifecycle.Fact, more, alsoMore, less string) {
 		}
 		binary.BigEndian.PutUint64(record[8*i:], count)
 	}
+	tx.Set(key, record)
+}
+
+// answers is the order in which the counts of what came back stand in their one record, 8 bytes each. Append only. It is
+// not the record of the states, which is written for every message: most messages have no answer.
+var answers = [...]string{string(lifecycle.Delivered), string(lifecycle.Opened), string(lifecycle.Clicked), string(lifecycle.Replied),
+	string(lifecycle.Bounced), string(lifecycle.Complained), string(lifecycle.Converted)}
+
+// addAnswer counts what came back of a line's message.
+func addAnswer(tx store.Tx, f *lifecycle.Fact) {
+	i := slices.Index(answers[:], f.To)
+	if i < 0 {
+		return
+	}
+	key := counterKey(f.Journey, metricAnswer, f.Name, f.Version, f.File, strconv.Itoa(f.Line))
+	record := make([]byte, 8*len(answers))
+	copy(record, tx.Get(key))
+	binary.BigEndian.PutUint64(record[8*i:], binary.BigEndian.Uint64(record[8*i:])+1)
 	tx.Set(key, record)
 }
 

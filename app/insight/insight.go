@@ -87,6 +87,8 @@ func fold(tx store.Tx, f *lifecycle.Fact) {
 		addMessage(tx, f, "", f.To, f.From)
 	case lifecycle.FactInDoubt:
 		addMessage(tx, f, "in doubt", "", "")
+	case lifecycle.FactReceipt:
+		addAnswer(tx, f)
 	case lifecycle.FactWaits:
 		addAtLine(tx, 1, "waits", f)
 	case lifecycle.FactWoke:

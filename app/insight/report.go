@@ -29,7 +29,7 @@ type Journey struct {
 	Stayed           map[string]*Stays // how long those stayed who have left
 	Moves            map[[2]string]int64
 	Refused          map[[2]string]int64
-	Messages         map[string]map[string]int64 // by message name and state; "decided" and "in doubt" only grow
+	Messages         map[string]map[string]int64 // by message name and state, and by answer; "decided", "in doubt" and answers only grow
 	Lines            map[Line]LineCounts
 	Choices          map[string]map[string]int64 // by name of the split or choice, and by value
 }
@@ -44,7 +44,7 @@ type Line struct {
 // LineCounts are the figures of one line.
 type LineCounts struct {
 	Waiting int64            // runs that wait here now
-	Sent    map[string]int64 // messages that were decided here, by state; "decided" and "in doubt" only grow. May be nil
+	Sent    map[string]int64 // messages that were decided here, by state, and what came back of them, by lifecycle.Answer; "decided", "in doubt" and answers only grow. May be nil
 	Failed  int64            // steps that were set aside because the script failed here
 }
 
@@ -169,8 +169,12 @@ func (r *Report) add(words []string, value []byte) {
 			j.Lines[line] = counts
 		}
 	case 4:
-		if line, ok := lineOf(rest[1:]); ok && metric == metricSend {
-			j.addSent(rest[0], line, value)
+		switch line, ok := lineOf(rest[1:]); {
+		case !ok:
+		case metric == metricSend:
+			j.addSent(rest[0], line, messageStates[:], value)
+		case metric == metricAnswer:
+			j.addSent(rest[0], line, answers[:], value)
 		}
 	}
 }
@@ -197,27 +201,27 @@ func (j *Journey) addByStage(metric, stage string, value []byte) {
 		}
 		j.Stayed[stage].read(value)
 	case metricMessage:
-		eachState(value, func(state string, n int64) { addTo(j.Messages, stage, state, n) })
+		eachState(messageStates[:], value, func(state string, n int64) { addTo(j.Messages, stage, state, n) })
 	}
 }
 
-// addSent adds a line's message, to the message and to the line.
-func (j *Journey) addSent(message string, line Line, value []byte) {
+// addSent adds counts of a line's message, to the message and to the line.
+func (j *Journey) addSent(message string, line Line, names []string, value []byte) {
 	counts := j.Lines[line]
 	if counts.Sent == nil {
 		counts.Sent = map[string]int64{}
 		j.Lines[line] = counts
 	}
-	eachState(value, func(state string, n int64) {
+	eachState(names, value, func(state string, n int64) {
 		addTo(j.Messages, message, state, n)
 		counts.Sent[state] += n
 	})
 }
 
-// eachState reads the record of a message's counts.
-func eachState(value []byte, each func(state string, n int64)) {
-	for i := 0; i < len(messageStates) && 8*i+8 <= len(value); i++ {
-		each(messageStates[i], int64(binary.BigEndian.Uint64(value[8*i:])))
+// eachState reads a record of a message's counts, which stand in the order of names.
+func eachState(names []string, value []byte, each func(state string, n int64)) {
+	for i := 0; i < len(names) && 8*i+8 <= len(value); i++ {
+		each(names[i], int64(binary.BigEndian.Uint64(value[8*i:])))
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	FactMessage   FactKind = "message"   // message Name was decided; Reason is its first state
 	FactSettled   FactKind = "settled"   // message Name went From one state To another
 	FactInDoubt   FactKind = "in doubt"  // an attempt of message Name has no known result
+	FactReceipt   FactKind = "receipt"   // To came back of message Name, for the first time; an Answer
 	FactMerged    FactKind = "merged"    // the customer became part of another one; left stage From
 	FactPlaced    FactKind = "placed"    // stage To was taken over from a merged customer, or set by an import
 	FactFailed    FactKind = "failed"    // a script failed; its step was set aside
@@ -53,5 +54,6 @@ type Fact struct {
 	Amount  float64       `msgpack:"v,omitempty"`
 	Heldout bool          `msgpack:"h,omitempty"` // of entered, moved, converted and exited: the customer belongs to the stage's hold-out group
 	Stayed  time.Duration `msgpack:"-"`           // of moved and exited: how long the customer was in stage From; not kept, the times are
-	Version string        `msgpack:"-"`           // the script version that File and Line belong to; not kept, a message and a run have it
+	Version string        `msgpack:"x,omitempty"` // the script version that File and Line belong to; in records kept with Message only
+	Message ID            `msgpack:"m,omitempty"` // of message and receipt: which one; zero if it is for a test person
 }

@@ -25,6 +25,19 @@ const (
 	BecauseTest       = "test person" // no address is set to which the messages of test people go
 )
 
+// Answer is what comes back of a message that has left. It is counted once per message.
+type Answer string
+
+const (
+	Delivered  Answer = "delivered"
+	Opened     Answer = "opened"
+	Clicked    Answer = "clicked"
+	Replied    Answer = "replied"
+	Bounced    Answer = "bounced"
+	Complained Answer = "complained"
+	Converted  Answer = "converted" // the customer reached the stage's goal; counted once per visit and line
+)
+
 // MessageKind separates what a customer is owed from what a customer may refuse.
 type MessageKind string
 

@@ -6,8 +6,9 @@ import (
 )
 
 // customerRecord is the version in which customers are written, with their identities, visits, timers and waiting
-// runs. Version 1 had no tags, points, past and lapse, and did not say where a run waits and for what.
-const customerRecord = 2
+// runs. Version 1 had no tags, points, past and lapse, and did not say where a run waits and for what; version 2 did not
+// say in which visits somebody was written to.
+const customerRecord = 3
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -175,7 +176,7 @@ func (v *Visit) write(w *RecordWriter) {
 	w.Text(v.Stage)
 	w.Time(v.Entered)
 	w.Uvarint(v.Number)
-	w.Bool(v.Converted)
+	w.Flags(v.Converted, v.Touched)
 	w.Text(v.Version)
 	w.List(len(v.Timers))
 	for i := range v.Timers {
@@ -218,15 +219,19 @@ func readVisits(r *RecordReader, version byte) []Visit {
 	visits := make([]Visit, n)
 	for i := range visits {
 		visits[i] = Visit{
-			Journey:   r.Text(),
-			Stage:     r.Text(),
-			Entered:   r.Time(),
-			Number:    r.Uvarint(),
-			Converted: r.Bool(),
-			Version:   r.Text(),
-			Timers:    readTimers(r),
-			Runs:      readRunRefs(r, version),
+			Journey: r.Text(),
+			Stage:   r.Text(),
+			Entered: r.Time(),
+			Number:  r.Uvarint(),
 		}
+		v := &visits[i]
+		if version < 3 {
+			v.Converted = r.Bool()
+		} else {
+			parts := r.Flags(2)
+			v.Converted, v.Touched = parts.Has(0), parts.Has(1)
+		}
+		v.Version, v.Timers, v.Runs = r.Text(), readTimers(r), readRunRefs(r, version)
 	}
 	return visits
 }

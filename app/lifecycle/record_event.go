@@ -55,15 +55,20 @@ func (e *Event) ReadRecordFrom(r *RecordReader) {
 }
 
 // factRecord is the version in which facts are written, and leastFact how few bytes one takes. Version 1 had no amount
-// and no hold-out group. How long a customer stayed, and which script version a line belongs to, are not kept.
+// and no hold-out group, version 2 named no message. How long a customer stayed is not kept, nor which script version a
+// line belongs to unless it is a message's.
 const (
-	factRecord = 2
+	factRecord = 3
 	leastFact  = 10
 )
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (f *Fact) RecordSize() int {
-	return 48 + len(f.Kind) + len(f.Journey) + len(f.From) + len(f.To) + len(f.Name) + len(f.Reason) + len(f.File)
+	size := 48 + len(f.Kind) + len(f.Journey) + len(f.From) + len(f.To) + len(f.Name) + len(f.Reason) + len(f.File)
+	if !f.Message.IsZero() {
+		size += 18 + len(f.Version)
+	}
+	return size
 }
 
 // AppendRecord appends the fact as it is stored.
@@ -79,9 +84,13 @@ func (f *Fact) AppendRecord(b []byte) []byte {
 	w.Text(f.Reason)
 	w.Text(f.File)
 	w.Varint(int64(f.Line))
-	w.Flags(f.Heldout, f.Amount != 0)
+	w.Flags(f.Heldout, f.Amount != 0, !f.Message.IsZero())
 	if f.Amount != 0 {
 		w.Float(f.Amount)
+	}
+	if !f.Message.IsZero() {
+		w.ID(f.Message)
+		w.Text(f.Version)
 	}
 	return w.Result()
 }
@@ -108,10 +117,15 @@ func (f *Fact) ReadRecordFrom(r *RecordReader) {
 		Line:    r.Int(),
 	}
 	if version > 1 {
-		parts := r.Flags(2)
+		parts := r.Flags(int(version)) // each version since has had one more
 		f.Heldout = parts.Has(0)
 		if parts.Has(1) {
 			f.Amount = r.Float()
+		}
+		if parts.Has(2) {
+			if f.Message, f.Version = r.ID(), r.Text(); f.Message.IsZero() {
+				r.Fail("a fact names a message without ID")
+			}
 		}
 	}
 }

@@ -55,6 +55,47 @@ func TestRecordsOfVersion1(t *testing.T) {
 	}
 }
 
+// What was stored before facts named their message, and visits whether somebody was written to, is read as it was meant.
+func TestRecordsOfVersion2(t *testing.T) {
+	at := time.Unix(1772355601, 5e8).UTC()
+	run := lifecycle.HashID("r")
+	for name, old := range map[string]struct {
+		data string
+		want any
+	}{
+		"customer": {"0233fc6e8ad066231eb5527d1a39214c1e00011898ac077b14cf00011898ac077b14cf00070000000000000000000001016a0161011898ac077b14cf000301017601011898ac077b14cf000401a92bb60b61e305ddd888015189d6591b0000000001a92bb60b61e305ddd888015189d6591b07612e6c75612331016103017603076a2f612e6c756108054f7264657200010103766970", &lifecycle.Customer{
+			ID: lifecycle.HashID("c"), Created: at, Clock: at, Seq: 7, Tags: []string{"vip"},
+			Visits: []lifecycle.Visit{{
+				Journey: "j", Stage: "a", Entered: at, Number: 3, Converted: true, Version: "v", Timers: []lifecycle.Timer{{Due: at, Seq: 4, Run: run}},
+				Runs: []lifecycle.RunRef{{ID: run, Handler: "a.lua#1", Stage: "a", Visit: 3, Version: "v", File: "j/a.lua", Line: 4, Event: "Order"}},
+			}},
+		}},
+		"fact": {"0209636f6e766572746564011898ac077b14cf00016a01610000000006033fe0000000000000", &lifecycle.Fact{
+			Kind: lifecycle.FactConverted, At: at, Journey: "j", From: "a", Line: 3, Amount: 0.5, Heldout: true,
+		}},
+	} {
+		data, err := hex.DecodeString(old.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := records[name]()
+		if err := read.ReadRecord(data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if d := diff(old.want, read); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// A line belongs to a version of a script, which is kept where a message may be asked for.
+func TestAMessagesFactKeepsItsVersion(t *testing.T) {
+	was := lifecycle.Fact{Kind: lifecycle.FactMessage, Line: 3, Version: "v1", Message: lifecycle.HashID("m")}
+	var read lifecycle.Fact
+	if err := read.ReadRecord(was.AppendRecord(nil)); err != nil || read != was {
+		t.Errorf("%+v became %+v, %v", was, read, err)
+	}
+}
+
 // What most customers, events, facts and messages do not have costs each of them a byte.
 func TestWhatIsEmptyIsSmall(t *testing.T) {
 	for name, size := range map[string]int{"customer": 34, "event": 12, "fact": 11, "message": 64} {
