@@ -23,6 +23,7 @@ const DiffNote = "This is what would have been decided about the same past. How 
 // customer.
 type Diff struct {
 	old, new *side
+	was      string // the version of the old source under its own name
 	until    time.Time
 }
 
@@ -36,7 +37,7 @@ type side struct {
 // NewDiff prepares the comparison. Events after until are not part of it. The two sources may have different names; both
 // run under that of the new one, because draws of split and hold-out depend on it.
 func NewDiff(ctx context.Context, old, new script.Source, until time.Time) (*Diff, error) {
-	d := &Diff{until: until}
+	d := &Diff{until: until, was: old.Version()}
 	old.Name = new.Name
 	var err error
 	if d.old, err = newSide(ctx, old, until); err != nil {
@@ -74,7 +75,7 @@ func (s *side) mark(customer lifecycle.ID, facts []lifecycle.Fact) {
 // tells reports whether facts of a kind are part of what became of a customer, and not of how a script got there.
 func tells(kind lifecycle.FactKind) bool {
 	switch kind {
-	case lifecycle.FactCustomer, lifecycle.FactEvent, lifecycle.FactLate, lifecycle.FactLogged, lifecycle.FactWaits, lifecycle.FactWoke, lifecycle.FactSettled:
+	case lifecycle.FactCustomer, lifecycle.FactEvent, lifecycle.FactLate, lifecycle.FactLogged, lifecycle.FactWaits, lifecycle.FactWoke, lifecycle.FactSettled, lifecycle.FactReceipt:
 		return false
 	}
 	return true
@@ -152,7 +153,7 @@ func (d *Diff) Finish(ctx context.Context, events, examples int) (*DiffResult, e
 	if err != nil {
 		return nil, inVersion("new", err)
 	}
-	result := &DiffResult{Journey: new.Journey, Old: old.Version, New: new.Version, Until: d.until.UTC(), Events: events, Customers: new.Customers,
+	result := &DiffResult{Journey: new.Journey, Old: d.was, New: new.Version, Until: d.until.UTC(), Events: new.Events, Customers: new.Customers,
 		Changes: []DiffCount{}, Examples: []DiffLife{}, Errors: new.Errors, Note: DiffNote}
 	for _, part := range []struct {
 		kind     string

@@ -90,7 +90,7 @@ func (p *publisher) Save(ctx context.Context, journey string, edits []web.Edit, 
 	if err = writeAll(root, journey, edits); err != nil {
 		return err
 	}
-	return p.publishSaved(ctx, source, drain)
+	return p.publishSaved(ctx, source, program, drain)
 }
 
 // writeAll writes all files beside the old ones first, and puts them into their places when all are there.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -10,6 +11,24 @@ import (
 
 // dryRunLasts is how far a dry run looks ahead.
 const dryRunLasts = 30 * 24 * time.Hour
+
+// maxDryRun is how much may be decided at the event, and again in the time behind it: it runs in the server's memory.
+const maxDryRun = 5000
+
+// Bounds of what a dry run shows.
+const (
+	maxDryLines    = 500     // of each of its two parts
+	maxDryMessages = 200     // messages
+	maxDryBytes    = 2 << 20 // of what they say; the later ones are named only
+)
+
+// firstLines keeps as many lines as are shown, and says how many there are besides.
+func firstLines(lines []string) []string {
+	if more := len(lines) - maxDryLines; more > 0 {
+		return append(lines[:maxDryLines:maxDryLines], fmt.Sprintf("… and %d lines more", more))
+	}
+	return lines
+}
 
 // DryRun says what a version of a journey would do with one customer: now, at an event, and in the days of silence
 // behind it. Nothing of it happens.
@@ -73,7 +92,7 @@ func (p *publisher) DryRun(ctx context.Context, source script.Source, customer l
 			sources = append(sources, old)
 		}
 	}
-	lab, err := newLaboratory(ctx, p.host, append(sources, source), channelsOf(program))
+	lab, err := newLaboratory(ctx, p.host, append(sources, source), channelsOf(program), maxDryRun)
 	if err != nil {
 		return nil, err
 	}
@@ -163,10 +182,12 @@ func (d *DryRun) tell(ctx context.Context, lab *laboratory, id lifecycle.ID, had
 			now.Happened = append(now.Happened, h)
 		}
 	}
-	d.Now, d.Later = append(d.Now, now.Story()...), append(d.Later, later.Story()...)
-	for _, m := range life.Messages {
+	d.Now, d.Later = append(d.Now, firstLines(now.Story())...), append(d.Later, firstLines(later.Story())...)
+	bytes := 0
+	for _, m := range life.Messages[:min(len(life.Messages), maxDryMessages)] {
 		said := DryRunMessage{Name: m.Name, Channel: m.Channel, At: m.Decided, State: string(m.State), Reason: m.Reason, File: m.File, Line: m.Line}
-		if r := m.Rendered; r != nil {
+		if r := m.Rendered; r != nil && bytes < maxDryBytes {
+			bytes += len(r.Text) + len(r.HTML)
 			said.To, said.Subject, said.Text, said.HTML = r.To, r.Subject, r.Text, r.HTML
 		}
 		d.Messages = append(d.Messages, said)

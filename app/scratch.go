@@ -20,6 +20,7 @@ type scratch struct {
 	engine   *engine.Engine
 	delivery *delivery.Delivery
 	insight  *insight.Insight
+	limit    *limit
 }
 
 // scratchOptions say what differs between the uses.
@@ -31,11 +32,12 @@ type scratchOptions struct {
 	by      []string           // the channels that it is connected to
 	idle    bool               // nothing happens by itself: whoever made it gives every input, with its time
 	figures bool               // count what happens, for a report
+	most    int                // how much may be decided within a limit; 0: as much as there is
 }
 
 func newScratch(opts scratchOptions) (*scratch, error) {
 	log := slog.New(slog.DiscardHandler)
-	s := &scratch{insight: insight.New()}
+	s := &scratch{insight: insight.New(), limit: &limit{most: opts.most}}
 	var err error
 	if s.store, err = store.Open(store.Options{Log: log}); err != nil {
 		return nil, err
@@ -44,6 +46,7 @@ func newScratch(opts scratchOptions) (*scratch, error) {
 	if see == nil {
 		see = &witness{}
 	}
+	see.limit = s.limit
 	if opts.figures {
 		see.figures = s.insight
 	}
@@ -74,7 +77,7 @@ func newScratch(opts scratchOptions) (*scratch, error) {
 func (s *scratch) publish(ctx context.Context, host *script.Host, source script.Source) (*script.Program, error) {
 	program, err := compile(host, source)
 	if err == nil {
-		err = s.engine.Publish(ctx, engine.Publish{Source: source, Mode: lifecycle.Live})
+		err = s.engine.Publish(ctx, engine.Publish{Source: source, Program: program, Mode: lifecycle.Live})
 	}
 	return program, err
 }
@@ -106,6 +109,7 @@ func (idleMachine) Own(ctx context.Context, _ int) { <-ctx.Done() }
 // witness stands between the engine and delivery and sees what was decided, once it is committed.
 type witness struct {
 	*delivery.Delivery
+	limit   *limit
 	figures *insight.Insight
 	facts   func(customer lifecycle.ID, facts []lifecycle.Fact)
 	put     func(message lifecycle.Message)
@@ -113,6 +117,7 @@ type witness struct {
 
 // Fold sees a decision.
 func (w *witness) Fold(tx store.Tx, decision *lifecycle.Decision) {
+	w.limit.count(decision)
 	if w.figures != nil {
 		w.figures.Fold(tx, decision)
 	}

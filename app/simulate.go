@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"stagecraft/app/engine"
@@ -21,6 +22,7 @@ type Simulation struct {
 	journey string
 	plan    lifecycle.Journey
 	until   time.Time
+	later   atomic.Int64 // events that were left out
 }
 
 // SimulationResult says what became of the customers.
@@ -55,6 +57,9 @@ func FindSource(folder fs.FS, journey string) (script.Source, error) {
 	}
 	if err != nil {
 		return script.Source{}, err
+	}
+	if len(names) == 0 {
+		return script.Source{}, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q: the scripts folder has none", journey)
 	}
 	return script.Source{}, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q in the scripts folder; it has: %s", journey, strings.Join(names, ", "))
 }
@@ -96,6 +101,7 @@ func (s *Simulation) Take(ctx context.Context, lines []engine.Line) error {
 			kept = append(kept, line)
 		}
 	}
+	s.later.Add(int64(len(lines) - len(kept)))
 	results, err := s.engine.Import(ctx, simulationSource, kept)
 	for _, result := range results {
 		if err == nil {
@@ -105,7 +111,8 @@ func (s *Simulation) Take(ctx context.Context, lines []engine.Line) error {
 	return err
 }
 
-// Finish lets everything due by the end happen and returns what became of the customers.
+// Finish lets everything due by the end happen and returns what became of the customers. It is told how many events were
+// given to Take.
 func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult, error) {
 	for {
 		progress, err := s.engine.CloseImport(ctx, simulationSource, s.until, false, time.Minute)
@@ -122,7 +129,7 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 	}
 	j := report.Journey(s.journey)
 	result := &SimulationResult{
-		Journey: s.journey, Version: s.plan.Version, Until: s.until, Events: events, Customers: report.Customers, Late: report.Late,
+		Journey: s.journey, Version: s.plan.Version, Until: s.until, Events: events - int(s.later.Load()), Customers: report.Customers, Late: report.Late,
 		Stages: without0(j.In), Entered: without0(j.Entered), Converted: without0(j.Converted), Exited: without0(j.Exited), Failed: without0(j.Failed),
 		Moves: pairs(j.Moves), Refused: pairs(j.Refused), Messages: map[string]int64{},
 	}

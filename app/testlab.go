@@ -59,13 +59,13 @@ func channelsOf(program *script.Program) []string {
 
 // NewCase implements script.Lab.
 func (l *TestLab) NewCase(start time.Time) (script.Case, error) {
-	if l.stale {
+	if l.stale || l.world != nil && l.world.limit.reached() {
 		if err := l.Close(); err != nil {
 			return nil, err
 		}
 	}
 	if l.world == nil {
-		world, err := newLaboratory(l.ctx, l.host, []script.Source{l.source}, l.by)
+		world, err := newLaboratory(l.ctx, l.host, []script.Source{l.source}, l.by, maxTested)
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +84,9 @@ func (l *TestLab) Close() error {
 	l.world = nil
 	return world.scratch.close()
 }
+
+// maxTested is how much may be decided at one event, or while time passes once. It is far more than a test can mean.
+const maxTested = 100_000
 
 // labCase is one case in the world of its lab.
 type labCase struct {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"stagecraft/app"
 	"stagecraft/app/script"
@@ -377,5 +378,48 @@ end)
 	}
 	for b.Loop() {
 		passAll(b, runTests(b, "", more), files*cases)
+	}
+}
+
+// A test file is somebody's own program, but a slip in it takes neither the memory nor the patience of the machine.
+func TestATestIsBounded(t *testing.T) {
+	results := runTests(t, `
+it("doubles", function() local s = "x" while true do s = s .. s end end)
+it("fills a list", function() local t = {} t[1e7] = 1 local n = 60000 local all = {} while true do local u = {} u[n] = 1 all[#all + 1] = u end end)
+it("makes customers", function() while true do customer {} end end)
+it("makes events", function() local c = customer {} while true do pcall(function() c:track("X") end) end end)
+it("lets time pass", function() for i = 1, 1e9 do advance "1 day" end end)
+it("is in order", function() local t = { 1, 2, ["x" .. 1] = 3 } t[#t + 1] = "a" .. 1 .. "b" expect(t).to.equal({ 1, 2, "a1b", x1 = 3 }) end)
+`, nil)
+	if len(results) != 6 {
+		t.Fatalf("%d results", len(results))
+	}
+	for i, want := range []string{"a string may have 256 KB", "too much work", "too much work", "too much work", "too much work"} {
+		if f := results[i].Failure; f == nil || !strings.Contains(f.Message, want) {
+			t.Errorf("%s: %+v", results[i].Name, f)
+		}
+	}
+	if f := results[5].Failure; f != nil {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A case under way ends with its context.
+func TestTestsCanBeInterrupted(t *testing.T) {
+	files := lifecycleFiles(map[string]string{"shop/shop_test.lua": `it("goes on", function() local c = customer {} while true do pcall(function() c:track("X") end) end end)`})
+	source, err := app.FindSource(files, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = app.RunTests(ctx, script.New(script.Limits{}), files, source, "", func(r script.TestResult) { t.Errorf("%+v", r) })
+	if err == nil {
+		t.Error("they went on")
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err = app.RunTests(ctx, script.New(script.Limits{}), files, source, "", func(r script.TestResult) { t.Errorf("%+v", r) }); err == nil {
+		t.Error("it went on")
 	}
 }

@@ -36,10 +36,10 @@ type labFailure struct {
 	fact     lifecycle.Fact
 }
 
-func newLaboratory(ctx context.Context, host *script.Host, sources []script.Source, by []string) (*laboratory, error) {
+func newLaboratory(ctx context.Context, host *script.Host, sources []script.Source, by []string, most int) (*laboratory, error) {
 	l := &laboratory{}
 	var err error
-	l.scratch, err = newScratch(scratchOptions{host: host, clock: lifecycle.NewManualClock(time.Unix(0, 0)), connect: postbox{}, by: by, idle: true,
+	l.scratch, err = newScratch(scratchOptions{host: host, clock: lifecycle.NewManualClock(time.Unix(0, 0)), connect: postbox{}, by: by, idle: true, most: most,
 		witness: &witness{facts: l.facts, put: l.put}})
 	if err != nil {
 		return nil, err
@@ -85,15 +85,19 @@ func (l *laboratory) put(message lifecycle.Message) {
 }
 
 // Receive lets an event happen now, and everything that follows at once.
-func (l *laboratory) Receive(ctx context.Context, event lifecycle.Event) error {
-	if err := l.engine.ReceiveAt(ctx, event, l.now); err != nil {
+func (l *laboratory) Receive(ctx context.Context, event lifecycle.Event) (err error) {
+	ctx, end := l.limit.within(ctx)
+	defer end(&err)
+	if err = l.engine.ReceiveAt(ctx, event, l.now); err != nil {
 		return err
 	}
 	return l.settle(ctx)
 }
 
 // Advance brings the customers to a moment, firing their timers on the way in order of time.
-func (l *laboratory) Advance(ctx context.Context, until time.Time) error {
+func (l *laboratory) Advance(ctx context.Context, until time.Time) (err error) {
+	ctx, end := l.limit.within(ctx)
+	defer end(&err)
 	for {
 		due, who, err := l.next(ctx, until)
 		if err != nil {

@@ -18,6 +18,9 @@ func (h *Host) AddStage(src Source, name, after, text string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
+	if isTest(name + ".lua") {
+		return Source{}, &lifecycle.Error{Code: lifecycle.Invalid, Message: fmt.Sprintf("%q cannot name a stage: files that end in %s are tests", cut(name, 80), testSuffix)}
+	}
 	if !validName(name) || name == "journey" {
 		return Source{}, &lifecycle.Error{Code: lifecycle.Invalid, Message: fmt.Sprintf("%q cannot name a stage", cut(name, 80)), Hint: nameRule}
 	}

@@ -85,6 +85,7 @@ func (m *machine) listing(L *lua.LState) *lua.LTable {
 }
 
 func (m *machine) next(L *lua.LState) int {
+	m.charge(L, m.gone/costGone)
 	key, value := m.table(L, 1).Next(L.Get(2))
 	if key == lua.LNil {
 		L.Push(lua.LNil)
@@ -273,7 +274,11 @@ func (m *machine) unpack(L *lua.LState) int {
 	}
 	m.charge(L, int(to-from))
 	for i := from; i <= to; i++ {
-		L.Push(t.RawGet(lua.LNumber(i)))
+		value := t.RawGet(lua.LNumber(i))
+		if value == lua.LNil {
+			m.budget.hollow(1) // it may become a place of a list
+		}
+		L.Push(value)
 	}
 	return int(to - from + 1)
 }

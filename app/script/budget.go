@@ -26,6 +26,7 @@ const (
 type budget struct {
 	limit    int
 	each     int // what one instruction costs
+	empty    int // places of lists that were made empty
 	left     int // steps left; negative: over
 	next     int // look at the wall clock when left falls below this
 	wall     time.Duration
@@ -33,6 +34,7 @@ type budget struct {
 	forgiven time.Duration // stalls, at most wall
 	last     time.Time
 	over     error
+	outer    context.Context // ends the run too; nil: nothing does
 }
 
 func (b *budget) reset(limits Limits) {
@@ -47,6 +49,14 @@ func (b *budget) steps() int { return b.limit - max(b.left, 0) }
 func (b *budget) hold(bytes int) {
 	if bytes > longBytes {
 		b.each = max(b.each, 1+bytes/costHeld)
+	}
+}
+
+// hollow makes every further instruction dearer once a run has made many empty places in lists: # looks through those
+// at the end, and next through all, in time in proportion to them.
+func (b *budget) hollow(places int) {
+	if b.empty += places; b.empty > freeEmpty {
+		b.each = max(b.each, 1+b.empty/costEmpty)
 	}
 }
 
@@ -77,6 +87,10 @@ func (b *budget) check() bool {
 	}
 	if b.left < 0 {
 		b.over = errSteps
+		return false
+	}
+	if b.outer != nil && b.outer.Err() != nil {
+		b.over = b.outer.Err()
 		return false
 	}
 	now := time.Now()

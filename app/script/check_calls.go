@@ -18,7 +18,7 @@ var wordOptions = map[string]struct {
 }{"send": {1, sendOptions}, "score": {1, scoreOptions}, "choose": {2, chooseOptions}, "track": {2, trackOptions}}
 
 // arguments looks at what a word is given, where it is written out. What cannot be published is told already.
-func (r *review) arguments(u *unit, call *ast.FuncCallExpr, word string) {
+func (r *review) arguments(u *unit, f *function, call *ast.FuncCallExpr, word string) {
 	if options, ok := wordOptions[word]; ok && options.at < len(call.Args) {
 		r.options(u, call.Args[options.at], word, fieldNames(options.known))
 	}
@@ -41,7 +41,15 @@ func (r *review) arguments(u *unit, call *ast.FuncCallExpr, word string) {
 	case "choose":
 		if len(call.Args) < 2 {
 			r.bad(u, call.Line(), word, "as in "+handlerWords[word].form, "choose needs a list to choose from")
+		} else if isText(call.Args[1]) || neverText(call.Args[1]) && !isTable(call.Args[1]) {
+			r.bad(u, call.Args[1].Line(), word, "as in "+handlerWords[word].form, "choose needs a list to choose from, in { … }")
 		}
+	case "score":
+		if len(call.Args) > 0 && (isText(call.Args[0]) || isTable(call.Args[0])) {
+			r.bad(u, call.Args[0].Line(), word, "as in "+handlerWords[word].form, "score needs a number of points")
+		}
+	case "track":
+		r.chain(u, f, call)
 	case "sum":
 		if len(call.Args) == 1 && !open(call.Args) {
 			r.bad(u, call.Line(), word, "as in "+handlerWords[word].form, "sum needs the property to add up")
@@ -51,6 +59,30 @@ func (r *review) arguments(u *unit, call *ast.FuncCallExpr, word string) {
 			r.bad(u, call.Args[0].Line(), address, "as in "+handlerWords[word].form, fmt.Sprintf("%q is no address to post to: %s", cut(address, 80), badAddress(address)))
 		}
 	}
+}
+
+// chain finds an event that is made to happen at that same event.
+func (r *review) chain(u *unit, f *function, call *ast.FuncCallExpr) {
+	name, ok := literal(call, 0)
+	if !ok {
+		return
+	}
+	for _, s := range r.started[f] {
+		if s.kind == "on" && s.event == name {
+			r.warn(u, call.Args[0].Line(), name, "give what follows a name of its own", fmt.Sprintf("this makes %q happen at every %q, so again and again, until the engine ends the chain", name, name))
+			return
+		}
+	}
+}
+
+func isText(e ast.Expr) bool {
+	_, ok := e.(*ast.StringExpr)
+	return ok
+}
+
+func isTable(e ast.Expr) bool {
+	_, ok := e.(*ast.TableExpr)
+	return ok
 }
 
 // open tells whether a list of arguments ends in something that may be several.
@@ -91,12 +123,12 @@ func (r *review) channel(u *unit, call *ast.FuncCallExpr) {
 	if !ok {
 		return
 	}
-	name, isText := literal(call, 0)
+	name, plain := literal(call, 0)
 	written := r.c.messages[name]
 	switch {
 	case !slices.Contains(channels, by.Value):
 		r.bad(u, by.Line(), by.Value, didYouMean(by.Value, channels, "there are: "+oneOf(channels)), fmt.Sprintf("there is no channel %q", cut(by.Value, 80)))
-	case isText && written != nil && written[by.Value] == nil:
+	case plain && written != nil && written[by.Value] == nil:
 		have := slices.Sorted(maps.Keys(written))
 		r.bad(u, by.Line(), by.Value, fmt.Sprintf("it has: %s; or add messages/%s.%s.liquid", oneOf(have), name, by.Value), fmt.Sprintf("message %q has no text for channel %q", name, by.Value))
 	}

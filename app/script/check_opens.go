@@ -82,14 +82,15 @@ func (r *review) openGoal(u *unit, goal ast.Expr) {
 
 // openIn finds an open in an expression that decides something.
 func (r *review) openIn(u *unit, e ast.Expr) {
-	if line, about, ok := u.opened(e, 0); ok {
+	if line, about, ok := u.opened(e, map[*binding]bool{}); ok {
 		r.warn(u, line, about, openHint, "an open "+openMessage)
 	}
 }
 
-// opened tells whether an expression asks whether something was opened, itself or through a local variable.
-func (u *unit) opened(e ast.Expr, depth int) (line int, about string, found bool) {
-	if e == nil || depth > 8 {
+// opened tells whether an expression asks whether something was opened, itself or through local variables, each of which
+// is followed once.
+func (u *unit) opened(e ast.Expr, followed map[*binding]bool) (line int, about string, found bool) {
+	if e == nil {
 		return 0, "", false
 	}
 	everyExpr(e, func(part ast.Expr) {
@@ -116,10 +117,11 @@ func (u *unit) opened(e ast.Expr, depth int) (line int, about string, found bool
 			}
 		case *ast.IdentExpr:
 			b := u.bound[part]
-			if b == nil || b.value == nil || b.writes > 0 {
+			if b == nil || b.value == nil || b.writes > 0 || followed[b] {
 				return
 			}
-			if _, _, ok := u.opened(b.value, depth+1); ok {
+			followed[b] = true
+			if _, _, ok := u.opened(b.value, followed); ok {
 				line, about, found = part.Line(), b.name, true
 			}
 		}

@@ -81,7 +81,7 @@ func (r *review) run() {
 		for _, f := range u.order {
 			for _, call := range f.calls {
 				if word := u.word(call); word != "" {
-					r.arguments(u, call, word)
+					r.arguments(u, f, call, word)
 					r.inPlace(f, call, word)
 				}
 			}

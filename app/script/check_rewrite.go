@@ -2,11 +2,24 @@ package script
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"stagecraft/app/lifecycle"
 )
 
 // What the Lua machine would do without bounds is rewritten in the syntax tree to calls that are bounded.
+
+// bounded rewrites a tree without looking at what it says, for files that are no scripts of stages.
+func bounded(file string, tree []ast.Stmt) *lifecycle.Error {
+	c := newChecker(file, false, &vocabulary{})
+	c.run(tree)
+	if c.deep != nil {
+		return c.deep
+	}
+	return nil
+}
 
 // assign rewrites what assigns to a computed key. Several targets are assigned through locals, in their order.
 func (c *checker) assign(s *ast.AssignStmt) ast.Stmt {
@@ -129,9 +142,15 @@ func (c *checker) join(e *ast.StringConcatOpExpr) ast.Expr {
 	return call(line, wordConcat, parts...)
 }
 
+// longList is how many places of a list that is written out are too many to be looked through for nothing.
+const longList = 64
+
 func (c *checker) table(e *ast.TableExpr) ast.Expr {
+	places := 0
 	for _, field := range e.Fields {
-		if field.Key != nil {
+		if field.Key == nil {
+			places++
+		} else {
 			field.Key = c.expr(field.Key)
 			if isComputed(field.Key) {
 				field.Key = call(e.Line(), wordKey, single(field.Key))
@@ -146,5 +165,10 @@ func (c *checker) table(e *ast.TableExpr) ast.Expr {
 	if c.declared > 0 {
 		return e // nothing keeps these
 	}
-	return call(e.Line(), wordTable, e)
+	if places < longList {
+		return call(e.Line(), wordTable, e)
+	}
+	count := &ast.NumberExpr{Value: strconv.Itoa(places)}
+	setLine(count, e.Line())
+	return call(e.Line(), wordTable, e, count)
 }

@@ -1,6 +1,7 @@
 package script_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,4 +118,18 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A script that hands variables on again and again is read in the time that its length takes: each is followed once.
+func TestCheckFollowsEachVariableOnce(t *testing.T) {
+	code := "enter(function(customer)\n  local v0 = customer.x\n"
+	for i := 1; i < 60; i++ {
+		code += fmt.Sprintf("  local v%d = { %s }\n", i, strings.Repeat(fmt.Sprintf("v%d, ", i-1), 50))
+	}
+	found := script.New(patient).Check(journey(code + "  if v59 then move \"two\" end\nend)"))
+	for _, p := range found {
+		if strings.Contains(p.Message, "open") {
+			t.Errorf("%v", p)
+		}
+	}
 }

@@ -1,6 +1,10 @@
 package script
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"github.com/yuin/gopher-lua/ast"
+
+	"stagecraft/app/lifecycle"
+)
 
 // checker walks the syntax tree of one file once. It finds what can be known without running anything (unknown words,
 // names of messages and stages, words in the wrong place) and rewrites what the Lua machine would do without bounds:
@@ -9,9 +13,10 @@ type checker struct {
 	file  string // relative to the scripts folder
 	lib   bool
 	errs  Errors
-	depth int    // of the tree
-	inner int    // functions around the present place
-	role  string // "leave" and "goal" inside such a function
+	depth int              // of the tree
+	deep  *lifecycle.Error // it was too deep to be walked to its end
+	inner int              // functions around the present place
+	role  string           // "leave" and "goal" inside such a function
 	scope []map[string]bool
 
 	reads   []mention // globals read
@@ -44,7 +49,8 @@ func (c *checker) run(tree []ast.Stmt) {
 			if !ok {
 				panic(r)
 			}
-			c.report(deep.line, "split it into several statements", "an expression or block is nested more than %d levels deep", maxDepth)
+			c.deep = problem(c.file, deep.line, "split it into several statements", "an expression or block is nested more than %d levels deep", maxDepth)
+			c.errs = append(c.errs, c.deep)
 		}
 	}()
 	c.block(tree)

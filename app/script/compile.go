@@ -192,7 +192,11 @@ func (c *compiler) load() {
 			for _, move := range check.moves {
 				if c.Journey.Index(move.name) < 0 && !check.full() {
 					names := c.stageNames()
-					check.report(move.line, didYouMean(move.name, names, "there are: "+oneOf(names)), "there is no stage %q", cut(move.name, 80))
+					hint := "name it in stages of journey.lua"
+					if len(names) > 0 {
+						hint = didYouMean(move.name, names, "there are: "+oneOf(names))
+					}
+					check.report(move.line, hint, "there is no stage %q", cut(move.name, 80))
 				}
 			}
 		}
@@ -245,6 +249,8 @@ func (c *compiler) buildPlan() {
 		switch {
 		case !validName(name) || name == "journey":
 			c.report(journeyFile, line, nameRule, "%q cannot name a stage", cut(name, 80))
+		case isTest(name + ".lua"):
+			c.report(journeyFile, line, "give it another name", "%q cannot name a stage: files that end in %s are tests", cut(name, 80), testSuffix)
 		case c.src.Files[name+".lua"] == nil:
 			files := c.stageFiles()
 			c.report(journeyFile, line, didYouMean(name, files, "add "+name+".lua"), "stage %q has no file %s.lua", name, name)

@@ -242,6 +242,7 @@ func (m *machine) toLua(L *lua.LState, value any, depth int) lua.LValue {
 		m.dataCost(L, depth)
 		t := L.CreateTable(0, len(v))
 		for _, key := range slices.Sorted(maps.Keys(v)) {
+			m.budget.hold(len(key))
 			t.RawSetString(key, m.toLua(L, v[key], depth+1))
 		}
 		m.charge(L, len(v))

@@ -1,6 +1,7 @@
 package script_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -132,6 +133,15 @@ var hostile = map[string]string{
 	"wait in a loop":         `while true do pcall(wait, "0 days") end`,
 	"traits loop":            `while true do for k, v in pairs(customer.traits) do end end`,
 	"handles":                `local t = {} while true do t[#t + 1] = send "hello" end`,
+	"length of nothing":      `local t = {} for i = 1, 9000 do t[i] = i end for i = 1, 9000 do t[i] = nil end while true do local n = #t end`,
+	"length of a gap":        `local t = {} t[60000] = 1 t[60000] = nil while true do local n = #t end`,
+	"length of nils":         `local x local t = { ` + strings.Repeat("x,", 9000) + ` } while true do local n = #t end`,
+	"next of nothing":        `local t = {} for i = 1, 2000 do t["k" .. i] = i end for i = 1, 1999 do t["k" .. i] = nil end while true do next(t) end`,
+	"wrong message":          `while true do pcall(send, string.rep("hello", 12)) end`,
+	"wrong option":           `while true do pcall(send, "hello", { subjekt = 1 }) end`,
+	"traits to traits":       `while true do pcall(set, "x", customer.traits) end`,
+	"events to events":       `while true do track("x", event.properties) end`,
+	"choose many":            `local v = {} for i = 1, 100 do v[i] = i end local i = 0 while true do i = i + 1 choose("x" .. i, v) end`,
 	"events":                 `while true do local p = {} for k, v in pairs(event.properties) do p[k] = v end end`,
 }
 
@@ -180,6 +190,39 @@ func TestHostile(t *testing.T) {
 				t.Errorf("%d steps, then %d\n%v\n%v", first.Steps, again.Steps, err, errAgain)
 			}
 		})
+	}
+}
+
+// What takes the machine time within one instruction or one word costs steps, and not only the wall clock: each of these
+// loops is far too long, although it has few instructions.
+func TestWorkInsideOneInstructionCostsSteps(t *testing.T) {
+	wide := json.RawMessage("[" + strings.Repeat("1,", 2500) + "1]")
+	names := make([]string, 0, 800)
+	for i := range 400 {
+		names = append(names, fmt.Sprintf("messages/%s%d.email.liquid", strings.Repeat("abcdefgh", 6), i), "---\nsubject: x\n---\nx\n")
+	}
+	for name, code := range map[string]string{
+		"length of nothing": `local t = {} for i = 1, 5000 do t[i] = i end for i = 1, 5000 do t[i] = nil end for i = 1, 2000 do local n = #t end`,
+		"next of nothing":   `local t = {} for i = 1, 2000 do t["k" .. i] = i end for i = 1, 1999 do t["k" .. i] = nil end for i = 1, 2000 do next(t) end`,
+		"nils written out":  `local x local t = { ` + strings.Repeat("x,", 5000) + ` } for i = 1, 5000 do local n = #t end`,
+		"nils handed on":    `local t = { unpack({}, 1, 250) } for i = 1, 60000 do local n = #t end`,
+		"a gap":             `local t = {} t[20000] = 1 t[20000] = nil for i = 1, 2000 do local n = #t end`,
+		"a wrong name":      `for i = 1, 500 do pcall(send, "` + strings.Repeat("abcdefgh", 6) + `X") end`,
+		"a trait handed on": `for i = 1, 1000 do track("x", customer.traits) end`,
+		"many to choose":    `local v = {} for i = 1, 100 do v[i] = i end for i = 1, 2000 do choose("x" .. i, v) end`,
+		"long keys":         `local a, b for k in pairs(event.properties) do a, b = b, k end for i = 1, 20000 do local c = a < b end`,
+	} {
+		c, e := customer(), order()
+		if name == "a trait handed on" {
+			c.SetTrait("wide", wide)
+		}
+		key := strings.Repeat("k", 15000)
+		e.Properties = json.RawMessage(`{"` + key + `a":1,"` + key + `b":2}`)
+		p := compile(t, journey("enter(function(customer, event)\n"+code+"\nend)", names...))
+		_, err := p.Run(script.Call{Handler: "one.lua#1", Stage: "one", Customer: c, Event: e, Now: noon})
+		if err == nil || !strings.Contains(err.Error(), "too much work") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package script
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -23,8 +25,8 @@ func (l library) function(u *unit, e ast.Expr) *function {
 			}
 			return nil
 		}
-		for _, other := range l {
-			if strings.HasPrefix(other.path, "lib/") {
+		for _, path := range slices.Sorted(maps.Keys(l)) {
+			if other := l[path]; strings.HasPrefix(path, "lib/") {
 				if b := other.globals[e.Value]; b != nil && b.fn != nil {
 					return other.functions[b.fn]
 				}

@@ -48,8 +48,12 @@ const (
 	costBytes   = 16  // this many bytes of a new string cost one step
 	costHeld    = 512 // this many bytes of the longest string beyond longBytes make each instruction cost one step more
 	longBytes   = 4 << 10
-	costMatch   = 8  // this many steps of the pattern matcher cost one step
-	costGap     = 4  // this many empty slots of an array cost one step
+	costMatch   = 8   // this many steps of the pattern matcher cost one step
+	costGap     = 4   // this many empty slots of an array cost one step
+	costEmpty   = 100 // this many empty slots, beyond freeEmpty of them, make each instruction cost one step more
+	freeEmpty   = 64
+	costGone    = 8  // this many keys that were taken away cost one step at each next
+	costMeant   = 64 // this many letters compared with letters, to find out what a wrong name was meant to be, cost one step
 	costSeen    = 32 // this many fields looked at before cost one step at the next
 )
 

@@ -69,6 +69,7 @@ type run struct {
 	effects  []Effect
 	seen     []seen
 	own      writes
+	gone     int      // keys that were taken out of tables
 	trigger  happened // the event that the handler was started by
 
 	halt    haltKind

@@ -73,7 +73,7 @@ func (m *machine) wordStage(L *lua.LState) int {
 		case "title", "next":
 			text, ok := value.(lua.LString)
 			if !ok || strings.TrimSpace(string(text)) == "" {
-				m.report(L, "", "%s of a stage must be a text, not %s", name, value.Type().String())
+				m.report(L, "", "%s of a stage must be a text, not %s", name, kindOfText(value))
 			} else if name == "title" {
 				s.title = string(text)
 			} else {
@@ -136,6 +136,14 @@ func shownValue(value lua.LValue) string {
 		return strconv.Quote(string(text))
 	}
 	return value.String()
+}
+
+// kindOfText says what stands where a text should.
+func kindOfText(value lua.LValue) string {
+	if _, ok := value.(lua.LString); ok {
+		return "an empty one"
+	}
+	return value.Type().String()
 }
 
 // percentage reads "10%" or "2.5 %".
@@ -214,7 +222,7 @@ func (m *machine) wordJourney(L *lua.LState) int {
 		case "title":
 			text, ok := value.(lua.LString)
 			if !ok || strings.TrimSpace(string(text)) == "" {
-				m.report(L, "", "title of a journey must be a text, not %s", value.Type().String())
+				m.report(L, "", "title of a journey must be a text, not %s", kindOfText(value))
 			}
 			j.title = string(text)
 		case "stages":
@@ -252,12 +260,18 @@ func (m *machine) phases(L *lua.LState, j *journeyTable, value lua.LValue) {
 		return
 	}
 	for _, value := range m.each(table) {
+		phase, ok := value.(*lua.LTable)
+		title, titled := lua.LString(""), false
+		if ok {
+			title, titled = phase.RawGetInt(1).(lua.LString)
+			phase.RawSetInt(1, lua.LNil) // a stage may have the same name
+		}
 		names := m.names(L, value, "a phase", form)
-		if len(names) < 2 {
+		if !titled || strings.TrimSpace(string(title)) == "" || len(names) < 1 {
 			m.report(L, "as in "+form, "a phase is a title and at least one stage")
 			continue
 		}
-		j.phases = append(j.phases, lifecycle.Phase{Title: names[0], Stages: names[1:]})
+		j.phases = append(j.phases, lifecycle.Phase{Title: string(title), Stages: names})
 	}
 }
 

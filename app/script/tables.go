@@ -169,7 +169,17 @@ func (m *machine) chargeGap(L *lua.LState, t *lua.LTable, key lua.LValue) {
 	if k, ok := key.(lua.LNumber); ok && k > 32 && k < maxArrayIndex {
 		if gap := int(k) - t.Len(); gap > 1 {
 			m.charge(L, gap/costGap)
+			m.budget.hollow(gap)
 		}
+	}
+}
+
+// emptied notes that something was taken out of a table. The machine keeps its place.
+func (m *machine) emptied(key lua.LValue) {
+	if k, ok := key.(lua.LNumber); ok && k >= 1 && k < maxArrayIndex {
+		m.budget.hollow(1)
+	} else {
+		m.gone++
 	}
 }
 
@@ -189,6 +199,9 @@ func (m *machine) assign(L *lua.LState) int {
 		if value == lua.LNil && t.Metatable == lua.LNil && t.RawGet(key) == lua.LNil && key != lua.LNil {
 			return 0 // nothing becomes nothing; the machine would fill the list up to there
 		}
+		if value == lua.LNil {
+			m.emptied(key)
+		}
 		m.chargeGap(L, t, key)
 		if k, ok := key.(lua.LNumber); ok && k == maxArrayIndex-1 {
 			m.bounded(L, int(k))
@@ -198,9 +211,13 @@ func (m *machine) assign(L *lua.LState) int {
 	return 0
 }
 
-// newTable passes a fresh table on and charges for it.
+// newTable passes a fresh table on and charges for it. A long list comes with how many places it has.
 func (m *machine) newTable(L *lua.LState) int {
 	m.charge(L, costTable)
+	if places, ok := L.Get(2).(lua.LNumber); ok {
+		m.budget.hollow(int(places) - m.table(L, 1).Len())
+		L.SetTop(1)
+	}
 	return 1
 }
 
@@ -208,6 +225,7 @@ func (m *machine) newTable(L *lua.LState) int {
 func (m *machine) constructorKey(L *lua.LState) int {
 	if k, ok := L.Get(1).(lua.LNumber); ok && k > 32 && k < maxArrayIndex {
 		m.charge(L, int(k)/costGap)
+		m.budget.hollow(int(k))
 	}
 	return 1
 }

@@ -80,6 +80,8 @@ type TestFailure struct {
 // testSuffix ends the names of files with tests.
 const testSuffix = "_test.lua"
 
+func isTest(file string) bool { return strings.HasSuffix(file, testSuffix) }
+
 // ReadTests reads the test files of a journey's folder, by their names in it. The error is an Errors.
 func ReadTests(fsys fs.FS, journey string) (map[string][]byte, error) {
 	r := &reader{fsys: fsys}

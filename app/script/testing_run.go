@@ -16,6 +16,7 @@ import (
 const (
 	testSteps  = 20_000_000 // of one case
 	testWall   = time.Minute
+	costEvent  = 1000   // steps of an event, or of time that passes: 20,000 of them in one case
 	maxCases   = 10_000 // of one file
 	maxNames   = 500    // bytes of a case's name
 	maxTestSay = 200    // characters of a value in a failure
@@ -107,6 +108,9 @@ func (t *tester) file() error {
 func (t *tester) compile() (*lua.FunctionProto, *TestFailure) {
 	tree, err := parseLua(t.path, t.text)
 	if err == nil {
+		err = bounded(t.path, tree)
+	}
+	if err == nil {
 		var proto *lua.FunctionProto
 		if proto, err = compileLua(t.path, tree); err == nil {
 			return proto, nil
@@ -151,12 +155,16 @@ func (t *tester) attempt(c testCase) *TestFailure {
 	t.testWorld = &testWorld{begins: testStart(), seed: lifecycle.HashID("test", t.path, t.fullName(c), fmt.Sprint(c.same)).String()[:12]}
 	t.failure, t.labFailed, t.again = nil, nil, false
 	t.budget.reset(Limits{Steps: testSteps, Wall: testWall})
+	t.budget.outer = t.ctx
 	var before []*lua.LFunction
 	for g := c.group; g != nil; g = g.parent {
 		before = append(g.before[:len(g.before):len(g.before)], before...)
 	}
 	for _, fn := range append(before, c.fn) {
 		failed := t.exec(fn)
+		if err := t.ctx.Err(); failed != nil && err != nil {
+			t.labFailed = lifecycle.Wrap(lifecycle.Unavailable, err, "the tests were interrupted")
+		}
 		if t.labFailed != nil {
 			return nil
 		}

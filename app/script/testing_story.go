@@ -84,6 +84,8 @@ func TellFact(f lifecycle.Fact) string {
 		return "left the journey from " + f.From
 	case lifecycle.FactMessage:
 		return strings.TrimSuffix("message "+f.Name+": "+f.Reason, ": ") + place
+	case lifecycle.FactReceipt:
+		return "message " + f.Name + " was " + f.To + place
 	case lifecycle.FactMerged:
 		return "became part of another customer"
 	case lifecycle.FactPlaced:

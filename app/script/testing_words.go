@@ -47,7 +47,7 @@ func (t *tester) prepareWords() {
 	for name := range t.baseLib() {
 		t.words.RawSetString(name, base.RawGetString(name))
 	}
-	for _, name := range []string{"string", "table", "math"} {
+	for _, name := range []string{"string", "table", "math", wordSet, wordTable, wordKey, wordConcat} {
 		t.words.RawSetString(name, base.RawGetString(name))
 	}
 	meta := L.CreateTable(0, 1)
@@ -88,7 +88,11 @@ func (t *tester) unknown(L *lua.LState) int {
 }
 
 func (t *tester) wordNames() (names []string) {
-	t.words.ForEach(func(key, _ lua.LValue) { names = append(names, key.String()) })
+	t.words.ForEach(func(key, _ lua.LValue) {
+		if name := key.String(); isWord(name) {
+			names = append(names, name)
+		}
+	})
 	return names
 }
 
@@ -199,6 +203,7 @@ func (t *tester) wordAt(L *lua.LState) int {
 }
 
 func (t *tester) goTo(L *lua.LState, moment time.Time) {
+	t.charge(L, costEvent)
 	t.now = moment
 	t.changes++
 	t.settle(L, t.world.Advance(t.ctx, moment))
@@ -267,6 +272,7 @@ func (t *tester) encode(L *lua.LState, fields map[string]any) json.RawMessage {
 }
 
 func (t *tester) receive(L *lua.LState, event lifecycle.Event) {
+	t.charge(L, costEvent)
 	t.events++
 	event.MessageID = fmt.Sprintf("test-%s-%d", t.seed, t.events)
 	event.Timestamp, event.Received = t.now, t.now

@@ -50,8 +50,9 @@ func (m *machine) given(L *lua.LState, value lua.LValue, what string, depth int,
 	case *lua.LUserData:
 		if d, ok := v.Value.(data); ok {
 			if all, ok := m.plain(L, d); ok {
-				m.charge(L, len(all))
-				grow(valueSize(all))
+				n := valueSize(all)
+				m.charge(L, len(all)+n/costBytes)
+				grow(n)
 				return all
 			}
 		}
@@ -153,7 +154,7 @@ func (m *machine) options(L *lua.LState, n int, word, form string, known []field
 			name := m.display(L, key)
 			if !hasField(known, name) {
 				names := fieldNames(known)
-				m.fail(L, didYouMean(name, names, word+" knows: "+oneOf(names)), "%s has no option %q", word, cut(name, 80))
+				m.fail(L, m.meant(L, name, names, word+" knows: "), "%s has no option %q", word, cut(name, 80))
 			}
 			if !yield(name, value) {
 				return

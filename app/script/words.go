@@ -55,6 +55,20 @@ func (m *machine) staying(L *lua.LState, word string) {
 	}
 }
 
+// meant is the hint for a wrong name: the closest of the names, or all of them. It costs steps, because a script may be
+// wrong again and again.
+func (m *machine) meant(L *lua.LState, wrong string, names []string, all string) string {
+	work := 0
+	for _, name := range names {
+		work += costMeant + min(len(wrong), 64)*min(len(name), 64)
+	}
+	m.charge(L, work/costMeant)
+	if len(names) == 0 {
+		all = ""
+	}
+	return didYouMean(wrong, names, all+oneOf(names))
+}
+
 func (m *machine) string(L *lua.LState, n int, word, what string) string {
 	v, ok := L.Get(n).(lua.LString)
 	if !ok {

@@ -92,6 +92,7 @@ func (m *machine) wordChoose(L *lua.LState) int {
 
 // choice takes one value that may be given to a customer.
 func (m *machine) choice(L *lua.LState, value lua.LValue, word, form string) any {
+	m.charge(L, 1)
 	switch value.(type) {
 	case lua.LString, lua.LNumber, lua.LBool:
 		return m.fromLua(L, value, "a value of "+word)

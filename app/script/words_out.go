@@ -2,6 +2,7 @@ package script
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -68,10 +69,20 @@ func badAddress(address string) string {
 		return "it is no address"
 	case parsed.Scheme != "https" && parsed.Scheme != "http":
 		return "it does not begin with https:// or http://"
-	case parsed.Hostname() == "":
+	case parsed.Hostname() == "" || parsed.Opaque != "":
 		return "it names no host"
+	case parsed.User != nil:
+		return "it holds a user name"
+	case !validPort(parsed):
+		return "its port is none"
 	}
 	return ""
+}
+
+// validPort reports whether an address has no port, or one that there is.
+func validPort(address *url.URL) bool {
+	port, err := strconv.Atoi(address.Port())
+	return address.Port() == "" || err == nil && port > 0 && port < 1<<16
 }
 
 // object reads a table of named values, or nothing.

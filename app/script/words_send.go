@@ -47,7 +47,7 @@ func (m *machine) wordSend(L *lua.LState) int {
 	name := m.string(L, 1, "send", `the name of a message, such as "thank-you",`)
 	if _, ok := m.program.messages[name]; !ok {
 		names := slices.Collect(maps.Keys(m.program.messages))
-		m.fail(L, didYouMean(name, names, "there are: "+oneOf(names)), "there is no message %q", cut(name, 80))
+		m.fail(L, m.meant(L, name, names, "there are: "), "there is no message %q", cut(name, 80))
 	}
 	arg, args := quoteArg(name), map[string]any(nil)
 	if L.Get(2) != lua.LNil {
@@ -100,7 +100,7 @@ func (m *machine) wordMove(L *lua.LState) int {
 	stage := m.string(L, 1, "move", `the name of a stage, such as "active",`)
 	if m.program.Journey.Index(stage) < 0 {
 		names := m.program.stageNames()
-		m.fail(L, didYouMean(stage, names, "there are: "+oneOf(names)), "there is no stage %q", cut(stage, 80))
+		m.fail(L, m.meant(L, stage, names, "there are: "), "there is no stage %q", cut(stage, 80))
 	}
 	if m.pos < m.recorded {
 		m.mismatch(L, "move "+quoteArg(stage))

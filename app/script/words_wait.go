@@ -1,6 +1,7 @@
 package script
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (m *machine) wordWaitFor(L *lua.LState) int {
 		awaited.Message, at = h.id, 3
 		awaited.What = m.string(L, 2, "wait_for", `what should become of the message, such as "clicked",`)
 		if !slices.Contains(became, awaited.What) {
-			m.fail(L, didYouMean(awaited.What, became, "there are: "+oneOf(became)), "wait_for does not know what %q is", cut(awaited.What, 80))
+			m.fail(L, m.meant(L, awaited.What, became, "there are: "), "wait_for does not know what %q is", cut(awaited.What, 80))
 		}
 		arg = h.arg() + " " + quoteArg(awaited.What)
 	} else {
@@ -75,8 +76,8 @@ func (m *machine) filter(L *lua.LState, n int) map[string]any {
 	if filter == nil || len(filter) > maxFilter {
 		m.fail(L, form, "wait_for compares named properties, at most %d", maxFilter)
 	}
-	for name, value := range filter {
-		switch value.(type) {
+	for _, name := range slices.Sorted(maps.Keys(filter)) {
+		switch filter[name].(type) {
 		case string, float64, bool:
 		default:
 			m.fail(L, form, "wait_for compares texts, numbers, true and false; %s is none of them", cut(name, 80))

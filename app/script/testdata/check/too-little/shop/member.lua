@@ -6,5 +6,7 @@ enter(function(customer)
   log(split("test", "a"))
   log(choose("offer"))
   log(sum("Order Completed"))
+  log(choose("offer", "a"))
+  score "ten"
   webhook("example.com/hook", {})
 end)
