@@ -12,7 +12,8 @@ import (
 
 // Bounds of a comparison over what a server has stored: it runs beside the server, in its memory.
 const (
-	maxStoredEvents = 200_000 // then it says that it has looked at a part
+	maxStoredEvents = 30_000  // then it says that it has looked at a part; two versions of so many take about 500 MB
+	maxStoredWork   = 600_000 // that is decided in each version, as limit counts; about twice what so many events need
 	storedPage      = 1 << 20 // bytes read at once
 	storedExamples  = 10
 )
@@ -79,12 +80,18 @@ func lived(past []engine.Past) ([]engine.Line, []lifecycle.ID) {
 }
 
 // Diff runs two versions over the stored history and says what they do differently.
-func (p *publisher) Diff(ctx context.Context, old, new script.Source) (any, error) {
+func (p *publisher) Diff(ctx context.Context, old, new script.Source) (answer any, err error) {
 	d, err := NewDiff(ctx, old, new, p.clock.Now())
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
+	for _, s := range []*side{d.old, d.new} {
+		var end func(*error)
+		s.limit.most = maxStoredWork
+		ctx, end = s.limit.within(ctx)
+		defer end(&err)
+	}
 	history, events, partial := NewHistory(p.stored), 0, false
 	for {
 		lines, _, err := history.Next(ctx)

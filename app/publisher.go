@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -41,6 +42,7 @@ type publisher struct {
 	working  sync.Mutex        // one reading or saving of the folder at a time
 	versions map[string]string // what was published last; under working
 	refused  map[string]string // what was refused last, so that it is said once; under working
+	serving  bool              // the first reading is done; under working
 
 	mu      sync.Mutex
 	errors  map[string]*lifecycle.Error // by journey; "" is the folder itself
@@ -77,7 +79,7 @@ func UnpackScripts(dir string) error {
 	return nil
 }
 
-// publishAll reads the folder and publishes what is new in it.
+// publishAll reads the folder and publishes what is new in it, all of it at once.
 func (p *publisher) publishAll(ctx context.Context) error {
 	p.working.Lock()
 	defer p.working.Unlock()
@@ -99,77 +101,115 @@ func (p *publisher) publishAll(ctx context.Context) error {
 			}
 		}
 	}
+	sources = slices.DeleteFunc(sources, func(source script.Source) bool {
+		return found[source.Name] != nil // what was read of it is not whole
+	})
 	// The journey that a first start makes live comes first: if the program ends in between, the next start is not a
 	// first one any more.
 	sort.SliceStable(sources, func(i, j int) bool { return sources[i].Name == firstJourney && sources[j].Name != firstJourney })
-	for _, source := range sources {
-		if found[source.Name] != nil {
-			continue // what was read of it is not whole
+	for i, err := range p.publishNew(ctx, sources, states) {
+		if err == nil {
+			continue
 		}
-		if err := p.publishOne(ctx, source, len(states) == 0); err != nil {
-			var list script.Errors
-			var single *lifecycle.Error
-			switch {
-			case errors.As(err, &list) && len(list) > 0:
-				single = list[0]
-				if len(list) > 1 {
-					copied := *single
-					copied.Hint = strings.TrimSpace(fmt.Sprintf("%s; and %d more", copied.Hint, len(list)-1))
-					single = &copied
-				}
-			case errors.As(err, &single) && single.Code != lifecycle.Unavailable:
-			default:
-				return err
-			}
-			found[source.Name] = single
-			if version := source.Version(); p.refused[source.Name] != version {
-				p.refused[source.Name] = version
-				p.log.Error("a journey was not published; the last good version goes on", "journey", source.Name, "error", err)
-			}
+		source, problem := sources[i], refusal(err)
+		if problem == nil {
+			return err
+		}
+		found[source.Name] = problem
+		if version := source.Version(); p.refused[source.Name] != version {
+			p.refused[source.Name] = version
+			p.log.Error("a journey was not published; the last good version goes on", "journey", source.Name, "error", err)
 		}
 	}
 	p.mu.Lock()
 	p.errors = found
 	p.changes++
 	p.mu.Unlock()
+	p.serving = true
 	return nil
 }
 
-func (p *publisher) publishOne(ctx context.Context, source script.Source, first bool) error {
-	if p.versions[source.Name] == source.Version() {
+// refusal returns what is wrong with a version that was not published; nil if it was not the version's fault.
+func refusal(err error) *lifecycle.Error {
+	var list script.Errors
+	if errors.As(err, &list) && len(list) > 0 {
+		first := *list[0]
+		if len(list) > 1 {
+			first.Hint = strings.TrimSpace(fmt.Sprintf("%s; and %d more", first.Hint, len(list)-1))
+		}
+		return &first
+	}
+	var single *lifecycle.Error
+	if errors.As(err, &single) && single.Code != lifecycle.Unavailable {
+		return single
+	}
+	return nil
+}
+
+// publishNew publishes those of the sources that this program has not published yet; the errors stand in their order.
+// At a start that is all of them: it repairs what broke off before.
+func (p *publisher) publishNew(ctx context.Context, sources []script.Source, states []engine.JourneyState) []error {
+	errs := make([]error, len(sources))
+	var list []engine.Publish
+	var of []int // which source each is
+	for i, source := range sources {
+		version := source.Version()
+		if p.versions[source.Name] == version {
+			continue
+		}
+		program, err := compile(p.host, source)
+		// Of a version that was published already nothing can be gone since.
+		if err == nil && !slices.ContainsFunc(states, func(s engine.JourneyState) bool { return s.Version == version }) {
+			err = p.keepsCustomers(ctx, &program.Journey)
+		}
+		if errs[i] = err; err != nil {
+			continue
+		}
+		mode := lifecycle.Off
+		if len(states) == 0 && source.Name == firstJourney {
+			mode = lifecycle.Live
+		}
+		list, of = append(list, engine.Publish{Source: source, Program: program, Mode: mode}), append(of, i)
+	}
+	for k, err := range p.publish(ctx, list...) {
+		errs[of[k]] = err
+	}
+	return errs
+}
+
+// publish gives the engine versions that were compiled.
+func (p *publisher) publish(ctx context.Context, list ...engine.Publish) []error {
+	errs := p.engine.PublishAll(ctx, list)
+	for i, in := range list {
+		if errs[i] != nil {
+			continue
+		}
+		name, version := in.Source.Name, in.Program.Journey.Version
+		if p.serving {
+			p.log.Info("a journey was published", append([]any{"journey", name, "version", version[:8]}, p.reach(ctx, name)...)...)
+		}
+		p.versions[name] = version
+		delete(p.refused, name)
+	}
+	return errs
+}
+
+// reach says for the log how many people the timers of a live journey will reach soon.
+func (p *publisher) reach(ctx context.Context, name string) []any {
+	states, err := p.engine.States(ctx)
+	if err != nil || !slices.ContainsFunc(states, func(s engine.JourneyState) bool { return s.Name == name && s.Mode == lifecycle.Live }) {
 		return nil
 	}
-	program, err := compile(p.host, source)
+	reach, err := p.engine.Reach(ctx, name)
 	if err != nil {
-		return err
+		return nil
 	}
-	if err = p.keepsCustomers(ctx, &program.Journey); err != nil {
-		return err
-	}
-	mode := lifecycle.Off
-	if first && source.Name == firstJourney {
-		mode = lifecycle.Live
-	}
-	return p.publish(ctx, engine.Publish{Source: source, Mode: mode})
-}
-
-// publish gives the engine a version that was compiled.
-func (p *publisher) publish(ctx context.Context, in engine.Publish) error {
-	if err := p.engine.Publish(ctx, in); err != nil {
-		return err
-	}
-	name, version := in.Source.Name, in.Source.Version()
-	if p.versions[name] != "" {
-		p.log.Info("a journey was published", "journey", name, "version", version[:8])
-	}
-	p.versions[name] = version
-	delete(p.refused, name)
-	return nil
+	return []any{"dueWithinAnHour", reach.NextHour, "dueWithinAWeek", reach.NextWeek}
 }
 
 // publishSaved publishes what Save has written: runs stay with the version they began with, or end if they are drained.
-func (p *publisher) publishSaved(ctx context.Context, source script.Source, drain bool) error {
-	if err := p.publish(ctx, engine.Publish{Source: source, Mode: lifecycle.Off, Drain: drain}); err != nil {
+func (p *publisher) publishSaved(ctx context.Context, source script.Source, program *script.Program, drain bool) error {
+	if err := p.publish(ctx, engine.Publish{Source: source, Program: program, Mode: lifecycle.Off, Drain: drain})[0]; err != nil {
 		return err
 	}
 	p.mu.Lock()

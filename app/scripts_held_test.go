@@ -27,3 +27,27 @@ func TestAVersionThatLacksAHeldStageIsRefused(t *testing.T) {
 		t.Error("the version was published")
 	}
 }
+
+// What was broken on the disk while the program was down leaves the last good version in its place, whether the journey
+// is on or has never been.
+func TestTheLastGoodVersionIsThereAfterAStart(t *testing.T) {
+	for _, mode := range []lifecycle.Mode{lifecycle.Off, lifecycle.Live} {
+		s := startServer(t, withScripts(t, trial("stage { title = \"A\" }\non(\"Order\", function() move \"b\" end)\n")))
+		s.setMode("trial", mode)
+		version := s.overview().Journeys[0].Version
+		if err := s.stop(); err != nil {
+			t.Fatal(err)
+		}
+		writeScripts(t, s.cfg.Scripts, trial("stage { title = \"A\" }\non(\"Order\", function() moove \"b\" end\n"))
+		s.start()
+		journeys := s.overview().Journeys
+		if len(journeys) != 1 || journeys[0].Version != version || journeys[0].Mode != string(mode) || journeys[0].PublishError == nil {
+			t.Fatalf("%s: %+v", mode, journeys)
+		}
+		s.setMode("trial", lifecycle.Live)
+		s.track("ada", "Order")
+		if got := s.overview().stages("trial"); got["b"] != 1 {
+			t.Errorf("%s: the last good version did not decide: %v", mode, got)
+		}
+	}
+}

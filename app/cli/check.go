@@ -19,9 +19,10 @@ import (
 
 // CheckCommand looks for mistakes in journeys without running them.
 type CheckCommand struct {
-	Dir    string `arg:"" optional:"" help:"A folder of journeys, or one journey's folder. Default: the one you are in; else scripts, stagecraft-data/scripts, or the built-in journeys."`
+	Dir    string `arg:"" optional:"" help:"A folder of journeys, or one journey's folder. Default: the one you are in; else those of the data folder, or of scripts; else the built-in journeys."`
 	Strict bool   `name:"strict" help:"Warnings fail, too."`
 	JSON   bool   `name:"json" help:"Print what was found as JSON."`
+	scriptsFolder
 }
 
 // checked is what was found in a folder.
@@ -34,7 +35,7 @@ type checked struct {
 
 // Run checks. What it finds goes to standard output; the exit code is 1 if there are errors.
 func (c *CheckCommand) Run(w *world) error {
-	folder, dir, only, err := findJourneys(c.Dir)
+	folder, dir, only, err := c.find(c.Dir)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -91,8 +93,40 @@ func TestCheckVerbWarns(t *testing.T) {
 	if strings.Contains(out, "\x1b") {
 		t.Errorf("there are colours, and no terminal:\n%s", out)
 	}
-	if _, errs, code := verb(t, "check", "nowhere"); code != 1 || !strings.Contains(errs, "nowhere has no journey") {
-		t.Errorf("code %d, %s", code, errs)
+}
+
+// A folder that was asked for is what is checked, or it is said why not.
+func TestAFolderWithoutJourneysIsToldApart(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if os.Mkdir("empty", 0o755) != nil || os.WriteFile("file", nil, 0o644) != nil {
+		t.Fatal("the folder cannot be made")
+	}
+	for dir, want := range map[string]string{"nowhere": "no such file", "file": "file is a file; name a folder", "empty": "empty has no journey"} {
+		for _, name := range []string{"check", "test"} {
+			if _, errs, code := verb(t, name, dir); code != 1 || !strings.Contains(errs, want) {
+				t.Errorf("%s %s: code %d, %s", name, dir, code, errs)
+			}
+		}
+	}
+}
+
+// new, check and test mean the same folder: that of the server, before one that only has the usual name.
+func TestTheServersFolderComesFirst(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, args := range [][]string{{"new", "journey", "one"}, {"new", "journey", "other", "--scripts", "scripts"}} {
+		if _, errs, code := verb(t, args...); code != 0 {
+			t.Fatalf("%v: %s", args, errs)
+		}
+	}
+	mine := filepath.Join("stagecraft-data", "scripts")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{{[]string{"check"}, "journeys in " + mine}, {[]string{"test", "--run", "member"}, "(" + mine + ")"},
+		{[]string{"check", "--data", "elsewhere"}, "1 journey in scripts"}, {[]string{"test", "--run", "member", "--scripts", "scripts"}, "(scripts)"}} {
+		if out, errs, code := verb(t, c.args...); code != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("%v: code %d, want %q\n%s%s", c.args, code, c.want, out, errs)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -31,7 +32,7 @@ type program struct {
 	Test      TestCommand      `cmd:"" help:"Run the tests that stand beside the scripts (*_test.lua), in virtual time, without a server."`
 	Simulate  SimulateCommand  `cmd:"" help:"Run a journey, or two versions of it, over a history of events in their own time."`
 	Journeys  JourneysCommand  `cmd:"" help:"List the journeys of a running server, or switch one: off, shadow, live or braked."`
-	Customers CustomersCommand `cmd:"" help:"What is about single customers of a running server: test people."`
+	Customers CustomersCommand `cmd:"" help:"Make test people of customers of a running server."`
 	Plugin    PluginCommand    `cmd:"" hidden:"" help:"Run a built-in connector; the server does this by itself."`
 	Version   VersionCommand   `cmd:"" help:"Print the version."`
 
@@ -85,10 +86,21 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 		if !strings.Contains(text, "did you mean") {
 			text += meantVerb(parser.Model.Node, args)
 		}
-		fmt.Fprintf(stderr, "stagecraft: %s\n", text)
+		fmt.Fprintf(stderr, "stagecraft: %s\n%s --help says how it is used\n", text, verbOf(err))
 		return 2
 	}
 	return exitCode(command.Run(), stderr)
+}
+
+// verbOf names the verb that a command line, which was not understood, begins with.
+func verbOf(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		if verb := wrong.Context.Selected(); verb != nil && slices.Contains(wrong.Context.Args, verb.Name) {
+			return "stagecraft " + verb.Path()
+		}
+	}
+	return "stagecraft"
 }
 
 // meantVerb says which verb somebody may have meant who wrote another word in its place; "" if that is not clear.

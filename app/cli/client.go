@@ -18,6 +18,12 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
+// What to do where the server does not take the key, for events and for its operator.
+const (
+	writeKeyHint = "give the server's write key with --key or STAGECRAFT_WRITE_KEY, or name its data folder with --data"
+	adminKeyHint = "give it with --admin-key or STAGECRAFT_ADMIN_KEY, or name the server's data folder with --data"
+)
+
 // maxAnswerBytes bounds what is read of an answer.
 const maxAnswerBytes = 8 << 20
 
@@ -25,12 +31,14 @@ const maxAnswerBytes = 8 << 20
 // for has to be safe to repeat. It may be used by several goroutines.
 type Client struct {
 	Patience time.Duration   // how long one call is repeated; 0: not at all
+	Absent   time.Duration   // how long it is repeated where nothing listens at the address; bounded by Patience
 	Pause    time.Duration   // the first pause before a repeat; it doubles up to MaxPause
 	MaxPause time.Duration   // bounds the pauses, and a Retry-After four times over
 	Timeout  time.Duration   // of one request
 	Grace    time.Duration   // how long a request in flight may go on when the context has ended
 	Clock    lifecycle.Clock // for the pauses
 	HTTP     *http.Client
+	KeyHint  string // what to do where the server wants another key
 
 	server string
 	key    string
@@ -45,11 +53,13 @@ func NewClient(server, key string) (*Client, error) {
 	}
 	return &Client{
 		Patience: 2 * time.Minute,
+		Absent:   2 * time.Minute,
 		Pause:    200 * time.Millisecond,
 		MaxPause: 15 * time.Second,
 		Timeout:  time.Minute,
 		Clock:    lifecycle.WallClock{},
 		HTTP:     &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second}},
+		KeyHint:  writeKeyHint,
 		server:   strings.TrimRight(server, "/"),
 		key:      key,
 	}, nil
@@ -75,7 +85,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, answer any
 			return 0, lifecycle.Wrap(lifecycle.Internal, err, "the request cannot be written")
 		}
 	}
-	deadline := c.Clock.Now().Add(c.Patience)
+	began := c.Clock.Now()
 	for pause := c.Pause; ; pause = min(2*pause, c.MaxPause) {
 		status, wish, err := c.once(ctx, method, path, encoded, answer)
 		if err == nil {
@@ -90,8 +100,12 @@ func (c *Client) call(ctx context.Context, method, path string, body, answer any
 		}
 		// Half of the pause is left to chance, so that several senders do not come back together.
 		wait := max(pause/2, min(wish, 4*c.MaxPause)) + rand.N(pause/2+1)
+		patience := c.Patience
+		if refused(err) {
+			patience = min(patience, c.Absent)
+		}
 		until := c.Clock.Now().Add(wait)
-		if until.After(deadline) {
+		if until.After(began.Add(patience)) {
 			return status, again.error
 		}
 		if c.Clock.Wait(ctx, until) != nil {
@@ -162,11 +176,16 @@ func (c *Client) unreachable(err error) error {
 		err = wrapped.Err
 	}
 	failure := lifecycle.Wrap(lifecycle.Unavailable, err, "the server at %s does not answer", c.server)
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
+	if refused(err) {
 		failure.Hint = "start it with stagecraft serve, or name another one with --server"
 	}
 	return failure
+}
+
+// refused reports whether nobody was there to connect to.
+func refused(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
 // refusal makes an error of an answer that is no success, with the server's own sentence where there is one.
@@ -192,7 +211,7 @@ func (c *Client) refusal(status int, text []byte) error {
 		}
 	}
 	if status == http.StatusUnauthorized && failure.Hint == "" {
-		failure.Hint = "give the server's write key with --key or STAGECRAFT_WRITE_KEY, or name its data folder with --data"
+		failure.Hint = c.KeyHint
 	}
 	return failure
 }

@@ -75,6 +75,28 @@ func TestPausesGrowAndEnd(t *testing.T) {
 	}
 }
 
+// Somebody at a terminal does not wait long for a server that is not there, but for one that is busy.
+func TestAServerThatIsAwayIsToldSoon(t *testing.T) {
+	client, clock := swiftClient(t, func(http.ResponseWriter, *http.Request) {})
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	away, err := cli.NewClient(gone.URL, "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	away.Clock, away.Absent = client.Clock, time.Second
+	if _, err := away.Get(t.Context(), "/x", nil); lifecycle.CodeOf(err) != lifecycle.Unavailable {
+		t.Error(err)
+	}
+	var sum time.Duration
+	for _, wait := range clock.waits {
+		sum += wait
+	}
+	if sum > time.Second {
+		t.Errorf("waited %v", sum)
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	answers := []string{"7", "Wed, 01 May 2024 00:01:00 GMT", "86400", "soon"}
 	requests := 0

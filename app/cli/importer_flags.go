@@ -181,18 +181,17 @@ func (f *ImportFlags) key() (string, error) {
 	if f.Key != "" {
 		return f.Key, nil
 	}
-	const hint = "give the server's write key with --key or STAGECRAFT_WRITE_KEY, or name its data folder with --data"
 	path := filepath.Join(f.Data, "keys.json")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		failure := lifecycle.Wrap(lifecycle.Unauthorized, err, "there is no key")
-		failure.Hint = hint
+		failure.Hint = writeKeyHint
 		return "", failure
 	}
 	var keys struct{ Write string }
 	if json.Unmarshal(text, &keys) != nil || keys.Write == "" {
 		failure := lifecycle.Errorf(lifecycle.Unauthorized, "%s holds no write key", path)
-		failure.Hint = hint
+		failure.Hint = writeKeyHint
 		return "", failure
 	}
 	return keys.Write, nil

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"stagecraft/app/lifecycle"
 )
@@ -25,10 +28,25 @@ type JourneysCommand struct {
 type Remote struct {
 	Server string `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
 	Data   string `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its address is. Default: ${default}."`
-	Key    string `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Its admin key, where the console asks for one."`
+	Key    string `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Its admin key, where the console asks for one. Default: from keys.json in the data folder."`
 }
 
-func (r Remote) client() (*Client, error) { return NewClient(serverURL(r.Server, r.Data), r.Key) }
+// client returns a client that somebody at a terminal waits for: it does not wait long for a server that is away.
+func (r Remote) client() (*Client, error) {
+	key := r.Key
+	if key == "" && r.Server == "" {
+		var keys struct{ Admin string }
+		if text, err := os.ReadFile(filepath.Join(r.Data, "keys.json")); err == nil && json.Unmarshal(text, &keys) == nil {
+			key = keys.Admin
+		}
+	}
+	client, err := NewClient(serverURL(r.Server, r.Data), key)
+	if err != nil {
+		return nil, err
+	}
+	client.Absent, client.KeyHint = time.Second, adminKeyHint
+	return client, nil
+}
 
 // setMode switches a journey. Before it goes live, it is said whom that reaches; above the server's limit somebody has
 // to agree.

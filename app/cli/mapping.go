@@ -143,6 +143,11 @@ func (m *Mapping) Check(rows *Rows) error {
 
 // listed writes the first 40 of some names.
 func listed(names []string) string {
+	shown := make([]string, 0, len(names))
+	for _, name := range names {
+		shown = append(shown, printable(name))
+	}
+	names = shown
 	if len(names) <= 40 {
 		return strings.Join(names, ", ")
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"stagecraft/app/lifecycle"
 )
@@ -123,6 +124,23 @@ func (b *branch) append(to []byte) []byte {
 		}
 	}
 	return append(to, '}')
+}
+
+// printable makes a text from elsewhere fit for a terminal: without control characters, and not longer than a line.
+func printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) > 200 {
+		text = strings.ToValidUTF8(text[:200], "") + "…"
+	}
+	return text
 }
 
 // shorten keeps the beginning of a text for a message.

@@ -87,7 +87,7 @@ func (c *NewJourney) Run(w *world) error {
 		source.Files["journey.lua"] = titled
 	}
 	if err := sound(host, source); err != nil {
-		return err
+		return nameOnly(err)
 	}
 	dir, err := c.prepare()
 	if err != nil {
@@ -100,6 +100,15 @@ func (c *NewJourney) Run(w *world) error {
 	fmt.Fprintf(w.stdout, "%s was made from %s. It is off until you switch it:\n", made, c.From)
 	fmt.Fprintf(w.stdout, "  stagecraft check %s\n  stagecraft test %s\n  stagecraft journeys %s shadow\n", made, made, c.Name)
 	return nil
+}
+
+// nameOnly leaves of what is wrong with a journey that is not there yet the one thing that can be: its name.
+func nameOnly(err error) error {
+	var list script.Errors
+	if errors.As(err, &list) && strings.Contains(list[0].Message, "cannot name") {
+		return &lifecycle.Error{Code: lifecycle.Invalid, Message: list[0].Message, Hint: list[0].Hint}
+	}
+	return err
 }
 
 // write puts the journey into place in one step, tests and helpers included.

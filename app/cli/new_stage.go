@@ -57,6 +57,9 @@ func (c *NewStage) Run(w *world) error {
 		return &lifecycle.Error{Code: lifecycle.NotFound, Message: fmt.Sprintf("%s has no journey %q", dir, c.Journey),
 			Hint: script.DidYouMean(c.Journey, names, "make one with stagecraft new journey "+c.Journey)}
 	}
+	if strings.HasSuffix(c.Name, "_test") {
+		return lifecycle.Errorf(lifecycle.Invalid, "%q cannot name a stage: files that end in _test.lua are tests", c.Name)
+	}
 	host := script.New(script.Limits{})
 	added, err := host.AddStage(source, c.Name, c.After, fmt.Sprintf(stageText, title(c.Name), c.Name))
 	if err != nil {

@@ -31,10 +31,8 @@ type SimulateCommand struct {
 	Until    string   `name:"until" placeholder:"TIME" help:"The moment at which the simulation ends; later events are left out. Default: now."`
 	Scripts  string   `name:"scripts" placeholder:"FOLDER" help:"A folder of journeys. Default: the built-in ones."`
 	Examples int      `name:"examples" default:"3" placeholder:"N" help:"With --diff: how many customers to show of whom something else would have become. Default: ${default}."`
-	Server   string   `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"With --stored: the server. Default: the one that works in the data folder."`
-	Data     string   `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its address is. Default: ${default}."`
-	Key      string   `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Its admin key, where the console asks for one."`
 	JSON     bool     `name:"json" help:"Print the result as JSON."`
+	Remote
 }
 
 // simulationFeeders is how many batches are under way at once; the events of a customer stay in one line.
@@ -77,7 +75,7 @@ func (c *SimulateCommand) Run(w *world) error {
 	defer history.Close()
 	simulation, err := app.NewSimulation(w.ctx, folder, c.Journeys[0], until)
 	if err != nil {
-		return err
+		return c.mine(err)
 	}
 	defer simulation.Close()
 	progress := NewProgress(w.stderr)
@@ -91,6 +89,16 @@ func (c *SimulateCommand) Run(w *world) error {
 		return err
 	}
 	return c.leftOut(c.print(w.stdout, result), rejected)
+}
+
+// mine says where journeys of one's own are, if one that is not built in was asked for.
+func (c *SimulateCommand) mine(err error) error {
+	var missing *lifecycle.Error
+	if c.Scripts == "" && errors.As(err, &missing) && missing.Code == lifecycle.NotFound && missing.Hint == "" {
+		missing.Message = strings.Replace(missing.Message, " in the scripts folder; it has: ", " among the built-in ones: ", 1)
+		missing.Hint = "for your own, name their folder: --scripts stagecraft-data/scripts"
+	}
+	return err
 }
 
 // leftOut adds to a result that rows were left out.
@@ -115,7 +123,7 @@ func (c *SimulateCommand) history(w *world) (history, error) {
 	if len(c.Map) > 0 {
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map is for files; what the server has stored are events already")
 	}
-	client, err := NewClient(serverURL(c.Server, c.Data), c.Key)
+	client, err := c.client()
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +208,7 @@ func (c *SimulateCommand) print(out io.Writer, result *app.SimulationResult) err
 		title  string
 		counts map[string]int64
 	}{{"in stage", result.Stages}, {"entered", result.Entered}, {"moves", result.Moves}, {"refused", result.Refused},
-		{"messages", result.Messages}, {"failed", result.Failed}} {
+		{"goal reached", result.Converted}, {"exited", result.Exited}, {"messages", result.Messages}, {"failed", result.Failed}} {
 		if len(part.counts) == 0 {
 			continue
 		}

@@ -68,14 +68,15 @@ func (c *SimulateCommand) version(name string) (script.Source, error) {
 		}
 		return app.FindSource(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 	}
-	if _, err := os.Stat(name); err == nil && strings.ContainsAny(name, `/\.`) {
-		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "%s is not the folder of a journey: it has no journey.lua", name)
+	if strings.ContainsAny(name, `/\.`) {
+		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "%s is not the folder of a journey: there is no %s", name, filepath.Join(name, "journey.lua"))
 	}
 	var folder fs.FS = scripts.Files
 	if c.Scripts != "" {
 		folder = os.DirFS(c.Scripts)
 	}
-	return app.FindSource(folder, name)
+	source, err := app.FindSource(folder, name)
+	return source, c.mine(err)
 }
 
 // diffText shows what differs: the figures, then some lives.

@@ -21,11 +21,12 @@ import (
 
 // TestCommand runs the tests that stand beside the scripts.
 type TestCommand struct {
-	Dir     string `arg:"" optional:"" help:"A folder of journeys, or one journey's folder. Default: the one you are in; else scripts, stagecraft-data/scripts, or the built-in journeys."`
+	Dir     string `arg:"" optional:"" help:"A folder of journeys, or one journey's folder. Default: the one you are in; else those of the data folder, or of scripts; else the built-in journeys."`
 	Filter  string `name:"run" placeholder:"TEXT" help:"Only the cases whose file or name contains this."`
 	Watch   bool   `name:"watch" short:"w" help:"Run them again whenever a file changes."`
 	Verbose bool   `name:"verbose" short:"v" help:"Show the cases that pass, too."`
 	JSON    bool   `name:"json" help:"Print the results as JSON, one object for each run."`
+	scriptsFolder
 }
 
 // testsPoll is how often the files are looked at.
@@ -52,7 +53,7 @@ type testedJourney struct {
 
 // Run runs the tests once, or until it is interrupted.
 func (c *TestCommand) Run(w *world) error {
-	folder, dir, only, err := findJourneys(c.Dir)
+	folder, dir, only, err := c.find(c.Dir)
 	if err != nil {
 		return err
 	}
@@ -77,10 +78,14 @@ func (c *TestCommand) Run(w *world) error {
 	}
 }
 
-// findJourneys returns the scripts folder that was asked for, or else the nearest one, where it is on the disk ("" for the
-// built-in one), and the one journey that was asked for, if one was.
-func findJourneys(asked string) (folder fs.FS, dir, only string, err error) {
-	for _, dir = range []string{asked, ".", "scripts", filepath.Join("stagecraft-data", "scripts")} {
+// find returns the scripts folder that was asked for, or else the nearest one, where it is on the disk ("" for the
+// built-in one), and the one journey that was asked for, if one was. The server's comes before one that only has the
+// usual name.
+func (f *scriptsFolder) find(asked string) (folder fs.FS, dir, only string, err error) {
+	if asked == "" {
+		asked = f.Scripts
+	}
+	for _, dir = range []string{asked, ".", filepath.Join(f.Data, "scripts"), "scripts"} {
 		if dir == "" {
 			continue
 		}
@@ -95,10 +100,23 @@ func findJourneys(asked string) (folder fs.FS, dir, only string, err error) {
 			return os.DirFS(dir), dir, "", nil
 		}
 		if dir == asked {
-			return nil, "", "", lifecycle.Errorf(lifecycle.NotFound, "%s has no journey: no folder with a journey.lua", dir)
+			return nil, "", "", noJourney(dir)
 		}
 	}
 	return scripts.Files, "", "", nil
+}
+
+// noJourney says why a folder that was asked for holds no journey.
+func noJourney(dir string) error {
+	if info, err := os.Stat(dir); err != nil {
+		return lifecycle.Wrap(lifecycle.NotFound, err, "%s cannot be read", dir)
+	} else if !info.IsDir() {
+		return lifecycle.Errorf(lifecycle.Invalid, "%s is a file; name a folder", dir)
+	}
+	if _, err := os.ReadDir(dir); err != nil {
+		return lifecycle.Wrap(lifecycle.Unavailable, err, "%s cannot be read", dir)
+	}
+	return lifecycle.Errorf(lifecycle.NotFound, "%s has no journey: no folder with a journey.lua", dir)
 }
 
 func is(dir, file string) bool {
@@ -143,9 +161,9 @@ func (c *TestCommand) once(ctx context.Context, out io.Writer, folder fs.FS, dir
 	} else {
 		where := "the built-in journeys"
 		if dir != "" {
-			where = filepath.Clean(dir)
+			where = shortest(filepath.Join(dir, only))
 		}
-		_, err = io.WriteString(out, c.text(run, where))
+		_, err = io.WriteString(out, c.text(run, dir, where))
 	}
 	if err == nil && (run.Failed > 0 || len(run.Journeys) == 0 && c.Filter != "") {
 		err = &Exit{1, nil}
@@ -191,7 +209,7 @@ func (c *TestCommand) journey(ctx context.Context, host *script.Host, folder fs.
 }
 
 // text shows a run: what failed in full, the rest in a line per journey.
-func (c *TestCommand) text(run testRun, where string) string {
+func (c *TestCommand) text(run testRun, dir, where string) string {
 	var out strings.Builder
 	for _, journey := range run.Journeys {
 		state := "ok  "
@@ -205,7 +223,7 @@ func (c *TestCommand) text(run testRun, where string) string {
 		for _, result := range journey.results {
 			switch {
 			case result.Failure != nil:
-				out.WriteString(failed(result))
+				out.WriteString(failed(result, dir))
 			case c.Verbose:
 				fmt.Fprintf(&out, "  ✓ %s  %s\n", result.Name, seconds(result.Took))
 			}
@@ -223,12 +241,16 @@ func (c *TestCommand) text(run testRun, where string) string {
 }
 
 // failed shows a case that failed: where, the line itself, what was expected, and what had happened until then.
-func failed(result script.TestResult) string {
+func failed(result script.TestResult, dir string) string {
 	var out strings.Builder
 	f := result.Failure
-	fmt.Fprintf(&out, "\n  ✗ %s\n      %s:%d: %s\n", result.Name, f.File, f.Line, f.Message)
+	file := f.File
+	if dir != "" { // as an editor finds it
+		file = filepath.Join(shortest(dir), filepath.FromSlash(file))
+	}
+	fmt.Fprintf(&out, "\n  ✗ %s\n      %s:%d: %s\n", result.Name, file, f.Line, f.Message)
 	if f.Source != "" {
-		fmt.Fprintf(&out, "%10d | %s\n", f.Line, f.Source)
+		fmt.Fprintf(&out, "%10d | %s\n", f.Line, printable(f.Source))
 	}
 	if f.Expected != "" {
 		fmt.Fprintf(&out, "      expected  %s\n      actual    %s\n", f.Expected, f.Actual)

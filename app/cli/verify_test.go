@@ -53,7 +53,7 @@ func TestTestPrintsWhatFailed(t *testing.T) {
 	if code != 1 || errs != "" {
 		t.Errorf("exit %d, %q", code, errs)
 	}
-	for _, want := range []string{"FAIL  shop", "✗ orders › are not reminded\n      shop/shop_test.lua:11: expected not reminder among the messages received",
+	for _, want := range []string{"FAIL  shop", "✗ orders › are not reminded\n      " + filepath.Join(dir, "shop", "shop_test.lua") + ":11: expected not reminder among the messages received",
 		`11 |     expect(c).to_not.have.received("reminder")`, "expected  not reminder", "actual    hello, reminder", "2026-01-15 09:00  a timer", "1 case passed, 1 failed"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)

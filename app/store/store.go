@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -164,8 +165,10 @@ func openBadger(opts Options) (*badger.DB, error) {
 			return db, nil
 		}
 	}
-	return nil, lifecycle.Wrap(lifecycle.Unavailable, err,
-		"the store in %s cannot be opened; is another stagecraft using this folder?", opts.Dir)
+	if strings.Contains(err.Error(), "Another process is using") {
+		return nil, lifecycle.Errorf(lifecycle.Unavailable, "another stagecraft is using the data folder %s; stop it, or use another folder with --data", opts.Dir)
+	}
+	return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the store in %s cannot be opened", opts.Dir)
 }
 
 // Start lets the machine work: inputs are applied from now on, and every partition has its owner.

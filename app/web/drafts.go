@@ -113,11 +113,36 @@ func (s *Server) checkDraft(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var flow []script.FlowNode // null
 	if program, err := s.Compile(source); err == nil {
 		flow = flowOf(program, request.File)
 	}
 	return c.JSON(fiber.Map{"problems": s.problems(source), "flow": flow})
+}
+
+// checks is how many drafts are compiled at once, and turnTime how long the others wait for their turn: a large one takes
+// seconds of a processor that events need too.
+const (
+	checks   = 2
+	turnTime = 10 * time.Second
+)
+
+func (s *Server) turn() (done func(), err error) {
+	late := time.NewTimer(turnTime)
+	defer late.Stop()
+	select {
+	case s.checking <- struct{}{}:
+		return func() { <-s.checking }, nil
+	case <-late.C:
+		return nil, lifecycle.Errorf(lifecycle.Busy, "other drafts are being checked; try again")
+	case <-s.closing:
+		return nil, lifecycle.Errorf(lifecycle.Unavailable, "the server is closing")
+	}
 }
 
 func (s *Server) problems(source script.Source) []script.Problem {
@@ -139,6 +164,11 @@ func (s *Server) previewDraft(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	before, err := s.Drafts.Folder(name, nil)
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func sendStages(send emit, name string, j *insight.Journey) {
 func sendActs(send emit, name string, j *insight.Journey) {
 	for message, states := range j.Messages {
 		for state, value := range states {
-			send("messages", "Messages by state; decided and in doubt only grow.", prometheus.GaugeValue, float64(value), "journey", name, "message", message, "state", state)
+			send("messages", "Messages by state, and by what came back of them; decided, in doubt and what came back only grow.", prometheus.GaugeValue, float64(value), "journey", name, "message", message, "state", state)
 		}
 	}
 	for version, value := range j.Waiting() {

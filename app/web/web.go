@@ -72,12 +72,13 @@ type Server struct {
 	snapshots snapshots
 	streams   atomic.Int64
 	lines     carrier
+	checking  chan struct{} // has room for the drafts that are compiled
 	trying    chan struct{} // has room for one dry run or comparison
 }
 
 // New builds the routes; Listen and Serve open them.
 func New(opts Options) (*Server, error) {
-	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{}), trying: make(chan struct{}, 1)}
+	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{}), checking: make(chan struct{}, checks), trying: make(chan struct{}, 1)}
 	s.fiber = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		BodyLimit:             maxRead,

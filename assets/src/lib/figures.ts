@@ -8,7 +8,7 @@ export const columns = [
   { key: 'sent', head: 'sent', brief: 'sent', title: 'Messages that left, by the next server’s word' },
   { key: 'opened', head: 'opened', brief: 'open', title: 'Messages that were opened' },
   { key: 'clicked', head: 'clicked', brief: 'click', title: 'Messages with a click' },
-  { key: 'converted', head: 'converted', brief: 'conv', title: 'Messages whose customer then reached the stage’s goal' },
+  { key: 'converted', head: 'converted', brief: 'conv', title: 'Visits that reached the stage’s goal after a message of this line' },
   { key: 'failed', head: 'failed', brief: 'fail', title: 'Messages that were refused for good' },
 ] as const;
 
