@@ -28,9 +28,6 @@ func DocumentedFields(class string) []string {
 	return nil
 }
 
-// Became is what wait_for(handle, …) knows.
-func Became() []string { return became }
-
 // VocabularyOfTests returns the words of tests, what a customer in a test can do, and what expect knows: as the machine has
 // them, and as the reference does.
 func VocabularyOfTests() (machine, documented [3][]string) {

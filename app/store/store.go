@@ -144,15 +144,18 @@ func openBadger(opts Options) (*badger.DB, error) {
 	settings = settings.
 		WithSyncWrites(opts.Dir != "").
 		WithDetectConflicts(false). // one writer per customer: there are none
+		// Badger's table builders hold several times what they write, eight of them for good, and more with compression:
+		// that would be most of the memory of a busy server. Blocks that are not compressed are read where the files are
+		// mapped, so they need no cache.
 		WithMemTableSize(16 << 20).
 		WithNumMemtables(3).
+		WithCompression(options.None).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
-		WithValueLogFileSize(64 << 20).
-		WithCompression(options.None).
-		WithNumCompactors(2).
-		WithNumLevelZeroTables(4).
 		WithBaseTableSize(4 << 20).
+		WithValueLogFileSize(64 << 20).
+		WithNumCompactors(2).
+		WithNumLevelZeroTables(4).    // from four on they could be merged with each other instead, in 256 MB at once
 		WithBaseLevelSize(128 << 20). // a small one is rewritten again and again under load
 		WithMetricsEnabled(false).
 		WithLogger(badgerLog{opts.Log})
