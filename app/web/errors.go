@@ -43,7 +43,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	case errors.As(err, &http):
 		code := lifecycle.Invalid
 		switch http.Code {
-		case fiber.StatusNotFound, fiber.StatusMethodNotAllowed:
+		case fiber.StatusNotFound:
 			code = lifecycle.NotFound
 		case fiber.StatusRequestEntityTooLarge:
 			code = lifecycle.TooLarge

@@ -58,12 +58,9 @@ func decodeEvent(data []byte, kind lifecycle.EventType) (lifecycle.Event, error)
 	}
 	if wire.Timestamp != "" {
 		at, err := time.Parse(time.RFC3339Nano, wire.Timestamp)
-		if err == nil && (at.Year() < 1900 || at.Year() > 2200) {
-			err = errors.New("the year must be between 1900 and 2200")
-		}
-		if err != nil {
+		if err != nil || at.Year() < 1900 || at.Year() > 2200 {
 			return event, &lifecycle.Error{Code: lifecycle.Invalid, Field: "timestamp",
-				Message: fmt.Sprintf("timestamp %.40q is not a time like 2026-01-31T12:00:00Z", wire.Timestamp), Cause: err}
+				Message: fmt.Sprintf("timestamp %.40q is not a time between 1900 and 2200 like 2026-01-31T12:00:00Z", wire.Timestamp)}
 		}
 		event.Timestamp = at.UTC()
 	}
@@ -102,6 +99,14 @@ func kindOf(t reflect.Type) string {
 	return "a number"
 }
 
+// a puts the article before a kind of JSON value, which may be followed by the value itself.
+func a(kind string) string {
+	if strings.HasPrefix(kind, "array") || strings.HasPrefix(kind, "object") {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
 func decodeJSON(data []byte, target any) error {
 	if err := json.Unmarshal(data, target); err != nil {
 		return decodeError(err)
@@ -113,10 +118,10 @@ func decodeError(err error) error {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
 		return &lifecycle.Error{Code: lifecycle.Invalid, Field: wrongType.Field,
-			Message: fmt.Sprintf("%s must be %s, not a %s", wrongType.Field, kindOf(wrongType.Type), wrongType.Value)}
+			Message: fmt.Sprintf("%s must be %s, not %s", wrongType.Field, kindOf(wrongType.Type), a(wrongType.Value))}
 	}
 	if errors.As(err, &wrongType) {
-		return lifecycle.Errorf(lifecycle.Invalid, "an event must be a JSON object, not a %s", wrongType.Value)
+		return lifecycle.Errorf(lifecycle.Invalid, "an event must be a JSON object, not %s", a(wrongType.Value))
 	}
 	return lifecycle.Wrap(lifecycle.Invalid, err, "the body is not valid JSON")
 }
