@@ -40,41 +40,24 @@ func (c *checker) assign(s *ast.AssignStmt) ast.Stmt {
 	if !computed {
 		return s
 	}
-	line := s.Line()
 	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
-		t := s.Lhs[0].(*ast.AttrGetExpr)
-		return callStmt(line, wordSet, t.Object, t.Key, single(s.Rhs[0]))
+		return setComputed(s)
 	}
-	var stmts []ast.Stmt
-	locals := func(exprs []ast.Expr, names ...string) {
-		l := &ast.LocalAssignStmt{Names: names, Exprs: exprs}
-		setLine(l, line)
-		stmts = append(stmts, l)
-	}
-	for i, target := range s.Lhs {
-		if t, ok := target.(*ast.AttrGetExpr); ok {
-			n := formatNumber(float64(i))
-			locals([]ast.Expr{single(t.Object), single(t.Key)}, "(object"+n+")", "(key"+n+")")
+	block := throughLocals(s)
+	for i, stmt := range block.Stmts {
+		if set, ok := stmt.(*ast.AssignStmt); ok {
+			block.Stmts[i] = setComputed(set)
 		}
 	}
-	var values []string
-	for i := range s.Lhs {
-		values = append(values, "(value"+formatNumber(float64(i))+")")
-	}
-	locals(s.Rhs, values...)
-	for i, target := range s.Lhs {
-		n := formatNumber(float64(i))
-		if _, ok := target.(*ast.AttrGetExpr); ok {
-			stmts = append(stmts, callStmt(line, wordSet, ident(line, "(object"+n+")"), ident(line, "(key"+n+")"), ident(line, values[i])))
-			continue
-		}
-		a := &ast.AssignStmt{Lhs: []ast.Expr{target}, Rhs: []ast.Expr{ident(line, values[i])}}
-		setLine(a, line)
-		stmts = append(stmts, a)
-	}
-	block := &ast.DoBlockStmt{Stmts: stmts}
-	setLine(block, line)
 	return block
+}
+
+// setComputed turns t[k] = v into a call.
+func setComputed(s *ast.AssignStmt) ast.Stmt {
+	if t, ok := s.Lhs[0].(*ast.AttrGetExpr); ok && isComputed(t.Key) {
+		return callStmt(s.Line(), wordSet, t.Object, t.Key, single(s.Rhs[0]))
+	}
+	return s
 }
 
 func isComputed(key ast.Expr) bool {

@@ -312,3 +312,82 @@ func TestVersion(t *testing.T) {
 		t.Error("different journeys have the same version")
 	}
 }
+
+// What a closure and the function around it share, they share after an error too.
+func TestLocalsAreSharedAfterAnError(t *testing.T) {
+	says(t, []said{
+		{`local a; pcall(function() pcall(function() error("no") end); a = "pro"; error("no") end); log(a)`, "pro"},
+		{`local a = 1; local get = function() return a end; pcall(error, "no"); a = 2; log(a, get())`, "2 2"},
+		{`local a, b, c = 1, 2; local add = function(n) a, b, c = a + n, b + n, n end; pcall(error); add(3); log(a, b, c)`, "4 5 3"},
+		{`local function f(n) if n == 0 then return "f" end; return f(n - 1) end; local g = f; pcall(error); f = function() return "other" end; log(g(3), f(3))`, "other other"},
+		{`local function f() return 1 end; local get = function() return f() end; pcall(error); function f() return 2 end; log(get())`, "2"},
+		{`local gets = {}; for i = 1, 3 do gets[i] = function() i = i + 1; return i end; pcall(error) end; log(gets[1](), gets[1](), gets[2]())`, "2 3 3"},
+		{`local gets = {}; for _, v in ipairs({ "a", "b" }) do gets[#gets + 1] = function() return v end; pcall(error); v = v .. "!" end; log(gets[1](), gets[2]())`, "a! b!"},
+		{`local function count(n) local function up() n = n + 1 end; pcall(function() up() error() end); up(); return n end; log(count(1))`, "3"},
+		{`local n = 0; repeat local done = false; pcall(function() n = n + 1; done = n > 2; error() end) until done; log(n)`, "3"},
+		{`local i, log_i = 0, nil; while i < 3 do pcall(function() i = i + 1; error() end); log_i = i end; log(i, log_i)`, "3 3"},
+		{`local t = { n = 0 }; local other = t; function t:up() self.n = self.n + 1; local me = function() return self end; pcall(error); self = nil; return me() end; log(t:up(), other.n)`, "nil 1"},
+		{`local a = "out"; do local a = "in"; pcall(function() a = a .. "ner"; error() end); log(a) end; log(a)`, "inner\nout"},
+		{`local a = 1; local f = function() a = a + 1 end; xpcall(function() f() error() end, function() f() end); f(); log(a)`, "4"},
+		{`local a; if true then local b = 1; a = function() b = b + 1; return b end; pcall(error); b = 10 end; log(a(), a())`, "11 12"},
+		{`local a = 1; goto over; ::over:: pcall(function() a = 2; error() end); log(a)`, "2"},
+	})
+}
+
+// A parameter takes what a call or a join yields without harm to its neighbours.
+func TestCallsAreAssignedToTheLastParameter(t *testing.T) {
+	const id = "local function id(x) return x, 2 end; "
+	says(t, []said{
+		{`local function f(s) s = s .. "!"; return s end; log(f("a"))`, "a!"},
+		{`local function f(s) for i = 1, 2 do s = s .. i end; return s end; log(f("a"))`, "a12"},
+		{`local function f(a, s) local t = "t"; s = a .. s .. t; return s .. t end; log(f("a", "b"))`, "abtt"},
+		{`local function f(s, ...) local t = "t"; s = s .. select("#", ...); return s .. t end; log(f("a", 1, 2))`, "a2t"},
+		{`local function f(s) local t = "t"; s = (s:upper()); return s .. t end; log(f("a"))`, "At"},
+		{`local function f(t) local u = { 1, 2 }; t = { u[1], #u }; return #t + #u end; log(f())`, "4"},
+		{id + `local function f(s) local t = "t"; s = (id("x")); return s .. t end; log(f("a"))`, "xt"},
+		{id + `local function f(s) local t = "t"; s = s == "a" and id("x") or id("y"); return s .. t end; log(f("a"))`, "xt"},
+		{id + `local function f(s) local t, u = "t", "u"; s, u = id(t), id(u); return s .. t .. u end; log(f("a"))`, "ttu"},
+		{id + `local function f(s) local t, u = "t", "u"; s, t = (id("x")); return s .. tostring(t) .. u end; log(f("a"))`, "xnilu"},
+		{id + `local function f(s) local t = "t"; s, t = id("x"); return s .. t end; log(f("a"))`, "x2"},
+		{id + `local function f(s) local t = "t"; s, t = id("x"), "y", id("z"); return s .. t end; log(f("a"))`, "xy"},
+		{id + `local function f(s) local t = { a = 1 }; local u = t; s, t.a, t = id("x"), id("y"), id("z"); return s .. t .. u.a end; log(f("a"))`, "xzy"},
+	})
+}
+
+// Every value of an assignment is worked out before anything is assigned.
+func TestAssignmentsAreWorkedOutFirst(t *testing.T) {
+	says(t, []said{
+		{`local a, b = 1, 2; a, b = (b and 3), (nil or a), 5; log(a, b)`, "3 1"},
+		{`local a = 5; a = a == 1 and 2 or a; log(a)`, "5"},
+		{`local a = 5; a = a and (a + 1); log(a)`, "6"},
+		{`local t, a = {}, 1; t.x, a = a; log(t.x, a)`, "1 nil"},
+		{`local a, b = 1, 2; a, b = b, a; log(a, b)`, "2 1"},
+		{`local function f(b, d) b, d = d; local g = function() b = b + 1; return b end; return g(), d end; log(f(1, 2))`, "3 nil"},
+	})
+}
+
+// A loop goes on at its beginning, whatever stands there.
+func TestLoopsBeginWithAnything(t *testing.T) {
+	says(t, []said{
+		{`for _, d in ipairs({ "x", "y" }) do if false then log(#{ d }) end end; log("end")`, "end"},
+		{`for i = 1, 2 do if nil then log("never", i, #{ i }) elseif not "x" then log("no") else log("else") end end`, "else\nelse"},
+		{`for i = 1, 2 do if not nil then log(i, (true and i), (false or #{ i, i })) end end`, "1 1 2\n2 2 2"},
+		{`local i = 0; while i < 2 do while false do log(#{}) end; i = i + 1; log(i) end`, "1\n2"},
+		{`for _, i in ipairs({ 1, 2 }) do goto over; ::back:: log("back", i, #{}); goto done; ::over:: log("over"); goto back; ::done:: end`, "over\nback 1 0\nover\nback 2 0"},
+		{`local n = 0; repeat if false then log(#{}) end; n = n + 1 until (n > 2 and true) or (nil and n); log(n)`, "3"},
+		{`log((true and select("#", 1, 2)), (nil or select(2, "a", "b", "c")))`, "2 b"},
+		{`log((not nil), (not not 0), (false and 1), ("" or 1))`, "true true false "},
+	})
+}
+
+type said struct{ code, want string }
+
+// says runs code in a handler and compares what it logs, by line.
+func says(t *testing.T, cases []said) {
+	t.Helper()
+	for _, c := range cases {
+		if got := logs(t, c.code); got != c.want {
+			t.Errorf("%s\ngot  %q\nwant %q", c.code, got, c.want)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func compileLua(file string, tree []ast.Stmt) (proto *lua.FunctionProto, failed 
 			proto, failed = nil, problem(file, 1, "", "the file cannot be compiled: %s", cut(fmt.Sprint(r), 200))
 		}
 	}()
-	proto, err := lua.Compile(tree, file)
+	proto, err := lua.Compile(mend(tree), file)
 	if err != nil {
 		var known *lua.CompileError
 		if errors.As(err, &known) {
