@@ -189,7 +189,7 @@ func (a *App) Run(ctx context.Context) error {
 	sending, stopSending := context.WithCancel(context.Background())
 	defer stopSending()
 	workers.Go(func() { a.delivery.Run(sending) })
-	workers.Go(func() { a.scripts.watch(ctx, Fingerprint(a.cfg.Scripts)) })
+	workers.Go(func() { a.scripts.watch(ctx) })
 	a.web.Serve()
 	workers.Go(debug.FreeOSMemory) // a start takes about 10 MB more than idling ever will
 	if a.listening != nil {

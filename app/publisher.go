@@ -43,6 +43,7 @@ type publisher struct {
 	versions map[string]string // what was published last; under working
 	refused  map[string]string // what was refused last, so that it is said once; under working
 	serving  bool              // the first reading is done; under working
+	read     string            // the folder's Fingerprint before it was read last; under working
 
 	mu      sync.Mutex
 	errors  map[string]*lifecycle.Error // by journey; "" is the folder itself
@@ -87,6 +88,7 @@ func (p *publisher) publishAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before := Fingerprint(p.dir)
 	sources, err := script.ReadSources(os.DirFS(p.dir))
 	found := map[string]*lifecycle.Error{}
 	if err != nil {
@@ -125,7 +127,7 @@ func (p *publisher) publishAll(ctx context.Context) error {
 	p.errors = found
 	p.changes++
 	p.mu.Unlock()
-	p.serving = true
+	p.serving, p.read = true, before
 	return nil
 }
 
@@ -237,29 +239,31 @@ func (p *publisher) keepsCustomers(ctx context.Context, plan *lifecycle.Journey)
 	return nil
 }
 
-// watch publishes changes until ctx ends.
-func (p *publisher) watch(ctx context.Context, last string) {
-	pending := last
+// watch publishes changes since the last reading until ctx ends. A folder that is still being written to is left alone.
+func (p *publisher) watch(ctx context.Context) {
+	pending := ""
 	for {
 		if (lifecycle.WallClock{}).Wait(ctx, time.Now().Add(scriptsPoll)) != nil {
 			return
 		}
 		now := Fingerprint(p.dir)
-		if now == last {
+		if now == p.lastRead() {
 			continue
 		}
 		if now != pending {
 			pending = now
 			continue
 		}
-		if err := p.publishAll(ctx); err != nil {
-			if ctx.Err() == nil {
-				p.log.Error("the scripts could not be published and are tried again", "error", err)
-			}
-			continue
+		if err := p.publishAll(ctx); err != nil && ctx.Err() == nil {
+			p.log.Error("the scripts could not be published and are tried again", "error", err)
 		}
-		last = now
 	}
+}
+
+func (p *publisher) lastRead() string {
+	p.working.Lock()
+	defer p.working.Unlock()
+	return p.read
 }
 
 // Fingerprint tells whether something in a folder changed: names, sizes and times of all files.

@@ -39,7 +39,9 @@ beforeAll(async () => {
   await policed(page);
   page.on('dialog', (asked) => void asked.accept());
   await page.goto(`${url}/#/journey/${journey}`);
-  await page.locator('[data-stage="welcome"]').waitFor();
+  await page.locator('[data-stage="welcome"]').waitFor().catch(async (late) => {
+    throw new Error(`the page shows:\n${await page.locator('body').innerText()}`, { cause: late });
+  });
 });
 
 afterAll(async () => {

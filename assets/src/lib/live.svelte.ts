@@ -17,6 +17,7 @@ export class Live {
   #newest = Number.NaN;
   #pause = 1000;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
   #tick: ReturnType<typeof setInterval> | undefined;
 
   /** Connects, and returns what disconnects. */
@@ -31,6 +32,7 @@ export class Live {
       window.removeEventListener('online', back);
       clearInterval(this.#tick);
       clearTimeout(this.#retry);
+      clearTimeout(this.#again);
       this.#source?.close();
     };
   }
@@ -68,12 +70,14 @@ export class Live {
     });
   }
 
-  /** Fetches the overview now. */
+  /** Fetches the overview now, and until it is there: the stream is silent while nothing changes. */
   async refresh(): Promise<void> {
+    clearTimeout(this.#again);
     try {
       this.#take(await getOverview());
     } catch (error) {
       this.problem = error instanceof ApiError ? error.message : String(error);
+      this.#again = setTimeout(() => void this.refresh(), 2000);
     }
   }
 
