@@ -414,9 +414,10 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Micros
 func benchBadger(t *testing.T, entries, size float64) float64 {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "badger")
-	db, err := badger.Open(badger.DefaultOptions(dir).WithSyncWrites(true).WithDetectConflicts(false).WithMemTableSize(16 << 20).
-		WithNumMemtables(3).WithBlockCacheSize(0).WithIndexCacheSize(0).WithValueLogFileSize(64 << 20).
-		WithCompression(options.None).WithNumCompactors(2).WithNumLevelZeroTables(4).WithBaseTableSize(4 << 20).
+	db, err := badger.Open(badger.DefaultOptions(dir).WithSyncWrites(true).WithDetectConflicts(false).
+		WithValueThreshold(160).WithValueLogFileSize(64 << 20).WithCompression(options.None).WithBlockCacheSize(0).
+		WithIndexCacheSize(0).WithMemTableSize(16 << 20).WithNumMemtables(3).WithNumCompactors(2).
+		WithNumLevelZeroTables(8).WithNumLevelZeroTablesStall(24).WithBaseTableSize(16 << 20).
 		WithBaseLevelSize(128 << 20).WithMetricsEnabled(false).WithLogger(nil))
 	if err != nil {
 		t.Fatal(err)

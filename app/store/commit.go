@@ -15,11 +15,11 @@ const (
 
 // paceTime is the least pause between two commits: under load, fewer and larger ones leave more of the machine to the
 // work itself. A commit after a longer pause begins at once.
-const paceTime = 2 * time.Millisecond
+const paceTime = time.Millisecond
 
 // gatherTime is how long a commit waits for partitions that are at work and may bring a group of their own: a sync costs
 // the same for one group as for many. With nobody at work it waits for nobody.
-const gatherTime = 2 * time.Millisecond
+const gatherTime = time.Millisecond
 
 // keepVersions is how long at least what was overwritten stays readable for questions that began before. None takes
 // nearly as long.
@@ -139,6 +139,9 @@ func (s *Store) commitGroups(groups []*group, sequence uint64) error {
 		return err
 	}
 	if err := txn.CommitAt(sequence, nil); err != nil {
+		return err
+	}
+	if err := s.broken(); err != nil {
 		return err
 	}
 	s.readable.Store(sequence)

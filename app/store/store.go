@@ -80,7 +80,10 @@ type Store struct {
 	workers  sync.WaitGroup
 	stopOwn  context.CancelFunc
 	commited sync.WaitGroup
+	tidying  sync.WaitGroup
 	stats    Stats
+
+	stopTidying chan struct{}
 }
 
 // Stats are counts since the store was opened.
@@ -103,10 +106,10 @@ func Open(opts Options) (*Store, error) {
 	}
 	s := &Store{
 		log: opts.Log, dir: opts.Dir, minFree: opts.MinFree, onFailed: opts.OnFailed, opened: time.Now(),
-		commits: make(chan *group, lifecycle.Partitions),
+		commits: make(chan *group, lifecycle.Partitions), stopTidying: make(chan struct{}),
 	}
 	var err error
-	if s.db, err = openBadger(opts); err != nil {
+	if s.db, err = s.openBadger(opts); err != nil {
 		return nil, err
 	}
 	sequence, err := checkFormat(s.db)
@@ -125,16 +128,20 @@ func Open(opts Options) (*Store, error) {
 	s.db.SetDiscardTs(sequence)
 	s.commited.Add(1)
 	go s.commitLoop(sequence)
+	if opts.Dir != "" {
+		s.tidying.Go(func() { s.tidy(s.stopTidying) })
+	}
 	return s, nil
 }
 
 // openBadger opens the database in the mode in which we number commits ourselves. In the other one every reader waits for
 // the commit in flight, and nothing could be applied meanwhile.
-func openBadger(opts Options) (*badger.DB, error) {
+func (s *Store) openBadger(opts Options) (*badger.DB, error) {
 	settings := badger.DefaultOptions(opts.Dir)
 	if opts.Dir == "" {
 		settings = settings.WithInMemory(true)
 	} else {
+		settings.ValueThreshold = longValue
 		settings.Dir = filepath.Join(opts.Dir, "badger")
 		settings.ValueDir = settings.Dir
 		if err := os.MkdirAll(settings.Dir, 0o700); err != nil {
@@ -144,21 +151,24 @@ func openBadger(opts Options) (*badger.DB, error) {
 	settings = settings.
 		WithSyncWrites(opts.Dir != "").
 		WithDetectConflicts(false). // one writer per customer: there are none
-		// Badger's table builders hold several times what they write, eight of them for good, and more with compression:
-		// that would be most of the memory of a busy server. Blocks that are not compressed are read where the files are
-		// mapped, so they need no cache.
-		WithMemTableSize(16 << 20).
-		WithNumMemtables(3).
+		WithValueLogFileSize(valueFileSize).
+		WithVerifyValueChecksum(true).
+		// Blocks that are not compressed are read where the files are mapped, so they need no cache; compressing them takes
+		// several times the memory of what is written.
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
-		WithBaseTableSize(4 << 20).
-		WithValueLogFileSize(64 << 20).
+		// Merging the newest tables into the base level takes both processors for as long as it lasts, and whoever waits for
+		// a commit feels it. Many tables at a time make it rare; few large tables make it run in few parts.
+		WithMemTableSize(16 << 20).
+		WithNumMemtables(3).
 		WithNumCompactors(2).
-		WithNumLevelZeroTables(4).    // from four on they could be merged with each other instead, in 256 MB at once
-		WithBaseLevelSize(128 << 20). // a small one is rewritten again and again under load
+		WithNumLevelZeroTables(8).
+		WithNumLevelZeroTablesStall(24).
+		WithBaseTableSize(16 << 20).
+		WithBaseLevelSize(128 << 20).
 		WithMetricsEnabled(false).
-		WithLogger(badgerLog{opts.Log})
+		WithLogger(badgerLog{opts.Log, s.fail})
 	settings.TableSizeMultiplier = 1
 	var db *badger.DB
 	var err error
@@ -313,6 +323,8 @@ func (s *Store) Close() error {
 	s.workers.Wait()
 	close(s.commits)
 	s.commited.Wait()
+	close(s.stopTidying)
+	s.tidying.Wait()
 	s.reading.Lock()
 	s.closed = true
 	s.reading.Unlock()
@@ -338,10 +350,20 @@ func (s *Store) fail(err error) {
 	}
 }
 
-// badgerLog passes Badger's warnings and errors on and keeps the rest quiet.
-type badgerLog struct{ log *slog.Logger }
+// badgerLog passes Badger's errors on and keeps the rest quiet. Badger only logs that values could not be synced; for us
+// that is the end.
+type badgerLog struct {
+	log    *slog.Logger
+	failed func(error)
+}
 
-func (l badgerLog) Errorf(f string, v ...any)   { l.log.Error("badger: " + fmt.Sprintf(f, v...)) }
+func (l badgerLog) Errorf(f string, v ...any) {
+	l.log.Error("badger: " + fmt.Sprintf(f, v...))
+	if strings.HasPrefix(f, "Error while curlf sync") {
+		l.failed(fmt.Errorf(strings.TrimSpace(f), v...))
+	}
+}
+
 func (l badgerLog) Warningf(f string, v ...any) { l.log.Debug("badger: " + fmt.Sprintf(f, v...)) }
 func (l badgerLog) Infof(string, ...any)        {}
 func (l badgerLog) Debugf(string, ...any)       {}

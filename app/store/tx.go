@@ -186,12 +186,9 @@ func (t *txn) written(full []byte) (write, bool) {
 func (t *txn) load() []byte {
 	item, err := t.read.Get(t.key)
 	if err == nil {
-		var value []byte
-		if value, err = item.ValueCopy(nil); err == nil {
-			if value == nil {
-				value = []byte{}
-			}
-			return value
+		var own []byte
+		if err = read(item, func(value []byte) { own = append(make([]byte, 0, len(value)), value...) }); err == nil {
+			return own
 		}
 	}
 	if !errors.Is(err, badger.ErrKeyNotFound) && t.err == nil {
@@ -259,7 +256,7 @@ func (t *txn) Scan(from, to []byte, visit func(key, value []byte) bool) {
 	}
 	own := t.within(start, end)
 	options := badger.DefaultIteratorOptions
-	options.PrefetchValues = false // values are beside their keys; prefetching starts a goroutine for each
+	options.PrefetchValues = false // it starts a goroutine for each
 	options.Prefix = commonPrefix(start, end)
 	it := t.read.NewIterator(options)
 	defer it.Close()
@@ -277,10 +274,7 @@ func (t *txn) Scan(from, to []byte, visit func(key, value []byte) bool) {
 		}
 		if order < 0 {
 			item, more := it.Item(), true
-			if err := item.Value(func(value []byte) error {
-				more = visit(item.Key()[2:], value)
-				return nil
-			}); err != nil {
+			if err := read(item, func(value []byte) { more = visit(item.Key()[2:], value) }); err != nil {
 				if t.err == nil {
 					t.err = err
 				}
