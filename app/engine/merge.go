@@ -154,6 +154,7 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 	if loser.Trait("unsubscribed") == true {
 		c.SetTrait("unsubscribed", []byte("true")) // of two words about consent the stricter holds
 	}
+	c.TakeConsents(loser)
 	for _, tag := range loser.Tags {
 		if len(c.Tags) < maxTags {
 			c.AddTag(tag)

@@ -12,20 +12,22 @@ import (
 // Customer is what is known about one person and where they stand in every journey. It is one record of at most
 // 256 KB; events, runs and messages are records of their own.
 type Customer struct {
-	ID         ID                         `msgpack:"i"`
-	Identities []Identity                 `msgpack:"d"` // the first one gave the customer its ID; at most 64
-	Created    time.Time                  `msgpack:"c"`
-	Clock      time.Time                  `msgpack:"k"` // the time of the last input; never goes back
-	Seq        uint64                     `msgpack:"s"` // how many timeline entries, timers and visits were numbered so far
-	Traits     map[string]json.RawMessage `msgpack:"t,omitempty"`
-	Tags       []string                   `msgpack:"g,omitempty"` // in alphabetical order
-	Points     []Points                   `msgpack:"p,omitempty"` // the score, one entry per half-life; see Score
-	Visits     []Visit                    `msgpack:"v,omitempty"` // one per journey, by journey name
-	Past       []Past                     `msgpack:"w,omitempty"` // the stages that were left, by journey and stage
-	Lapse      time.Time                  `msgpack:"l,omitempty"` // of a test person: when a day became a minute; zero for everyone else
-	Import     string                     `msgpack:"m,omitempty"` // the open history import that holds this customer's timers back
-	TraitsHash uint64                     `msgpack:"h"`           // of the traits that came in last, which many senders repeat with every event
-	Due        time.Time                  `msgpack:"u"`           // the earliest timer as it stands in the due index; zero: none
+	ID           ID                         `msgpack:"i"`
+	Identities   []Identity                 `msgpack:"d"` // the first one gave the customer its ID; at most 64
+	Created      time.Time                  `msgpack:"c"`
+	Clock        time.Time                  `msgpack:"k"` // the time of the last input; never goes back
+	Seq          uint64                     `msgpack:"s"` // how many timeline entries, timers and visits were numbered so far
+	Traits       map[string]json.RawMessage `msgpack:"t,omitempty"`
+	Tags         []string                   `msgpack:"g,omitempty"` // in alphabetical order
+	Points       []Points                   `msgpack:"p,omitempty"` // the score, one entry per half-life; see Score
+	Visits       []Visit                    `msgpack:"v,omitempty"` // one per journey, by journey name
+	Past         []Past                     `msgpack:"w,omitempty"` // the stages that were left, by journey and stage
+	Lapse        time.Time                  `msgpack:"l,omitempty"` // of a test person: when a day became a minute; zero for everyone else
+	Consents     []Consent                  `msgpack:"n,omitempty"` // what they said about being written to, oldest first
+	Suppressions []Suppression              `msgpack:"x,omitempty"` // addresses that nothing goes to any more
+	Import       string                     `msgpack:"m,omitempty"` // the open history import that holds this customer's timers back
+	TraitsHash   uint64                     `msgpack:"h"`           // of the traits that came in last, which many senders repeat with every event
+	Due          time.Time                  `msgpack:"u"`           // the earliest timer as it stands in the due index; zero: none
 
 	decoded map[string]any
 	shared  bool // Traits belong to a Kept as well: they are copied before they change

@@ -7,8 +7,8 @@ import (
 
 // customerRecord is the version in which customers are written, with their identities, visits, timers and waiting
 // runs. Version 1 had no tags, points, past and lapse, and did not say where a run waits and for what; version 2 did not
-// say in which visits somebody was written to.
-const customerRecord = 3
+// say in which visits somebody was written to; version 3 knew nothing of consent and suppressions.
+const customerRecord = 4
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -19,6 +19,8 @@ const (
 	leastTag      = 1
 	leastPoints   = 10
 	leastPast     = 3
+	leastConsent  = 5
+	leastSuppress = 4
 )
 
 // RecordSize returns about how many bytes AppendRecord appends.
@@ -47,6 +49,12 @@ func (c *Customer) RecordSize() int {
 	size += 28 * len(c.Points)
 	for i := range c.Past {
 		size += 13 + len(c.Past[i].Journey) + len(c.Past[i].Stage)
+	}
+	for _, word := range c.Consents {
+		size += 15 + len(word.Channel) + len(word.Topic) + len(word.Source)
+	}
+	for _, s := range c.Suppressions {
+		size += 15 + len(s.Channel) + len(s.Address) + len(s.Reason)
 	}
 	return size
 }
@@ -99,14 +107,14 @@ func (c *Customer) ReadRecord(data []byte) error {
 		Traits:     readMap(&r, func() json.RawMessage { return r.Bytes() }),
 	}
 	if version > 1 {
-		c.readRest(&r)
+		c.readRest(&r, version)
 	}
 	return r.End("a customer")
 }
 
 // writeRest writes what most customers do not have; for them it is one byte.
 func (c *Customer) writeRest(w *RecordWriter) {
-	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero())
+	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0)
 	if len(c.Tags) > 0 {
 		w.List(len(c.Tags))
 		for _, tag := range c.Tags {
@@ -132,10 +140,33 @@ func (c *Customer) writeRest(w *RecordWriter) {
 	if !c.Lapse.IsZero() {
 		w.Time(c.Lapse)
 	}
+	if len(c.Consents) > 0 {
+		w.List(len(c.Consents))
+		for _, word := range c.Consents {
+			w.Text(word.Channel)
+			w.Text(word.Topic)
+			w.Bool(word.Granted)
+			w.Time(word.At)
+			w.Text(word.Source)
+		}
+	}
+	if len(c.Suppressions) > 0 {
+		w.List(len(c.Suppressions))
+		for _, s := range c.Suppressions {
+			w.Text(s.Channel)
+			w.Text(s.Address)
+			w.Text(s.Reason)
+			w.Time(s.At)
+		}
+	}
 }
 
-func (c *Customer) readRest(r *RecordReader) {
-	parts := r.Flags(4)
+func (c *Customer) readRest(r *RecordReader, version byte) {
+	flags := 6
+	if version < 4 {
+		flags = 4
+	}
+	parts := r.Flags(flags)
 	if parts.Has(0) {
 		c.Tags = make([]string, r.List(leastTag))
 		for i := range c.Tags {
@@ -156,6 +187,18 @@ func (c *Customer) readRest(r *RecordReader) {
 	}
 	if parts.Has(3) {
 		c.Lapse = r.Time()
+	}
+	if parts.Has(4) {
+		c.Consents = make([]Consent, r.List(leastConsent))
+		for i := range c.Consents {
+			c.Consents[i] = Consent{Channel: r.Text(), Topic: r.Text(), Granted: r.Bool(), At: r.Time(), Source: r.Text()}
+		}
+	}
+	if parts.Has(5) {
+		c.Suppressions = make([]Suppression, r.List(leastSuppress))
+		for i := range c.Suppressions {
+			c.Suppressions[i] = Suppression{Channel: r.Text(), Address: r.Text(), Reason: r.Text(), At: r.Time()}
+		}
 	}
 }
 

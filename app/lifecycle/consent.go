@@ -1,0 +1,130 @@
+package lifecycle
+
+import (
+	"slices"
+	"time"
+)
+
+// Limits of what one customer says and suffers.
+const (
+	MaxConsents     = 128
+	MaxSuppressions = 32
+)
+
+// Consent is one word of a customer about being written to: for one channel or all, about one topic or all.
+type Consent struct {
+	Channel string    `json:"channel,omitempty" msgpack:"c"` // empty: every channel
+	Topic   string    `json:"topic,omitempty" msgpack:"t"`   // empty: every topic
+	Granted bool      `json:"granted" msgpack:"g"`
+	At      time.Time `json:"at" msgpack:"a"`
+	Source  string    `json:"source" msgpack:"s"` // where it was said: "unsubscribe link", "preferences", "api", "STOP"
+}
+
+// covers reports whether the word is about a message on that channel and topic.
+func (c Consent) covers(channel, topic string) bool {
+	return (c.Channel == "" || c.Channel == channel) && (c.Topic == "" || c.Topic == topic)
+}
+
+// Say takes a word about consent. It replaces what was said before about the same channel and topic, and a word about
+// everything replaces all others. A word that is older than the one it would replace changes nothing. It reports
+// whether anything changed.
+func (c *Customer) Say(word Consent) bool {
+	for _, said := range c.Consents {
+		if said.Channel == word.Channel && said.Topic == word.Topic && (said.At.After(word.At) || said == word) {
+			return false
+		}
+	}
+	c.Consents = slices.DeleteFunc(slices.Clone(c.Consents), func(said Consent) bool {
+		wider := (word.Channel == "" || said.Channel == word.Channel) && (word.Topic == "" || said.Topic == word.Topic)
+		return wider && !said.At.After(word.At)
+	})
+	c.Consents = append(c.Consents, word)
+	slices.SortStableFunc(c.Consents, func(a, b Consent) int { return a.At.Compare(b.At) })
+	if len(c.Consents) > MaxConsents { // the oldest grant goes; a refusal is never forgotten for a grant
+		at := slices.IndexFunc(c.Consents, func(said Consent) bool { return said.Granted })
+		c.Consents = slices.Delete(c.Consents, max(at, 0), max(at, 0)+1)
+	}
+	return true
+}
+
+// Consented returns the newest word about messages on a channel about a topic, the stricter of two at the same moment.
+// said is false if there is none. Marketing without a word is for the policy to decide.
+func (c *Customer) Consented(channel, topic string) (word Consent, said bool) {
+	for _, next := range c.Consents {
+		if next.covers(channel, topic) && (!said || next.At.After(word.At) || next.At.Equal(word.At) && !next.Granted) {
+			word, said = next, true
+		}
+	}
+	return word, said
+}
+
+// TakeConsents joins what a merged customer said and suffers to this one's. Of two words the stricter holds, whichever is
+// newer.
+func (c *Customer) TakeConsents(merged *Customer) {
+	newest := time.Time{}
+	for _, said := range c.Consents {
+		if said.At.After(newest) {
+			newest = said.At
+		}
+	}
+	for _, word := range merged.Consents {
+		if !word.Granted {
+			if word.At.Before(newest) {
+				word.At = newest
+			}
+			c.Say(word)
+		} else if _, said := c.Consented(word.Channel, word.Topic); !said {
+			c.Say(word)
+		}
+	}
+	for _, s := range merged.Suppressions {
+		c.Suppress(s)
+	}
+}
+
+// Suppression keeps every message from an address for a reason that is not the customer's wish.
+type Suppression struct {
+	Channel string    `json:"channel" msgpack:"c"`
+	Address string    `json:"address" msgpack:"a"` // empty: every address of the channel
+	Reason  string    `json:"reason" msgpack:"r"`  // SuppressedBounce, SuppressedComplaint or SuppressedErased
+	At      time.Time `json:"at" msgpack:"t"`
+}
+
+// Why an address is suppressed.
+const (
+	SuppressedBounce    = "bounced"
+	SuppressedComplaint = "complained"
+	SuppressedErased    = "erased"
+)
+
+// Suppress keeps messages from an address from now on. It reports whether that is new.
+func (c *Customer) Suppress(s Suppression) bool {
+	if _, already := c.Suppressed(s.Channel, s.Address); already {
+		return false
+	}
+	c.Suppressions = append(slices.Clone(c.Suppressions), s)
+	if len(c.Suppressions) > MaxSuppressions {
+		c.Suppressions = c.Suppressions[1:]
+	}
+	return true
+}
+
+// Unsuppress lets messages to an address leave again; an empty address means all of the channel. It reports whether
+// anything changed.
+func (c *Customer) Unsuppress(channel, address string) bool {
+	before := len(c.Suppressions)
+	c.Suppressions = slices.DeleteFunc(slices.Clone(c.Suppressions), func(s Suppression) bool {
+		return s.Channel == channel && (address == "" || s.Address == address)
+	})
+	return len(c.Suppressions) < before
+}
+
+// Suppressed returns what keeps messages from an address on a channel, if anything does.
+func (c *Customer) Suppressed(channel, address string) (Suppression, bool) {
+	for _, s := range c.Suppressions {
+		if s.Channel == channel && (s.Address == "" || s.Address == address) {
+			return s, true
+		}
+	}
+	return Suppression{}, false
+}

@@ -1,0 +1,108 @@
+package lifecycle_test
+
+import (
+	"testing"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+func TestTheNewestWordCounts(t *testing.T) {
+	at := func(day int) time.Time { return time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC) }
+	word := func(channel, topic string, granted bool, day int) lifecycle.Consent {
+		return lifecycle.Consent{Channel: channel, Topic: topic, Granted: granted, At: at(day), Source: "test"}
+	}
+	for _, c := range []struct {
+		name           string
+		words          []lifecycle.Consent
+		channel, topic string
+		granted, said  bool
+	}{
+		{"nothing was said", nil, "email", "news", false, false},
+		{"a word about something else", []lifecycle.Consent{word("sms", "", false, 1)}, "email", "news", false, false},
+		{"no to one topic", []lifecycle.Consent{word("", "", true, 1), word("email", "news", false, 2)}, "email", "news", false, true},
+		{"the other topics go on", []lifecycle.Consent{word("", "", true, 1), word("email", "news", false, 2)}, "email", "offers", true, true},
+		{"no to everything after a yes", []lifecycle.Consent{word("email", "news", true, 1), word("", "", false, 2)}, "email", "news", false, true},
+		{"a yes after no to everything", []lifecycle.Consent{word("", "", false, 1), word("email", "news", true, 2)}, "email", "news", true, true},
+		{"and only that", []lifecycle.Consent{word("", "", false, 1), word("email", "news", true, 2)}, "email", "offers", false, true},
+		{"both at once: the stricter", []lifecycle.Consent{word("email", "", true, 1), word("", "news", false, 1)}, "email", "news", false, true},
+		{"an old word that comes late", []lifecycle.Consent{word("email", "", false, 2), word("email", "", true, 1)}, "email", "x", false, true},
+		{"an old word about everything does not undo a newer one", []lifecycle.Consent{word("email", "news", true, 2), word("", "", false, 1)}, "email", "news", true, true},
+	} {
+		customer := &lifecycle.Customer{}
+		for _, w := range c.words {
+			customer.Say(w)
+		}
+		if got, said := customer.Consented(c.channel, c.topic); got.Granted != c.granted || said != c.said {
+			t.Errorf("%s: granted %v, said %v", c.name, got.Granted, said)
+		}
+	}
+}
+
+func TestOfMergedWordsTheStricterHolds(t *testing.T) {
+	at := func(day int) time.Time { return time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC) }
+	keeper, merged := &lifecycle.Customer{}, &lifecycle.Customer{}
+	keeper.Say(lifecycle.Consent{Channel: "email", Granted: true, At: at(9)})
+	keeper.Say(lifecycle.Consent{Channel: "sms", At: at(1)})
+	merged.Say(lifecycle.Consent{Channel: "email", Topic: "news", At: at(2)})
+	merged.Say(lifecycle.Consent{Channel: "sms", Granted: true, At: at(5)})
+	merged.Say(lifecycle.Consent{Channel: "push", Granted: true, At: at(5)})
+	merged.Suppress(lifecycle.Suppression{Channel: "email", Address: "old@example.com", Reason: lifecycle.SuppressedBounce, At: at(3)})
+	keeper.TakeConsents(merged)
+	for channel, want := range map[string]bool{"email": false, "sms": false, "push": true} {
+		if word, said := keeper.Consented(channel, "news"); !said || word.Granted != want {
+			t.Errorf("%s: granted %v, said %v", channel, word.Granted, said)
+		}
+	}
+	if word, _ := keeper.Consented("email", "offers"); !word.Granted {
+		t.Error("the other topics are refused too")
+	}
+	if _, suppressed := keeper.Suppressed("email", "old@example.com"); !suppressed {
+		t.Error("the suppression is lost")
+	}
+}
+
+func TestWordsAreBounded(t *testing.T) {
+	customer := &lifecycle.Customer{}
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	customer.Say(lifecycle.Consent{Channel: "email", Topic: "kept", At: start})
+	for n := range 2 * lifecycle.MaxConsents {
+		customer.Say(lifecycle.Consent{Channel: "sms", Topic: string(rune('a' + n)), Granted: true, At: start.Add(time.Duration(n) * time.Hour)})
+	}
+	if len(customer.Consents) != lifecycle.MaxConsents {
+		t.Errorf("%d words", len(customer.Consents))
+	}
+	if word, said := customer.Consented("email", "kept"); word.Granted || !said {
+		t.Error("the refusal was forgotten")
+	}
+	if !customer.Say(lifecycle.Consent{At: start.AddDate(1, 0, 0)}) || len(customer.Consents) != 1 {
+		t.Errorf("a no to everything leaves %d words", len(customer.Consents))
+	}
+	if customer.Say(lifecycle.Consent{At: start.AddDate(1, 0, 0)}) {
+		t.Error("the same word again changed something")
+	}
+}
+
+func TestSuppressionsAreOfAnAddress(t *testing.T) {
+	customer := &lifecycle.Customer{}
+	bounce := lifecycle.Suppression{Channel: "email", Address: "ada@example.com", Reason: lifecycle.SuppressedBounce}
+	if !customer.Suppress(bounce) || customer.Suppress(bounce) {
+		t.Error("it is new once")
+	}
+	if s, ok := customer.Suppressed("email", "ada@example.com"); !ok || s.Reason != lifecycle.SuppressedBounce {
+		t.Errorf("suppressed %v, %v", s, ok)
+	}
+	if _, ok := customer.Suppressed("email", "ada@example.org"); ok {
+		t.Error("another address is suppressed too")
+	}
+	customer.Suppress(lifecycle.Suppression{Channel: "sms", Reason: lifecycle.SuppressedErased})
+	if _, ok := customer.Suppressed("sms", "+4470"); !ok {
+		t.Error("no address of the channel is free")
+	}
+	if !customer.Unsuppress("email", "") || customer.Unsuppress("email", "") {
+		t.Error("it is let go once")
+	}
+	if _, ok := customer.Suppressed("email", "ada@example.com"); ok {
+		t.Error("it is suppressed still")
+	}
+}
