@@ -45,6 +45,7 @@ type App struct {
 	insight  *insight.Insight
 	channels *channels.Host
 	email    *channels.Channel
+	further  []*channels.Channel // those of --channels
 	webhook  *lazyChannel
 	scripts  *publisher
 	web      *web.Server
@@ -96,7 +97,10 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		return nil, err
 	}
 	a.insight = insight.New()
-	a.delivery = delivery.New(delivery.Options{Clock: opts.Clock, Recorder: a.insight, PublicURL: cfg.PublicURL,
+	policy := PolicyOf(cfg.Policy)
+	policy.Zone = cfg.Zone()
+	links := lifecycle.NewLinks([]byte(a.keys.Links), cfg.PublicURL)
+	a.delivery = delivery.New(delivery.Options{Clock: opts.Clock, Recorder: a.insight, PublicURL: cfg.PublicURL, Links: links, Policy: policy,
 		TestAddress: cfg.TestAddress, Boot: uuid.NewString(), Log: opts.Log})
 	host := script.New(script.Limits{})
 	a.engine = engine.New(engine.Options{Clock: opts.Clock, Host: host, Outbox: a.delivery, Recorder: a.insight,
@@ -104,23 +108,31 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	a.delivery.SetTemplates(a.engine)
 	a.delivery.SetJourneys(a.engine)
 	a.delivery.SetWatcher(a.engine)
+	a.delivery.SetHoldOuts(a.engine)
 	if err = a.startChannels(ctx, opts.Plugin); err != nil {
 		return nil, err
 	}
 	a.delivery.Connect("email", a.email)
 	a.delivery.Connect("webhook", a.webhook)
+	for _, c := range a.further {
+		a.delivery.Connect(c.Status().Channel, c)
+	}
+	for _, channel := range cfg.Policy.Pause {
+		a.delivery.Pause(channel, true)
+	}
 	a.engine.Bind(a.store)
 	a.delivery.Bind(a.store)
 	a.insight.Bind(a.store)
 	a.store.Start(&machine{a.engine, a.delivery, a.insight})
 	a.scripts = newPublisher(cfg.Scripts, host, a.engine, a.insight, opts.Clock, opts.Log)
+	a.scripts.policy = policy
 	if err = a.scripts.publishAll(ctx); err != nil {
 		return nil, err
 	}
 	a.web, err = web.New(web.Options{
 		Engine: a.engine, Delivery: a.delivery, Insight: a.insight, Store: a.store, Scripts: a.scripts,
-		Channels: a.statuses,
-		Clock:    opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
+		Channels: a.statuses, Callback: a.channels.Callback, Links: links,
+		Clock: opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
 		WriteKey: a.keys.Write, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "",
 		Drafts: a.scripts, Compile: host.Compile, PublishLimit: cfg.PublishLimit,
 	})
@@ -130,6 +142,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 // statuses returns how the channels are whose connectors have been started.
 func (a *App) statuses() []channels.Status {
 	all := []channels.Status{a.email.Status()}
+	for _, c := range a.further {
+		all = append(all, c.Status())
+	}
 	if webhook := a.webhook.started(); webhook != nil {
 		all = append(all, webhook.Status())
 	}
@@ -139,7 +154,8 @@ func (a *App) statuses() []channels.Status {
 // startChannels launches the connectors: email over SMTP where a server is configured, else the log that shows what
 // would have been sent. That of webhooks follows when one is to be posted.
 func (a *App) startChannels(ctx context.Context, plugin []string) error {
-	a.channels = channels.New(channels.Options{Dir: filepath.Join(a.cfg.Data, "run"), Log: a.log, Clock: a.clock})
+	a.channels = channels.New(channels.Options{Dir: filepath.Join(a.cfg.Data, "run"), Log: a.log, Clock: a.clock,
+		Reports: func(r channels.Report) { a.engine.Report(ReportOf(r)) }})
 	name, settings := "log", any(map[string]any{"folder": filepath.Join(a.cfg.Data, "mail")})
 	if smtp := a.cfg.SMTP; smtp.Enabled() {
 		name = "email"
@@ -169,6 +185,9 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	if raw, err = json.Marshal(values); err != nil {
 		return lifecycle.Wrap(lifecycle.Internal, err, "the settings of webhooks cannot be written as JSON")
 	}
+	if err = a.startFurther(ctx, command); err != nil {
+		return err
+	}
 	a.webhook = &lazyChannel{host: a.channels, spec: channels.Spec{Channel: "webhook", Name: "webhook", Command: command("webhook"), Settings: raw}}
 	return nil
 }
@@ -189,6 +208,7 @@ func (a *App) Run(ctx context.Context) error {
 	sending, stopSending := context.WithCancel(context.Background())
 	defer stopSending()
 	workers.Go(func() { a.delivery.Run(sending) })
+	workers.Go(func() { a.engine.TakeReports(sending) })
 	workers.Go(func() { a.scripts.watch(ctx) })
 	a.web.Serve()
 	workers.Go(debug.FreeOSMemory) // a start takes about 10 MB more than idling ever will

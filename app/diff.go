@@ -123,7 +123,7 @@ type DiffResult struct {
 
 // DiffCount is a figure that differs.
 type DiffCount struct {
-	Kind string `json:"kind"` // stages, entered, moves, messages, refused, converted, exited or failed
+	Kind string `json:"kind"` // stages, entered, moves, messages, caps hit, refused, converted, exited or failed
 	Name string `json:"name"`
 	Old  int64  `json:"old"`
 	New  int64  `json:"new"`
@@ -158,7 +158,7 @@ func (d *Diff) Finish(ctx context.Context, events, examples int) (*DiffResult, e
 	for _, part := range []struct {
 		kind     string
 		old, new map[string]int64
-	}{{"stages", old.Stages, new.Stages}, {"entered", old.Entered, new.Entered}, {"moves", old.Moves, new.Moves}, {"messages", old.Messages, new.Messages},
+	}{{"stages", old.Stages, new.Stages}, {"entered", old.Entered, new.Entered}, {"moves", old.Moves, new.Moves}, {"messages", old.Messages, new.Messages}, {"caps hit", old.Capped, new.Capped},
 		{"refused", old.Refused, new.Refused}, {"converted", old.Converted, new.Converted}, {"exited", old.Exited, new.Exited}, {"failed", old.Failed, new.Failed}} {
 		names := slices.Sorted(maps.Keys(part.old))
 		for name := range part.new {

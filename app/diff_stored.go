@@ -86,6 +86,7 @@ func (p *publisher) Diff(ctx context.Context, old, new script.Source) (answer an
 		return nil, err
 	}
 	defer d.Close()
+	d.Caps(p.policy)
 	for _, s := range []*side{d.old, d.new} {
 		var end func(*error)
 		s.limit.most = maxStoredWork

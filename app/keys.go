@@ -19,6 +19,7 @@ import (
 type keys struct {
 	Write   string `json:"write"`
 	Admin   string `json:"admin"`
+	Links   string `json:"links"`   // signs the links of messages; changing it breaks those that were sent
 	Webhook string `json:"webhook"` // signs webhooks; whsec_ and 32 bytes in base64, as Standard Webhooks writes secrets
 	drawn   bool   // this start made the first two
 }
@@ -43,6 +44,9 @@ func loadKeys(dir string, write, admin config.Secret) (keys, error) {
 		secret := make([]byte, 32)
 		_, _ = rand.Read(secret) // never fails
 		k.Webhook = "whsec_" + base64.StdEncoding.EncodeToString(secret)
+	}
+	if k.Links == "" {
+		k.Links = rand.Text() + rand.Text()
 	}
 	if k != known {
 		if data, err = json.MarshalIndent(k, "", "  "); err == nil {

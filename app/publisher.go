@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
 	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
@@ -38,6 +39,7 @@ type publisher struct {
 	insight *insight.Insight
 	clock   lifecycle.Clock
 	log     *slog.Logger
+	policy  delivery.Policy // of which the caps count in comparisons; set before anybody compares
 
 	working  sync.Mutex        // one reading or saving of the folder at a time
 	versions map[string]string // what was published last; under working

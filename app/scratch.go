@@ -113,6 +113,7 @@ type witness struct {
 	figures *insight.Insight
 	facts   func(customer lifecycle.ID, facts []lifecycle.Fact)
 	put     func(message lifecycle.Message)
+	decided func(tx store.Tx, message *lifecycle.Message, customer *lifecycle.Customer) // within Apply
 }
 
 // Fold sees a decision.
@@ -130,6 +131,9 @@ func (w *witness) Fold(tx store.Tx, decision *lifecycle.Decision) {
 // Put sees a message on its way to the outbox.
 func (w *witness) Put(tx store.Tx, message *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
 	w.Delivery.Put(tx, message, customer, at)
+	if w.decided != nil {
+		w.decided(tx, message, customer)
+	}
 	if w.put != nil {
 		copied := *message
 		tx.After(func() { w.put(copied) })

@@ -20,13 +20,14 @@ import (
 	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
 	connlog "stagecraft/plugins/log"
+	"stagecraft/plugins/sms"
 	"stagecraft/plugins/webhook"
 )
 
 // TestMain lets the test binary be the connector's process, as the program itself is.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "plugin" {
-		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New()}[os.Args[2]])
+		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New(), "sms": sms.New()}[os.Args[2]])
 		return
 	}
 	os.Exit(m.Run())

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
@@ -23,6 +24,8 @@ type Simulation struct {
 	plan    lifecycle.Journey
 	until   time.Time
 	later   atomic.Int64 // events that were left out
+
+	forecast *delivery.Forecast // nil: nobody asks about caps
 }
 
 // SimulationResult says what became of the customers.
@@ -33,10 +36,11 @@ type SimulationResult struct {
 	Until     time.Time        `json:"until"`
 	Events    int              `json:"events"`
 	Customers int64            `json:"customers"`
-	Stages    map[string]int64 `json:"stages"`   // how many are in each stage at the end; stages without anyone are left out
-	Entered   map[string]int64 `json:"entered"`  // how often each stage was entered
-	Moves     map[string]int64 `json:"moves"`    // "a>b": how often
-	Messages  map[string]int64 `json:"messages"` // decided, by name
+	Stages    map[string]int64 `json:"stages"`           // how many are in each stage at the end; stages without anyone are left out
+	Entered   map[string]int64 `json:"entered"`          // how often each stage was entered
+	Moves     map[string]int64 `json:"moves"`            // "a>b": how often
+	Messages  map[string]int64 `json:"messages"`         // decided, by name
+	Capped    map[string]int64 `json:"capped,omitempty"` // of those, what frequency caps would have put off or dropped
 	Refused   map[string]int64 `json:"refused,omitempty"`
 	Converted map[string]int64 `json:"converted,omitempty"`
 	Exited    map[string]int64 `json:"exited,omitempty"` // left the journey, by stage
@@ -76,11 +80,13 @@ func NewSimulation(ctx context.Context, folder fs.FS, journey string, until time
 // newSimulation prepares a journey; see, if it is not nil, hears of everything that is decided.
 func newSimulation(ctx context.Context, source script.Source, until time.Time, see func(lifecycle.ID, []lifecycle.Fact)) (*Simulation, error) {
 	host := script.New(script.Limits{})
-	world, err := newScratch(scratchOptions{host: host, clock: lifecycle.NewManualClock(until.UTC()), figures: true, witness: &witness{facts: see}})
+	s := &Simulation{journey: source.Name, until: until.UTC()}
+	world, err := newScratch(scratchOptions{host: host, clock: lifecycle.NewManualClock(until.UTC()), figures: true,
+		witness: &witness{facts: see, decided: s.decided}})
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulation{scratch: world, journey: source.Name, until: until.UTC()}
+	s.scratch = world
 	program, err := world.publish(ctx, host, source)
 	if err == nil {
 		s.plan = program.Journey
@@ -131,7 +137,7 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 	result := &SimulationResult{
 		Journey: s.journey, Version: s.plan.Version, Until: s.until, Events: events - int(s.later.Load()), Customers: report.Customers, Late: report.Late,
 		Stages: without0(j.In), Entered: without0(j.Entered), Converted: without0(j.Converted), Exited: without0(j.Exited), Failed: without0(j.Failed),
-		Moves: pairs(j.Moves), Refused: pairs(j.Refused), Messages: map[string]int64{},
+		Moves: pairs(j.Moves), Refused: pairs(j.Refused), Messages: map[string]int64{}, Capped: s.capped(),
 	}
 	for _, stage := range s.plan.Stages {
 		result.Order = append(result.Order, stage.Name)

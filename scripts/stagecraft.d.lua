@@ -46,6 +46,7 @@
 ---@field subject? string instead of the message's own
 ---@field preheader? string instead of the message's own
 ---@field expires? stagecraft.Duration when it is too late to leave
+---@field caps? string what a frequency cap does to it: `"wait"` (the default) or `"drop"`
 
 --- Of `score`.
 ---@class stagecraft.ScoreOptions

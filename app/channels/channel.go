@@ -27,6 +27,7 @@ type Status struct {
 	State     State     `json:"state"`
 	PID       int       `json:"pid,omitempty"`
 	Restarts  int       `json:"restarts"`            // starts after the first
+	Broken    bool      `json:"broken,omitempty"`    // it runs, but fails one call after the other, and has a pause
 	LastError string    `json:"lastError,omitempty"` // stays when the connector runs again
 	Since     time.Time `json:"since"`               // of State
 	Log       []string  `json:"log,omitempty"`       // the connector's last lines
@@ -42,6 +43,10 @@ type Channel struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has stopped
 	calls  sync.WaitGroup
+
+	callbacks chan struct{} // room for those under way
+	breaker   *breaker
+	pace      *pace
 
 	mu          sync.Mutex
 	changed     chan struct{} // closed and replaced with every change of state
@@ -61,7 +66,9 @@ type Channel struct {
 func newChannel(ctx context.Context, h *Host, spec Spec) *Channel {
 	c := &Channel{
 		host: h, spec: spec, log: newRing(), done: make(chan struct{}), changed: make(chan struct{}),
-		state: Starting, since: h.options.Clock.Now(),
+		callbacks: make(chan struct{}, maxCallbacks), pace: newPace(spec.Rate),
+		breaker: &breaker{least: h.options.MinBackoff, most: h.options.MaxBackoff},
+		state:   Starting, since: h.options.Clock.Now(),
 	}
 	// The channel lives until Stop, not until the end of the request that started it.
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -76,11 +83,13 @@ func (c *Channel) Idempotent() bool {
 	return c.description.Idempotent
 }
 
-// Ready reports whether the connector takes messages now.
+// Ready reports whether the connector takes messages now: it runs, and has not failed so often that it gets a pause.
 func (c *Channel) Ready() bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state == Running
+	running := c.state == Running
+	c.mu.Unlock()
+	_, ok := c.breaker.passes(c.host.options.Clock.Now())
+	return running && ok
 }
 
 // WaitReady returns when the connector takes messages, or with an error when ctx ends or the channel has stopped.
@@ -115,11 +124,12 @@ func (c *Channel) Description() channel.Description {
 
 // Status returns the channel's state.
 func (c *Channel) Status() Status {
+	_, whole := c.breaker.passes(c.host.options.Clock.Now())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Status{
 		Channel: c.spec.Channel, Connector: c.spec.Name, Version: c.description.Version, State: c.state, PID: c.pid,
-		Restarts: c.restarts, LastError: c.lastError, Since: c.since, Log: c.log.lines(),
+		Restarts: c.restarts, Broken: !whole, LastError: c.lastError, Since: c.since, Log: c.log.lines(),
 	}
 }
 

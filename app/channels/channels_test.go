@@ -25,6 +25,10 @@ import (
 
 func id(n int) lifecycle.ID { return lifecycle.HashID("test", fmt.Sprint(n)) }
 
+func ref(n int) lifecycle.Ref {
+	return lifecycle.Ref{Partition: 7, Decided: time.UnixMilli(1700000000000).UTC(), ID: id(n)}
+}
+
 func outgoing(subjects ...string) []channels.Outgoing {
 	var out []channels.Outgoing
 	for i, subject := range subjects {
@@ -405,7 +409,7 @@ func TestLyingReceipts(t *testing.T) {
 	if got := c.Send(t.Context(), outgoing("long"))[0]; got.Outcome != permanent || len(got.Reason) > 3000 {
 		t.Errorf("%s, %d bytes", got.Outcome, len(got.Reason))
 	}
-	want1 := channels.Report{Channel: "email", Message: id(1), Event: "bounced", Reason: "unknown user", At: time.UnixMilli(1000).UTC()}
+	want1 := channels.Report{Channel: "email", Message: ref(1), Event: "bounced", Reason: "unknown user", At: time.UnixMilli(1000).UTC()}
 	if diff := cmp.Diff(want1, <-reports); diff != "" {
 		t.Error(diff)
 	}

@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Dir   string          // a folder of our own; sockets and process IDs go there, 0700
 	Log   *slog.Logger    // nil discards
-	Clock lifecycle.Clock // restarts wait by it; nil is the machine's. Deadlines of calls use the machine's time always
+	Clock lifecycle.Clock // restarts and rates wait by it; nil is the machine's. Deadlines of calls use the machine's time always
 
 	StartTimeout time.Duration // until a connector has taken its settings; 0 means 10 s
 	SendTimeout  time.Duration // for one call of at most Description.MaxBatch messages; 0 means 30 s
@@ -35,21 +35,14 @@ type Options struct {
 	Reports func(Report)
 }
 
-// Report is what became known about a message after its receipt.
-type Report struct {
-	Channel string
-	Message lifecycle.ID
-	Event   string // "delivered", "bounced", "complained", "opened" or "clicked"
-	Reason  string
-	At      time.Time // by the connector's clock; zero if it did not say
-}
-
 // Spec says which connector serves a channel, and how it is started.
 type Spec struct {
 	Channel  string          // "email"
 	Name     string          // of the connector: "email", "log" or a third party's
 	Command  []string        // executable and arguments, for example the program itself with "plugin", "email"
 	Settings json.RawMessage // a JSON object; it may hold secrets and travels over the private socket only
+	Plugins  *Plugins        // instead of Command: the connector Name is found there, if it is approved at each start
+	Rate     float64         // messages a second at most; 0 means as many as the connector takes
 }
 
 // Host supervises connectors. It is safe for concurrent use.
@@ -135,7 +128,7 @@ func (h *Host) Start(ctx context.Context, spec Spec) (*Channel, error) {
 		return nil, h.failed
 	case !channelName.MatchString(spec.Channel) || !channelName.MatchString(spec.Name):
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "channel %q with connector %q: names are lower case letters, digits and dashes", spec.Channel, spec.Name)
-	case len(spec.Command) == 0 || spec.Command[0] == "":
+	case spec.Plugins == nil && (len(spec.Command) == 0 || spec.Command[0] == ""):
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "connector %s has no command to start it with", spec.Name)
 	}
 	if len(spec.Settings) == 0 {

@@ -42,6 +42,8 @@ func serve(kind string) {
 		channel.Serve(log.New())
 	case "puppet":
 		channel.Serve(&puppet{})
+	case "phone":
+		channel.Serve(phone{})
 	case "garbage":
 		fmt.Println("Welcome to this connector!")
 		channel.Serve(&puppet{})
@@ -134,6 +136,36 @@ func (p *puppet) Close() error {
 	return nil
 }
 
+// phone is called back, and knows which addresses are gone.
+type phone struct{}
+
+func (phone) Describe() channel.Description {
+	return channel.Description{Name: "phone", Version: "1", Channels: []string{"sms", "email"}, Schema: json.RawMessage(`{"type":"object"}`)}
+}
+func (phone) Configure(context.Context, json.RawMessage) error { return nil }
+func (phone) Health(context.Context) error                     { return nil }
+func (phone) Close() error                                     { return nil }
+func (phone) Send(_ context.Context, messages []channel.Message) []channel.Receipt {
+	receipts := channel.All(messages, channel.Accepted, "", 0)
+	for i, m := range messages {
+		if m.Subject == "gone" {
+			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Permanent, Reason: m.ID, Data: map[string]string{"gone": "1", "title": m.Data["title"]}}
+		}
+	}
+	return receipts
+}
+func (phone) Callback(_ context.Context, c channel.Callback) (channel.Reply, []channel.Report) {
+	if c.Path == "/nonsense" {
+		return channel.Reply{Status: 7}, nil
+	}
+	return channel.Reply{Body: []byte(c.Path)}, []channel.Report{
+		{From: "+84901234567", Event: "unsubscribed", Date: time.UnixMilli(0), Data: map[string]string{"text": string(c.Body)}},
+		{ID: "0123", Event: "delivered"},
+		{ID: ref(2).String(), Event: "delivered", Date: time.UnixMilli(9)},
+		{Event: "opened"},
+	}
+}
+
 // liar speaks the protocol without the library's help, and wrongly.
 type liar struct {
 	channelpb.UnimplementedConnectorServer
@@ -153,7 +185,7 @@ func (l *liar) Health(context.Context, *channelpb.HealthRequest) (*channelpb.Hea
 
 func (l *liar) Receipts(_ *channelpb.ReceiptsRequest, s grpc.ServerStreamingServer[channelpb.ReceiptsResponse]) error {
 	_ = s.Send(&channelpb.ReceiptsResponse{Id: "not an ID", Event: "opened"})
-	_ = s.Send(&channelpb.ReceiptsResponse{Id: id(1).String(), Event: "bounced", Reason: "unknown user", DateUnixMs: 1000})
+	_ = s.Send(&channelpb.ReceiptsResponse{Id: ref(1).String(), Event: "bounced", Reason: "unknown user", DateUnixMs: 1000})
 	return nil
 }
 

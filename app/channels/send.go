@@ -13,9 +13,19 @@ import (
 // Outgoing is one message for one attempt.
 type Outgoing struct {
 	ID      lifecycle.ID
-	Attempt int // 1 at the first
+	Ref     lifecycle.Ref // by which reports find it again; zero: nobody waits for any, the connector gets the bare ID
+	Attempt int           // 1 at the first
 	Kind    lifecycle.MessageKind
+	Data    map[string]string // what the channel needs besides text
 	lifecycle.Rendered
+}
+
+// wireID is the ID by which the connector knows the message.
+func (m *Outgoing) wireID() string {
+	if m.Ref.IsZero() {
+		return m.ID.String()
+	}
+	return m.Ref.String()
 }
 
 // Limits of one call to a connector.
@@ -31,6 +41,43 @@ const (
 func (c *Channel) Send(ctx context.Context, messages []Outgoing) []lifecycle.Receipt {
 	receipts := make([]lifecycle.Receipt, 0, len(messages))
 	for len(messages) > 0 {
+		n := c.pace.chunk(len(messages))
+		if after := c.turn(ctx, n); after > 0 {
+			return append(receipts, all(messages, lifecycle.OutcomeTemporary, "channel "+c.spec.Channel+" has reached its rate", after)...)
+		}
+		receipts = c.send(ctx, messages[:n], receipts)
+		messages = messages[n:]
+	}
+	return receipts
+}
+
+// turn waits until the channel's rate has room for n messages. Where that would take too long for ctx, it returns at
+// once how long.
+func (c *Channel) turn(ctx context.Context, n int) (after time.Duration) {
+	if c.pace.each <= 0 {
+		return 0
+	}
+	o := &c.host.options
+	now, patience := o.Clock.Now(), o.SendTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = time.Until(deadline)
+	}
+	at, ok := c.pace.reserve(n, now, now.Add(patience/2)) // the other half is for the connector
+	if !ok {
+		return at.Sub(now)
+	}
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)() // who is stopping does not wait for a rate
+	if at.After(now) {
+		_ = o.Clock.Wait(waiting, at)
+	}
+	return 0
+}
+
+// send hands messages over now and appends their receipts.
+func (c *Channel) send(ctx context.Context, messages []Outgoing, receipts []lifecycle.Receipt) []lifecycle.Receipt {
+	for len(messages) > 0 {
 		process, description, after, reason := c.enter(ctx)
 		if process == nil {
 			return append(receipts, all(messages, lifecycle.OutcomeTemporary, reason, after)...)
@@ -40,10 +87,28 @@ func (c *Channel) Send(ctx context.Context, messages []Outgoing) []lifecycle.Rec
 			receipts = append(receipts, all(messages[:1], lifecycle.OutcomePermanent,
 				fmt.Sprintf("the message has more than %d MB", maxMessageBytes>>20), 0)...)
 		} else {
-			receipts = append(receipts, c.call(ctx, process, messages[:n], wire)...)
+			receipts = append(receipts, c.tryCall(ctx, process, messages[:n], wire)...)
 		}
 		c.calls.Done()
 		messages = messages[n:]
+	}
+	return receipts
+}
+
+// tryCall makes a call unless too many have failed.
+func (c *Channel) tryCall(ctx context.Context, process *channel.Process, messages []Outgoing, wire []channel.Message) []lifecycle.Receipt {
+	clock := c.host.options.Clock
+	after, ok := c.breaker.enter(clock.Now())
+	if !ok {
+		return all(messages, lifecycle.OutcomeTemporary, "connector "+c.spec.Name+" has failed too often and gets a pause", after)
+	}
+	receipts, failed := c.call(ctx, process, messages, wire)
+	if !failed && ctx.Err() != nil {
+		c.breaker.giveUp() // nothing is known
+		return receipts
+	}
+	if pause := c.breaker.leave(clock.Now(), failed); pause > 0 {
+		c.host.options.Log.Warn("connector fails one call after the other and gets a pause", "channel", c.spec.Channel, "connector", c.spec.Name, "pause", pause)
 	}
 	return receipts
 }
@@ -81,6 +146,9 @@ func batch(messages []Outgoing, most int) (n int, wire []channel.Message, tooLar
 		for name, value := range m.Headers {
 			bytes += len(name) + len(value)
 		}
+		for name, value := range m.Data {
+			bytes += len(name) + len(value)
+		}
 		if n == 0 && bytes > maxMessageBytes {
 			return 1, nil, true
 		}
@@ -88,15 +156,15 @@ func batch(messages []Outgoing, most int) (n int, wire []channel.Message, tooLar
 			break
 		}
 		wire = append(wire, channel.Message{
-			ID: m.ID.String(), To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Headers: m.Headers, Date: m.Date,
-			Attempt: m.Attempt, Kind: string(m.Kind),
+			ID: m.wireID(), To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Headers: m.Headers, Date: m.Date,
+			Attempt: m.Attempt, Kind: string(m.Kind), Data: m.Data,
 		})
 	}
 	return n, wire, false
 }
 
-// call makes one call and judges its answer.
-func (c *Channel) call(ctx context.Context, process *channel.Process, messages []Outgoing, wire []channel.Message) []lifecycle.Receipt {
+// call makes one call and judges its answer. It has failed where nothing that was said can be trusted.
+func (c *Channel) call(ctx context.Context, process *channel.Process, messages []Outgoing, wire []channel.Message) (receipts []lifecycle.Receipt, failed bool) {
 	limited, cancel := context.WithTimeout(ctx, c.host.options.SendTimeout)
 	defer cancel()
 	answers, err := process.Send(limited, wire)
@@ -108,18 +176,19 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 			c.note(text)
 			c.host.options.Log.Error(text, "channel", c.spec.Channel)
 		}
-		return receipts
+		c.gone(messages, answers)
+		return receipts, wrong == len(messages)
 	case errors.Is(err, channel.ErrNotSent):
 		c.note(fmt.Sprintf("connector %s refused a batch: %v", c.spec.Name, err))
-		return all(messages, lifecycle.OutcomeTemporary, "the connector refused the batch: "+err.Error(), 0)
+		return all(messages, lifecycle.OutcomeTemporary, "the connector refused the batch: "+err.Error(), 0), true
 	case passed(limited):
 		c.condemn(process, "it let the deadline of a batch pass and was killed")
-		return all(messages, lifecycle.OutcomeInDoubt, "the connector did not answer in time", 0)
+		return all(messages, lifecycle.OutcomeInDoubt, "the connector did not answer in time", 0), true
 	case limited.Err() != nil:
-		return all(messages, lifecycle.OutcomeInDoubt, "the batch was given up before the connector answered", 0)
+		return all(messages, lifecycle.OutcomeInDoubt, "the batch was given up before the connector answered", 0), false
 	}
 	c.note(fmt.Sprintf("connector %s broke off a batch: %v", c.spec.Name, err))
-	return all(messages, lifecycle.OutcomeInDoubt, "the connector did not answer: "+err.Error(), 0)
+	return all(messages, lifecycle.OutcomeInDoubt, "the connector did not answer: "+err.Error(), 0), true
 }
 
 // passed reports whether the deadline of a call has come. The connector's side can notice it a moment before the

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
 )
 
@@ -65,8 +64,16 @@ func (c *Channel) launch() (*channel.Process, channel.Description, error) {
 	o := &c.host.options
 	ctx, cancel := context.WithTimeout(c.ctx, o.StartTimeout)
 	defer cancel()
+	command := c.spec.Command
+	if c.spec.Plugins != nil {
+		executable, err := c.spec.Plugins.Executable(c.spec.Name)
+		if err != nil {
+			return nil, none, err
+		}
+		command = []string{executable}
+	}
 	process, err := channel.Start(ctx, channel.Launch{
-		Command: c.spec.Command, SocketDir: c.host.sockets, Stderr: c.log.writer(), Grace: o.CloseTimeout,
+		Command: command, SocketDir: c.host.sockets, Stderr: c.log.writer(), Grace: o.CloseTimeout,
 		Started: func(pid int) error {
 			c.mu.Lock()
 			c.pid = pid
@@ -178,24 +185,5 @@ func (c *Channel) end(process *channel.Process) {
 	case <-process.Done():
 		process.Kill()
 		<-idle
-	}
-}
-
-// report passes on what the connector learns later.
-func (c *Channel) report(ctx context.Context, process *channel.Process) {
-	reports := c.host.options.Reports
-	if reports == nil {
-		return
-	}
-	err := process.Receipts(ctx, func(r channel.Report) {
-		id, err := lifecycle.ParseID(r.ID)
-		if err != nil {
-			c.note(fmt.Sprintf("connector %s reported on a message that has no ID", c.spec.Name))
-			return
-		}
-		reports(Report{Channel: c.spec.Channel, Message: id, Event: r.Event, Reason: r.Reason, At: r.Date})
-	})
-	if err != nil && ctx.Err() == nil {
-		c.note(fmt.Sprintf("connector %s stopped reporting: %v", c.spec.Name, err))
 	}
 }

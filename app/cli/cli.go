@@ -15,12 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 	"stagecraft/plugins/channel"
-	"stagecraft/plugins/email"
-	connlog "stagecraft/plugins/log"
-	"stagecraft/plugins/webhook"
 )
 
 // program is the command line as kong reads it.
@@ -33,7 +29,7 @@ type program struct {
 	Simulate  SimulateCommand  `cmd:"" help:"Run a journey, or two versions of it, over a history of events in their own time."`
 	Journeys  JourneysCommand  `cmd:"" help:"List the journeys of a running server, or switch one: off, shadow, live or braked."`
 	Customers CustomersCommand `cmd:"" help:"Make test people of customers of a running server."`
-	Plugin    PluginCommand    `cmd:"" hidden:"" help:"Run a built-in connector; the server does this by itself."`
+	Plugin    PluginCommand    `cmd:"" help:"List the connectors of others in the data folder, and approve or remove them."`
 	Version   VersionCommand   `cmd:"" help:"Print the version."`
 
 	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
@@ -53,7 +49,10 @@ type world struct {
 func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// A connector's process does nothing but its job, and starts fast.
 	if len(args) == 2 && args[0] == "plugin" {
-		return exitCode((&PluginCommand{Name: args[1]}).Run(), stderr)
+		if connector := builtIn(args[1]); connector != nil {
+			channel.Serve(connector)
+			return 0
+		}
 	}
 	hideFiles()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -155,24 +154,4 @@ type VersionCommand struct{}
 func (VersionCommand) Run(w *world) error {
 	_, err := fmt.Fprintln(w.stdout, "stagecraft", w.version)
 	return err
-}
-
-// PluginCommand is the process of a built-in connector.
-type PluginCommand struct {
-	Name string `arg:"" help:"email, log or webhook."`
-}
-
-// Run serves until the host goes.
-func (c *PluginCommand) Run() error {
-	switch c.Name {
-	case "email":
-		channel.Serve(email.New())
-	case "log":
-		channel.Serve(connlog.New())
-	case "webhook":
-		channel.Serve(webhook.New())
-	default:
-		return lifecycle.Errorf(lifecycle.NotFound, "there is no built-in connector %q", c.Name)
-	}
-	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"stagecraft/app"
+	"stagecraft/app/config"
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/scripts"
@@ -30,6 +31,8 @@ type SimulateCommand struct {
 	Stored   bool     `name:"stored" help:"Take the events that the running server has stored, instead of a file."`
 	Until    string   `name:"until" placeholder:"TIME" help:"The moment at which the simulation ends; later events are left out. Default: now."`
 	Scripts  string   `name:"scripts" placeholder:"FOLDER" help:"A folder of journeys. Default: the built-in ones."`
+	Policy   string   `name:"policy" default:"opt-out" placeholder:"PRESET" help:"Count what the frequency caps of a preset would hold back: opt-out, gdpr, vietnam or none. Default: ${default}."`
+	Caps     []string `name:"caps" sep:";" placeholder:"RULES" help:"Count what these caps would hold back, written as for serve: 'sms=3/24h; *=5/7d'."`
 	Examples int      `name:"examples" default:"3" placeholder:"N" help:"With --diff: how many customers to show of whom something else would have become. Default: ${default}."`
 	JSON     bool     `name:"json" help:"Print the result as JSON."`
 	Remote
@@ -68,6 +71,10 @@ func (c *SimulateCommand) Run(w *world) error {
 		}
 		folder = os.DirFS(c.Scripts)
 	}
+	policy, err := c.policy()
+	if err != nil {
+		return err
+	}
 	history, err := c.history(w)
 	if err != nil {
 		return err
@@ -78,6 +85,7 @@ func (c *SimulateCommand) Run(w *world) error {
 		return c.mine(err)
 	}
 	defer simulation.Close()
+	simulation.Caps(app.PolicyOf(policy))
 	progress := NewProgress(w.stderr)
 	count, rejected, err := c.feed(w.ctx, simulation, history, progress)
 	if err != nil {
@@ -89,6 +97,12 @@ func (c *SimulateCommand) Run(w *world) error {
 		return err
 	}
 	return c.leftOut(c.print(w.stdout, result), rejected)
+}
+
+// policy returns the caps to count by.
+func (c *SimulateCommand) policy() (config.Policy, error) {
+	policy := config.Policy{Preset: c.Policy, Caps: c.Caps}
+	return policy, policy.Check()
 }
 
 // mine says where journeys of one's own are, if one that is not built in was asked for.
@@ -208,7 +222,7 @@ func (c *SimulateCommand) print(out io.Writer, result *app.SimulationResult) err
 		title  string
 		counts map[string]int64
 	}{{"in stage", result.Stages}, {"entered", result.Entered}, {"moves", result.Moves}, {"refused", result.Refused},
-		{"goal reached", result.Converted}, {"exited", result.Exited}, {"messages", result.Messages}, {"failed", result.Failed}} {
+		{"goal reached", result.Converted}, {"exited", result.Exited}, {"messages", result.Messages}, {"caps hit", result.Capped}, {"failed", result.Failed}} {
 		if len(part.counts) == 0 {
 			continue
 		}

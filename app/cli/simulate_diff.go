@@ -28,6 +28,10 @@ func (c *SimulateCommand) diff(w *world, until time.Time) error {
 			return err
 		}
 	}
+	policy, err := c.policy()
+	if err != nil {
+		return err
+	}
 	history, err := c.history(w)
 	if err != nil {
 		return err
@@ -38,6 +42,7 @@ func (c *SimulateCommand) diff(w *world, until time.Time) error {
 		return err
 	}
 	defer diff.Close()
+	diff.Caps(app.PolicyOf(policy))
 	progress := NewProgress(w.stderr)
 	count, rejected, err := c.feed(w.ctx, diff, history, progress)
 	if err != nil {

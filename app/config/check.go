@@ -44,6 +44,8 @@ func (c *Config) Check() error {
 	c.checkAddresses(&problems)
 	c.checkKeys(&problems)
 	c.checkPeople(&problems)
+	c.checkChannels(&problems)
+	c.Policy.read(&problems)
 	c.SMTP.check(&problems)
 	c.checkRunning(&problems)
 	if len(problems) > 0 {

@@ -33,6 +33,10 @@ type Config struct {
 	PublishLimit int      `name:"publish-limit" env:"STAGECRAFT_PUBLISH_LIMIT" default:"1000" placeholder:"PEOPLE" help:"How many people a new script or a journey that goes live may reach within the next hour before it asks for confirmation; 0 asks always. Default: ${default} people."`
 	WebhookAllow []string `name:"webhook-allow" env:"STAGECRAFT_WEBHOOK_ALLOW" placeholder:"HOST,..." help:"Hosts in the own network, as their names or addresses stand in the URL, that webhooks may be posted to. Default: none, only addresses of the public internet."`
 
+	Channels ChannelsFile `name:"channels" env:"STAGECRAFT_CHANNELS" placeholder:"FILE" help:"JSON file of further channels and the settings of their connectors, such as {\"sms\": {\"settings\": {...}}}; there are sms, push and social. Default: none."`
+
+	Policy Policy `embed:"" group:"What may be sent:"`
+
 	SMTP SMTP `embed:"" prefix:"smtp-" group:"Mail:"`
 
 	LogLevel    string `name:"log-level" env:"STAGECRAFT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least serious entry to log: debug, info, warn or error. Default: ${default}."`
@@ -103,11 +107,11 @@ func URLOf(addr string) string {
 // String lists the settings for a log, without keys and passwords.
 func (c Config) String() string {
 	return fmt.Sprintf("data=%q addr=%q public-url=%q scripts=%q write-key=%s admin-key=%s smtp=%s:%d "+
-		"timezone=%q test-address=%q publish-limit=%d webhook-allow=%q "+
+		"policy=%q send-hours=%q caps=%q cap-all=%t duplicates=%dh pause=%q timezone=%q test-address=%q publish-limit=%d webhook-allow=%q channels=%q "+
 		"smtp-username=%q smtp-password=%s smtp-security=%s smtp-from=%q smtp-connections=%d smtp-ca-file=%q "+
 		"log-level=%s log-format=%s max-pending=%d memory-limit=%dMB",
 		c.Data, c.Addr, c.PublicURL, c.Scripts, c.WriteKey, c.AdminKey, c.SMTP.Host, c.SMTP.Port,
-		c.Timezone, c.TestAddress, c.PublishLimit, c.WebhookAllow,
+		c.Policy.Preset, c.Policy.SendHours, c.Policy.Caps, c.Policy.CapAll, c.Policy.Duplicates, c.Policy.Pause, c.Timezone, c.TestAddress, c.PublishLimit, c.WebhookAllow, c.Channels,
 		c.SMTP.Username, c.SMTP.Password, c.SMTP.Security, c.SMTP.From, c.SMTP.Connections, c.SMTP.CAFile,
 		c.LogLevel, c.LogFormat, c.MaxPending, c.MemoryLimit)
 }

@@ -320,7 +320,7 @@ func TestHelpListsEverySetting(t *testing.T) {
 			}
 		}
 	}
-	if count != 23 {
+	if count != 30 {
 		t.Errorf("%d settings; did one get lost?", count)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/mail"
 	"time"
 
 	"stagecraft/app/channels"
@@ -14,9 +13,6 @@ import (
 
 // maxClaimBytes bounds what one claim writes. The message that passes it is the last one.
 const maxClaimBytes = 1 << 20
-
-// maxAddressBytes is what SMTP allows a path (RFC 5321, 4.5.3.1.3).
-const maxAddressBytes = 254
 
 // heldLife is how long a message in doubt is held for someone to decide about it.
 const heldLife = 72 * time.Hour
@@ -119,16 +115,22 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 			return end(lifecycle.Failed, "tried too often: it may have left before a crash")
 		}
 	}
-	rendered, state, reason := d.permit(tx, &m.Message, last, in.At)
-	if state != lifecycle.Queued {
-		return end(state, reason)
+	rendered, v := d.permit(tx, &m.Message, last, in.At)
+	switch {
+	case v.state != lifecycle.Queued:
+		return end(v.state, v.reason)
+	case !v.until.IsZero():
+		d.unqueue(tx, &m.Message)
+		putOff(&m.Message, v)
+		d.queue(tx, &m.Message)
+		return changed()
 	}
 	a := attempt{Number: m.Attempts + 1, Boot: in.Boot, At: in.At, Rendered: rendered}
 	data := store.Encode(&a)
 	tx.Set(attemptKey(id), data)
 	m.Event = lifecycle.Event{} // it was there for the template
 	out, wrote = &outgoing{
-		Outgoing: channels.Outgoing{ID: id, Attempt: a.Number, Kind: m.Kind, Rendered: Whole(rendered)},
+		Outgoing: channels.Outgoing{ID: id, Ref: m.Ref(), Attempt: a.Number, Kind: m.Kind, Rendered: d.whole(tx, &m.Message, rendered)},
 		message:  &m.Message, partition: tx.Partition(),
 	}, len(data)
 	if unresolved {
@@ -161,46 +163,47 @@ func (d *Delivery) hold(tx store.Tx, m *lifecycle.Message, at time.Time) {
 	d.queue(tx, m)
 }
 
-// permit is the policy, asked just before sending: is the message still timely, may the customer be written to, and
-// can it be said? Anything but Queued keeps it back for the reason given.
-func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, lifecycle.MessageState, string) {
+// putOff lets a message wait for what the policy says, or until it is too old, whichever comes first.
+func putOff(m *lifecycle.Message, v verdict) {
+	m.Due, m.Reason = v.until, v.reason
+	if !m.Expires.IsZero() && m.Expires.Before(m.Due) {
+		m.Due = m.Expires
+	}
+}
+
+// permit asks just before sending: is the message still timely, what does the policy say, and can it be said? Only a
+// message that passes has been rendered.
+func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, verdict) {
 	customer := &lifecycle.Customer{}
 	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
 	if data == nil {
-		return lifecycle.Rendered{}, lifecycle.Suppressed, "merged"
+		return lifecycle.Rendered{}, drop("merged")
 	}
 	if err := store.Decode(data, customer); err != nil {
-		return lifecycle.Rendered{}, lifecycle.Failed, "the customer's record cannot be read: " + err.Error()
+		return lifecycle.Rendered{}, verdict{state: lifecycle.Failed, reason: "the customer's record cannot be read: " + err.Error()}
 	}
 	return d.permitFor(tx, m, customer, last, at)
 }
 
-func (d *Delivery) permitFor(tx store.Reader, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time) (lifecycle.Rendered, lifecycle.MessageState, string) {
+func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time) (rendered lifecycle.Rendered, v verdict) {
 	if !m.Expires.IsZero() && !at.Before(m.Expires) {
-		return lifecycle.Rendered{}, lifecycle.Expired, "too old to leave"
+		return rendered, verdict{state: lifecycle.Expired, reason: "too old to leave"}
 	}
-	if customer.Trait("unsubscribed") == true && m.Kind == lifecycle.Marketing {
-		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseOptedOut
+	q := d.question(m, customer, last, at)
+	if v = d.judge(tx, q); !v.passes() {
+		return rendered, v
 	}
 	if last != nil {
-		return last.Rendered, lifecycle.Queued, ""
+		return last.Rendered, pass
 	}
 	if m.Channel == webhookChannel {
-		return renderWebhook(m, at)
-	}
-	to, _ := customer.Trait("email").(string)
-	if m.Test {
-		if to = d.testTo; to == "" {
-			return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseTest
-		}
-	}
-	if to == "" {
-		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseNoAddress
-	}
-	if address, err := mail.ParseAddress(to); err != nil || address.Address != to || len(to) > maxAddressBytes {
-		return lifecycle.Rendered{}, lifecycle.Suppressed, lifecycle.BecauseBadAddress
+		rendered, v.state, v.reason = renderWebhook(m, at)
+		return rendered, v
 	}
 	rendered, err := d.render(tx, m, customer, at)
+	if err == nil {
+		err = d.remember(tx, q)
+	}
 	if err != nil {
 		reason := err.Error()
 		var e *lifecycle.Error
@@ -210,13 +213,15 @@ func (d *Delivery) permitFor(tx store.Reader, m *lifecycle.Message, customer *li
 				reason = fmt.Sprintf("%s; %s (%s:%d)", e.Message, e.Hint, e.File, e.Line)
 			}
 		}
-		return lifecycle.Rendered{}, lifecycle.Failed, reason
+		return lifecycle.Rendered{}, verdict{state: lifecycle.Failed, reason: reason}
 	}
-	rendered.To, rendered.Date = to, at
+	rendered.To, rendered.Date = q.to, at
+	rememberAddress(tx, m, q.to)
+	d.policy.label(&rendered, m)
 	if m.Test {
 		markTest(&rendered, m)
 	}
-	return rendered, lifecycle.Queued, ""
+	return rendered, pass
 }
 
 // render makes the message's bytes. A panic of the template library is an error of this message alone: it must not keep
@@ -237,6 +242,7 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	}
 	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, Scope{
 		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options,
+		Unsubscribe: d.unsubscribeURL(m, template),
 	})
 	return rendered, atSend(m, err)
 }

@@ -1,14 +1,15 @@
 // Package delivery takes what scripts decided to say to the outside: it keeps the outbox, asks policy once more just
 // before sending, renders, hands batches to connectors, and settles what they answer.
 //
-// Reading order: outbox.go (what is stored), claim.go (policy and the durable attempt), settle.go (results, retries,
-// doubt), dispatch.go (who sends when), brake.go (what waits until a journey goes on), watch.go (who waits for a
-// message).
+// Reading order: outbox.go (what is stored), policy.go (what may be sent, and when), claim.go (the durable attempt),
+// settle.go (results, retries, doubt), dispatch.go (who sends when), brake.go (what waits until a journey goes on),
+// watch.go (who waits for a message).
 package delivery
 
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"stagecraft/app/channels"
 	"stagecraft/app/lifecycle"
@@ -30,6 +31,11 @@ type Journeys interface {
 	Mode(tx store.Reader, journey string) lifecycle.Mode
 }
 
+// HoldOuts knows who is kept out of marketing for comparison. It is asked inside Apply only.
+type HoldOuts interface {
+	HeldOut(tx store.Tx, m *lifecycle.Message) bool
+}
+
 // Connector sends batches; *channels.Channel is the real one.
 type Connector interface {
 	// Send returns one receipt for each message, in order.
@@ -47,8 +53,14 @@ type Delivery struct {
 	templates Templates
 	journeys  Journeys // nil: none is ever braked
 	watcher   Watcher  // nil: nobody waits for messages
+	holdouts  HoldOuts // nil: nobody is asked again about messages that have waited
+	policy    Policy
+	gates     []gate        // of policy
+	memory    time.Duration // how far back they look
+	zones     *zones        // of customers
 	renderer  *Renderer
 	publicURL string
+	links     lifecycle.Links
 	testTo    string // where the messages of test people go; empty: nowhere
 	boot      string // names this start of the program: an attempt of another one is in doubt
 	log       *slog.Logger
@@ -65,8 +77,10 @@ type Options struct {
 	Clock       lifecycle.Clock
 	Recorder    Recorder
 	Templates   Templates
+	Policy      Policy
 	PublicURL   string
-	TestAddress string // a mail address, where the messages of test people go; empty: they go nowhere
+	Links       lifecycle.Links // of unsubscribing; the zero value makes none
+	TestAddress string          // a mail address, where the messages of test people go; empty: they go nowhere
 	Boot        string
 	Log         *slog.Logger
 }
@@ -75,8 +89,8 @@ type Options struct {
 func New(opts Options) *Delivery {
 	d := &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
-		publicURL: opts.PublicURL, testTo: opts.TestAddress, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
-		settler: newSettler(),
+		publicURL: opts.PublicURL, links: opts.Links, testTo: opts.TestAddress, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
+		settler: newSettler(), policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
 	}
 	for p := range d.parked {
 		d.parked[p] = make(chan struct{}, 1)
@@ -92,6 +106,9 @@ func (d *Delivery) SetTemplates(t Templates) { d.templates = t }
 
 // SetJourneys names who knows which journeys are braked. It is called once, before the store starts.
 func (d *Delivery) SetJourneys(j Journeys) { d.journeys = j }
+
+// SetHoldOuts names who knows about hold-out groups. It is called once, before the store starts.
+func (d *Delivery) SetHoldOuts(h HoldOuts) { d.holdouts = h }
 
 // SetWatcher names who is told when a watched message is settled. It is called once, before the store starts.
 func (d *Delivery) SetWatcher(w Watcher) { d.watcher = w }
@@ -141,4 +158,8 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 }
 
 // SetPublicURL names the base of the links in messages, once the address is known. It is called before Run.
-func (d *Delivery) SetPublicURL(url string) { d.publicURL = url }
+func (d *Delivery) SetPublicURL(url string) {
+	if url != d.publicURL {
+		d.publicURL, d.links = url, d.links.At(url)
+	}
+}

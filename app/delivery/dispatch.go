@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stagecraft/app/channels"
@@ -32,6 +33,7 @@ const never = math.MaxInt64
 type lane struct {
 	name      string
 	connector Connector
+	paused    atomic.Bool // nothing is claimed; what was claimed before still leaves
 	mu        sync.Mutex
 	owned     [lifecycle.Partitions]bool
 	busy      [lifecycle.Partitions]bool // a claim is under way
@@ -244,6 +246,11 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 			l.end()
 			continue
 		}
+		if l.paused.Load() {
+			l.end()
+			lifecycle.Sleep(ctx, d.clock, farFuture(), l.wake)
+			continue
+		}
 		now := d.clock.Now()
 		picks, next := l.pick(now)
 		if len(picks) == 0 {
@@ -290,7 +297,7 @@ func (l *lane) end() {
 func (l *lane) open(partition int, due time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.handed) < l.room && l.owned[partition] && l.waiting[partition] < maxBatch &&
+	return !l.paused.Load() && len(l.handed) < l.room && l.owned[partition] && l.waiting[partition] < maxBatch &&
 		l.due[partition] > due.Add(-slowly).UnixNano()
 }
 

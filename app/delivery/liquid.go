@@ -28,14 +28,15 @@ type Renderer struct {
 // Scope is what the variables of a template stand for. Customer and Event are read only; either may be nil, and what
 // a template then asks of it is missing.
 type Scope struct {
-	Customer  *lifecycle.Customer
-	Event     *lifecycle.Event
-	Journey   string
-	Stage     string
-	Title     string            // of the journey
-	PublicURL string            // where customers reach this server, without a slash at its end
-	Now       time.Time         // what {{ "now" | date: … }} prints; zero makes that an error
-	Options   map[string]string // what the send says itself: a subject and a preheader stand in for the front matter's
+	Customer    *lifecycle.Customer
+	Event       *lifecycle.Event
+	Journey     string
+	Stage       string
+	Title       string            // of the journey
+	Unsubscribe string            // the customer's link; only marketing has one
+	PublicURL   string            // where customers reach this server, without a slash at its end
+	Now         time.Time         // what {{ "now" | date: … }} prints; zero makes that an error
+	Options     map[string]string // what the send says itself: a subject and a preheader stand in for the front matter's
 }
 
 type cachedTemplate struct {

@@ -21,7 +21,7 @@ type templateRun struct {
 	rounds     int
 	fault      error
 	properties *templateValue // event.properties, split once
-	roots      [9]templateValue
+	roots      [10]templateValue
 	cycles     map[string]int // by group: how often it was asked
 }
 
@@ -75,6 +75,7 @@ func (r *templateRun) start(part *templatePart, html bool) {
 			{name: "blank", kind: blankKind}, {name: "empty", kind: blankKind},
 			{name: "journey", kind: plainKind, plain: r.scope.Journey}, {name: "stage", kind: plainKind, plain: r.scope.Stage},
 			{name: "title", kind: plainKind, plain: r.scope.Title}, {name: "public_url", kind: plainKind, plain: r.scope.PublicURL},
+			{name: "unsubscribe_url", kind: plainKind, plain: r.scope.Unsubscribe},
 		}
 		for i := range r.roots {
 			root := &r.roots[i]

@@ -68,7 +68,7 @@ func (p *templateParser) local(name string) {
 
 // checkRoots refuses variables that can never have a value.
 func (p *templateParser) checkRoots() {
-	known := []string{"customer", "event", "journey", "stage", "title", "public_url", "blank", "empty", "forloop"}
+	known := []string{"customer", "event", "journey", "stage", "title", "public_url", "unsubscribe_url", "blank", "empty", "forloop"}
 	for _, root := range p.roots {
 		switch {
 		case slices.Contains(p.locals, root.name):

@@ -18,6 +18,8 @@ import (
 //	o lane, 0, due, decided, message  -> nothing: what is to be done, and when
 //	b message                         -> attempt: what was handed to a connector, before it could leave
 //	p journey, 0, lane, 0, …          -> nothing: what a brake holds, see brake.go
+//	l customer                        -> leavings: what has left lately, only where a cap is set or duplicates are looked for
+//	w channel, 0, address hash, customer -> nothing: who was written to at an address that may answer, see sent.go
 //	a                                 -> atOnce: what was claimed in the commit that decided it, and is not settled yet
 func messageKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
@@ -74,15 +76,22 @@ type attempt struct {
 // their reason. A message is put once: it is decided in the commit that marks its cause as done.
 //
 // If its lane has little to do, it is claimed in the same commit: policy is asked here, for the present moment at, and
-// the attempt is as durable as the decision. A late timer decides in the past, but sends in the present.
+// the attempt is as durable as the decision. A late timer decides in the past, but sends in the present. Of one that
+// policy lets wait, Due becomes the moment that is known now.
 func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
 	record := decided{Message: *m}
 	if m.State == lifecycle.Queued {
 		lane := d.byName[laneName(m.Channel, m.Kind)]
 		if lane == nil || m.Due.After(at) || !lane.open(tx.Partition(), m.Due) || d.braked(tx, m) ||
 			!d.claimAtOnce(tx, lane, &record, customer, at) {
-			if lane == nil {
+			switch v := d.wouldWait(tx, m, customer, at); {
+			case lane == nil:
 				record.Reason = "there is no connector for " + m.Channel
+			case !v.until.IsZero():
+				putOff(m, v)
+				record.Due, record.Reason = m.Due, m.Reason
+			case lane.paused.Load():
+				record.Reason = becausePaused
 			}
 			d.queue(tx, m)
 		}
@@ -91,23 +100,26 @@ func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Cu
 }
 
 // claimAtOnce claims a message that is being decided, or settles it if policy keeps it back. It reports false if too
-// many of the partition are on their way already.
+// many of the partition are on their way already, or policy lets it wait.
 func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, customer *lifecycle.Customer, at time.Time) bool {
 	inFlight := atOnce(tx.Get(atOnceKey()))
 	if inFlight.full() {
 		return false
 	}
 	m := &record.Message
-	rendered, state, reason := d.permitFor(tx, m, customer, nil, at)
-	if state != lifecycle.Queued {
-		d.change(tx, m, state, reason, at)
+	rendered, v := d.permitFor(tx, m, customer, nil, at)
+	switch {
+	case v.state != lifecycle.Queued:
+		d.change(tx, m, v.state, v.reason, at)
 		return true
+	case !v.until.IsZero():
+		return false
 	}
 	record.Attempt = &attempt{Number: 1, Boot: d.boot, At: at, Rendered: rendered}
 	tx.Set(atOnceKey(), inFlight.with(m.Decided, m.ID)) // found again after a crash
 	m.Event = lifecycle.Event{}                         // it was there for the template
 	out := outgoing{
-		Outgoing:  channels.Outgoing{ID: m.ID, Attempt: 1, Kind: m.Kind, Rendered: Whole(rendered)},
+		Outgoing:  channels.Outgoing{ID: m.ID, Ref: m.Ref(), Attempt: 1, Kind: m.Kind, Rendered: d.whole(tx, m, rendered)},
 		message:   m,
 		atOnce:    true,
 		partition: tx.Partition(),

@@ -30,7 +30,10 @@ type post struct {
 	modes     modes   // of journeys
 	watched   watched // what the watcher was told
 	testTo    string
-	webhook   *connector // nil: there is no such channel
+	policy    delivery.Policy
+	heldOut   func(m *lifecycle.Message) bool // nil: nobody is asked
+	further   []string                        // channels beside email, by the same connector
+	webhook   *connector                      // nil: there is no such channel
 	delivery  *delivery.Delivery
 	store     *store.Store
 	facts     *facts
@@ -69,11 +72,16 @@ func (p *post) open() {
 	p.t.Cleanup(func() { opened.Close() })
 	p.boots++
 	log := slog.New(slog.NewTextHandler(p.t.Output(), nil))
-	p.delivery = delivery.New(delivery.Options{Clock: p.clock, Recorder: p.facts, Templates: p.templates,
+	p.delivery = delivery.New(delivery.Options{Clock: p.clock, Recorder: p.facts, Templates: p.templates, Policy: p.policy,
 		PublicURL: "https://example.com", TestAddress: p.testTo, Boot: fmt.Sprint("boot ", p.boots), Log: log})
 	p.delivery.SetJourneys(&p.modes)
 	p.delivery.SetWatcher(&p.watched)
-	p.delivery.Connect("email", p.connector)
+	if p.heldOut != nil {
+		p.delivery.SetHoldOuts(holdouts(p.heldOut))
+	}
+	for _, channel := range append([]string{"email"}, p.further...) {
+		p.delivery.Connect(channel, p.connector)
+	}
 	if p.webhook != nil {
 		p.delivery.Connect("webhook", p.webhook)
 	}

@@ -32,12 +32,14 @@ func (s *session) awaiting(visit *lifecycle.Visit) []lifecycle.ID {
 	return runs
 }
 
-// aboutMessage returns the message of which an event tells: its property "message".
+// aboutMessage returns the message of which an event tells: its property "message". What a machine did says nothing of
+// whom the message was for.
 func aboutMessage(event *lifecycle.Event) (id lifecycle.ID) {
 	var properties struct {
 		Message string `json:"message"`
+		Machine bool   `json:"machine"`
 	}
-	if len(event.Properties) > 0 && json.Unmarshal(event.Properties, &properties) == nil {
+	if len(event.Properties) > 0 && json.Unmarshal(event.Properties, &properties) == nil && !properties.Machine {
 		id, _ = lifecycle.ParseID(properties.Message)
 	}
 	return id

@@ -98,16 +98,13 @@ func inWords(value any) string {
 
 // send turns an effect into a message and gives it to the step.
 func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *script.Program, effect *script.Effect) error {
-	template := chooseTemplate(program, effect)
+	template := s.chooseTemplate(program, effect)
 	if template == nil {
 		return failure(effect, "", "message %q has no file for the channel that was asked for", effect.Name)
 	}
 	m := s.message(j, visit, r, effect)
-	m.Channel, m.Kind = template.Channel, lifecycle.MessageKind(template.Front["kind"])
-	if m.Kind == "" {
-		m.Kind = lifecycle.Marketing
-	}
-	for _, option := range [...]string{"subject", "preheader"} {
+	m.Channel, m.Kind = template.Channel, kindOf(template)
+	for _, option := range [...]string{"subject", "preheader", "caps"} {
 		if text, ok := effect.Args[option].(string); ok {
 			if m.Options == nil {
 				m.Options = map[string]string{}
@@ -196,16 +193,42 @@ func (s *session) put(j *journey, visit *lifecycle.Visit, r *run, m *lifecycle.M
 	return nil
 }
 
-// chooseTemplate picks the channel: the one that the send names, else the first that the message has.
-func chooseTemplate(program *script.Program, effect *script.Effect) *lifecycle.Template {
+// chooseTemplate picks the channel: the one that the send names, else of those that the message has the first that the
+// customer prefers and can be reached by. If none reaches them it is the preferred one, whose message then says why not.
+func (s *session) chooseTemplate(program *script.Program, effect *script.Effect) *lifecycle.Template {
 	if by, ok := effect.Args["by"].(string); ok {
 		template, _ := program.Template(effect.Name, by, "")
 		return template
 	}
+	var only *lifecycle.Template
 	for i := range program.Templates {
-		if program.Templates[i].Name == effect.Name {
-			return &program.Templates[i]
+		switch t := &program.Templates[i]; {
+		case t.Name != effect.Name:
+		case only == nil:
+			only = t
+		case t.Channel != only.Channel:
+			return s.preferredTemplate(program, effect.Name)
 		}
 	}
-	return nil
+	return only
+}
+
+func (s *session) preferredTemplate(program *script.Program, name string) *lifecycle.Template {
+	channels := s.customer.Preferred(program.Channels(name))
+	for _, channel := range channels {
+		t, _ := program.Template(name, channel, "")
+		if s.customer.Reachable(channel, t.Front["topic"], kindOf(t)) {
+			return t
+		}
+	}
+	t, _ := program.Template(name, channels[0], "")
+	return t
+}
+
+// kindOf returns what kind of message a template makes; marketing unless it says otherwise.
+func kindOf(t *lifecycle.Template) lifecycle.MessageKind {
+	if kind := lifecycle.MessageKind(t.Front["kind"]); kind != "" {
+		return kind
+	}
+	return lifecycle.Marketing
 }

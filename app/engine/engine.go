@@ -4,6 +4,7 @@
 // Reading order: receive.go (was it seen before, whose is it), identify.go (who is it), session.go (one customer in one
 // input), order.go (the order within one event), step.go (all or nothing), run.go (handlers that wait), await.go (what
 // they wait for), effects.go, track.go, look.go (what scripts see of the past), answers.go (what came of messages),
+// consent.go and reports.go (what people and other servers say about messages),
 // timers.go, publish.go, release.go (a version as it is stored), spread.go (which partitions have it), resync.go (whom a
 // change of the journeys reaches), history.go.
 package engine
@@ -29,6 +30,12 @@ type Outbox interface {
 	Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string)
 	// Left reports whether a message has left, as far as is known. There may be no such message.
 	Left(tx store.Reader, decided time.Time, id lifecycle.ID) bool
+	// Sent returns a message as it stands, and the address to which it was handed over, "" if it never was; nil if there is
+	// no such message.
+	Sent(tx store.Reader, decided time.Time, id lifecycle.ID) (message *lifecycle.Message, to string)
+	// WrittenTo returns the customers of the partition to whom something went at an address of a channel that takes
+	// answers.
+	WrittenTo(tx store.Reader, channel, address string) []lifecycle.ID
 }
 
 // Recorder takes what was decided, inside Apply, so that figures are part of the same commit.
@@ -51,6 +58,7 @@ type Engine struct {
 	publishing sync.Mutex // one change of the journeys at a time
 	programs   sync.Map   // version -> *script.Program
 	parts      [lifecycle.Partitions]partition
+	reports    chan told
 	pending    atomic.Int64
 	limit      int64
 }
@@ -82,7 +90,7 @@ type Options struct {
 func New(opts Options) *Engine {
 	e := &Engine{
 		clock: opts.Clock, host: opts.Host, outbox: opts.Outbox, recorder: opts.Recorder, log: opts.Log,
-		limit: int64(opts.MaxPending), zone: opts.Zone,
+		limit: int64(opts.MaxPending), zone: opts.Zone, reports: make(chan told, maxReports),
 	}
 	if e.zone == nil {
 		e.zone = time.UTC
@@ -104,6 +112,8 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 	switch in := input.(type) {
 	case Receive:
 		answer, err = e.receive(tx, in)
+	case told:
+		answer, err = e.told(tx, in)
 	case fire:
 		answer, err = nil, e.fire(tx, in)
 	case Publish:
@@ -144,6 +154,8 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 // Ask answers the engine's questions; handled is false for a question of someone else.
 func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err error) {
 	switch q := query.(type) {
+	case writtenTo:
+		return e.outbox.WrittenTo(tx, q.Channel, q.Address), true, nil
 	case dueTimers:
 		return e.dueTimers(tx, q), true, nil
 	case instructions:

@@ -211,6 +211,9 @@ func (m machine) Apply(tx store.Tx, input any) (any, error) {
 		m.engine.Settled(tx, in.message, in.at)
 		return nil, nil
 	}
+	if in, ok := input.(heldOut); ok {
+		return m.engine.HeldOut(tx, in.message), nil
+	}
 	answer, _, err := m.engine.Apply(tx, input)
 	return answer, err
 }
@@ -276,6 +279,28 @@ func (b *book) Left(_ store.Reader, decided time.Time, id lifecycle.ID) bool {
 		}
 	}
 	return false
+}
+
+// Sent returns a message, which went to its name at example.com.
+func (b *book) Sent(_ store.Reader, decided time.Time, id lifecycle.ID) (*lifecycle.Message, string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.messages {
+		if m.ID == id && m.Decided.Equal(decided) {
+			clone := *m
+			return &clone, m.Name + "@example.com"
+		}
+	}
+	return nil, ""
+}
+
+// WrittenTo returns whom the address is a name of, in this partition.
+func (b *book) WrittenTo(tx store.Reader, _, address string) []lifecycle.ID {
+	id := (lifecycle.Identity{Kind: lifecycle.UserID, Value: address}).Hash()
+	if id.Partition() != tx.Partition() {
+		return nil
+	}
+	return []lifecycle.ID{id}
 }
 
 // message returns the newest message of a name.

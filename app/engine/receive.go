@@ -25,6 +25,9 @@ type Receive struct {
 	Target  lifecycle.ID // set when the event was passed on: the customer it belongs to
 	First   lifecycle.ID // the mark it came with, if it had to wait its turn and has another one now
 	Inner   bool         // made by ourselves, for a customer who must be there; it is never late, and names nobody
+
+	Word     *lifecycle.Consent     // what the event says about consent
+	Suppress *lifecycle.Suppression // the address to which nothing may go after the event
 }
 
 // Receipt answers a Receive.
@@ -239,6 +242,7 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	} else {
 		s.identify(&event, receipt.Late)
 	}
+	s.takeWord(in)
 	first, written := len(s.decision.Facts), in.At
 	if receipt.Late {
 		s.note(lifecycle.Fact{Kind: lifecycle.FactLate, Name: event.Name})

@@ -81,7 +81,7 @@ type Effect struct {
 	Kind     EffectKind
 	Name     string
 	Text     string         // of a log: what it says
-	Args     map[string]any // of a send: its options, checked: by, subject, preheader (texts), expires (a time.Duration); of a track: the properties; of a webhook: the payload
+	Args     map[string]any // of a send: its options, checked: by, subject, preheader, caps (texts), expires (a time.Duration); of a track: the properties; of a webhook: the payload
 	Value    any
 	Points   float64
 	HalfLife time.Duration // zero: the points stay

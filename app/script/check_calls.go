@@ -25,6 +25,7 @@ func (r *review) arguments(u *unit, f *function, call *ast.FuncCallExpr, word st
 	switch word {
 	case "send":
 		r.channel(u, call)
+		r.caps(u, call)
 	case "wait_for":
 		r.waitFor(u, call)
 	case "split":
@@ -58,6 +59,16 @@ func (r *review) arguments(u *unit, f *function, call *ast.FuncCallExpr, word st
 		if address, ok := literal(call, 0); ok && badAddress(address) != "" {
 			r.bad(u, call.Args[0].Line(), address, "as in "+handlerWords[word].form, fmt.Sprintf("%q is no address to post to: %s", cut(address, 80), badAddress(address)))
 		}
+	}
+}
+
+// caps looks at what a send says about frequency caps.
+func (r *review) caps(u *unit, call *ast.FuncCallExpr) {
+	if len(call.Args) < 2 {
+		return
+	}
+	if says, ok := option(call.Args[1], "caps").(*ast.StringExpr); ok && says.Value != "wait" && says.Value != "drop" {
+		r.bad(u, says.Line(), says.Value, `write "wait" or "drop"`, fmt.Sprintf("caps of send is %q", cut(says.Value, 80)))
 	}
 }
 

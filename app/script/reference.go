@@ -131,6 +131,7 @@ var (
 		{"subject?", "string", "instead of the message's own"},
 		{"preheader?", "string", "instead of the message's own"},
 		{"expires?", "stagecraft.Duration", "when it is too late to leave"},
+		{"caps?", "string", "what a frequency cap does to it: `\"wait\"` (the default) or `\"drop\"`"},
 	}
 	scoreOptions   = []field{{"half_life?", "stagecraft.Duration", "after which half of the points are left; without it they stay"}}
 	splitOptions   = []field{{"weights?", "number[]", "one number per value; without them the shares are even"}}

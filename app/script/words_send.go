@@ -85,6 +85,10 @@ func (m *machine) sendOption(L *lua.LState, name, option, text string) any {
 		}
 	case "expires":
 		return m.duration(L, text, "expires of send")
+	case "caps":
+		if text != "wait" && text != "drop" {
+			m.fail(L, `write "wait" or "drop"`, "caps of send is %q", cut(text, 80))
+		}
 	default:
 		if strings.ContainsAny(text, "\r\n") || len(text) > maxFrontBytes {
 			m.fail(L, "", "%s of send must be one line of at most %d bytes", option, maxFrontBytes)

@@ -50,6 +50,8 @@ type Options struct {
 	Drafts      Drafts
 	Compile     func(script.Source) (*script.Program, error)
 	Channels    func() []channels.Status
+	Callback    func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
+	Links       lifecycle.Links
 	Clock       lifecycle.Clock
 	Log         *slog.Logger
 	Version     string
@@ -97,6 +99,8 @@ func New(opts Options) (*Server, error) {
 	s.fiber.Get("/metrics", s.guardConsole, s.metrics())
 	s.routeIngest()
 	s.routeImports()
+	s.routeUnsubscribe()
+	s.routeCallbacks()
 	s.routeConsole()
 	if err := s.routeAssets(); err != nil {
 		return nil, err
@@ -115,7 +119,7 @@ func (s *Server) Listen(address string) (string, error) {
 }
 
 // SetPublicURL names the base of links once the address is known. It is called between Listen and Serve.
-func (s *Server) SetPublicURL(url string) { s.PublicURL = url }
+func (s *Server) SetPublicURL(url string) { s.PublicURL, s.Links = url, s.Links.At(url) }
 
 // Serve answers requests in the background; Failed tells if it ends by itself.
 func (s *Server) Serve() {

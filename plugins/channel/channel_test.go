@@ -51,6 +51,7 @@ func (echo) Send(_ context.Context, messages []channel.Message) []channel.Receip
 	for i, m := range messages {
 		text, _ := json.Marshal(m)
 		receipts[i].Reason = string(text)
+		receipts[i].Data = m.Data
 		if m.Subject == "bad" {
 			receipts[i].Reason = "\xff\xfe" + strings.Repeat("ü", 5000)
 		}
@@ -61,12 +62,23 @@ func (echo) Health(context.Context) error { return errors.New("a little tired") 
 func (echo) Close() error                 { return nil }
 func (echo) Report(ctx context.Context, emit func(channel.Report) error) error {
 	for i := range 3 {
-		if err := emit(channel.Report{ID: fmt.Sprint(i), Event: "delivered", Date: time.UnixMilli(int64(i)).UTC()}); err != nil {
+		if err := emit(channel.Report{ID: fmt.Sprint(i), Event: "delivered", Date: time.UnixMilli(int64(i)).UTC(), From: "x", Data: map[string]string{"a": "b"}}); err != nil {
 			return err
 		}
 	}
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// Callback answers with what it was given, and reports it.
+func (echo) Callback(_ context.Context, c channel.Callback) (channel.Reply, []channel.Report) {
+	if c.Path == "/panic" {
+		panic("what now")
+	}
+	text, _ := json.Marshal(c)
+	return channel.Reply{Status: 202, ContentType: "application/json", Body: text}, []channel.Report{{
+		Event: "replied", From: "+84901234567", Date: time.UnixMilli(5).UTC(), Data: map[string]string{"text": "\xffSTOP", "z": strings.Repeat("z", channel.MaxDataBytes)},
+	}}
 }
 
 func start(t *testing.T, kind string) *channel.Process {
@@ -97,7 +109,7 @@ func TestEverythingCrossesTheWire(t *testing.T) {
 	defer cancel()
 	description, err := p.Describe(ctx)
 	want := channel.Description{
-		Name: "echo", Version: "2.1", Channels: []string{"email", "sms"}, Idempotent: true, MaxBatch: 5, Receipts: true,
+		Name: "echo", Version: "2.1", Channels: []string{"email", "sms"}, Idempotent: true, MaxBatch: 5, Receipts: true, Callbacks: true,
 		Schema: json.RawMessage(`{"type":"object"}`), Protocols: []int{1},
 	}
 	if diff := cmp.Diff(want, description); diff != "" || err != nil {
@@ -111,6 +123,7 @@ func TestEverythingCrossesTheWire(t *testing.T) {
 	}
 	m := channel.Message{
 		ID: "0a", To: "x", Subject: "s", Text: "t", HTML: "h", Headers: map[string]string{"A": "b"}, Date: time.UnixMilli(1234).UTC(), Attempt: 3, Kind: "marketing",
+		Data: map[string]string{"title": "T"},
 	}
 	broken := channel.Message{ID: "0b", To: "\xff", Subject: "bad", Headers: map[string]string{"\xfe": "\xfd"}}
 	receipts, err := p.Send(ctx, []channel.Message{m, broken})
@@ -124,6 +137,9 @@ func TestEverythingCrossesTheWire(t *testing.T) {
 	if diff := cmp.Diff(m, got); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff(m.Data, receipts[0].Data); diff != "" {
+		t.Error(diff)
+	}
 	if text := receipts[1].Reason; len(text) > channel.MaxReasonBytes+10 || !strings.HasSuffix(text, "ü…") || !strings.HasPrefix(text, "\uFFFDü") {
 		t.Errorf("%d bytes: %.20q", len(text), text)
 	}
@@ -133,13 +149,51 @@ func TestEverythingCrossesTheWire(t *testing.T) {
 	var reports []string
 	listening, stop := context.WithCancel(ctx)
 	_ = p.Receipts(listening, func(r channel.Report) {
-		reports = append(reports, r.ID+r.Event)
+		reports = append(reports, r.ID+r.Event+r.From+r.Data["a"])
 		if len(reports) == 3 {
 			stop()
 		}
 	})
-	if diff := cmp.Diff([]string{"0delivered", "1delivered", "2delivered"}, reports); diff != "" {
+	if diff := cmp.Diff([]string{"0deliveredxb", "1deliveredxb", "2deliveredxb"}, reports); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestACallbackCrossesTheWire(t *testing.T) {
+	p := start(t, "echo")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	in := channel.Callback{
+		Method: "POST", URL: "https://example.com/callbacks/sms/in?a=1", Path: "/in", Headers: map[string]string{"x-twilio-signature": "s"}, Body: []byte("\xff\x00"),
+	}
+	if _, _, err := p.Callback(ctx, in); err == nil || !strings.Contains(err.Error(), "Configure") {
+		t.Errorf("before Configure: %v", err)
+	}
+	if err := p.Configure(ctx, json.RawMessage(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	reply, reports, err := p.Callback(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got channel.Callback
+	if err := json.Unmarshal(reply.Body, &got); err != nil || reply.Status != 202 || reply.ContentType != "application/json" {
+		t.Errorf("%+v %v", reply, err)
+	}
+	if diff := cmp.Diff(in, got); diff != "" {
+		t.Error(diff)
+	}
+	want := []channel.Report{{Event: "replied", From: "+84901234567", Date: time.UnixMilli(5).UTC(), Data: map[string]string{"text": "\uFFFDSTOP"}}}
+	if diff := cmp.Diff(want, reports); diff != "" {
+		t.Error(diff)
+	}
+	for _, wrong := range []channel.Callback{{Path: "/panic"}, {Body: make([]byte, channel.MaxCallbackBytes+1)}} {
+		if _, _, err := p.Callback(ctx, wrong); err == nil {
+			t.Errorf("%s, %d bytes: no error", wrong.Path, len(wrong.Body))
+		}
+	}
+	if _, _, err := p.Callback(ctx, in); err != nil {
+		t.Errorf("after a panic: %v", err)
 	}
 }
 

@@ -33,7 +33,8 @@ func (c *Client) Describe(ctx context.Context) (Description, error) {
 	d := Description{
 		Name: out.GetName(), Version: out.GetVersion(), Channels: out.GetChannels(),
 		Idempotent: out.GetCapabilities().GetIdempotent(), Receipts: out.GetCapabilities().GetReceipts(),
-		MaxBatch: int(out.GetCapabilities().GetMaxBatch()), Schema: json.RawMessage(out.GetSettingsSchema()),
+		Callbacks: out.GetCapabilities().GetCallbacks(),
+		MaxBatch:  int(out.GetCapabilities().GetMaxBatch()), Schema: json.RawMessage(out.GetSettingsSchema()),
 	}
 	if d.MaxBatch == 0 {
 		d.MaxBatch = DefaultMaxBatch
@@ -83,6 +84,7 @@ func (c *Client) Send(ctx context.Context, messages []Message) ([]Receipt, error
 		receipts[i] = Receipt{
 			ID: r.GetId(), Outcome: Outcome(r.GetOutcome()), Reason: r.GetReason(),
 			RetryAfter: time.Duration(max(0, min(r.GetRetryAfterMs(), int64(30*24*time.Hour/time.Millisecond)))) * time.Millisecond,
+			Data:       r.GetData(),
 		}
 	}
 	return receipts, nil
@@ -92,12 +94,18 @@ func toWire(m *Message, wire *channelpb.Message) {
 	wire.Id, wire.To, wire.Subject = valid(m.ID), valid(m.To), valid(m.Subject)
 	wire.Text, wire.Html, wire.Kind = valid(m.Text), valid(m.HTML), valid(m.Kind)
 	wire.DateUnixMs, wire.Attempt = m.Date.UnixMilli(), uint32(m.Attempt)
-	if len(m.Headers) > 0 {
-		wire.Headers = make(map[string]string, len(m.Headers))
-		for name, value := range m.Headers {
-			wire.Headers[valid(name)] = valid(value)
-		}
+	wire.Headers, wire.Data = validMap(m.Headers), validMap(m.Data)
+}
+
+func validMap(values map[string]string) map[string]string {
+	if len(values) == 0 {
+		return nil
 	}
+	out := make(map[string]string, len(values))
+	for name, value := range values {
+		out[valid(name)] = valid(value)
+	}
+	return out
 }
 
 // Receipts calls each for what becomes known later, until the stream ends (nil) or breaks.
@@ -114,8 +122,32 @@ func (c *Client) Receipts(ctx context.Context, each func(Report)) error {
 		if err != nil {
 			return err
 		}
-		each(Report{ID: r.GetId(), Event: r.GetEvent(), Reason: r.GetReason(), Date: time.UnixMilli(r.GetDateUnixMs()).UTC()})
+		each(fromReport(r))
 	}
+}
+
+func fromReport(r *channelpb.ReceiptsResponse) Report {
+	out := Report{ID: r.GetId(), Event: r.GetEvent(), Reason: r.GetReason(), From: r.GetFrom(), Data: r.GetData()}
+	if at := r.GetDateUnixMs(); at != 0 {
+		out.Date = time.UnixMilli(at).UTC()
+	}
+	return out
+}
+
+// Callback passes a request of the provider's on. The reports are what the connector says, unchecked. A connector that
+// does not listen answers with an error with code UNIMPLEMENTED.
+func (c *Client) Callback(ctx context.Context, in Callback) (Reply, []Report, error) {
+	out, err := c.rpc.Callback(ctx, &channelpb.CallbackRequest{
+		Method: valid(in.Method), Url: valid(in.URL), Path: valid(in.Path), Headers: validMap(in.Headers), Body: in.Body,
+	})
+	if err != nil {
+		return Reply{}, nil, err
+	}
+	reports := make([]Report, len(out.GetReports()))
+	for i, r := range out.GetReports() {
+		reports[i] = fromReport(r)
+	}
+	return Reply{Status: int(out.GetStatus()), ContentType: out.GetContentType(), Body: out.GetBody()}, reports, nil
 }
 
 // Health asks how the connector is. An error means that it did not answer.

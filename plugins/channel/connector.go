@@ -19,6 +19,8 @@ const (
 	DefaultMaxBatch = 100      // messages in one Send unless Description.MaxBatch says otherwise
 	MaxCallBytes    = 64 << 20 // of one call on the wire; the host sends less
 	MaxReasonBytes  = 2000     // of a receipt's reason; longer ones are cut
+	MaxDataBytes    = 8 << 10  // of the names and values of one Data; what goes beyond is left out
+	MaxIDBytes      = 80       // of a message's ID
 )
 
 // Connector carries messages out over a channel. Describe is called first and Configure once before the first Send;
@@ -53,13 +55,14 @@ type Description struct {
 	Idempotent bool            // an ID that was accepted is accepted again without being sent again
 	MaxBatch   int             // the most messages in one Send; 0 means DefaultMaxBatch
 	Receipts   bool            // it reports later what became of messages; Serve sets it for a Reporter
+	Callbacks  bool            // its provider calls back; Serve sets it for a Listener
 	Schema     json.RawMessage // JSON Schema of the settings; the operator's form is drawn from it
 	Protocols  []int           // protocol versions it speaks; Serve sets it
 }
 
 // Message is one message to one recipient.
 type Message struct {
-	ID      string            // hex text; the same in every attempt
+	ID      string            // opaque hex text of at most MaxIDBytes; the same in every attempt
 	To      string            // the address as the channel understands it
 	Subject string            // may be empty
 	Text    string            // plain text
@@ -68,6 +71,7 @@ type Message struct {
 	Date    time.Time         // of the first attempt, in milliseconds; the same in every attempt
 	Attempt int               // 1 at the first
 	Kind    string            // "transactional" or "marketing"
+	Data    map[string]string // what the channel needs besides text: "title", "url", parameters of a template
 }
 
 // Outcome is what became of one attempt.
@@ -102,14 +106,19 @@ type Receipt struct {
 	Outcome    Outcome
 	Reason     string        // for people; empty when accepted
 	RetryAfter time.Duration // of a temporary outcome, a wish; 0 leaves it to the host
+	// Data holds small facts: "gone" = "1" says that the address does not exist any more and is to be dropped.
+	Data map[string]string
 }
 
-// Report is what became known about a message after its receipt.
+// Report is what became known later, about a message or about an address.
 type Report struct {
-	ID     string // of the message
-	Event  string // "delivered", "bounced", "complained", "opened" or "clicked"
+	ID     string // of the message; "" where only the address is known
+	Event  string // "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
 	Reason string
-	Date   time.Time
+	Date   time.Time // when it happened; zero: not known
+	From   string    // the address it is about, where the message is not known: a STOP by SMS
+	// Data holds small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, a "token" that is gone.
+	Data map[string]string
 }
 
 // Health is a connector's state in words.

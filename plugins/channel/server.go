@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +44,7 @@ func newServer(connector Connector) *server {
 func (s *server) Describe(context.Context, *channelpb.DescribeRequest) (*channelpb.DescribeResponse, error) {
 	d := s.connector.Describe()
 	_, reports := s.connector.(Reporter)
+	_, listens := s.connector.(Listener)
 	return &channelpb.DescribeResponse{
 		Name:             d.Name,
 		Version:          d.Version,
@@ -49,6 +52,7 @@ func (s *server) Describe(context.Context, *channelpb.DescribeRequest) (*channel
 		Channels:         d.Channels,
 		Capabilities: &channelpb.Capabilities{
 			Idempotent: d.Idempotent, MaxBatch: uint32(s.maxBatch), Receipts: d.Receipts || reports,
+			Callbacks: d.Callbacks || listens,
 		},
 		SettingsSchema: string(d.Schema),
 	}, nil
@@ -109,6 +113,7 @@ func (s *server) Send(ctx context.Context, in *channelpb.SendRequest) (out *chan
 		r.Outcome = channelpb.Outcome(receipts[i].Outcome)
 		r.Reason = clean(receipts[i].Reason)
 		r.RetryAfterMs = receipts[i].RetryAfter.Milliseconds()
+		r.Data = cleanMap(receipts[i].Data)
 		out.Receipts[i] = r
 	}
 	return out, nil
@@ -129,7 +134,7 @@ func fromWire(wire []*channelpb.Message) []Message {
 		messages[i] = Message{
 			ID: m.GetId(), To: m.GetTo(), Subject: m.GetSubject(), Text: m.GetText(), HTML: m.GetHtml(),
 			Headers: m.GetHeaders(), Date: time.UnixMilli(m.GetDateUnixMs()).UTC(),
-			Attempt: int(m.GetAttempt()), Kind: m.GetKind(),
+			Attempt: int(m.GetAttempt()), Kind: m.GetKind(), Data: m.GetData(),
 		}
 	}
 	return messages
@@ -141,14 +146,58 @@ func (s *server) Receipts(_ *channelpb.ReceiptsRequest, stream grpc.ServerStream
 		return nil
 	}
 	err := reporter.Report(stream.Context(), func(r Report) error {
-		return stream.Send(&channelpb.ReceiptsResponse{
-			Id: clean(r.ID), Event: clean(r.Event), Reason: clean(r.Reason), DateUnixMs: r.Date.UnixMilli(),
-		})
+		return stream.Send(toReport(r))
 	})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return status.Error(codes.Unavailable, clean(err.Error()))
 	}
 	return nil
+}
+
+func toReport(r Report) *channelpb.ReceiptsResponse {
+	out := &channelpb.ReceiptsResponse{
+		Id: clean(r.ID), Event: clean(r.Event), Reason: clean(r.Reason), From: clean(r.From), Data: cleanMap(r.Data),
+	}
+	if !r.Date.IsZero() {
+		out.DateUnixMs = r.Date.UnixMilli()
+	}
+	return out
+}
+
+func (s *server) Callback(ctx context.Context, in *channelpb.CallbackRequest) (out *channelpb.CallbackResponse, err error) {
+	listener, ok := s.connector.(Listener)
+	switch {
+	case !ok:
+		return nil, status.Error(codes.Unimplemented, "this connector takes no callbacks")
+	case !s.isConfigured():
+		return nil, status.Error(codes.FailedPrecondition, "Configure comes before Callback")
+	case len(in.GetBody()) > MaxCallbackBytes:
+		return nil, status.Errorf(codes.InvalidArgument, "the body has %d bytes; a callback has at most %d", len(in.GetBody()), MaxCallbackBytes)
+	}
+	s.sending.Add(1)
+	defer s.sending.Done()
+	ctx, cancel := early(ctx)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(os.Stderr, "panic in a callback: %v\n%s", p, debug.Stack())
+			out, err = nil, status.Errorf(codes.Internal, "the connector failed in a callback: %v", p)
+		}
+	}()
+	headers := in.GetHeaders()
+	if headers == nil {
+		headers = map[string]string{}
+	}
+	reply, reports := listener.Callback(ctx, Callback{
+		Method: in.GetMethod(), URL: in.GetUrl(), Path: in.GetPath(), Headers: headers, Body: in.GetBody(),
+	})
+	out = &channelpb.CallbackResponse{
+		Status: uint32(max(0, reply.Status)), ContentType: clean(reply.ContentType), Body: reply.Body[:min(len(reply.Body), MaxReplyBytes)],
+	}
+	for _, r := range reports {
+		out.Reports = append(out.Reports, toReport(r))
+	}
+	return out, nil
 }
 
 func (s *server) Health(ctx context.Context, _ *channelpb.HealthRequest) (*channelpb.HealthResponse, error) {
@@ -174,6 +223,22 @@ func clean(text string) string {
 		text = text[:cut] + "…"
 	}
 	return valid(text)
+}
+
+// cleanMap makes a Data fit for the wire, in the order of its names: what is over MaxDataBytes is left out.
+func cleanMap(values map[string]string) map[string]string {
+	if len(values) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(values))
+	size := 0
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if size += len(name) + len(values[name]); size > MaxDataBytes {
+			break
+		}
+		out[valid(name)] = valid(values[name])
+	}
+	return out
 }
 
 func valid(text string) string {

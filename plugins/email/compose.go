@@ -5,12 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	stdmail "net/mail"
+	"mime/quotedprintable"
+	"net/mail"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
-
-	"github.com/wneessen/go-mail"
 
 	"stagecraft/plugins/channel"
 )
@@ -25,118 +24,173 @@ type letter struct {
 
 // compose makes the bytes of a message. They depend on the settings and the message without its attempt number, and on
 // nothing else, so that a retry sends the same ones. An error is for good.
-func compose(s *settings, m *channel.Message) (*letter, error) {
-	parsed, err := stdmail.ParseAddress(m.To)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not an e-mail address", m.To)
+func compose(s *settings, m *channel.Message, to address) (*letter, error) {
+	out := &letter{
+		id: m.ID, from: s.from.path, to: to.path, international: to.international || s.from.international,
 	}
-	to, err := newAddress(parsed)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not an e-mail address: %w", m.To, err)
+	if s.returns != nil {
+		out.from = s.returns.path(m.ID)
 	}
-	sum := sha256.Sum256([]byte("boundary\x00" + m.ID))
-	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP),
-		mail.WithBoundary(hex.EncodeToString(sum[:20])))
-	msg.FromMailAddress(&s.from.Address)
-	msg.ToMailAddress(&to.Address)
-	msg.Subject(oneLine(m.Subject))
-	msg.SetMessageIDWithValue(messageID(m.ID) + "@" + s.from.domain)
+	fields, err := out.header(s, m, to)
+	if err != nil {
+		return nil, err
+	}
+	content, kind := content(m)
+	fields = append(fields, kind...)
+
+	signatures, err := sign(s.DKIM, fields, content, m.Date)
+	if err != nil {
+		return nil, err
+	}
+	out.body = make([]byte, 0, len(content)+2<<10)
+	for _, list := range [][]field{signatures, fields} {
+		for _, f := range list {
+			out.body = append(append(append(append(out.body, f.name...), ": "...), f.value...), "\r\n"...)
+		}
+	}
+	out.body = append(append(out.body, "\r\n"...), content...)
+	return out, nil
+}
+
+// sign makes one signature with each key.
+func sign(keys []signingKey, fields []field, content []byte, date time.Time) ([]field, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	body := sha256.Sum256(relaxBody(content))
+	signatures := make([]field, len(keys))
+	for i := range keys {
+		var err error
+		if signatures[i], err = keys[i].sign(fields, body, date); err != nil {
+			return nil, fmt.Errorf("the message cannot be signed with the DKIM selector %s: %w", keys[i].Selector, err)
+		}
+	}
+	return signatures, nil
+}
+
+// recipient reads the address of a message.
+func recipient(to string) (address, error) {
+	parsed, err := mail.ParseAddress(to)
+	if err != nil {
+		return address{}, fmt.Errorf("%q is not an e-mail address", to)
+	}
+	a, err := newAddress(parsed)
+	if err != nil {
+		return address{}, fmt.Errorf("%q is not an e-mail address: %w", to, err)
+	}
+	return a, nil
+}
+
+// header makes the fields that do not depend on the content.
+func (l *letter) header(s *settings, m *channel.Message, to address) ([]field, error) {
 	date := m.Date
 	if date.IsZero() {
 		date = time.Unix(0, 0)
 	}
-	msg.SetDateWithValue(date.UTC())
+	fields := make([]field, 0, 10+len(m.Headers))
+	var failed error
+	add := func(name, value string, raw bool) {
+		f, err := newField(name, value, raw)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		fields = append(fields, f)
+	}
+	add("From", s.from.String(), true)
+	add("To", to.String(), true)
+	add("Subject", m.Subject, false)
+	add("Date", date.UTC().Format(time.RFC1123Z), true)
+	add("Message-ID", "<"+messageID(s, m.ID)+"@"+s.from.domain+">", true)
+	first := len(fields)
 	for name, value := range m.Headers {
 		if err := checkHeaderName(name); err != nil {
 			return nil, err
 		}
-		if value = oneLine(value); strings.EqualFold(name, "Reply-To") || strings.EqualFold(name, "Sender") {
+		addresses := strings.EqualFold(name, "Reply-To") || strings.EqualFold(name, "Sender")
+		if addresses {
 			// Only the names in a list of addresses may be encoded.
-			if value, err = addressList(value); err != nil {
+			list, international, err := addressList(oneLine(value))
+			if err != nil {
 				return nil, fmt.Errorf("the header %s is not a list of addresses: %w", name, err)
 			}
+			value, l.international = list, l.international || international
 		}
-		msg.SetGenHeader(mail.Header(name), value)
+		add(name, value, addresses)
 	}
-	switch {
-	case m.HTML == "":
-		msg.SetBodyString(mail.TypeTextPlain, m.Text)
-	case m.Text == "":
-		msg.SetBodyString(mail.TypeTextHTML, m.HTML)
-	default:
-		msg.SetBodyString(mail.TypeTextPlain, m.Text)
-		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	slices.SortFunc(fields[first:], func(a, b field) int { return strings.Compare(a.name, b.name) })
+	for i := first + 1; i < len(fields); i++ {
+		if strings.EqualFold(fields[i].name, fields[i-1].name) {
+			return nil, fmt.Errorf("the header %s is there twice", fields[i].name)
+		}
 	}
-	var body bytes.Buffer
-	body.Grow(len(m.Text) + len(m.HTML)*5/4 + 1<<10)
-	if _, err := msg.WriteTo(&body); err != nil {
-		return nil, fmt.Errorf("the message cannot be put together: %w", err)
-	}
-	return &letter{
-		id: m.ID, from: s.from.path, to: to.path, international: to.international || s.from.international, body: body.Bytes(),
-	}, nil
+	return fields, failed
 }
 
-// messageID is the left side of the Message-ID: the ID itself where it is fit for one.
-func messageID(id string) string {
-	fit := id != "" && len(id) <= 64
+// content makes the body and the fields that describe it. There is always a text part: programs that show no HTML, and
+// people who cannot see it, read that, and filters distrust mail without.
+func content(m *channel.Message) ([]byte, []field) {
+	version := field{"MIME-Version", "1.0"}
+	var out bytes.Buffer
+	if m.HTML == "" {
+		out.Grow(len(m.Text)*5/4 + 64)
+		quote(&out, m.Text)
+		return out.Bytes(), []field{
+			version, {"Content-Type", "text/plain; charset=UTF-8"}, {"Content-Transfer-Encoding", "quoted-printable"},
+		}
+	}
+	text := m.Text
+	if strings.TrimSpace(text) == "" {
+		text = plainText(m.HTML)
+	}
+	sum := sha256.Sum256([]byte("boundary\x00" + m.ID))
+	boundary := "=_" + hex.EncodeToString(sum[:20])
+	out.Grow(len(text)*5/4 + len(m.HTML)*5/4 + 512)
+	for _, part := range []struct{ kind, text string }{{"text/plain", text}, {"text/html", m.HTML}} {
+		fmt.Fprintf(&out, "--%s\r\nContent-Type: %s; charset=UTF-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", boundary, part.kind)
+		quote(&out, part.text)
+		out.WriteString("\r\n")
+	}
+	out.WriteString("--" + boundary + "--\r\n")
+	return out.Bytes(), []field{version, {"Content-Type", "multipart/alternative;\r\n boundary=\"" + boundary + "\""}}
+}
+
+// quote writes a text as quoted-printable (RFC 2045 6.7). "=_" in it becomes "=3D_", so that no boundary can be forged.
+func quote(out *bytes.Buffer, text string) {
+	writer := quotedprintable.NewWriter(out)
+	_, _ = writer.Write([]byte(text)) // a buffer takes everything
+	_ = writer.Close()
+}
+
+// messageID is the left side of the Message-ID: the ID itself where it is fit for one, and behind it the proof that it
+// is ours where bounces are read.
+func messageID(s *settings, id string) string {
+	fit := id != "" && len(id) <= 80
 	for i := 0; i < len(id) && fit; i++ {
 		c := id[i]
 		fit = c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_'
 	}
-	if fit {
-		return id
+	switch {
+	case !fit:
+		sum := sha256.Sum256([]byte(id))
+		return hex.EncodeToString(sum[:16])
+	case s.returns != nil:
+		return s.returns.messageID(id)
 	}
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:16])
+	return id
 }
 
-// checkHeaderName takes the characters of RFC 5322 3.6.8 and refuses the headers that are the connector's own.
-func checkHeaderName(name string) error {
-	if name == "" || len(name) > 76 {
-		return fmt.Errorf("%q is not the name of a header", name)
-	}
-	for i := 0; i < len(name); i++ {
-		if name[i] <= ' ' || name[i] >= 0x7f || name[i] == ':' {
-			return fmt.Errorf("%q is not the name of a header", name)
-		}
-	}
-	lower := strings.ToLower(name)
-	switch lower {
-	case "from", "to", "cc", "bcc", "subject", "date", "message-id", "mime-version", "return-path", "received":
-	default:
-		if !strings.HasPrefix(lower, "content-") {
-			return nil
-		}
-	}
-	return fmt.Errorf("the header %s is set by the e-mail connector; take it out of the message", name)
-}
-
-// oneLine turns what would end a header's line, and other control characters, into spaces.
-func oneLine(text string) string {
-	if strings.IndexFunc(text, unicode.IsControl) < 0 {
-		return text
-	}
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text))
-}
-
-func addressList(text string) (string, error) {
-	list, err := stdmail.ParseAddressList(text)
+func addressList(text string) (list string, international bool, err error) {
+	parsed, err := mail.ParseAddressList(text)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	var out []string
-	for _, parsed := range list {
-		a, err := newAddress(parsed)
+	out := make([]string, len(parsed))
+	for i := range parsed {
+		a, err := newAddress(parsed[i])
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
-		out = append(out, a.String())
+		out[i], international = a.String(), international || a.international
 	}
-	return strings.Join(out, ", "), nil
+	return strings.Join(out, ", "), international, nil
 }

@@ -22,7 +22,8 @@ type scripted struct {
 	listener net.Listener
 	verb     string
 	do       string
-	times    int // how often; 0 is always
+	times    int    // how often; 0 is always
+	offers   string // further extensions, as they stand in the answer to EHLO
 
 	wg sync.WaitGroup
 	mu sync.Mutex
@@ -33,13 +34,13 @@ type scripted struct {
 	verbs       []string
 }
 
-func newScripted(t *testing.T, verb, do string, times int) *scripted {
+func newScripted(t *testing.T, verb, do string, times int, offers ...string) *scripted {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scripted{listener: listener, verb: verb, do: do, times: times}
+	s := &scripted{listener: listener, verb: verb, do: do, times: times, offers: strings.Join(append(offers, "SIZE"), "\r\n250-")}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.wg.Go(func() {
 		for {
@@ -113,7 +114,7 @@ func (s *scripted) serve(ctx context.Context, conn net.Conn) {
 		answer := "250 ok"
 		switch verb {
 		case "EHLO":
-			answer = "250-test\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES"
+			answer = "250-test\r\n250-8BITMIME\r\n250-" + s.offers + "\r\n250 ENHANCEDSTATUSCODES"
 		case "RCPT":
 			to = strings.TrimSpace(strings.TrimPrefix(line, "RCPT TO:"))
 		case "QUIT":
@@ -163,6 +164,13 @@ func (s *scripted) serve(ctx context.Context, conn net.Conn) {
 func (s *scripted) settings(more string) string {
 	return fmt.Sprintf(`{"host":"127.0.0.1","port":%d,"security":"none","from":"Shop <hello@shop.example>","helo":"test.example"%s}`,
 		s.listener.Addr().(*net.TCPAddr).Port, more)
+}
+
+// done sets how often it was already done.
+func (s *scripted) done(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n = n
 }
 
 func (s *scripted) taken() int {
@@ -233,17 +241,19 @@ func TestOutcomeOfEveryFailure(t *testing.T) {
 		{"RCPT", "999 what", temporary, "makes no sense", 0},
 		{"RCPT", "nonsense", temporary, "lost at RCPT", 0},
 	} {
-		t.Run(test.verb+" "+test.do, func(t *testing.T) {
-			server := newScripted(t, test.verb, test.do, 0)
-			c := open(t, server.settings(""))
-			got := c.Send(t.Context(), []channel.Message{message(0)})[0]
-			if got.ID != message(0).ID || got.Outcome != test.want || !strings.Contains(got.Reason, test.reason) {
-				t.Errorf("%+v", got)
-			}
-			if server.taken() != test.taken {
-				t.Errorf("the server read %d complete messages", server.taken())
-			}
-		})
+		for _, offers := range []string{"CHUNKING", "PIPELINING"} {
+			t.Run(test.verb+" "+test.do+" "+offers, func(t *testing.T) {
+				server := newScripted(t, test.verb, test.do, 0, offers)
+				c := open(t, server.settings(""))
+				got := c.Send(t.Context(), []channel.Message{message(0)})[0]
+				if got.ID != message(0).ID || got.Outcome != test.want || !strings.Contains(got.Reason, test.reason) {
+					t.Errorf("%+v", got)
+				}
+				if server.taken() != test.taken {
+					t.Errorf("the server read %d complete messages", server.taken())
+				}
+			})
+		}
 	}
 }
 
@@ -336,6 +346,33 @@ func TestOldConnectionIsReplaced(t *testing.T) {
 			got := c.Send(t.Context(), []channel.Message{message(i)})[0]
 			if got.Outcome != channel.Accepted {
 				t.Errorf("%v, message %d: %+v", test, i, got)
+			}
+		}
+	}
+}
+
+// TestPipelining has servers that refuse in the middle of a group of commands, some of which want the content all the
+// same: what follows on the connection, or on a new one, is not disturbed.
+func TestPipelining(t *testing.T) {
+	for _, test := range []struct {
+		verb, do string
+		want     channel.Outcome
+	}{
+		{"MAIL", "451 later", channel.Temporary}, {"RCPT", "550 5.1.1 unknown", channel.Permanent}, {"RCPT", "421 closing", channel.Accepted},
+		{"DATA", "554 no recipients", channel.Permanent}, {"DOT", "554 spam", channel.Permanent}, {"RSET", "500 what", channel.Accepted},
+	} {
+		server := newScripted(t, test.verb, test.do, 1, "PIPELINING")
+		c := open(t, server.settings(`,"connections":1`))
+		if test.want == channel.Accepted { // on a kept connection
+			server.done(1)
+			if got := c.Send(t.Context(), messages(1))[0]; got.Outcome != channel.Accepted {
+				t.Fatalf("%+v", got)
+			}
+			server.done(0)
+		}
+		for i, r := range c.Send(t.Context(), messages(5)) {
+			if want := map[bool]channel.Outcome{true: test.want, false: channel.Accepted}[i == 0]; r.Outcome != want {
+				t.Errorf("%v, message %d: %+v", test, i, r)
 			}
 		}
 	}

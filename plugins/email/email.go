@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,12 @@ type Connector struct {
 	mu       sync.Mutex
 	settings *settings
 	pool     *pool
+	rates    *rates
+	standing *standing
+
+	stopChecks  func()   // ends the checks of the domain and waits for that
+	folderError error    // why the bounce folder could not be read
+	findings    []string // what is wrong with the domain's records
 }
 
 // New returns a connector that needs Configure.
@@ -32,17 +39,19 @@ func (c *Connector) Describe() channel.Description {
 }
 
 // Configure checks the settings. It does not connect: that happens with the first message.
-func (c *Connector) Configure(_ context.Context, raw json.RawMessage) error {
+func (c *Connector) Configure(ctx context.Context, raw json.RawMessage) error {
 	settings, err := parseSettings(raw)
 	if err != nil {
 		return err
 	}
+	if err := c.Close(); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pool != nil {
-		c.pool.close()
-	}
 	c.settings, c.pool = settings, newPool(settings)
+	c.rates, c.standing = newRates(settings.RatePerDomain), newStanding(settings)
+	c.stopChecks = c.startChecks(context.WithoutCancel(ctx), settings)
 	return nil
 }
 
@@ -51,18 +60,20 @@ func (c *Connector) Configure(_ context.Context, raw json.RawMessage) error {
 func (c *Connector) Send(ctx context.Context, messages []channel.Message) []channel.Receipt {
 	c.mu.Lock()
 	settings, pool := c.settings, c.pool
+	batch := &batch{pool: pool, rates: c.rates, standing: c.standing, messages: messages}
 	c.mu.Unlock()
 	if pool == nil {
 		return channel.All(messages, channel.Temporary, "the connector has no settings yet", 0)
 	}
 	receipts := make([]channel.Receipt, len(messages))
-	var next atomic.Int64
+	batch.receipts = receipts
+	batch.paused = batch.standing.paused(time.Now())
 	var workers sync.WaitGroup
 	var failed error // why a worker could not get a connection
 	var mu sync.Mutex
 	for range min(settings.Connections, len(messages)) {
 		workers.Go(func() {
-			if err := work(ctx, pool, messages, receipts, &next); err != nil {
+			if err := batch.work(ctx); err != nil {
 				mu.Lock()
 				failed = errors.Join(failed, err)
 				mu.Unlock()
@@ -83,42 +94,73 @@ func (c *Connector) Send(ctx context.Context, messages []channel.Message) []chan
 	return receipts
 }
 
+// batch is what one Send is given, while it is worked off by several goroutines.
+type batch struct {
+	pool     *pool
+	rates    *rates
+	standing *standing
+	paused   string // why marketing may not leave; "" when it may
+	messages []channel.Message
+	receipts []channel.Receipt
+	next     atomic.Int64 // the first message that nobody has taken
+}
+
 // work sends messages over one connection at a time until there are none left. It takes a message only when it holds a
 // connection, so that one refused connection costs no message while others work.
-func work(ctx context.Context, pool *pool, messages []channel.Message, receipts []channel.Receipt, next *atomic.Int64) error {
+func (b *batch) work(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if int(next.Load()) >= len(messages) {
+		if int(b.next.Load()) >= len(b.messages) {
 			return nil
 		}
-		session, err := pool.get(ctx)
+		session, err := b.pool.get(ctx)
 		if err != nil {
 			return err
 		}
-		at := int(next.Add(1)) - 1
-		if at >= len(messages) {
-			pool.put(session)
+		at := int(b.next.Add(1)) - 1
+		if at >= len(b.messages) {
+			b.pool.put(session)
 			return nil
 		}
-		mail, err := compose(pool.settings, &messages[at])
-		if err != nil {
-			receipts[at] = channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
-			pool.put(session)
+		mail, refused := b.prepare(&b.messages[at])
+		if mail == nil {
+			b.receipts[at] = refused
+			b.pool.put(session)
 			continue
 		}
 		result := session.send(ctx, mail)
 		for result.stale && ctx.Err() == nil {
 			// The server had closed a connection that was kept open. Nothing has left; a new one costs little.
-			pool.put(session)
-			if session, err = pool.get(ctx); err != nil {
-				receipts[at] = channel.Receipt{Outcome: channel.Temporary, Reason: err.Error()}
+			b.pool.put(session)
+			if session, err = b.pool.get(ctx); err != nil {
+				b.receipts[at] = channel.Receipt{Outcome: channel.Temporary, Reason: err.Error()}
 				return err
 			}
 			result = session.send(ctx, mail)
 		}
-		receipts[at] = result.Receipt
-		pool.put(session)
+		b.receipts[at] = result.Receipt
+		b.standing.receipt(result.Receipt, time.Now())
+		b.pool.put(session)
 	}
 	return nil
+}
+
+// prepare composes a message that may leave now; otherwise it returns the receipt.
+func (b *batch) prepare(m *channel.Message) (*letter, channel.Receipt) {
+	if b.paused != "" && m.Kind == "marketing" {
+		return nil, channel.Receipt{Outcome: channel.Temporary, Reason: b.paused, RetryAfter: pauseRetry}
+	}
+	to, err := recipient(m.To)
+	if err != nil {
+		return nil, channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
+	}
+	if wait := b.rates.take(strings.ToLower(to.domain), time.Now()); wait > 0 {
+		return nil, channel.Receipt{Outcome: channel.Temporary, Reason: "the rate for " + to.domain + " is used up for the moment", RetryAfter: wait}
+	}
+	mail, err := compose(b.pool.settings, m, to)
+	if err != nil {
+		return nil, channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
+	}
+	return mail, channel.Receipt{}
 }
 
 func firstOf(err error) error {
@@ -131,22 +173,33 @@ func firstOf(err error) error {
 	}
 }
 
-// Health returns why the mail server could not be reached when that was last tried.
+// Health returns why the mail server could not be reached when that was last tried, why marketing is paused, why the
+// bounce folder could not be read, and what is wrong with the records of the sender's domain, whichever there are.
 func (c *Connector) Health(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pool == nil {
 		return nil
 	}
-	return c.pool.health()
+	unwell := []error{c.pool.health()}
+	if reason := c.standing.paused(time.Now()); reason != "" {
+		unwell = append(unwell, errors.New(reason))
+	}
+	unwell = append(unwell, c.folderError)
+	for _, finding := range c.findings {
+		unwell = append(unwell, errors.New(finding))
+	}
+	return errors.Join(unwell...)
 }
 
 // Close says goodbye to the server on every connection, for at most half a second.
 func (c *Connector) Close() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pool != nil {
-		c.pool.close()
+	pool, stop := c.pool, c.stopChecks
+	c.mu.Unlock()
+	if pool != nil {
+		stop()
+		pool.close()
 	}
 	return nil
 }

@@ -204,6 +204,16 @@ func TestConformance(t *testing.T) {
 			`{"host":"mail.example.com","from":"a@b.example","security":"none","username":"x","password":"y"}`,
 			`{"host":"mail.example.com","from":"a@b.example","helo":"a b"}`, `{"host":"mail.example.com","from":"a@b.example","ca_file":"/does/not/exist"}`,
 			`{"host":"mail.example.com","from":"a@b.example","tls_skip_verify":true}`, `{"host":"a b","from":"a@b.example"}`,
+			`{"host":"mail.example.com","from":"a@b.example","dkim":[{"selector":"s"}]}`,
+			`{"host":"mail.example.com","from":"a@b.example","bounce_folder":"/tmp"}`,
+			`{"host":"mail.example.com","from":"a@b.example","bounce_secret":"short","return_path":"r@b.example"}`,
+			`{"host":"mail.example.com","from":"a@b.example","bounce_secret":"0123456789abcdef"}`,
+			`{"host":"mail.example.com","from":"a@b.example","bounce_secret":"0123456789abcdef","return_path":"much-too-long@b.example"}`,
+			`{"host":"mail.example.com","from":"a@b.example","bounce_secret":"0123456789abcdef","return_path":"r@b.example","bounce_folder":"/does/not/exist"}`,
+			`{"host":"mail.example.com","from":"a@b.example","bounce_secret":"0123456789abcdef","return_path":"r@b.example","callback_secret":"x"}`,
+			`{"host":"mail.example.com","from":"a@b.example","rate_per_domain":{"a b":1}}`, `{"host":"mail.example.com","from":"a@b.example","rate_per_domain":{"*":0}}`,
+			`{"host":"mail.example.com","from":"a@b.example","max_bounces":101}`, `{"host":"mail.example.com","from":"a@b.example","max_complaints":-1}`,
+			`{"host":"mail.example.com","from":"a@b.example","pause_after":0}`, `{"host":"mail.example.com","from":"a@b.example","bounce_poll":0}`,
 		))
 }
 
@@ -365,7 +375,10 @@ func TestHeaderInjection(t *testing.T) {
 	m := message(1)
 	m.ID = "odd id\r\nBcc: evil@example.com"
 	m.Subject = "Hi\r\nBcc: evil@example.com\r\n\r\nbody"
-	m.Headers = map[string]string{"X-A": "1\r\nBcc: evil@example.com", "X-B": "ä\nBcc: evil@example.com"}
+	m.Headers = map[string]string{
+		"X-A": "1\r\nBcc: evil@example.com", "X-B": "ä\nBcc: evil@example.com", "X-C": "1\u0085Bcc: evil@example.com\u2028Bcc: x\vBcc: y\x00",
+		"Reply-To": "\"a\r\nBcc: x\" <reply@shop.example>", "List-Unsubscribe": "<https://x.example>\r\n\r\nbody",
+	}
 	if got := c.Send(t.Context(), []channel.Message{m})[0]; got.Outcome != channel.Accepted {
 		t.Fatalf("%+v", got)
 	}
@@ -377,6 +390,7 @@ func TestHeaderInjection(t *testing.T) {
 		{"a@example.com>\r\nRCPT TO:<evil@example.com", "X"}, {"a@example.com, b@example.com", "X"}, {"<>", "X"}, {"@example.com", "X"},
 		{"a@ex ample.com", "X"}, {strings.Repeat("a", 65) + "@example.com", "X"}, {"a@" + strings.Repeat("a", 64) + ".example", "X"},
 		{"a@example.com", "X\r\nBcc"}, {"a@example.com", "Bcc"}, {"a@example.com", "content-type"}, {"a@example.com", ""}, {"a@example.com", "Ä"},
+		{"a@example.com", "DKIM-Signature"}, {"a@example.com", "Resent-From"}, {"a@example.com", "X:"}, {"a\u0000@example.com", "X"},
 	} {
 		m := message(1)
 		m.To, m.Headers = test.to, map[string]string{test.name: "x"}
@@ -396,17 +410,19 @@ func TestInternationalAddresses(t *testing.T) {
 	m.To = "info@größe.example"
 	umlaut := message(2)
 	umlaut.To = "größe@example.com"
+	reply := message(4)
+	reply.Headers = map[string]string{"Reply-To": "größe@shop.example"}
 	quoted := message(3)
 	quoted.To = `"two words"@example.com`
 	for _, test := range []struct {
 		port int
 		want []channel.Outcome
 	}{
-		{port, []channel.Outcome{channel.Accepted, channel.Accepted, channel.Accepted}},
-		{ascii, []channel.Outcome{channel.Accepted, channel.Permanent, channel.Accepted}},
+		{port, []channel.Outcome{channel.Accepted, channel.Accepted, channel.Accepted, channel.Accepted}},
+		{ascii, []channel.Outcome{channel.Accepted, channel.Permanent, channel.Accepted, channel.Permanent}},
 	} {
 		c := open(t, settings(test.port, `,"security":"none","connections":1`))
-		for i, r := range c.Send(t.Context(), []channel.Message{m, umlaut, quoted}) {
+		for i, r := range c.Send(t.Context(), []channel.Message{m, umlaut, quoted, reply}) {
 			if r.Outcome != test.want[i] {
 				t.Errorf("%+v", r)
 			}
@@ -417,6 +433,9 @@ func TestInternationalAddresses(t *testing.T) {
 	}
 	if l := box.only(t, "größe@example.com"); !l.utf8 {
 		t.Error("no SMTPUTF8")
+	}
+	if l := box.only(t, reply.To); !l.utf8 {
+		t.Error("no SMTPUTF8 for an address in the header")
 	}
 }
 

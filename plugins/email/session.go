@@ -41,32 +41,13 @@ type result struct {
 // change the outcome.
 func (s *session) send(ctx context.Context, mail *letter) result {
 	defer s.wire.watch(ctx)()
-	reused := s.used
-	s.used = true
-	if reused {
-		// Also finds out whether the server is still there.
-		if err := s.step(ctx, s.client.Reset); err != nil {
-			// Whatever it says to this is about the connection and not about the message.
-			s.broken = true
-			r := outcome(channel.Temporary, "the connection was lost between two messages: "+plain(err))
-			r.stale = true
-			return r
-		}
-	}
 	if mail.international {
 		if ok, _ := s.client.Extension("SMTPUTF8"); !ok {
 			return outcome(channel.Permanent, "the mail server takes only ASCII addresses")
 		}
 	}
-	s.client.SkipSMTPUTF8(!mail.international)
-	if err := s.step(ctx, func() error { return s.client.Mail(mail.from) }); err != nil {
-		return s.refused("MAIL", err, reused)
-	}
-	if err := s.step(ctx, func() error { return s.client.Rcpt(mail.to) }); err != nil {
-		return s.refused("RCPT", err, reused)
-	}
-	if err := s.step(ctx, func() error { return s.command(354, "DATA") }); err != nil {
-		return s.refused("DATA", err, reused)
+	if r := s.envelope(ctx, mail); r != nil {
+		return *r
 	}
 	return s.content(ctx, mail)
 }
@@ -75,8 +56,7 @@ func (s *session) send(ctx context.Context, mail *letter) result {
 func (s *session) content(ctx context.Context, mail *letter) result {
 	s.wire.extend(ctx, s.settings.timeout)
 	text := s.client.Text
-	writer := text.DotWriter()
-	_, err := writer.Write(mail.body)
+	_, err := text.W.Write(stuffed(mail.body))
 	if err == nil {
 		err = text.W.Flush()
 	}
@@ -90,7 +70,10 @@ func (s *session) content(ctx context.Context, mail *letter) result {
 	// From here on only the dot is missing.
 	before := s.wire.written.Load()
 	s.wire.extend(ctx, s.settings.timeout)
-	if err := writer.Close(); err != nil {
+	if _, err = text.W.WriteString(".\r\n"); err == nil {
+		err = text.W.Flush()
+	}
+	if err != nil {
 		s.broken = true
 		if s.wire.written.Load() == before {
 			return outcome(channel.Temporary, "the connection was lost before the message was complete: "+plain(err))
@@ -120,18 +103,6 @@ func (s *session) step(ctx context.Context, exchange func() error) error {
 		return err
 	}
 	return exchange()
-}
-
-// command is an exchange that go-mail would tie to its own writer.
-func (s *session) command(expect int, format string, args ...any) error {
-	id, err := s.client.Text.Cmd(format, args...)
-	if err != nil {
-		return err
-	}
-	s.client.Text.StartResponse(id)
-	defer s.client.Text.EndResponse(id)
-	_, _, err = s.client.Text.ReadResponse(expect)
-	return err
 }
 
 // refused turns an error before the dot into an outcome.

@@ -37,7 +37,32 @@ const schema = `{
       "description": "Seconds to wait for each answer of the server."},
     "helo": {"type": "string", "title": "Own name", "description": "The name to greet the server with; this machine's name if empty."},
     "ca_file": {"type": "string", "title": "Certificate authority",
-      "description": "A PEM file with the certificates to trust instead of the system's."}
+      "description": "A PEM file with the certificates to trust instead of the system's."},
+    "dkim": {"type": "array", "maxItems": 4, "title": "DKIM keys", "description": "Each message is signed with each of them.",
+      "items": {"type": "object", "additionalProperties": false, "required": ["selector"], "properties": {
+        "selector": {"type": "string", "minLength": 1, "title": "Selector"},
+        "domain": {"type": "string", "title": "Domain", "description": "The sender's if empty."},
+        "key": {"type": "string", "format": "password", "writeOnly": true, "title": "Private key", "description": "RSA or Ed25519, PEM."},
+        "key_file": {"type": "string", "title": "File with the private key", "description": "Instead of the key itself."}}}},
+    "return_path": {"type": "string", "title": "Return path",
+      "description": "Where bounces go: bounces@mail.example.com. Mail to bounces+anything@ must arrive there too."},
+    "bounce_secret": {"type": "string", "format": "password", "writeOnly": true, "minLength": 16, "title": "Secret of the return path",
+      "description": "At least 16 characters. It proves that a bounce or complaint is about a message of ours; keep it when you move."},
+    "bounce_folder": {"type": "string", "title": "Bounce folder", "description": "The Maildir where bounces and complaints arrive."},
+    "bounce_poll": {"type": "integer", "minimum": 1, "maximum": 3600, "default": 10, "title": "Look for bounces",
+      "description": "Every so many seconds."},
+    "callback_secret": {"type": "string", "format": "password", "writeOnly": true, "minLength": 16, "title": "Secret of the callback",
+      "description": "What a service that hands on bounces has to show: as a bearer token, or as the password of basic authentication."},
+    "rate_per_domain": {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}, "title": "Rate by domain",
+      "description": "Messages a second by the recipient's domain; * stands for each domain that is not named."},
+    "max_bounces": {"type": "number", "minimum": 0, "maximum": 100, "default": 5, "title": "Bounce limit",
+      "description": "Percent of the last day's messages that may bounce for good before marketing is paused; 0 is no limit."},
+    "max_complaints": {"type": "number", "minimum": 0, "maximum": 100, "default": 0.3, "title": "Complaint limit",
+      "description": "Percent of the last day's messages that may be complained about before marketing is paused; 0 is no limit."},
+    "pause_after": {"type": "integer", "minimum": 1, "default": 500, "title": "Smallest sample",
+      "description": "So many messages a day before the two limits count."},
+    "check_dns": {"type": "boolean", "default": true, "title": "Check the domain",
+      "description": "Look up SPF, DKIM and DMARC of the sender's domain twice a day."}
   }
 }`
 
@@ -54,7 +79,20 @@ type settings struct {
 	Helo        string `json:"helo"`
 	CAFile      string `json:"ca_file"`
 
+	DKIM           []signingKey       `json:"dkim"`
+	ReturnPath     string             `json:"return_path"`
+	BounceSecret   string             `json:"bounce_secret"`
+	BounceFolder   string             `json:"bounce_folder"`
+	BouncePoll     int                `json:"bounce_poll"`
+	CallbackSecret string             `json:"callback_secret"`
+	RatePerDomain  map[string]float64 `json:"rate_per_domain"`
+	MaxBounces     float64            `json:"max_bounces"`
+	MaxComplaints  float64            `json:"max_complaints"`
+	PauseAfter     int                `json:"pause_after"`
+	CheckDNS       bool               `json:"check_dns"`
+
 	from    address
+	returns *returns // nil where bounces are not read
 	timeout time.Duration
 	tls     *tls.Config
 }
@@ -68,7 +106,9 @@ const (
 )
 
 func parseSettings(raw json.RawMessage) (*settings, error) {
-	s := &settings{Security: startTLS, Connections: 4, Timeout: 30}
+	s := &settings{
+		Security: startTLS, Connections: 4, Timeout: 30, BouncePoll: 10, MaxBounces: 5, MaxComplaints: 0.3, PauseAfter: 500, CheckDNS: true,
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(s); err != nil {
@@ -116,7 +156,12 @@ func parseSettings(raw json.RawMessage) (*settings, error) {
 	} else if !isHostname(s.Helo) {
 		return nil, fmt.Errorf("helo %q is not a host name", s.Helo)
 	}
-	return s, s.trust()
+	for _, prepare := range []func() error{s.trust, s.loadKeys, s.prepareReturns, s.checkLimits} {
+		if err := prepare(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // trust prepares how the server is verified.
@@ -143,7 +188,7 @@ func readable(err error) error {
 		return fmt.Errorf("%s must be of type %s, not %s", kind.Field, kind.Type, kind.Value)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("there is no setting %s; there are host, port, security, username, password, from, connections, timeout, helo and ca_file", name)
+		return fmt.Errorf("there is no setting %s; the connector's schema lists those that there are", name)
 	}
 	return errors.New("the settings must be a JSON object")
 }

@@ -6,7 +6,8 @@
 // all of it; in other languages this file and go-plugin's guide for non-Go plugins are what is needed.
 //
 // Rules that hold for every call:
-//   - every call carries a deadline. A connector that lets one pass unanswered is killed and started again.
+//   - every call carries a deadline. A connector that lets one pass unanswered is killed and started again, except for
+//     Callback, which anyone can cause.
 //   - nothing but the announcing line may be written to standard output. Standard error is kept, the last 200 lines.
 //   - standard input is a lifeline: when it ends, the host is gone and the connector must exit at once. It carries no data.
 
@@ -213,6 +214,7 @@ type Capabilities struct {
 	Idempotent    bool                   `protobuf:"varint,1,opt,name=idempotent,proto3" json:"idempotent,omitempty"`             // a message ID that was accepted before is accepted again without being sent again
 	MaxBatch      uint32                 `protobuf:"varint,2,opt,name=max_batch,json=maxBatch,proto3" json:"max_batch,omitempty"` // the most messages one Send may carry; 0 means 100
 	Receipts      bool                   `protobuf:"varint,3,opt,name=receipts,proto3" json:"receipts,omitempty"`                 // it reports later what became of messages
+	Callbacks     bool                   `protobuf:"varint,4,opt,name=callbacks,proto3" json:"callbacks,omitempty"`               // its provider calls back: it implements Callback
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +266,13 @@ func (x *Capabilities) GetMaxBatch() uint32 {
 func (x *Capabilities) GetReceipts() bool {
 	if x != nil {
 		return x.Receipts
+	}
+	return false
+}
+
+func (x *Capabilities) GetCallbacks() bool {
+	if x != nil {
+		return x.Callbacks
 	}
 	return false
 }
@@ -350,7 +359,7 @@ func (*ConfigureResponse) Descriptor() ([]byte, []int) {
 
 type Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                                                                     // hex text; the same in every attempt
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                                                                     // opaque hex text, at most 80 characters; the same in every attempt
 	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`                                                                                     // the address as the channel understands it
 	Subject       string                 `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`                                                                           // may be empty
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                                                                                 // plain text
@@ -359,6 +368,7 @@ type Message struct {
 	DateUnixMs    int64                  `protobuf:"varint,7,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"`                                                // when the first attempt was made; the same in every attempt
 	Attempt       uint32                 `protobuf:"varint,8,opt,name=attempt,proto3" json:"attempt,omitempty"`                                                                          // 1 at the first attempt
 	Kind          string                 `protobuf:"bytes,9,opt,name=kind,proto3" json:"kind,omitempty"`                                                                                 // "transactional" or "marketing"
+	Data          map[string]string      `protobuf:"bytes,10,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`      // what the channel needs besides text: "title", "url", parameters of a template
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,6 +466,13 @@ func (x *Message) GetKind() string {
 	return ""
 }
 
+func (x *Message) GetData() map[string]string {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type SendRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Messages      []*Message             `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"` // at most max_batch; IDs differ
@@ -504,8 +521,9 @@ type Receipt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the message
 	Outcome       Outcome                `protobuf:"varint,2,opt,name=outcome,proto3,enum=stagecraft.channel.v1.Outcome" json:"outcome,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`                                    // for people, with the other server's words where there are any
-	RetryAfterMs  int64                  `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"` // of a temporary outcome: not before; 0 leaves it to the host
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`                                                                       // for people, with the other server's words where there are any
+	RetryAfterMs  int64                  `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`                                    // of a temporary outcome: not before; 0 leaves it to the host
+	Data          map[string]string      `protobuf:"bytes,5,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small facts: "gone" = "1" where the address does not exist any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,6 +584,13 @@ func (x *Receipt) GetRetryAfterMs() int64 {
 		return x.RetryAfterMs
 	}
 	return 0
+}
+
+func (x *Receipt) GetData() map[string]string {
+	if x != nil {
+		return x.Data
+	}
+	return nil
 }
 
 type SendResponse struct {
@@ -648,13 +673,16 @@ func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
 	return file_channel_proto_rawDescGZIP(), []int{9}
 }
 
-// What became of a message later.
+// What became known later, about a message or about an address.
 type ReceiptsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // of the message
-	Event         string                 `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"` // "delivered", "bounced", "complained", "opened", "clicked"
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	DateUnixMs    int64                  `protobuf:"varint,4,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"` // when it happened, as far as known
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the message; empty where only the address is known
+	// "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
+	Event         string            `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	Reason        string            `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	DateUnixMs    int64             `protobuf:"varint,4,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"`                                          // when it happened; 0 where that is not known
+	From          string            `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`                                                                           // the address it is about, where the message is not known: a STOP by SMS
+	Data          map[string]string `protobuf:"bytes,6,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,6 +745,164 @@ func (x *ReceiptsResponse) GetDateUnixMs() int64 {
 	return 0
 }
 
+func (x *ReceiptsResponse) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ReceiptsResponse) GetData() map[string]string {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type CallbackRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`                                                                                   // the public one, as the provider called it, with the query
+	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`                                                                                 // what follows /callbacks/CHANNEL; empty or beginning with a slash
+	Headers       map[string]string      `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // names in lower case; of several values, joined by ", "
+	Body          []byte                 `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`                                                                                 // at most 1 MB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallbackRequest) Reset() {
+	*x = CallbackRequest{}
+	mi := &file_channel_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallbackRequest) ProtoMessage() {}
+
+func (x *CallbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallbackRequest.ProtoReflect.Descriptor instead.
+func (*CallbackRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CallbackRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *CallbackRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *CallbackRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *CallbackRequest) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *CallbackRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+type CallbackResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"` // the HTTP status to answer with; 0 means 200
+	ContentType   string                 `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`       // at most 64 KB
+	Reports       []*ReceiptsResponse    `protobuf:"bytes,4,rep,name=reports,proto3" json:"reports,omitempty"` // what the request said
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallbackResponse) Reset() {
+	*x = CallbackResponse{}
+	mi := &file_channel_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallbackResponse) ProtoMessage() {}
+
+func (x *CallbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallbackResponse.ProtoReflect.Descriptor instead.
+func (*CallbackResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CallbackResponse) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *CallbackResponse) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *CallbackResponse) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *CallbackResponse) GetReports() []*ReceiptsResponse {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
 type HealthRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -725,7 +911,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_channel_proto_msgTypes[11]
+	mi := &file_channel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +923,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[11]
+	mi := &file_channel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +936,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{11}
+	return file_channel_proto_rawDescGZIP(), []int{13}
 }
 
 type HealthResponse struct {
@@ -763,7 +949,7 @@ type HealthResponse struct {
 
 func (x *HealthResponse) Reset() {
 	*x = HealthResponse{}
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +961,7 @@ func (x *HealthResponse) String() string {
 func (*HealthResponse) ProtoMessage() {}
 
 func (x *HealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +974,7 @@ func (x *HealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthResponse.ProtoReflect.Descriptor instead.
 func (*HealthResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{12}
+	return file_channel_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HealthResponse) GetOk() bool {
@@ -817,16 +1003,17 @@ const file_channel_proto_rawDesc = "" +
 	"\x11protocol_versions\x18\x03 \x03(\rR\x10protocolVersions\x12\x1a\n" +
 	"\bchannels\x18\x04 \x03(\tR\bchannels\x12G\n" +
 	"\fcapabilities\x18\x05 \x01(\v2#.stagecraft.channel.v1.CapabilitiesR\fcapabilities\x12'\n" +
-	"\x0fsettings_schema\x18\x06 \x01(\tR\x0esettingsSchema\"g\n" +
+	"\x0fsettings_schema\x18\x06 \x01(\tR\x0esettingsSchema\"\x85\x01\n" +
 	"\fCapabilities\x12\x1e\n" +
 	"\n" +
 	"idempotent\x18\x01 \x01(\bR\n" +
 	"idempotent\x12\x1b\n" +
 	"\tmax_batch\x18\x02 \x01(\rR\bmaxBatch\x12\x1a\n" +
-	"\breceipts\x18\x03 \x01(\bR\breceipts\".\n" +
+	"\breceipts\x18\x03 \x01(\bR\breceipts\x12\x1c\n" +
+	"\tcallbacks\x18\x04 \x01(\bR\tcallbacks\".\n" +
 	"\x10ConfigureRequest\x12\x1a\n" +
 	"\bsettings\x18\x01 \x01(\fR\bsettings\"\x13\n" +
-	"\x11ConfigureResponse\"\xbe\x02\n" +
+	"\x11ConfigureResponse\"\xb5\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x18\n" +
@@ -837,26 +1024,54 @@ const file_channel_proto_rawDesc = "" +
 	"\fdate_unix_ms\x18\a \x01(\x03R\n" +
 	"dateUnixMs\x12\x18\n" +
 	"\aattempt\x18\b \x01(\rR\aattempt\x12\x12\n" +
-	"\x04kind\x18\t \x01(\tR\x04kind\x1a:\n" +
+	"\x04kind\x18\t \x01(\tR\x04kind\x12<\n" +
+	"\x04data\x18\n" +
+	" \x03(\v2(.stagecraft.channel.v1.Message.DataEntryR\x04data\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a7\n" +
+	"\tDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"I\n" +
 	"\vSendRequest\x12:\n" +
-	"\bmessages\x18\x01 \x03(\v2\x1e.stagecraft.channel.v1.MessageR\bmessages\"\x91\x01\n" +
+	"\bmessages\x18\x01 \x03(\v2\x1e.stagecraft.channel.v1.MessageR\bmessages\"\x88\x02\n" +
 	"\aReceipt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x128\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.stagecraft.channel.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12$\n" +
-	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\"J\n" +
+	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\x12<\n" +
+	"\x04data\x18\x05 \x03(\v2(.stagecraft.channel.v1.Receipt.DataEntryR\x04data\x1a7\n" +
+	"\tDataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"J\n" +
 	"\fSendResponse\x12:\n" +
 	"\breceipts\x18\x01 \x03(\v2\x1e.stagecraft.channel.v1.ReceiptR\breceipts\"\x11\n" +
-	"\x0fReceiptsRequest\"r\n" +
+	"\x0fReceiptsRequest\"\x86\x02\n" +
 	"\x10ReceiptsResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12 \n" +
 	"\fdate_unix_ms\x18\x04 \x01(\x03R\n" +
-	"dateUnixMs\"\x0f\n" +
+	"dateUnixMs\x12\x12\n" +
+	"\x04from\x18\x05 \x01(\tR\x04from\x12E\n" +
+	"\x04data\x18\x06 \x03(\v21.stagecraft.channel.v1.ReceiptsResponse.DataEntryR\x04data\x1a7\n" +
+	"\tDataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xee\x01\n" +
+	"\x0fCallbackRequest\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12M\n" +
+	"\aheaders\x18\x04 \x03(\v23.stagecraft.channel.v1.CallbackRequest.HeadersEntryR\aheaders\x12\x12\n" +
+	"\x04body\x18\x05 \x01(\fR\x04body\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x01\n" +
+	"\x10CallbackResponse\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\rR\x06status\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12A\n" +
+	"\areports\x18\x04 \x03(\v2'.stagecraft.channel.v1.ReceiptsResponseR\areports\"\x0f\n" +
 	"\rHealthRequest\"8\n" +
 	"\x0eHealthResponse\x12\x0e\n" +
 	"\x02ok\x18\x01 \x01(\bR\x02ok\x12\x16\n" +
@@ -866,12 +1081,13 @@ const file_channel_proto_rawDesc = "" +
 	"\x10OUTCOME_ACCEPTED\x10\x01\x12\x15\n" +
 	"\x11OUTCOME_TEMPORARY\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_PERMANENT\x10\x03\x12\x14\n" +
-	"\x10OUTCOME_IN_DOUBT\x10\x042\xcf\x03\n" +
+	"\x10OUTCOME_IN_DOUBT\x10\x042\xac\x04\n" +
 	"\tConnector\x12[\n" +
 	"\bDescribe\x12&.stagecraft.channel.v1.DescribeRequest\x1a'.stagecraft.channel.v1.DescribeResponse\x12^\n" +
 	"\tConfigure\x12'.stagecraft.channel.v1.ConfigureRequest\x1a(.stagecraft.channel.v1.ConfigureResponse\x12O\n" +
 	"\x04Send\x12\".stagecraft.channel.v1.SendRequest\x1a#.stagecraft.channel.v1.SendResponse\x12]\n" +
-	"\bReceipts\x12&.stagecraft.channel.v1.ReceiptsRequest\x1a'.stagecraft.channel.v1.ReceiptsResponse0\x01\x12U\n" +
+	"\bReceipts\x12&.stagecraft.channel.v1.ReceiptsRequest\x1a'.stagecraft.channel.v1.ReceiptsResponse0\x01\x12[\n" +
+	"\bCallback\x12&.stagecraft.channel.v1.CallbackRequest\x1a'.stagecraft.channel.v1.CallbackResponse\x12U\n" +
 	"\x06Health\x12$.stagecraft.channel.v1.HealthRequest\x1a%.stagecraft.channel.v1.HealthResponseB&Z$stagecraft/plugins/channel/channelpbb\x06proto3"
 
 var (
@@ -887,7 +1103,7 @@ func file_channel_proto_rawDescGZIP() []byte {
 }
 
 var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_channel_proto_goTypes = []any{
 	(Outcome)(0),              // 0: stagecraft.channel.v1.Outcome
 	(*DescribeRequest)(nil),   // 1: stagecraft.channel.v1.DescribeRequest
@@ -901,31 +1117,44 @@ var file_channel_proto_goTypes = []any{
 	(*SendResponse)(nil),      // 9: stagecraft.channel.v1.SendResponse
 	(*ReceiptsRequest)(nil),   // 10: stagecraft.channel.v1.ReceiptsRequest
 	(*ReceiptsResponse)(nil),  // 11: stagecraft.channel.v1.ReceiptsResponse
-	(*HealthRequest)(nil),     // 12: stagecraft.channel.v1.HealthRequest
-	(*HealthResponse)(nil),    // 13: stagecraft.channel.v1.HealthResponse
-	nil,                       // 14: stagecraft.channel.v1.Message.HeadersEntry
+	(*CallbackRequest)(nil),   // 12: stagecraft.channel.v1.CallbackRequest
+	(*CallbackResponse)(nil),  // 13: stagecraft.channel.v1.CallbackResponse
+	(*HealthRequest)(nil),     // 14: stagecraft.channel.v1.HealthRequest
+	(*HealthResponse)(nil),    // 15: stagecraft.channel.v1.HealthResponse
+	nil,                       // 16: stagecraft.channel.v1.Message.HeadersEntry
+	nil,                       // 17: stagecraft.channel.v1.Message.DataEntry
+	nil,                       // 18: stagecraft.channel.v1.Receipt.DataEntry
+	nil,                       // 19: stagecraft.channel.v1.ReceiptsResponse.DataEntry
+	nil,                       // 20: stagecraft.channel.v1.CallbackRequest.HeadersEntry
 }
 var file_channel_proto_depIdxs = []int32{
 	3,  // 0: stagecraft.channel.v1.DescribeResponse.capabilities:type_name -> stagecraft.channel.v1.Capabilities
-	14, // 1: stagecraft.channel.v1.Message.headers:type_name -> stagecraft.channel.v1.Message.HeadersEntry
-	6,  // 2: stagecraft.channel.v1.SendRequest.messages:type_name -> stagecraft.channel.v1.Message
-	0,  // 3: stagecraft.channel.v1.Receipt.outcome:type_name -> stagecraft.channel.v1.Outcome
-	8,  // 4: stagecraft.channel.v1.SendResponse.receipts:type_name -> stagecraft.channel.v1.Receipt
-	1,  // 5: stagecraft.channel.v1.Connector.Describe:input_type -> stagecraft.channel.v1.DescribeRequest
-	4,  // 6: stagecraft.channel.v1.Connector.Configure:input_type -> stagecraft.channel.v1.ConfigureRequest
-	7,  // 7: stagecraft.channel.v1.Connector.Send:input_type -> stagecraft.channel.v1.SendRequest
-	10, // 8: stagecraft.channel.v1.Connector.Receipts:input_type -> stagecraft.channel.v1.ReceiptsRequest
-	12, // 9: stagecraft.channel.v1.Connector.Health:input_type -> stagecraft.channel.v1.HealthRequest
-	2,  // 10: stagecraft.channel.v1.Connector.Describe:output_type -> stagecraft.channel.v1.DescribeResponse
-	5,  // 11: stagecraft.channel.v1.Connector.Configure:output_type -> stagecraft.channel.v1.ConfigureResponse
-	9,  // 12: stagecraft.channel.v1.Connector.Send:output_type -> stagecraft.channel.v1.SendResponse
-	11, // 13: stagecraft.channel.v1.Connector.Receipts:output_type -> stagecraft.channel.v1.ReceiptsResponse
-	13, // 14: stagecraft.channel.v1.Connector.Health:output_type -> stagecraft.channel.v1.HealthResponse
-	10, // [10:15] is the sub-list for method output_type
-	5,  // [5:10] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	16, // 1: stagecraft.channel.v1.Message.headers:type_name -> stagecraft.channel.v1.Message.HeadersEntry
+	17, // 2: stagecraft.channel.v1.Message.data:type_name -> stagecraft.channel.v1.Message.DataEntry
+	6,  // 3: stagecraft.channel.v1.SendRequest.messages:type_name -> stagecraft.channel.v1.Message
+	0,  // 4: stagecraft.channel.v1.Receipt.outcome:type_name -> stagecraft.channel.v1.Outcome
+	18, // 5: stagecraft.channel.v1.Receipt.data:type_name -> stagecraft.channel.v1.Receipt.DataEntry
+	8,  // 6: stagecraft.channel.v1.SendResponse.receipts:type_name -> stagecraft.channel.v1.Receipt
+	19, // 7: stagecraft.channel.v1.ReceiptsResponse.data:type_name -> stagecraft.channel.v1.ReceiptsResponse.DataEntry
+	20, // 8: stagecraft.channel.v1.CallbackRequest.headers:type_name -> stagecraft.channel.v1.CallbackRequest.HeadersEntry
+	11, // 9: stagecraft.channel.v1.CallbackResponse.reports:type_name -> stagecraft.channel.v1.ReceiptsResponse
+	1,  // 10: stagecraft.channel.v1.Connector.Describe:input_type -> stagecraft.channel.v1.DescribeRequest
+	4,  // 11: stagecraft.channel.v1.Connector.Configure:input_type -> stagecraft.channel.v1.ConfigureRequest
+	7,  // 12: stagecraft.channel.v1.Connector.Send:input_type -> stagecraft.channel.v1.SendRequest
+	10, // 13: stagecraft.channel.v1.Connector.Receipts:input_type -> stagecraft.channel.v1.ReceiptsRequest
+	12, // 14: stagecraft.channel.v1.Connector.Callback:input_type -> stagecraft.channel.v1.CallbackRequest
+	14, // 15: stagecraft.channel.v1.Connector.Health:input_type -> stagecraft.channel.v1.HealthRequest
+	2,  // 16: stagecraft.channel.v1.Connector.Describe:output_type -> stagecraft.channel.v1.DescribeResponse
+	5,  // 17: stagecraft.channel.v1.Connector.Configure:output_type -> stagecraft.channel.v1.ConfigureResponse
+	9,  // 18: stagecraft.channel.v1.Connector.Send:output_type -> stagecraft.channel.v1.SendResponse
+	11, // 19: stagecraft.channel.v1.Connector.Receipts:output_type -> stagecraft.channel.v1.ReceiptsResponse
+	13, // 20: stagecraft.channel.v1.Connector.Callback:output_type -> stagecraft.channel.v1.CallbackResponse
+	15, // 21: stagecraft.channel.v1.Connector.Health:output_type -> stagecraft.channel.v1.HealthResponse
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_channel_proto_init() }
@@ -939,7 +1168,7 @@ func file_channel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_channel_proto_rawDesc), len(file_channel_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

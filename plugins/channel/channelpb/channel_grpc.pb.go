@@ -6,7 +6,8 @@
 // all of it; in other languages this file and go-plugin's guide for non-Go plugins are what is needed.
 //
 // Rules that hold for every call:
-//   - every call carries a deadline. A connector that lets one pass unanswered is killed and started again.
+//   - every call carries a deadline. A connector that lets one pass unanswered is killed and started again, except for
+//     Callback, which anyone can cause.
 //   - nothing but the announcing line may be written to standard output. Standard error is kept, the last 200 lines.
 //   - standard input is a lifeline: when it ends, the host is gone and the connector must exit at once. It carries no data.
 
@@ -35,6 +36,7 @@ const (
 	Connector_Configure_FullMethodName = "/stagecraft.channel.v1.Connector/Configure"
 	Connector_Send_FullMethodName      = "/stagecraft.channel.v1.Connector/Send"
 	Connector_Receipts_FullMethodName  = "/stagecraft.channel.v1.Connector/Receipts"
+	Connector_Callback_FullMethodName  = "/stagecraft.channel.v1.Connector/Callback"
 	Connector_Health_FullMethodName    = "/stagecraft.channel.v1.Connector/Health"
 )
 
@@ -55,6 +57,11 @@ type ConnectorClient interface {
 	// Receipts streams what becomes known after Send: deliveries, bounces, complaints. The host keeps it open for as long
 	// as the connector runs. A connector that learns nothing later ends the stream at once, without an error.
 	Receipts(ctx context.Context, in *ReceiptsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReceiptsResponse], error)
+	// Callback hands over a request that the provider made to the host, at /callbacks/CHANNEL or below. The connector must
+	// check that it comes from the provider (a signature, a secret in the path): the host lets everyone through. The host
+	// acts on the reports first and answers the provider then, so that what is reported here is not lost. Called only when
+	// Describe says `callbacks`; without that, UNIMPLEMENTED is right.
+	Callback(ctx context.Context, in *CallbackRequest, opts ...grpc.CallOption) (*CallbackResponse, error)
 	// Health is asked every few seconds. Answering at all is what keeps the connector alive; `ok` and `detail` are shown
 	// to the operator. It must not wait for another server.
 	Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error)
@@ -117,6 +124,16 @@ func (c *connectorClient) Receipts(ctx context.Context, in *ReceiptsRequest, opt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Connector_ReceiptsClient = grpc.ServerStreamingClient[ReceiptsResponse]
 
+func (c *connectorClient) Callback(ctx context.Context, in *CallbackRequest, opts ...grpc.CallOption) (*CallbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CallbackResponse)
+	err := c.cc.Invoke(ctx, Connector_Callback_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *connectorClient) Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HealthResponse)
@@ -144,6 +161,11 @@ type ConnectorServer interface {
 	// Receipts streams what becomes known after Send: deliveries, bounces, complaints. The host keeps it open for as long
 	// as the connector runs. A connector that learns nothing later ends the stream at once, without an error.
 	Receipts(*ReceiptsRequest, grpc.ServerStreamingServer[ReceiptsResponse]) error
+	// Callback hands over a request that the provider made to the host, at /callbacks/CHANNEL or below. The connector must
+	// check that it comes from the provider (a signature, a secret in the path): the host lets everyone through. The host
+	// acts on the reports first and answers the provider then, so that what is reported here is not lost. Called only when
+	// Describe says `callbacks`; without that, UNIMPLEMENTED is right.
+	Callback(context.Context, *CallbackRequest) (*CallbackResponse, error)
 	// Health is asked every few seconds. Answering at all is what keeps the connector alive; `ok` and `detail` are shown
 	// to the operator. It must not wait for another server.
 	Health(context.Context, *HealthRequest) (*HealthResponse, error)
@@ -168,6 +190,9 @@ func (UnimplementedConnectorServer) Send(context.Context, *SendRequest) (*SendRe
 }
 func (UnimplementedConnectorServer) Receipts(*ReceiptsRequest, grpc.ServerStreamingServer[ReceiptsResponse]) error {
 	return status.Error(codes.Unimplemented, "method Receipts not implemented")
+}
+func (UnimplementedConnectorServer) Callback(context.Context, *CallbackRequest) (*CallbackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Callback not implemented")
 }
 func (UnimplementedConnectorServer) Health(context.Context, *HealthRequest) (*HealthResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Health not implemented")
@@ -258,6 +283,24 @@ func _Connector_Receipts_Handler(srv interface{}, stream grpc.ServerStream) erro
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Connector_ReceiptsServer = grpc.ServerStreamingServer[ReceiptsResponse]
 
+func _Connector_Callback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CallbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServer).Callback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Connector_Callback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServer).Callback(ctx, req.(*CallbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Connector_Health_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(HealthRequest)
 	if err := dec(in); err != nil {
@@ -294,6 +337,10 @@ var Connector_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Send",
 			Handler:    _Connector_Send_Handler,
+		},
+		{
+			MethodName: "Callback",
+			Handler:    _Connector_Callback_Handler,
 		},
 		{
 			MethodName: "Health",

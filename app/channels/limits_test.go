@@ -1,0 +1,119 @@
+//go:build unix
+
+package channels_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+)
+
+func TestAChannelKeepsItsRate(t *testing.T) {
+	h := channels.New(options(t))
+	defer h.Close(t.Context())
+	executable, _ := os.Executable()
+	c, err := h.Start(t.Context(), channels.Spec{Channel: "email", Name: "puppet", Command: []string{executable, "plugin", "puppet"}, Rate: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready(t, c)
+	began := time.Now()
+	// 25 leave at once, the others a quarter of a second later each.
+	got := outcomes(c.Send(t.Context(), outgoing(strings.Fields(strings.Repeat("ok ", 75))...)))
+	if took := time.Since(began); len(got) != 75 || got[74] != accepted || took < 490*time.Millisecond {
+		t.Errorf("%v in %s", got, took)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	defer cancel()
+	for _, r := range c.Send(ctx, outgoing(strings.Fields(strings.Repeat("ok ", 200))...))[150:] {
+		if r.Outcome != temporary || r.RetryAfter <= 0 || !strings.Contains(r.Reason, "rate") {
+			t.Fatalf("%+v", r)
+		}
+	}
+}
+
+func TestAFailingConnectorGetsAPause(t *testing.T) {
+	o := options(t)
+	o.MinBackoff, o.MaxBackoff = 200*time.Millisecond, time.Second
+	c := start(t, o, "liar", `{}`)
+	ready(t, c)
+	for range 3 {
+		if diff := cmp.Diff([]lifecycle.Outcome{inDoubt}, outcomes(c.Send(t.Context(), outgoing("missing")))); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	r := c.Send(t.Context(), outgoing("ok"))[0]
+	if r.Outcome != temporary || r.RetryAfter <= 0 || !strings.Contains(r.Reason, "pause") || c.Ready() || !c.Status().Broken {
+		t.Errorf("%+v", r)
+	}
+	eventually(t, "the try", func() bool { return c.Ready() })
+	if r := c.Send(t.Context(), outgoing("ok"))[0]; r.Outcome != accepted || c.Status().Broken {
+		t.Errorf("%+v", r)
+	}
+	// One failure does not matter then.
+	c.Send(t.Context(), outgoing("missing"))
+	if r := c.Send(t.Context(), outgoing("ok"))[0]; r.Outcome != accepted {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestACallbackReachesTheConnector(t *testing.T) {
+	o := options(t)
+	h := channels.New(o)
+	defer h.Close(t.Context())
+	executable, _ := os.Executable()
+	if _, _, err := h.Callback(t.Context(), "sms", channels.Callback{}); lifecycle.CodeOf(err) != lifecycle.NotFound {
+		t.Error(err)
+	}
+	for _, kind := range []string{"puppet", "phone"} {
+		c, err := h.Start(t.Context(), channels.Spec{Channel: map[string]string{"puppet": "email", "phone": "sms"}[kind], Name: kind, Command: []string{executable, "plugin", kind}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready(t, c)
+	}
+	reply, reports, err := h.Callback(t.Context(), "sms", channels.Callback{Method: "POST", Path: "/in", Body: []byte("STOP")})
+	if err != nil || reply.Status != 200 || string(reply.Body) != "/in" {
+		t.Errorf("%+v %v", reply, err)
+	}
+	want := []channels.Report{
+		{Channel: "sms", From: "+84901234567", Event: "unsubscribed", Data: map[string]string{"text": "STOP"}},
+		{Channel: "sms", Message: ref(2), Event: "delivered", At: time.UnixMilli(9).UTC()},
+	}
+	if diff := cmp.Diff(want, reports); diff != "" {
+		t.Error(diff)
+	}
+	_, _, err = h.Callback(t.Context(), "email", channels.Callback{})
+	code(t, err, lifecycle.NotFound, "takes no callbacks")
+	_, _, err = h.Callback(t.Context(), "sms", channels.Callback{Body: make([]byte, 1<<20+1)})
+	code(t, err, lifecycle.TooLarge, "at most")
+	_, _, err = h.Callback(t.Context(), "sms", channels.Callback{Path: "/nonsense"})
+	code(t, err, lifecycle.Unavailable, "status 7")
+}
+
+func TestAnAddressThatIsGoneIsReported(t *testing.T) {
+	reports := make(chan channels.Report, 10)
+	o := options(t)
+	o.Reports = func(r channels.Report) { reports <- r }
+	c := start(t, o, "phone", `{}`)
+	ready(t, c)
+	messages := outgoing("ok", "gone")
+	messages[1].Ref, messages[1].Data = ref(1), map[string]string{"title": "T"}
+	if diff := cmp.Diff([]lifecycle.Outcome{accepted, permanent}, outcomes(c.Send(t.Context(), messages))); diff != "" {
+		t.Error(diff)
+	}
+	got := <-reports
+	got.At = time.Time{}
+	want := channels.Report{Channel: "email", Message: ref(1), From: "ada@example.com", Event: "bounced", Reason: ref(1).String(),
+		Data: map[string]string{"gone": "1", "kind": "hard", "title": "T"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,106 @@
+package channels_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+)
+
+func TestSettingsAreKeptEncrypted(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "settings")
+	key := bytes.Repeat([]byte{7}, 32)
+	if _, err := channels.NewSettings(dir, key[1:]); lifecycle.CodeOf(err) != lifecycle.Invalid {
+		t.Error(err)
+	}
+	s, err := channels.NewSettings(dir, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load("sms"); lifecycle.CodeOf(err) != lifecycle.NotFound {
+		t.Error(err)
+	}
+	for _, wrong := range []string{``, `[]`, `null`, `{`, ` `} {
+		if err := s.Save("sms", channels.Connection{Connector: "sms", Settings: json.RawMessage(wrong)}); lifecycle.CodeOf(err) != lifecycle.Invalid {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+	want := channels.Connection{Connector: "sms", Settings: json.RawMessage(`{"token":"hunter2"}`)}
+	if err := s.Save("sms", want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Load("sms"); err != nil || got.Connector != "sms" || string(got.Settings) != string(want.Settings) {
+		t.Errorf("%+v %v", got, err)
+	}
+	path := filepath.Join(dir, "sms.settings")
+	sealed, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(sealed, []byte("hunter2")) || bytes.Contains(sealed, []byte("token")) {
+		t.Errorf("%v: %q", err, sealed)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if err := s.Save("sms", want); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := os.ReadFile(path); bytes.Equal(again, sealed) {
+		t.Error("the same settings make the same file")
+	}
+	// Those of one channel are not those of another, no bit may be changed, and another key reads nothing.
+	if err := os.WriteFile(filepath.Join(dir, "email.settings"), sealed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(s *channels.Settings, channel string) {
+		t.Helper()
+		if c, err := s.Load(channel); lifecycle.CodeOf(err) != lifecycle.Invalid || len(c.Settings) > 0 {
+			t.Errorf("%+v %v", c, err)
+		}
+	}
+	refused(s, "email")
+	for i := range sealed {
+		changed := bytes.Clone(sealed)
+		changed[i] ^= 1
+		if err := os.WriteFile(path, changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refused(s, "sms")
+	}
+	if err := os.WriteFile(path, sealed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other, err := channels.NewSettings(dir, bytes.Repeat([]byte{8}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(other, "sms")
+	if err := s.Remove("sms"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove("sms"); lifecycle.CodeOf(err) != lifecycle.NotFound {
+		t.Error(err)
+	}
+}
+
+func TestSecretsAreHiddenAndRestored(t *testing.T) {
+	schema := json.RawMessage(`{"type":"object","properties":{"host":{"type":"string"},"token":{"type":"string","writeOnly":true},
+		"twilio":{"type":"object","properties":{"sid":{"type":"string"},"auth":{"type":"string","writeOnly":true}}}}}`)
+	settings := json.RawMessage(`{"host":"h","odd":"secret?","token":"t","twilio":{"auth":"a","sid":"s"}}`)
+	hidden := `{"host":"h","odd":"********","token":"********","twilio":{"auth":"********","sid":"s"}}`
+	if got := string(channels.Redact(schema, settings)); got != hidden {
+		t.Error(got)
+	}
+	if got := string(channels.Redact(nil, settings)); got != `{"host":"********","odd":"********","token":"********","twilio":"********"}` {
+		t.Error(got)
+	}
+	if got := string(channels.Restore(schema, json.RawMessage(hidden), settings)); got != string(settings) {
+		t.Error(got)
+	}
+	changed := json.RawMessage(`{"host":"********","token":"new","twilio":{"auth":"********"},"x":"********"}`)
+	if got := string(channels.Restore(schema, changed, settings)); got != `{"host":"h","token":"new","twilio":{"auth":"a"}}` {
+		t.Error(got)
+	}
+}

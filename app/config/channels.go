@@ -1,0 +1,91 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Channels beside mail and webhooks.
+var furtherChannels = []string{"sms", "push", "social"}
+
+// ChannelsFile is the path of a JSON file that says which connectors serve further channels:
+//
+//	{
+//	  "sms":    { "settings": { "provider": "twilio", … } },
+//	  "social": { "connector": "our-own", "settings": { … } }
+//	}
+//
+// Without "connector" it is the built-in one of the channel's name; another one is approved first, see
+// `stagecraft plugin --help`. What belongs into the settings says the connector. They may hold secrets: keep the file
+// to yourself.
+type ChannelsFile string
+
+// ChannelSpec is how one channel is served.
+type ChannelSpec struct {
+	Channel   string          `json:"-"`
+	Connector string          `json:"connector"`
+	Settings  json.RawMessage `json:"settings"` // a JSON object
+}
+
+// Read returns the channels of the file in alphabetical order; none if there is no file.
+func (f ChannelsFile) Read() ([]ChannelSpec, error) {
+	if f == "" {
+		return nil, nil
+	}
+	file, err := os.Open(string(f))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxFileBytes {
+		return nil, fmt.Errorf("it is longer than %d bytes; it holds channels only", maxFileBytes)
+	}
+	return parseChannels(text)
+}
+
+func parseChannels(text []byte) ([]ChannelSpec, error) {
+	var found map[string]ChannelSpec
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	// A decoder's own sentence could quote a value, and a value could be a secret.
+	if err := decoder.Decode(&found); err != nil || found == nil {
+		return nil, fmt.Errorf(`it must be one JSON object of channels, such as {"sms": {"settings": {…}}}, each with "connector" and "settings"`)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, fmt.Errorf("there is something behind the JSON object; write one object only")
+	}
+	var specs []ChannelSpec
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		spec := found[name]
+		spec.Channel = name
+		if !slices.Contains(furtherChannels, name) {
+			return nil, fmt.Errorf("%q is no channel that can be set here; there are: %s", name, strings.Join(furtherChannels, ", "))
+		}
+		if spec.Connector == "" {
+			spec.Connector = name
+		}
+		if settings := bytes.TrimSpace(spec.Settings); len(settings) == 0 {
+			spec.Settings = json.RawMessage("{}")
+		} else if settings[0] != '{' {
+			return nil, fmt.Errorf("the settings of %q must be a JSON object", name)
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
+}
+
+func (c *Config) checkChannels(problems *Problems) {
+	if _, err := c.Channels.Read(); err != nil {
+		problems.add("--channels", "%s: %s", c.Channels, err)
+	}
+}

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// What customers and other people's servers say about messages comes in here: a word about consent, and the reports of
+// connectors and links. Each becomes an event of the customer, in the commit in which it takes effect, so that scripts
+// can wait for it.
+
+// The events that tell of consent.
+const (
+	unsubscribed = "Unsubscribed"
+	subscribed   = "Subscribed"
+)
+
+// Say takes a customer's word about consent, such as a page's, and returns when it is on disk. The word counts from now.
+// message is the one that led to it; zero if none did. The customer may have been merged since.
+func (e *Engine) Say(ctx context.Context, customer lifecycle.ID, word lifecycle.Consent, message lifecycle.Ref) error {
+	now := e.clock.Now()
+	word.At = now
+	event := saidEvent(word, message.ID, now)
+	event.MessageID = uuid.NewString()
+	in := Receive{Event: event, At: now, Mark: lifecycle.HashID("said", event.MessageID), Target: customer, Inner: true, Word: &word}
+	_, err := e.store.Do(ctx, customer.Partition(), in)
+	return err
+}
+
+// SayOf takes a word about consent from another program. event names the customer, who need not be known yet, and may
+// have a message ID and the time at which the word was said, which makes it older than what was said since.
+func (e *Engine) SayOf(ctx context.Context, event lifecycle.Event, word lifecycle.Consent) error {
+	now := e.clock.Now()
+	if word.At = event.Timestamp; word.At.IsZero() || word.At.After(now) {
+		word.At = now
+	}
+	said := saidEvent(word, lifecycle.ID{}, now)
+	said.UserID, said.AnonymousID, said.MessageID = event.UserID, event.AnonymousID, event.MessageID
+	if said.MessageID == "" {
+		said.MessageID = uuid.NewString()
+	}
+	if err := said.Validate(); err != nil {
+		return err
+	}
+	identity := said.Identity()
+	results, err := e.take(ctx, []Receive{{Event: said, At: now, Word: &word,
+		Mark: lifecycle.HashID("message", string(identity.Kind), identity.Value, said.MessageID)}})
+	if err != nil {
+		return err
+	}
+	return results[0].Err
+}
+
+// saidEvent tells of a word.
+func saidEvent(word lifecycle.Consent, message lifecycle.ID, now time.Time) lifecycle.Event {
+	properties := map[string]any{"source": word.Source}
+	for name, value := range map[string]string{"channel": word.Channel, "topic": word.Topic} {
+		if value != "" {
+			properties[name] = value
+		}
+	}
+	if !message.IsZero() {
+		properties["message"] = message.String()
+	}
+	name := unsubscribed
+	if word.Granted {
+		name = subscribed
+	}
+	return innerEvent(name, properties, word.At, now)
+}
+
+func innerEvent(name string, properties map[string]any, at, now time.Time) lifecycle.Event {
+	if at.IsZero() || at.After(now) {
+		at = now
+	}
+	event := lifecycle.Event{Type: lifecycle.Track, Name: name, Timestamp: at, Received: now}
+	event.Properties, _ = json.Marshal(properties) // texts and booleans only
+	return event
+}
+
+// Report is what became known about a message after it was handed over.
+type Report struct {
+	Channel string
+	Message lifecycle.Ref     // zero: From says whom it is about
+	From    string            // an address of the channel, as of somebody who answered a text message
+	Event   string            // "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
+	Reason  string            // for people
+	At      time.Time         // when it happened; zero: now
+	Data    map[string]string // small facts: "url" of a click, "text" of a reply, "kind" of a bounce (hard or soft)
+	Machine bool              // it was no person: a scanner of links, a proxy that fetches all pictures
+}
+
+// told is the input "this was reported about a message", in the partition of the message.
+type told struct {
+	Report
+	Now time.Time
+}
+
+// atOnceLife is how soon after a message was taken nobody can have read it: who opens or clicks before is a machine.
+const atOnceLife = 2 * time.Second
+
+func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
+	m, to := e.outbox.Sent(tx, in.Message.Decided, in.Message.ID)
+	if m == nil {
+		return Receipt{}, lifecycle.Errorf(lifecycle.NotFound, "%q was reported of message %s, which is not known", in.Event, in.Message.ID)
+	}
+	at := in.At
+	if at.IsZero() || at.After(in.Now) {
+		at = in.Now
+	}
+	if in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked) {
+		in.Machine = in.Machine || m.State == lifecycle.Queued || m.State == lifecycle.Accepted && at.Sub(m.Settled) < atOnceLife
+	}
+	if in.Channel == "" {
+		in.Channel = m.Channel
+	}
+	receive := reported(in.Report, at, in.Now, m)
+	receive.Target = m.Customer
+	if to != "" && !m.Test && keepsFrom(in.Report) != "" {
+		receive.Suppress = &lifecycle.Suppression{Channel: in.Channel, Address: to, Reason: keepsFrom(in.Report), At: in.Now}
+	}
+	return e.receive(tx, receive)
+}
+
+// keepsFrom returns why nothing may go to the address any more after a report; "" if it may.
+func keepsFrom(r Report) string {
+	switch {
+	case r.Event == string(lifecycle.Complained):
+		return lifecycle.SuppressedComplaint
+	case r.Event == string(lifecycle.Bounced) && r.Data["kind"] != "soft":
+		return lifecycle.SuppressedBounce
+	case r.Data["gone"] == "1":
+		return lifecycle.SuppressedBounce
+	}
+	return ""
+}
+
+// reported makes an event of the customer's from a report. m is the message, if it is known.
+func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
+	properties := map[string]any{"channel": r.Channel}
+	for name, value := range r.Data {
+		properties[name] = value
+	}
+	if r.Reason != "" {
+		properties["reason"] = r.Reason
+	}
+	if r.Machine {
+		properties["machine"] = true
+	}
+	about, once := r.From, at.UTC().Format(time.RFC3339Nano)
+	if m != nil {
+		properties["message"], properties["name"], about = m.ID.String(), m.Name, m.ID.Part()
+	}
+	in := Receive{At: now, Inner: true}
+	name := strings.ToUpper(r.Channel[:min(1, len(r.Channel))]) + r.Channel[min(1, len(r.Channel)):] + " "
+	switch r.Event {
+	case "unsubscribed", "subscribed":
+		in.Word = &lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: now, Source: "reply"}
+		properties["source"] = in.Word.Source
+		if name = unsubscribed; in.Word.Granted {
+			name = subscribed
+		}
+	case string(lifecycle.Opened), string(lifecycle.Clicked):
+		// A page that is loaded again within the minute is the same look at it.
+		once = at.UTC().Truncate(time.Minute).Format(time.RFC3339) + r.Data["url"]
+		if r.Machine {
+			once += " machine"
+		}
+		name += strings.ToUpper(r.Event[:1]) + r.Event[1:]
+	case string(lifecycle.Replied):
+		name += "Replied"
+	default: // a message is delivered once, and bounces once for good
+		if m != nil {
+			once = r.Data["kind"]
+		}
+		name += strings.ToUpper(r.Event[:1]) + r.Event[1:]
+	}
+	in.Mark = lifecycle.HashID("report", r.Channel, about, r.Event, once)
+	in.Event = innerEvent(name, properties, at, now)
+	in.Event.MessageID = in.Mark.String()
+	return in
+}
+
+// takeWord lets what came with an event take effect.
+func (s *session) takeWord(in Receive) {
+	if in.Word != nil {
+		s.customer.Say(*in.Word)
+	}
+	if in.Suppress != nil {
+		s.customer.Suppress(*in.Suppress)
+	}
+}
+
+// writtenTo asks for the customers of a partition to whom something went at an address.
+type writtenTo struct{ Channel, Address string }

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Bounds of the reports that wait to be stored.
+const (
+	maxReports   = 4096 // more, and whoever reports waits
+	reportsAtOne = 256  // stored together
+	maxReason    = 500  // bytes of a reason or a fact that are kept; connectors may be wordy
+	maxFacts     = 16
+)
+
+// Report takes a report, to be stored soon: TakeReports does that. It waits while too many are under way.
+func (e *Engine) Report(r Report) {
+	if in, ok := e.heard(r); ok {
+		e.reports <- in
+	}
+}
+
+// Keep stores reports and returns when they are on disk.
+func (e *Engine) Keep(ctx context.Context, reports []Report) {
+	var batch []told
+	for _, r := range reports {
+		if in, ok := e.heard(r); ok {
+			batch = append(batch, in)
+		}
+	}
+	e.storeReports(ctx, batch)
+}
+
+// heard takes what is known of a report, within bounds.
+func (e *Engine) heard(r Report) (told, bool) {
+	switch r.Event {
+	case "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed", "subscribed":
+	default:
+		e.log.Warn("a connector reported what is not known and was not heard", "channel", r.Channel, "event", cut(r.Event))
+		return told{}, false
+	}
+	r.Reason = cut(r.Reason)
+	data := make(map[string]string, len(r.Data))
+	for name, value := range r.Data {
+		if len(data) == maxFacts {
+			break
+		}
+		if len(name) > lifecycle.MaxNameBytes {
+			continue
+		}
+		if name != "url" { // it was signed, or is as long as the connector's own limits
+			value = cut(value)
+		}
+		data[name] = value
+	}
+	r.Data = data
+	return told{r, e.clock.Now()}, true
+}
+
+// TakeReports stores reports until ctx ends, and then those that are left. It is run once, as long as the connectors.
+func (e *Engine) TakeReports(ctx context.Context) {
+	for {
+		var batch []told
+		select {
+		case r := <-e.reports:
+			batch = append(batch, r)
+		case <-ctx.Done():
+		}
+		for more := true; more && len(batch) < reportsAtOne; {
+			select {
+			case r := <-e.reports:
+				batch = append(batch, r)
+			default:
+				more = false
+			}
+		}
+		if len(batch) == 0 {
+			return // ctx has ended, and there are no more
+		}
+		e.storeReports(ctx, batch)
+	}
+}
+
+// storeReports stores a batch. While the disk is full it waits for room.
+func (e *Engine) storeReports(ctx context.Context, batch []told) {
+	finish := context.WithoutCancel(ctx)
+	var items []store.Item
+	for _, r := range batch {
+		switch {
+		case !r.Message.IsZero():
+			items = append(items, store.Item{Partition: r.Message.Partition, Input: r})
+		case r.From != "":
+			items = append(items, e.aboutAddress(finish, r)...)
+		}
+	}
+	for len(items) > 0 {
+		var left []store.Item
+		for i, result := range e.store.DoAll(finish, items) {
+			switch code := lifecycle.CodeOf(result.Err); {
+			case code == "":
+			case code == lifecycle.Full && ctx.Err() == nil:
+				left = append(left, items[i])
+			default:
+				e.log.Warn("a report could not be taken", "error", result.Err)
+			}
+		}
+		if items = left; len(items) > 0 {
+			_ = lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
+		}
+	}
+}
+
+// aboutAddress makes inputs of a report that is about an address, for everyone to whom something went there: who shares a
+// telephone shares its STOP.
+func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
+	var items []store.Item
+	for p := range lifecycle.Partitions {
+		answer, err := e.store.Ask(ctx, p, writtenTo{r.Channel, r.From})
+		if err != nil {
+			e.log.Warn("who has an address could not be found out", "channel", r.Channel, "error", err)
+			continue
+		}
+		for _, customer := range answer.([]lifecycle.ID) {
+			at := r.At
+			if at.IsZero() || at.After(r.Now) {
+				at = r.Now
+			}
+			in := reported(r.Report, at, r.Now, nil)
+			in.Target, in.Mark = customer, lifecycle.HashID("report", in.Mark.Part(), customer.Part())
+			if reason := keepsFrom(r.Report); reason != "" {
+				in.Suppress = &lifecycle.Suppression{Channel: r.Channel, Address: r.From, Reason: reason, At: r.Now}
+			}
+			items = append(items, store.Item{Partition: customer.Partition(), Input: in})
+		}
+	}
+	if len(items) == 0 {
+		e.log.Info("a report was about an address to which nothing went", "channel", r.Channel, "event", r.Event)
+	}
+	return items
+}
+
+func cut(text string) string {
+	if len(text) <= maxReason {
+		return text
+	}
+	return string([]rune(text[:maxReason])) // what was cut in two becomes a replacement character
+}

@@ -1,0 +1,125 @@
+package lifecycle
+
+import (
+	"net/mail"
+	"slices"
+	"strings"
+)
+
+// Limits of addresses.
+const (
+	maxMailAddress = 254 // RFC 5321, with its brackets taken off
+	minPhoneDigits = 8
+	maxPhoneDigits = 15 // ITU-T E.164
+)
+
+// socialTraits are the traits by which the channel social reaches somebody, the preferred one first, and the provider each
+// belongs to.
+var socialTraits = []struct{ trait, provider string }{
+	{"zalo", "zalo"}, {"whatsapp", "whatsapp"}, {"telegram", "telegram"}, {"messenger", "messenger"}, {"slack", "slack"},
+}
+
+// Channels in the order in which a customer who prefers none is written to.
+var channelOrder = []string{"email", "push", "sms", "social", "inapp", "call", "letter", "webhook"}
+
+// Preferred sorts channels: those that the trait channels names come first, in its order, then the others in ours.
+func (c *Customer) Preferred(channels []string) []string {
+	var order []string
+	if named, ok := c.Trait("channels").([]any); ok {
+		for _, name := range named {
+			if text, ok := name.(string); ok {
+				order = append(order, text)
+			}
+		}
+	}
+	order = append(order, channelOrder...)
+	sorted := slices.Clone(channels)
+	slices.SortStableFunc(sorted, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
+	return sorted
+}
+
+// Reachable reports whether a message about a topic may go by a channel as far as the customer is concerned: there is an
+// address, nothing suppresses it, and they did not say no. What somebody is owed asks for no consent.
+func (c *Customer) Reachable(channel, topic string, kind MessageKind) bool {
+	address, problem := c.Address(channel)
+	if problem != "" {
+		return false
+	}
+	if _, suppressed := c.Suppressed(channel, address); suppressed {
+		return false
+	}
+	word, said := c.Consented(channel, topic)
+	return kind == Transactional || !said || word.Granted
+}
+
+// Address returns where a channel reaches the customer, as its connector understands it, or why it does not. It stands in
+// the traits email, phone, push (a token or a Web Push subscription) and those named like the social providers.
+func (c *Customer) Address(channel string) (address, problem string) {
+	switch channel {
+	case "email":
+		return c.mailAddress()
+	case "sms", "call":
+		return c.phoneNumber()
+	case "push":
+		return c.pushTarget()
+	case "social":
+		return c.socialAddress()
+	}
+	return "", BecauseNoAddress
+}
+
+func (c *Customer) mailAddress() (address, problem string) {
+	to, _ := c.Trait("email").(string)
+	if to == "" {
+		return "", BecauseNoAddress
+	}
+	if parsed, err := mail.ParseAddress(to); err != nil || parsed.Address != to || len(to) > maxMailAddress {
+		return "", BecauseBadAddress
+	}
+	return to, ""
+}
+
+// phoneNumber reads a number in the international form, with or without the spaces and signs that people write.
+func (c *Customer) phoneNumber() (address, problem string) {
+	written, _ := c.Trait("phone").(string)
+	if written = strings.TrimSpace(written); written == "" {
+		return "", BecauseNoAddress
+	}
+	digits := strings.Map(func(c rune) rune {
+		if strings.ContainsRune(" -.()/\u00a0", c) {
+			return -1
+		}
+		return c
+	}, written)
+	digits, plus := strings.CutPrefix(digits, "+")
+	if !plus || len(digits) < minPhoneDigits || len(digits) > maxPhoneDigits || digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
+		return "", BecauseBadAddress
+	}
+	return "+" + digits, ""
+}
+
+func (c *Customer) pushTarget() (address, problem string) {
+	switch target := c.Trait("push").(type) {
+	case nil:
+		return "", BecauseNoAddress
+	case string:
+		if target == "" {
+			return "", BecauseNoAddress
+		}
+		return target, ""
+	case map[string]any:
+		if endpoint, _ := target["endpoint"].(string); endpoint != "" {
+			return string(c.Traits["push"]), ""
+		}
+	}
+	return "", BecauseBadAddress
+}
+
+func (c *Customer) socialAddress() (address, problem string) {
+	for _, known := range socialTraits {
+		if value, _ := c.Trait(known.trait).(string); value != "" {
+			return known.provider + ":" + value, ""
+		}
+	}
+	return "", BecauseNoAddress
+}

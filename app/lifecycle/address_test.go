@@ -1,0 +1,69 @@
+package lifecycle_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+func TestAddressesByChannel(t *testing.T) {
+	for _, c := range []struct{ trait, value, channel, address, problem string }{
+		{"email", `"ada@example.com"`, "email", "ada@example.com", ""},
+		{"email", `"Ada <ada@example.com>"`, "email", "", lifecycle.BecauseBadAddress},
+		{"email", `"ada@example.com\r\nBcc: eve@example.com"`, "email", "", lifecycle.BecauseBadAddress},
+		{"email", `7`, "email", "", lifecycle.BecauseNoAddress},
+		{"phone", `"+84 90 123-45-67"`, "sms", "+84901234567", ""},
+		{"phone", `"+1 (202) 555.0147"`, "call", "+12025550147", ""},
+		{"phone", `"0901234567"`, "sms", "", lifecycle.BecauseBadAddress},
+		{"phone", `"+0901234567"`, "sms", "", lifecycle.BecauseBadAddress},
+		{"phone", `"+84 90 CALL"`, "sms", "", lifecycle.BecauseBadAddress},
+		{"phone", `"+123456789012345678"`, "sms", "", lifecycle.BecauseBadAddress},
+		{"phone", `" "`, "sms", "", lifecycle.BecauseNoAddress},
+		{"push", `"fcm:abc"`, "push", "fcm:abc", ""},
+		{"push", `{"endpoint":"https://push.example/1","keys":{"p256dh":"a","auth":"b"}}`, "push", `{"endpoint":"https://push.example/1","keys":{"p256dh":"a","auth":"b"}}`, ""},
+		{"push", `{"keys":{}}`, "push", "", lifecycle.BecauseBadAddress},
+		{"push", `[1]`, "push", "", lifecycle.BecauseBadAddress},
+		{"telegram", `"4711"`, "social", "telegram:4711", ""},
+		{"zalo", `"88"`, "social", "zalo:88", ""},
+		{"email", `"ada@example.com"`, "social", "", lifecycle.BecauseNoAddress},
+		{"email", `"ada@example.com"`, "sms", "", lifecycle.BecauseNoAddress},
+	} {
+		customer := &lifecycle.Customer{}
+		customer.SetTrait(c.trait, json.RawMessage(c.value))
+		if address, problem := customer.Address(c.channel); address != c.address || problem != c.problem {
+			t.Errorf("%s %s by %s: %q, %q", c.trait, c.value, c.channel, address, problem)
+		}
+	}
+}
+
+func TestTheChannelACustomerPrefers(t *testing.T) {
+	customer := &lifecycle.Customer{}
+	customer.SetTrait("email", json.RawMessage(`"ada@example.com"`))
+	customer.SetTrait("phone", json.RawMessage(`"+84901234567"`))
+	order := func() string { return strings.Join(customer.Preferred([]string{"webhook", "sms", "email"}), " ") }
+	if got := order(); got != "email sms webhook" {
+		t.Errorf("without a wish: %s", got)
+	}
+	customer.SetTrait("channels", json.RawMessage(`["sms", 7, "fax"]`))
+	if got := order(); got != "sms email webhook" {
+		t.Errorf("with one: %s", got)
+	}
+	reachable := func(channel string, kind lifecycle.MessageKind) bool {
+		return customer.Reachable(channel, "news", kind)
+	}
+	if !reachable("sms", lifecycle.Marketing) || !reachable("email", lifecycle.Marketing) || reachable("push", lifecycle.Transactional) {
+		t.Error("there are an email address and a number, and no device")
+	}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	customer.Say(lifecycle.Consent{Channel: "sms", At: at})
+	if reachable("sms", lifecycle.Marketing) || !reachable("sms", lifecycle.Transactional) {
+		t.Error("a no is about marketing")
+	}
+	customer.Suppress(lifecycle.Suppression{Channel: "email", Address: "ada@example.com", Reason: lifecycle.SuppressedBounce, At: at})
+	if reachable("email", lifecycle.Transactional) {
+		t.Error("a suppressed address is reachable")
+	}
+}

@@ -1,0 +1,40 @@
+package sms
+
+import "time"
+
+// What the tests see of the inside.
+
+// At makes the connector's clock stand where now says; for Configure that follows.
+func (c *Connector) At(now func() time.Time) { c.now = now }
+
+type Size = size
+
+var (
+	Number          = number
+	National        = national
+	Measure         = measure
+	Prepare         = prepare
+	RetryAfter      = retryAfter
+	ParseJSON       = parseJSON
+	AtPath          = at
+	ParseTemplate   = parseTemplate
+	Escaping        = escaping
+	TwilioSignature = twilioSignature
+	WithAndWithout  = withAndWithoutPort
+	Places          = places
+	MaxSent         = maxSent
+)
+
+// Fill fills one value into every place of a template.
+func Fill(t template, value string, escape func(string) string) string {
+	values := map[string]string{}
+	for _, place := range places {
+		values[place] = value
+	}
+	return t.fill(values, escape)
+}
+
+// Meaning is what an incoming text asks for, with the words of no settings: "stop", "start", "help" or "".
+func Meaning(text string) string {
+	return map[meaning]string{stop: "stop", start: "start", help: "help"}[newWords(&settings{}).read(text)]
+}

@@ -1,0 +1,87 @@
+package sms_test
+
+import (
+	"strings"
+	"testing"
+
+	"stagecraft/plugins/sms"
+)
+
+func TestWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"STOP": "stop", " stop. ": "stop", "Stop!": "stop", "STOP ALL": "stop", "stop shop": "stop", "opt-out": "stop", "Unsubscribe": "stop",
+		"TC": "stop", "tc": "stop", "TC QC": "stop", "T/C": "stop", "Từ chối": "stop", "TU CHOI": "stop", "Hủy": "stop", "\nSTOP\n": "stop",
+		"START": "start", "unstop": "start", "DK": "start", "đk": "start", "Đăng ký": "start", "DK QC": "start",
+		"HELP": "help", "info?": "help", "trợ giúp": "help",
+		"": "", "YES": "", "Đúng": "", "stop by at nine": "", "please stop": "", "cancel order": "", "Hủy đơn": "", "end of story": "", "tcp": "", "?": "",
+		strings.Repeat("stop ", 100): "",
+	} {
+		if got := sms.Meaning(text); got != want {
+			t.Errorf("%q means %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for _, c := range []struct{ text, country, want string }{
+		{"+84901234567", "", "+84901234567"},
+		{" +84 (90) 123-45.67 ", "", "+84901234567"},
+		{"0084901234567", "", "+84901234567"},
+		{"0901234567", "84", "+84901234567"},
+		{"84901234567", "84", "+84901234567"},
+		{"+14155550100", "84", "+14155550100"},
+		{"0901234567", "", ""},
+		{"901234567", "84", ""},
+		{"84901234567", "", ""},
+		{"", "84", ""},
+		{"+", "", ""},
+		{"++84901234567", "", ""},
+		{"84+901234567", "84", ""},
+		{"+0901234567", "", ""},
+		{"+123456", "", ""},
+		{"+1234567890123456", "", ""},
+		{"+84901234567\r\nBcc: x", "", ""},
+		{"+849012345６7", "", ""},
+		{"SHOP", "84", ""},
+		{strings.Repeat(" ", 70) + "+84901234567", "", ""},
+	} {
+		got, err := sms.Number(c.text, c.country)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q in %q: %q %v, want %q", c.text, c.country, got, err, c.want)
+		}
+	}
+	if a, b := sms.National("+84901234567", "84"), sms.National("+14155550100", "84"); a != "0901234567" || b != "14155550100" {
+		t.Errorf("%q %q", a, b)
+	}
+}
+
+func FuzzNumber(f *testing.F) {
+	f.Add("+84901234567", "")
+	f.Add("0901234567", "84")
+	f.Fuzz(func(t *testing.T, text, country string) {
+		if country != "" && country != "84" {
+			country = "1"
+		}
+		got, err := sms.Number(text, country)
+		if err != nil {
+			return
+		}
+		if again, err := sms.Number(got, country); again != got || err != nil || got[0] != '+' || len(got) < 8 || len(got) > 16 {
+			t.Errorf("%q: %q, again %q %v", text, got, again, err)
+		}
+	})
+}
+
+func FuzzWords(f *testing.F) {
+	for _, text := range []string{"STOP", "Từ chối", "stop shop", "\xff"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 190 {
+			return
+		}
+		if got, want := sms.Meaning(" \n\""+text+"\" ! "), sms.Meaning(text); got != want {
+			t.Errorf("%q means %q, between marks %q", text, want, got)
+		}
+	})
+}
