@@ -276,9 +276,4 @@ func limitMemory(megabytes int) {
 		megabytes = 1024
 	}
 	debug.SetMemoryLimit(int64(megabytes) << 20)
-	if os.Getenv("GOGC") == "" {
-		// Most of what a busy server holds are buffers of the store, which the collector need not look into: to collect
-		// twice as often costs next to nothing, and leaves half the garbage.
-		debug.SetGCPercent(50)
-	}
 }

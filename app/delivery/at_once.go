@@ -1,77 +1,162 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
+	"sync"
 	"time"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
 
-// atOnce lists the messages of a partition that were claimed in the commit that decided them and are not settled yet. It
-// is one value instead of an entry in the outbox for each of them: while they fly there is nothing to be claimed, and
-// after a crash the list says which of them are in doubt.
-//
-// An element is the time of the decision and the message's ID.
-type atOnce []byte
-
+// A message that is claimed in the commit that decides it has no entry in the outbox: while it flies there is nothing to
+// be claimed. After a crash it is found by its record, which has the attempt. So that few records are looked at, a
+// checkpoint is written now and then: up to its mark, its list is all that was in flight, and only what was decided
+// later needs to be looked through. Nothing that is decided before the mark is claimed at once.
 const (
-	atOnceElement = 24
-	maxAtOnce     = 160 // of one partition; the list stays small enough to be kept at hand
+	checkpointEvery = 2 * time.Second // at most; and the mark is as far behind, for what is decided out of order
+	maxAloft        = 512             // of one partition
+	phantomAfter    = 5 * time.Minute // a claim of an input that failed afterwards is no claim; it is forgotten after that
 )
 
-func element(decided time.Time, id lifecycle.ID) []byte {
-	return append(store.AppendTime(make([]byte, 0, atOnceElement), decided), id[:]...)
+// checkpoint is the record under the key a. It is its mark, and the time of the decision and the ID of each message.
+// An older form had no mark: what it lists is all there was.
+type checkpoint struct {
+	mark time.Time // zero: of the older form, or there is none
+	list []flight
 }
 
-func (l atOnce) full() bool { return len(l) >= maxAtOnce*atOnceElement }
-
-// with returns the list and one more; the list itself is not changed.
-func (l atOnce) with(decided time.Time, id lifecycle.ID) atOnce {
-	return append(append(make([]byte, 0, len(l)+atOnceElement), l...), element(decided, id)...)
+type flight struct {
+	decided time.Time
+	id      lifecycle.ID
 }
 
-// without returns the list less one, and whether that was in it; the list itself is not changed.
-func (l atOnce) without(decided time.Time, id lifecycle.ID) (atOnce, bool) {
-	e := element(decided, id)
-	for i := 0; i+atOnceElement <= len(l); i += atOnceElement {
-		if bytes.Equal(l[i:i+atOnceElement], e) {
-			return append(append(make([]byte, 0, len(l)), l[:i]...), l[i+atOnceElement:]...), true
+const flightBytes = 8 + len(lifecycle.ID{})
+
+func (c checkpoint) encode() []byte {
+	b := store.AppendTime(make([]byte, 0, 8+len(c.list)*flightBytes), c.mark)
+	for _, f := range c.list {
+		b = append(store.AppendTime(b, f.decided), f.id[:]...)
+	}
+	return b
+}
+
+func readCheckpoint(b []byte) (c checkpoint) {
+	if len(b)%flightBytes == 8 {
+		c.mark, b = store.KeyTime(b[:8]), b[8:]
+	}
+	for ; len(b) >= flightBytes; b = b[flightBytes:] {
+		c.list = append(c.list, flight{store.KeyTime(b[:8]), lifecycle.ID(b[8:flightBytes])})
+	}
+	return c
+}
+
+// aloft are the messages of a partition that this start has claimed as they were decided and that are not settled yet.
+type aloft struct {
+	mu      sync.Mutex
+	mark    time.Time                  // of the last checkpoint; zero: nothing may be claimed at once yet
+	decided map[lifecycle.ID]time.Time // when
+}
+
+// admits reports whether a message may be claimed as it is decided.
+func (a *aloft) admits(m *lifecycle.Message) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.mark.IsZero() && m.Decided.After(a.mark) && len(a.decided) < maxAloft
+}
+
+func (a *aloft) add(m *lifecycle.Message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.decided == nil {
+		a.decided = map[lifecycle.ID]time.Time{}
+	}
+	a.decided[m.ID] = m.Decided
+}
+
+func (a *aloft) has(id lifecycle.ID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, flies := a.decided[id]
+	return flies
+}
+
+// landed forgets messages whose end is on disk.
+func (a *aloft) landed(ids []lifecycle.ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range ids {
+		delete(a.decided, id)
+	}
+}
+
+// check writes a checkpoint if the last one is old. Everything that writes messages calls it, so that after a crash
+// there is never much to be looked through.
+func (a *aloft) check(tx store.Tx, at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mark.IsZero() || at.Sub(a.mark) < 2*checkpointEvery {
+		return
+	}
+	a.write(tx, at)
+}
+
+func (a *aloft) write(tx store.Tx, at time.Time) {
+	c := checkpoint{mark: at.Add(-checkpointEvery)}
+	for id, decided := range a.decided {
+		if at.Sub(decided) > phantomAfter && !tx.Has(messageKey(decided, id)) {
+			delete(a.decided, id)
+		} else if !decided.After(c.mark) {
+			c.list = append(c.list, flight{decided, id})
 		}
 	}
-	return l, false
+	tx.Set(checkpointKey(), c.encode())
+	a.mark = c.mark
 }
 
-// recover is the input "an earlier start of the program has left these in flight": they go to the outbox, where a claim
-// finds their attempt without a result.
-type recoverAtOnce struct{}
+// recoverAtOnce is the input "an earlier start of the program may have left some in flight": they go to the outbox, where
+// a claim finds their attempt without a result.
+type recoverAtOnce struct{ At time.Time }
 
-func (d *Delivery) recoverAtOnce(tx store.Tx) error {
-	left := atOnce(tx.Get(atOnceKey()))
-	kept := atOnce{}
-	for i := 0; i+atOnceElement <= len(left); i += atOnceElement {
-		at, id := store.KeyTime(left[i:i+8]), lifecycle.ID(left[i+8:i+atOnceElement])
-		m, err := loadMessage(tx, at, id)
+func (d *Delivery) recoverAtOnce(tx store.Tx, in recoverAtOnce) error {
+	last := readCheckpoint(tx.Get(checkpointKey()))
+	var left []*lifecycle.Message
+	var failed error
+	consider := func(m *decided, err error) {
 		if err != nil {
-			return err
-		}
-		if m != nil && m.Attempt != nil && m.Attempt.Boot == d.boot {
-			kept = kept.with(at, id) // in flight
-		} else if m != nil {
-			d.queue(tx, &m.Message)
+			failed = err
+		} else if m != nil && m.State == lifecycle.Queued && m.Attempt != nil && m.Attempt.Boot != d.boot && m.Attempts < m.Attempt.Number {
+			left = append(left, &m.Message)
 		}
 	}
-	if len(kept) < len(left) {
-		tx.Set(atOnceKey(), kept)
+	for _, f := range last.list {
+		consider(loadMessage(tx, f.decided, f.id))
 	}
+	if !last.mark.IsZero() {
+		prefix := []byte{'m'}
+		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+			at, id := store.KeyTimeNewestFirst(key[1:9]), lifecycle.ID(key[9:25])
+			consider(readMessage(tx, value, at, id))
+			return at.After(last.mark) && failed == nil
+		})
+	}
+	if failed != nil {
+		return failed
+	}
+	for _, m := range left {
+		d.queue(tx, m)
+	}
+	a := &d.aloft[tx.Partition()]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.write(tx, in.At)
 	return nil
 }
 
 // recover finds what an earlier start left in flight in a partition. It reports false if ctx has ended.
 func (d *Delivery) recover(ctx context.Context, p int) bool {
 	for {
-		_, err := d.store.Do(ctx, p, recoverAtOnce{})
+		_, err := d.store.Do(ctx, p, recoverAtOnce{d.clock.Now()})
 		if err == nil || ctx.Err() != nil {
 			return err == nil
 		}

@@ -6,6 +6,7 @@ import (
 
 	"stagecraft/app/channels"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
 )
 
 // warm lets the lanes learn that the connector answers fast: from then on a message is claimed as it is decided.
@@ -56,6 +57,7 @@ func TestClaimedAtOnceAndCrashed(t *testing.T) {
 	lost := make(chan struct{})
 	c.hold(func([]channels.Outgoing) { <-lost })
 	a, b := p.send(ada, owed, "hello"), p.send(ada, wanted, "hello")
+	p.do(ada.Partition(), func(tx store.Tx) { p.delivery.Watch(tx, a.Decided, a.ID) }) // which says nothing about its end
 	p.crash()
 	close(lost)
 	p.run()
@@ -64,5 +66,51 @@ func TestClaimedAtOnceAndCrashed(t *testing.T) {
 	}
 	if full := p.becomes(b, lifecycle.Held); full.InDoubt != 1 {
 		t.Errorf("marketing is held: %+v", full.Message)
+	}
+}
+
+// However long ago it was claimed, and whatever was decided in the meantime, what was lost is found.
+func TestClaimedAtOnceLongBeforeACrash(t *testing.T) {
+	c := newConnector()
+	p := newPost(t, c)
+	ada := warm(p)
+	lost := make(chan struct{})
+	c.hold(func([]channels.Outgoing) { <-lost })
+	lostOnes := []*lifecycle.Message{p.send(ada, owed, "hello")}
+	for range 5 {
+		p.clock.Advance(3 * time.Second)
+		p.put(p.message(p.customer(), wanted, "hello")) // to nobody: settled as it is decided
+		lostOnes = append(lostOnes, p.send(ada, owed, "hello"))
+	}
+	p.crash()
+	close(lost)
+	p.run()
+	for i, m := range lostOnes {
+		if full := p.becomes(m, lifecycle.Accepted); full.InDoubt != 1 || full.Attempts != 2 {
+			t.Errorf("message %d: %+v", i, full.Message)
+		}
+	}
+	// A second crash finds nothing more.
+	p.crash()
+	p.run()
+	for i, m := range lostOnes {
+		if full := p.look(m); full.State != lifecycle.Accepted || full.InDoubt != 1 {
+			t.Errorf("message %d after the second crash: %+v", i, full.Message)
+		}
+	}
+}
+
+// What is decided before the last checkpoint is claimed from the outbox, where a crash finds it without a checkpoint.
+func TestDecidedBeforeTheCheckpoint(t *testing.T) {
+	p := newPost(t, newConnector())
+	ada := warm(p)
+	late := p.message(ada, wanted, "hello")
+	late.Decided, late.Due = p.clock.Now().Add(-time.Hour), p.clock.Now().Add(-time.Hour)
+	p.put(late)
+	if full := p.look(late); full.Rendered != nil {
+		t.Error("it was claimed when it was decided")
+	}
+	if full := p.becomes(late, lifecycle.Accepted); full.Attempts != 1 {
+		t.Errorf("%+v", full.Message)
 	}
 }

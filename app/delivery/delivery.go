@@ -68,6 +68,7 @@ type Delivery struct {
 	lanes     []*lane
 	byName    map[string]*lane
 	settler   *settler
+	aloft     [lifecycle.Partitions]aloft
 	watched   [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
 	parked    [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held by a brake
 }
@@ -133,7 +134,7 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 	case release:
 		answer = d.release(tx, in)
 	case recoverAtOnce:
-		answer, err = nil, d.recoverAtOnce(tx)
+		answer, err = nil, d.recoverAtOnce(tx, in)
 	default:
 		return nil, false, nil
 	}

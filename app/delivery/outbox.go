@@ -20,7 +20,7 @@ import (
 //	p journey, 0, lane, 0, …          -> nothing: what a brake holds, see brake.go
 //	l customer                        -> leavings: what has left lately, only where a cap is set or duplicates are looked for
 //	w channel, 0, address hash, customer -> nothing: who was written to at an address that may answer, see sent.go
-//	a                                 -> atOnce: what was claimed in the commit that decided it, and is not settled yet
+//	a                                 -> checkpoint: what was in flight of what is claimed in the commit that decides it, see at_once.go
 func messageKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
 }
@@ -29,7 +29,7 @@ func standingKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'s'}, decided), id[:]...)
 }
 
-func atOnceKey() []byte { return []byte{'a'} }
+func checkpointKey() []byte { return []byte{'a'} }
 
 func lanePrefix(lane string) []byte { return append(append([]byte{'o'}, lane...), 0) }
 
@@ -97,16 +97,16 @@ func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Cu
 		}
 	}
 	tx.Set(messageKey(m.Decided, m.ID), store.Encode(&record))
+	d.aloft[tx.Partition()].check(tx, at)
 }
 
 // claimAtOnce claims a message that is being decided, or settles it if policy keeps it back. It reports false if too
 // many of the partition are on their way already, or policy lets it wait.
 func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, customer *lifecycle.Customer, at time.Time) bool {
-	inFlight := atOnce(tx.Get(atOnceKey()))
-	if inFlight.full() {
+	m, aloft := &record.Message, &d.aloft[tx.Partition()]
+	if !aloft.admits(m) {
 		return false
 	}
-	m := &record.Message
 	rendered, v := d.permitFor(tx, m, customer, nil, at)
 	switch {
 	case v.state != lifecycle.Queued:
@@ -116,8 +116,8 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 		return false
 	}
 	record.Attempt = &attempt{Number: 1, Boot: d.boot, At: at, Rendered: rendered}
-	tx.Set(atOnceKey(), inFlight.with(m.Decided, m.ID)) // found again after a crash
-	m.Event = lifecycle.Event{}                         // it was there for the template
+	aloft.add(m)
+	m.Event = lifecycle.Event{} // it was there for the template
 	out := outgoing{
 		Outgoing:  channels.Outgoing{ID: m.ID, Ref: m.Ref(), Attempt: 1, Kind: m.Kind, Rendered: d.whole(tx, m, rendered)},
 		message:   m,

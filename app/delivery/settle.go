@@ -23,18 +23,15 @@ type result struct {
 }
 
 func (d *Delivery) settle(tx store.Tx, in settle) error {
-	inFlight := atOnce(nil)
-	loaded := false
+	aloft := &d.aloft[tx.Partition()]
+	var landed []lifecycle.ID
 	for _, r := range in.Results {
 		m := *r.Message
 		if r.AtOnce {
-			if !loaded {
-				inFlight, loaded = tx.Get(atOnceKey()), true
+			if !aloft.has(m.ID) {
+				continue // settled before
 			}
-			var there bool
-			if inFlight, there = inFlight.without(m.Decided, m.ID); !there {
-				continue // settled before, or found in doubt by a later start
-			}
+			landed = append(landed, m.ID)
 			if watched := d.watched[tx.Partition()]; watched[m.ID] {
 				delete(watched, m.ID)
 				m.Watched = true
@@ -67,8 +64,8 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 		}
 		d.stand(tx, &m)
 	}
-	if loaded {
-		tx.Set(atOnceKey(), inFlight)
+	if len(landed) > 0 {
+		tx.After(func() { aloft.landed(landed) })
 	}
 	return nil
 }

@@ -85,6 +85,16 @@ func (c *ManualClock) Wait(ctx context.Context, until time.Time) error {
 
 // Sleep returns at the moment on the clock, when woken, or when ctx ends. A wake that came before the call counts.
 func Sleep(ctx context.Context, clock Clock, until time.Time, wake <-chan struct{}) {
+	if _, is := clock.(WallClock); is { // the common case without a goroutine of its own
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		select {
+		case <-wake:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		return
+	}
 	ctx, stop := context.WithCancel(ctx)
 	listening := make(chan struct{})
 	go func() {

@@ -2,8 +2,8 @@ package store
 
 import "unsafe"
 
-// maxRecentBytes bounds what is kept in memory of one partition, 32 MB for all of them.
-const maxRecentBytes = 512 << 10
+// maxRecentBytes bounds what is kept in memory of one partition, 64 MB for all of them.
+const maxRecentBytes = 1 << 20
 
 // maxRecentValue is the largest value worth keeping.
 const maxRecentValue = 4 << 10
