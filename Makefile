@@ -13,9 +13,10 @@ EXE      := $(shell go env GOEXE)
 
 PAGE    := assets/dist/console/index.html
 MODULES := assets/node_modules/.package-lock.json
+SDKS    := app/cli/testdata/sdk/node_modules/.package-lock.json
 SOURCES := $(wildcard assets/*.json assets/*.ts assets/*.js assets/*.html) $(shell find assets/src -type f 2>/dev/null)
 
-.PHONY: run console build test crash bench soak fuzz release clean
+.PHONY: run console build test crash faults bench soak fuzz release clean
 
 run: build
 	./stagecraft$(EXE) serve $(ARGS)
@@ -26,6 +27,11 @@ $(MODULES): assets/package.json assets/package-lock.json
 	cd assets && npm ci --no-audit --no-fund
 	@touch $@
 
+# The libraries of others that the program is tried with. Without npm their tests say that they were skipped.
+$(SDKS): app/cli/testdata/sdk/package.json app/cli/testdata/sdk/package-lock.json
+	@if command -v npm >/dev/null; then cd app/cli/testdata/sdk && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.package-lock.json; \
+	else printf '\n*** NO NPM HERE: THE LIBRARIES OF OTHERS ARE NOT TRIED ***\n\n'; fi
+
 $(PAGE): $(MODULES) $(SOURCES)
 	cd assets && npm run build
 	@touch $@
@@ -35,7 +41,7 @@ build: $(PAGE)
 
 # The browser test is a Go test. It looks for Chromium and Node.js itself; what it cannot find is said here, before it
 # passes by in the output.
-test: $(PAGE)
+test: $(PAGE) $(SDKS)
 	cd assets && npm run check
 	cd assets && npm test
 	go vet ./...
@@ -46,6 +52,11 @@ test: $(PAGE)
 # kill -9 in the middle of the work, over and over; nothing accepted may be lost or take effect twice.
 crash: $(PAGE)
 	STAGECRAFT_CRASH_KILLS=$${STAGECRAFT_CRASH_KILLS:-200} go test ./app/cli -run '^TestCrash' -v -count=1 -timeout 60m
+
+# Connectors that crash, hang, babble and lie, each STAGECRAFT_FAULTS times: the other channels must not feel it. It takes
+# about an hour; STAGECRAFT_FAULTS_ONLY=crash has one of them.
+faults: $(PAGE)
+	STAGECRAFT_FAULTS=$${STAGECRAFT_FAULTS:-100} go test ./app/channels ./app/cli -p 1 -run '^TestFaults$$' -v -count=1 -timeout 120m
 
 bench: $(PAGE)
 	STAGECRAFT_BENCH=1 go test ./app/cli -run '^TestBench$$' -v -count=1 -timeout 30m

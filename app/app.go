@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,9 +43,9 @@ type App struct {
 	delivery *delivery.Delivery
 	insight  *insight.Insight
 	channels *channels.Host
-	email    *channels.Channel
-	further  []*channels.Channel // those of --channels
+	connect  *connections
 	webhook  *lazyChannel
+	secrets  *webhookSecrets // of webhooks
 	scripts  *publisher
 	web      *web.Server
 	failed   chan error
@@ -88,19 +87,24 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		return nil, err
 	}
 	// The store's lock makes this process the only one that works in the folder, from here on.
+	opened := a
 	defer func() {
 		if err != nil {
-			a.close()
+			_ = opened.close()
 		}
 	}()
-	if a.keys, err = loadKeys(cfg.Data, cfg.WriteKey, cfg.AdminKey); err != nil {
+	if a.keys, err = loadKeys(cfg.Data, cfg.WriteKey, cfg.BrowserKey, cfg.AdminKey); err != nil {
 		return nil, err
 	}
 	a.insight = insight.New()
 	policy := PolicyOf(cfg.Policy)
 	policy.Zone = cfg.Zone()
 	links := lifecycle.NewLinks([]byte(a.keys.Links), cfg.PublicURL)
-	a.delivery = delivery.New(delivery.Options{Clock: opts.Clock, Recorder: a.insight, PublicURL: cfg.PublicURL, Links: links, Policy: policy,
+	tracking, err := trackingOf(cfg.Tracking)
+	if err != nil {
+		return nil, err
+	}
+	a.delivery = delivery.New(delivery.Options{Clock: opts.Clock, Recorder: a.insight, PublicURL: cfg.PublicURL, Links: links, Policy: policy, Tracking: tracking, TrackingURL: cfg.Tracking.URL,
 		TestAddress: cfg.TestAddress, Boot: uuid.NewString(), Log: opts.Log})
 	host := script.New(script.Limits{})
 	a.engine = engine.New(engine.Options{Clock: opts.Clock, Host: host, Outbox: a.delivery, Recorder: a.insight,
@@ -109,14 +113,15 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	a.delivery.SetJourneys(a.engine)
 	a.delivery.SetWatcher(a.engine)
 	a.delivery.SetHoldOuts(a.engine)
+	a.delivery.SetAlternatives(a.engine)
+	a.engine.SetBroadcasts(a.delivery, func(source script.Source) (*script.Program, error) { return compile(host, source) })
 	if err = a.startChannels(ctx, opts.Plugin); err != nil {
 		return nil, err
 	}
-	a.delivery.Connect("email", a.email)
 	a.delivery.Connect("webhook", a.webhook)
-	for _, c := range a.further {
-		a.delivery.Connect(c.Status().Channel, c)
-	}
+	a.delivery.Connect("inapp", a.delivery.InApp())
+	calls := a.delivery.Calls(a.engine, cfg.CallDispositions)
+	a.delivery.Connect("call", calls)
 	for _, channel := range cfg.Policy.Pause {
 		a.delivery.Pause(channel, true)
 	}
@@ -130,66 +135,14 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		return nil, err
 	}
 	a.web, err = web.New(web.Options{
-		Engine: a.engine, Delivery: a.delivery, Insight: a.insight, Store: a.store, Scripts: a.scripts,
-		Channels: a.statuses, Callback: a.channels.Callback, Links: links,
+		Engine: a.engine, Delivery: a.delivery, Calls: calls, Insight: a.insight, Store: a.store, Scripts: a.scripts,
+		Channels: a.statuses, Connections: a.connect, Plugins: a.connect.plugins, Callback: a.callback, Secrets: a.secrets, Links: links,
+		Tokens: lifecycle.NewTokens([]byte(a.keys.InApp)), InAppOrigins: cfg.InAppOrigins,
 		Clock: opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
-		WriteKey: a.keys.Write, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "",
+		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "",
 		Drafts: a.scripts, Compile: host.Compile, PublishLimit: cfg.PublishLimit,
 	})
 	return a, err
-}
-
-// statuses returns how the channels are whose connectors have been started.
-func (a *App) statuses() []channels.Status {
-	all := []channels.Status{a.email.Status()}
-	for _, c := range a.further {
-		all = append(all, c.Status())
-	}
-	if webhook := a.webhook.started(); webhook != nil {
-		all = append(all, webhook.Status())
-	}
-	return all
-}
-
-// startChannels launches the connectors: email over SMTP where a server is configured, else the log that shows what
-// would have been sent. That of webhooks follows when one is to be posted.
-func (a *App) startChannels(ctx context.Context, plugin []string) error {
-	a.channels = channels.New(channels.Options{Dir: filepath.Join(a.cfg.Data, "run"), Log: a.log, Clock: a.clock,
-		Reports: func(r channels.Report) { a.engine.Report(ReportOf(r)) }})
-	name, settings := "log", any(map[string]any{"folder": filepath.Join(a.cfg.Data, "mail")})
-	if smtp := a.cfg.SMTP; smtp.Enabled() {
-		name = "email"
-		values := map[string]any{"host": smtp.Host, "security": smtp.Security, "from": smtp.From, "connections": smtp.Connections}
-		for key, value := range map[string]string{"username": smtp.Username, "password": smtp.Password.Reveal(), "ca_file": smtp.CAFile} {
-			if value != "" {
-				values[key] = value
-			}
-		}
-		if smtp.Port != 0 {
-			values["port"] = smtp.Port
-		}
-		settings = values
-	}
-	raw, err := json.Marshal(settings)
-	if err != nil {
-		return lifecycle.Wrap(lifecycle.Internal, err, "the settings of %s cannot be written as JSON", name)
-	}
-	command := func(name string) []string { return append(append([]string(nil), plugin...), name) }
-	if a.email, err = a.channels.Start(ctx, channels.Spec{Channel: "email", Name: name, Command: command(name), Settings: raw}); err != nil {
-		return err
-	}
-	values := map[string]any{"secret": a.keys.Webhook}
-	if len(a.cfg.WebhookAllow) > 0 {
-		values["allow"] = a.cfg.WebhookAllow
-	}
-	if raw, err = json.Marshal(values); err != nil {
-		return lifecycle.Wrap(lifecycle.Internal, err, "the settings of webhooks cannot be written as JSON")
-	}
-	if err = a.startFurther(ctx, command); err != nil {
-		return err
-	}
-	a.webhook = &lazyChannel{host: a.channels, spec: channels.Spec{Channel: "webhook", Name: "webhook", Command: command("webhook"), Settings: raw}}
-	return nil
 }
 
 // Run serves until ctx ends or the store fails, then drains and closes everything.
@@ -258,12 +211,15 @@ func (a *App) greet(address string) {
 		if a.cfg.WriteKey == "" {
 			fmt.Fprintf(a.out, "  Write key  %s\n", a.keys.Write)
 		}
+		if a.cfg.BrowserKey == "" {
+			fmt.Fprintf(a.out, "  Page key   %s   (the browser key, for public pages)\n", a.keys.Browser)
+		}
 		if a.cfg.AdminKey == "" && !a.cfg.Loopback() {
 			fmt.Fprintf(a.out, "  Admin key  %s   (the console asks for it)\n", a.keys.Admin)
 		}
 		fmt.Fprintf(a.out, "  Keys       kept in %s\n", filepath.Join(a.cfg.Data, "keys.json"))
 	}
-	if !a.cfg.SMTP.Enabled() {
+	if _, from, _ := a.connect.wanted("email"); from == "default" {
 		fmt.Fprintf(a.out, "  Mail       no SMTP server is set: messages are written to %s and shown in the console\n", filepath.Join(a.cfg.Data, "mail"))
 	}
 	fmt.Fprintln(a.out)

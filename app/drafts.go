@@ -47,6 +47,11 @@ func plainName(name string) bool {
 func draftNames(draft map[string][]byte) error {
 	for file := range draft {
 		name, message := strings.CutPrefix(file, "messages/")
+		for _, shared := range []string{"layouts/", "partials/"} {
+			if message {
+				name = strings.TrimPrefix(name, shared)
+			}
+		}
 		if !plainName(name) || message && !strings.HasSuffix(name, ".liquid") || !message && !strings.HasSuffix(name, ".lua") {
 			return lifecycle.Errorf(lifecycle.Invalid, "%q is no file of a journey; there are NAME.lua and messages/NAME.CHANNEL.liquid", file)
 		}
@@ -56,7 +61,7 @@ func draftNames(draft map[string][]byte) error {
 
 // Check says everything that is wrong with a source, messages included.
 func (p *publisher) Check(source script.Source) []script.Problem {
-	return p.host.Check(source, delivery.CheckTemplate)
+	return p.host.Check(source, delivery.CheckTemplate, delivery.CheckVariables)
 }
 
 // Save writes the files and publishes the journey at once. Nothing is written if one of them is not what the editing

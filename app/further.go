@@ -2,36 +2,67 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"stagecraft/app/channels"
+	"stagecraft/app/config"
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 )
 
-// builtIn are the connectors of this program that further channels may name.
-var builtIn = []string{"sms", "push", "social"}
+// builtIn are the connectors of this program that further channels may name; each is named like the channel it serves.
+var builtIn = []string{"sms", "push", "social", "letter"}
 
-// startFurther launches the connectors of the channels that --channels names: ours, or approved ones of others.
-func (a *App) startFurther(ctx context.Context, command func(name string) []string) error {
-	specs, err := a.cfg.Channels.Read()
+// importFile takes over the settings of a --channels file, once: those of a channel that has settings already are left as
+// they are. A connector that refuses them, or is not approved, is an error; nothing is kept of that channel then. It
+// returns the channels that were taken over and those that were not.
+func (c *connections) importFile(ctx context.Context, file config.ChannelsFile) (taken, left []string, err error) {
+	specs, err := file.Read()
 	if err != nil {
-		return lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be used", a.cfg.Channels)
+		return nil, nil, lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be used", file)
 	}
 	for _, s := range specs {
-		spec := channels.Spec{Channel: s.Channel, Name: s.Connector, Settings: s.Settings}
-		if slices.Contains(builtIn, s.Connector) {
-			spec.Command = command(s.Connector)
-		} else {
-			spec.Plugins = &channels.Plugins{Data: a.cfg.Data}
+		if _, err = c.settings.Load(s.Channel); lifecycle.CodeOf(err) != lifecycle.NotFound {
+			left = append(left, s.Channel)
+			continue
 		}
-		channel, err := a.channels.Start(ctx, spec)
-		if err != nil {
-			return err
+		wanted := channels.Connection{Connector: s.Connector, Settings: s.Settings}
+		if _, err = c.host.Try(ctx, c.spec(s.Channel, wanted)); err != nil {
+			return taken, left, importFailed(err, file, s.Channel)
 		}
-		a.further = append(a.further, channel)
+		if err = c.settings.Save(s.Channel, wanted); err != nil {
+			return taken, left, err
+		}
+		taken = append(taken, s.Channel)
 	}
-	return nil
+	return taken, left, nil
+}
+
+// importFailed says where the settings stand that cannot be used.
+func importFailed(err error, file config.ChannelsFile, channel string) error {
+	failure := lifecycle.Wrap(lifecycle.CodeOf(err), err, "%s: channel %s", file, channel)
+	var own *lifecycle.Error
+	if errors.As(err, &own) {
+		failure.Field = own.Field
+	}
+	return failure
+}
+
+// spec is how the connector of a channel is started: one of ours, or an approved one of others.
+func (c *connections) spec(channel string, wanted channels.Connection) channels.Spec {
+	spec := channels.Spec{Channel: channel, Name: wanted.Connector, Settings: wanted.Settings}
+	if ours(wanted.Connector) {
+		spec.Command = c.command(wanted.Connector)
+	} else {
+		spec.Plugins = &c.plugins
+	}
+	return spec
+}
+
+// ours reports whether a connector is part of this program.
+func ours(connector string) bool {
+	return connector == "email" || connector == "log" || slices.Contains(builtIn, connector)
 }
 
 // ReportOf is a connector's report as the engine takes it.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -44,11 +45,7 @@ func (l *lazyChannel) Idempotent() bool {
 func (l *lazyChannel) Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
 	c, err := l.start(ctx)
 	if err != nil {
-		receipts := make([]lifecycle.Receipt, len(batch))
-		for i := range batch {
-			receipts[i] = lifecycle.Receipt{Message: batch[i].ID, Outcome: lifecycle.OutcomeTemporary, Reason: err.Error()}
-		}
-		return receipts
+		return later(batch, err.Error())
 	}
 	if !c.Ready() {
 		wait, cancel := context.WithTimeout(ctx, firstStart)
@@ -69,4 +66,33 @@ func (l *lazyChannel) start(ctx context.Context) (*channels.Channel, error) {
 		l.channel = c
 	}
 	return l.channel, nil
+}
+
+// reset gives the connector other settings, in good order; the next message starts it anew. Messages that come just then
+// are temporary.
+func (l *lazyChannel) reset(ctx context.Context, settings json.RawMessage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spec.Settings = settings
+	if l.channel != nil {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+		defer cancel()
+		l.channel.Stop(limited)
+		l.channel = nil
+	}
+}
+
+// callback starts the connector if it has to, and gives it a provider's request: it may have been started before this
+// start of the program, and the provider knows nothing of that.
+func (l *lazyChannel) callback(ctx context.Context, in channels.Callback) (channels.Reply, []channels.Report, error) {
+	c, err := l.start(ctx)
+	if err != nil {
+		return channels.Reply{}, nil, err
+	}
+	if !c.Ready() {
+		wait, cancel := context.WithTimeout(ctx, firstStart)
+		_ = c.WaitReady(wait) // Callback says itself what is wrong
+		cancel()
+	}
+	return l.host.Callback(ctx, l.spec.Channel, in)
 }

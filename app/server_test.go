@@ -19,6 +19,8 @@ import (
 	"stagecraft/app/config"
 	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
+	"stagecraft/plugins/email"
+	"stagecraft/plugins/letter"
 	connlog "stagecraft/plugins/log"
 	"stagecraft/plugins/sms"
 	"stagecraft/plugins/webhook"
@@ -27,7 +29,7 @@ import (
 // TestMain lets the test binary be the connector's process, as the program itself is.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "plugin" {
-		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New(), "sms": sms.New()}[os.Args[2]])
+		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New(), "sms": sms.New(), "email": email.New(), "letter": letter.New()}[os.Args[2]])
 		return
 	}
 	os.Exit(m.Run())

@@ -4,7 +4,7 @@
 --- How long: as people write it ("90 minutes", "2 weeks 3 days") or as ISO 8601 does ("PT36H"). A day is 24 hours.
 ---@alias stagecraft.Duration string
 
---- A time of day ("09:00"), perhaps on some days of the week ("mon-fri 09:00", "mon,wed 08:00").
+--- A time of day ("09:00"), perhaps on some days of the week ("mon-fri 09:00", "mon,wed 08:00"), or of one day ("2026-06-01 09:00").
 ---@alias stagecraft.Moment string
 
 --- What can become of a message.
@@ -16,6 +16,8 @@
 ---| "replied"
 ---| "bounced"
 ---| "complained"
+---| "completed"
+---| "dismissed"
 ---| "failed"
 
 --- Of `journey`.
@@ -47,6 +49,7 @@
 ---@field preheader? string instead of the message's own
 ---@field expires? stagecraft.Duration when it is too late to leave
 ---@field caps? string what a frequency cap does to it: `"wait"` (the default) or `"drop"`
+---@field fallback? boolean whether it goes by the customer's next channel when this one fails for good: `true` unless `by` is given
 
 --- Of `score`.
 ---@class stagecraft.ScoreOptions
@@ -111,6 +114,7 @@
 ---@field reply fun(self: stagecraft.Person, message: string) answers it
 ---@field bounce fun(self: stagecraft.Person, message: string) sends it back
 ---@field complain fun(self: stagecraft.Person, message: string) calls it spam
+---@field dismiss fun(self: stagecraft.Person, message: string) closes it in the app
 ---@field deliver fun(self: stagecraft.Person, message: string) reports it as delivered
 ---@field received fun(self: stagecraft.Person, message?: string): any how often a message was received; without a name, which were
 ---@field inbox fun(self: stagecraft.Person, message?: string): table[] the messages that arrived, as they were rendered

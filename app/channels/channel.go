@@ -47,6 +47,7 @@ type Channel struct {
 	callbacks chan struct{} // room for those under way
 	breaker   *breaker
 	pace      *pace
+	hearing   hearing
 
 	mu          sync.Mutex
 	changed     chan struct{} // closed and replaced with every change of state
@@ -55,6 +56,7 @@ type Channel struct {
 	next        time.Time // of Backoff: when it is started again
 	restarts    int
 	lastError   string
+	hide        veil             // over what the connector says
 	process     *channel.Process // while Running
 	pid         int
 	description channel.Description
@@ -162,5 +164,12 @@ func (c *Channel) set(state State, change func()) {
 func (c *Channel) note(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastError = text
+	c.lastError = c.hide.over(text)
+}
+
+// covered returns what a connector said without the secrets of its settings.
+func (c *Channel) covered(text string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hide.over(text)
 }

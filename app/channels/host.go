@@ -54,6 +54,8 @@ type Host struct {
 	mu       sync.Mutex
 	channels map[string]*Channel
 	closed   bool
+
+	trying sync.Mutex // one connector is tried at a time
 }
 
 // New prepares a host and kills the connectors that a host before it left behind in the same Dir; so it must not be

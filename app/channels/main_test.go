@@ -44,6 +44,10 @@ func serve(kind string) {
 		channel.Serve(&puppet{})
 	case "phone":
 		channel.Serve(phone{})
+	case "gossip":
+		channel.Serve(&gossip{})
+	case "blab":
+		channel.Serve(&blab{})
 	case "garbage":
 		fmt.Println("Welcome to this connector!")
 		channel.Serve(&puppet{})
@@ -114,6 +118,13 @@ func (p *puppet) Send(ctx context.Context, messages []channel.Message) []channel
 					}
 				}
 			}()
+		case "flood1":
+			raw := os.NewFile(1, "stdout")
+			go func() {
+				for {
+					fmt.Fprint(raw, strings.Repeat("bla ", 50)+"\n")
+				}
+			}()
 		case "flood2":
 			raw := os.NewFile(2, "stderr")
 			go func() {
@@ -132,6 +143,20 @@ func (p *puppet) Health(context.Context) error { return nil }
 func (p *puppet) Close() error {
 	if p.file != "" {
 		return os.WriteFile(p.file, []byte("closed"), 0o600)
+	}
+	return nil
+}
+
+// gossip reports and reports about people whom nobody knows.
+type gossip struct{ puppet }
+
+func (*gossip) Report(ctx context.Context, emit func(channel.Report) error) error {
+	for ctx.Err() == nil {
+		for _, event := range []string{"bounced", "sneezed"} {
+			if err := emit(channel.Report{From: "ada@example.com", Event: event}); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

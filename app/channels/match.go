@@ -1,6 +1,7 @@
 package channels
 
 import (
+	"strconv"
 	"strings"
 
 	"stagecraft/app/lifecycle"
@@ -30,11 +31,33 @@ func match(messages []Outgoing, wire []channel.Message, answers []channel.Receip
 			continue
 		}
 		receipts[i].Outcome, receipts[i].Reason = outcome, bounded(r.Reason)
+		receipts[i].Reply = replyOf(r.Data)
 		if outcome == lifecycle.OutcomeTemporary {
 			receipts[i].RetryAfter = r.RetryAfter
 		}
 	}
 	return receipts, wrong
+}
+
+// maxAnswer is how much of the other side's words is kept, in bytes.
+const maxAnswer = 1 << 10
+
+// replyOf reads what a receipt's facts say about the answer of the other side; nil if they say nothing.
+func replyOf(data map[string]string) *lifecycle.Reply {
+	if len(data) == 0 {
+		return nil
+	}
+	took, timed := data[channel.FactTook]
+	if !timed {
+		return nil
+	}
+	answer := &lifecycle.Reply{Text: data[channel.FactAnswer]}
+	answer.Took, _ = strconv.Atoi(took)
+	answer.Status, _ = strconv.Atoi(data[channel.FactStatus])
+	if len(answer.Text) > maxAnswer {
+		answer.Text = strings.ToValidUTF8(answer.Text[:maxAnswer], "") + "…"
+	}
+	return answer
 }
 
 func inOrder(wire []channel.Message, answers []channel.Receipt) bool {

@@ -1,6 +1,11 @@
 package channels
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
 
 // Hidden stands where a secret is, in settings that people see.
 const Hidden = "********"
@@ -9,26 +14,44 @@ const Hidden = "********"
 type property struct {
 	WriteOnly  bool                `json:"writeOnly"`
 	Properties map[string]property `json:"properties"`
+	Items      *property           `json:"items"`
+}
+
+// secret reports whether a setting is one, or a list of some.
+func (p property) secret() bool { return p.WriteOnly || p.Items != nil && p.Items.WriteOnly }
+
+// named returns the setting that a connector reads under a name. Go's JSON takes names in any case, so a password does not
+// come to light by being written as Password.
+func (p property) named(name string) (property, bool) {
+	if known, ok := p.Properties[name]; ok {
+		return known, true
+	}
+	for other, known := range p.Properties {
+		if strings.EqualFold(other, name) {
+			return known, true
+		}
+	}
+	return property{}, false
 }
 
 // Redact returns settings as people may see them: Hidden in place of what the connector's schema calls writeOnly, and of
 // what it does not know at all.
 func Redact(schema, settings json.RawMessage) json.RawMessage {
-	return through(schema, settings, true, nil)
+	return walk(rootOf(schema), settings, true, nil)
 }
 
 // Restore returns settings that people have changed, with the secrets that they left hidden as they were before.
 func Restore(schema, settings, before json.RawMessage) json.RawMessage {
-	return through(schema, settings, false, before)
+	return walk(rootOf(schema), settings, false, before)
 }
 
-// through walks an object along its schema. With hide it replaces secrets; without, hidden ones are taken from before.
-func through(schema, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
+func rootOf(schema json.RawMessage) property {
 	var root property
 	_ = json.Unmarshal(schema, &root) // none: everything is a secret
-	return walk(root, settings, hide, before)
+	return root
 }
 
+// walk goes through an object along its schema. With hide it replaces secrets; without, hidden ones are taken from before.
 func walk(at property, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
 	hidden := json.RawMessage(`"` + Hidden + `"`)
 	var values, old map[string]json.RawMessage
@@ -40,14 +63,15 @@ func walk(at property, settings json.RawMessage, hide bool, before json.RawMessa
 	}
 	_ = json.Unmarshal(before, &old)
 	for name, value := range values {
-		known, ok := at.Properties[name]
-		var text string
+		known, ok := at.named(name)
 		switch {
 		case ok && len(known.Properties) > 0 && !known.WriteOnly:
 			values[name] = walk(known, value, hide, old[name])
-		case hide && (!ok || known.WriteOnly):
+		case ok && known.Items != nil && len(known.Items.Properties) > 0 && !known.secret():
+			values[name] = walkList(*known.Items, value, hide, old[name])
+		case hide && (!ok || known.secret()):
 			values[name] = hidden
-		case !hide && json.Unmarshal(value, &text) == nil && text == Hidden:
+		case !hide && isHidden(value):
 			if values[name] = old[name]; old[name] == nil {
 				delete(values, name)
 			}
@@ -58,4 +82,98 @@ func walk(at property, settings json.RawMessage, hide bool, before json.RawMessa
 		return json.RawMessage("{}")
 	}
 	return out
+}
+
+// walkList does the same with a list of objects. An object takes its secrets from the one that looked the same before,
+// else, in a list that is as long as it was, from the one in its place.
+func walkList(at property, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
+	var values, old []json.RawMessage
+	if json.Unmarshal(settings, &values) != nil {
+		return walk(at, settings, hide, nil)
+	}
+	_ = json.Unmarshal(before, &old)
+	for i, value := range values {
+		var was json.RawMessage
+		if !hide {
+			looks := walk(at, value, true, nil)
+			place := slices.IndexFunc(old, func(o json.RawMessage) bool { return bytes.Equal(walk(at, o, true, nil), looks) })
+			if place < 0 && len(old) == len(values) {
+				place = i
+			}
+			if place >= 0 {
+				was = old[place]
+			}
+		}
+		values[i] = walk(at, value, hide, was)
+	}
+	out, err := json.Marshal(values)
+	if err != nil {
+		return json.RawMessage("[]")
+	}
+	return out
+}
+
+func isHidden(value json.RawMessage) bool {
+	var text string
+	return json.Unmarshal(value, &text) == nil && text == Hidden
+}
+
+// leastSecret is the length from which a secret is looked for in what a connector says: shorter ones would turn up in
+// ordinary words.
+const leastSecret = 6
+
+// veil hides the secrets of settings in what a connector writes and says. The zero value hides nothing.
+type veil struct{ replacer *strings.Replacer }
+
+func newVeil(schema, settings json.RawMessage) veil {
+	var pairs []string
+	for _, secret := range secrets(rootOf(schema), settings) {
+		if len(secret) >= leastSecret {
+			pairs = append(pairs, secret, Hidden)
+		}
+	}
+	if len(pairs) == 0 {
+		return veil{}
+	}
+	return veil{strings.NewReplacer(pairs...)}
+}
+
+func (v veil) over(text string) string {
+	if v.replacer == nil {
+		return text
+	}
+	return v.replacer.Replace(text)
+}
+
+// secrets returns the texts that Redact would hide because the schema says so, each line of them by itself too.
+func secrets(at property, settings json.RawMessage) (found []string) {
+	var values map[string]json.RawMessage
+	_ = json.Unmarshal(settings, &values)
+	for name, value := range values {
+		known, _ := at.named(name)
+		var text string
+		var list []json.RawMessage
+		switch {
+		case known.WriteOnly && json.Unmarshal(value, &text) == nil:
+			found = append(found, linesOf(text)...)
+		case known.secret() && json.Unmarshal(value, &list) == nil:
+			for _, item := range list {
+				if json.Unmarshal(item, &text) == nil {
+					found = append(found, linesOf(text)...)
+				}
+			}
+		case len(known.Properties) > 0:
+			found = append(found, secrets(known, value)...)
+		case known.Items != nil && json.Unmarshal(value, &list) == nil:
+			for _, item := range list {
+				found = append(found, secrets(*known.Items, item)...)
+			}
+		}
+	}
+	return found
+}
+
+// linesOf returns a text and each line of it.
+func linesOf(text string) []string {
+	return append([]string{text}, strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })...)
 }

@@ -3,6 +3,7 @@ package channels
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -27,8 +28,16 @@ func (c *Channel) report(ctx context.Context, process *channel.Process) {
 		return
 	}
 	err := process.Receipts(ctx, func(r channel.Report) {
+		cost := 1
 		if report, ok := c.check(r); ok {
 			take(report)
+			if r.ID == "" {
+				cost = addressCost
+			}
+		}
+		clock := c.host.options.Clock
+		if wait := c.hearing.spend(cost, clock.Now()); wait > 0 {
+			_ = clock.Wait(ctx, clock.Now().Add(wait))
 		}
 	})
 	if err != nil && ctx.Err() == nil {
@@ -36,11 +45,17 @@ func (c *Channel) report(ctx context.Context, process *channel.Process) {
 	}
 }
 
-// check takes a report that says whom it is about, within bounds.
+// events are what a connector may report.
+var events = []string{"delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed", "subscribed"}
+
+// check takes a report that says what happened and whom it is about, within bounds.
 func (c *Channel) check(r channel.Report) (Report, bool) {
 	out := Report{Channel: c.spec.Channel, From: r.From, Event: r.Event, Reason: bounded(r.Reason), At: r.Date, Data: boundedData(r.Data)}
 	var err error
 	switch {
+	case !slices.Contains(events, r.Event):
+		c.note(fmt.Sprintf("connector %s reported %.40q, which is not known", c.spec.Name, r.Event))
+		return Report{}, false
 	case r.ID != "":
 		out.Message, err = lifecycle.ParseRef(r.ID)
 	case r.From == "" || len(r.From) > channel.MaxReasonBytes:

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Bounds of what is kept of a connector's standard error.
@@ -13,21 +12,17 @@ const (
 	ringLines     = 200
 	ringBytes     = 64 << 10
 	ringLineBytes = 2 << 10 // longer lines are cut
-	ringRate      = 1 << 20 // bytes a second that are taken; a connector that writes more waits
-	ringBurst     = 256 << 10
 )
 
-// ring keeps the last lines that a connector wrote. Reading is slowed down to ringRate, so that a flood costs the
-// connector its time and not ours.
+// ring keeps the last lines that a connector wrote. How fast they come is bounded where they are read, see channel.Launch.
 type ring struct {
-	mu     sync.Mutex
-	kept   []string
-	size   int
-	budget float64
-	at     time.Time
+	mu   sync.Mutex
+	hide veil // over each line
+	kept []string
+	size int
 }
 
-func newRing() *ring { return &ring{budget: ringBurst, at: time.Now()} }
+func newRing() *ring { return &ring{} }
 
 // writer returns a writer with an unfinished line of its own, for one process. Several goroutines may use it.
 func (r *ring) writer() io.Writer { return &ringWriter{ring: r} }
@@ -49,9 +44,16 @@ func (r *ring) last() string {
 	return `; its last words: "` + r.kept[len(r.kept)-1] + `"`
 }
 
+// cover has the secrets of settings hidden in the lines that follow.
+func (r *ring) cover(hide veil) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hide = hide
+}
+
 // add keeps a line. r.mu is held.
 func (r *ring) add(line []byte) {
-	text := strings.ToValidUTF8(strings.TrimRight(string(line), "\r"), "\uFFFD")
+	text := r.hide.over(strings.ToValidUTF8(strings.TrimRight(string(line), "\r"), "\uFFFD"))
 	if text == "" {
 		return
 	}
@@ -65,17 +67,6 @@ func (r *ring) add(line []byte) {
 	if drop > 0 {
 		r.kept = append(r.kept[:0:0], r.kept[drop:]...)
 	}
-}
-
-// delay takes n bytes from the budget and returns how long to wait before more are read. r.mu is held.
-func (r *ring) delay(n int) time.Duration {
-	now := time.Now()
-	r.budget = min(ringBurst, r.budget+now.Sub(r.at).Seconds()*ringRate) - float64(n)
-	r.at = now
-	if r.budget >= 0 {
-		return 0
-	}
-	return min(time.Duration(-r.budget/ringRate*float64(time.Second)), 100*time.Millisecond)
 }
 
 type ringWriter struct {
@@ -96,10 +87,6 @@ func (w *ringWriter) Write(p []byte) (int, error) {
 		}
 		p = rest
 	}
-	wait := w.ring.delay(n)
 	w.ring.mu.Unlock()
-	if wait > 0 {
-		time.Sleep(wait)
-	}
 	return n, nil
 }

@@ -16,7 +16,7 @@ type Outgoing struct {
 	Ref     lifecycle.Ref // by which reports find it again; zero: nobody waits for any, the connector gets the bare ID
 	Attempt int           // 1 at the first
 	Kind    lifecycle.MessageKind
-	Data    map[string]string // what the channel needs besides text
+	Direct  bool // it overtakes what waits for the channel's rate; the messages of one batch are alike in this
 	lifecycle.Rendered
 }
 
@@ -42,7 +42,7 @@ func (c *Channel) Send(ctx context.Context, messages []Outgoing) []lifecycle.Rec
 	receipts := make([]lifecycle.Receipt, 0, len(messages))
 	for len(messages) > 0 {
 		n := c.pace.chunk(len(messages))
-		if after := c.turn(ctx, n); after > 0 {
+		if after := c.turn(ctx, n, messages[0].Direct); after > 0 {
 			return append(receipts, all(messages, lifecycle.OutcomeTemporary, "channel "+c.spec.Channel+" has reached its rate", after)...)
 		}
 		receipts = c.send(ctx, messages[:n], receipts)
@@ -51,9 +51,9 @@ func (c *Channel) Send(ctx context.Context, messages []Outgoing) []lifecycle.Rec
 	return receipts
 }
 
-// turn waits until the channel's rate has room for n messages. Where that would take too long for ctx, it returns at
+// turn waits until the channel's rate has room for n messages, or for n that overtake the others. Where that would take too long for ctx, it returns at
 // once how long.
-func (c *Channel) turn(ctx context.Context, n int) (after time.Duration) {
+func (c *Channel) turn(ctx context.Context, n int, first bool) (after time.Duration) {
 	if c.pace.each <= 0 {
 		return 0
 	}
@@ -62,7 +62,7 @@ func (c *Channel) turn(ctx context.Context, n int) (after time.Duration) {
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = time.Until(deadline)
 	}
-	at, ok := c.pace.reserve(n, now, now.Add(patience/2)) // the other half is for the connector
+	at, ok := c.pace.reserve(n, first, now, now.Add(patience/2)) // the other half is for the connector
 	if !ok {
 		return at.Sub(now)
 	}
@@ -171,6 +171,14 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 	switch {
 	case err == nil:
 		receipts, wrong := match(messages, wire, answers)
+		for i := range receipts {
+			if r := &receipts[i]; r.Reason != "" || r.Reply != nil {
+				r.Reason = c.covered(r.Reason)
+				if r.Reply != nil {
+					r.Reply.Text = c.covered(r.Reply.Text)
+				}
+			}
+		}
 		if wrong > 0 {
 			text := fmt.Sprintf("connector %s gave no receipt that can be trusted for %d of %d messages", c.spec.Name, wrong, len(messages))
 			c.note(text)

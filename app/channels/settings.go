@@ -46,6 +46,9 @@ func NewSettings(dir string, key []byte) (*Settings, error) {
 	return &Settings{dir, aead}, nil
 }
 
+// Dir is where they are kept.
+func (s *Settings) Dir() string { return s.dir }
+
 // Save replaces the settings of a channel.
 func (s *Settings) Save(channel string, c Connection) error {
 	if !channelName.MatchString(channel) || !channelName.MatchString(c.Connector) {

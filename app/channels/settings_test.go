@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"stagecraft/app/channels"
@@ -102,5 +103,20 @@ func TestSecretsAreHiddenAndRestored(t *testing.T) {
 	changed := json.RawMessage(`{"host":"********","token":"new","twilio":{"auth":"********"},"x":"********"}`)
 	if got := string(channels.Restore(schema, changed, settings)); got != `{"host":"h","token":"new","twilio":{"auth":"a"}}` {
 		t.Error(got)
+	}
+}
+
+// A secret stays one in a list, and under a name that is written otherwise, which connectors read all the same.
+func TestSecretsInListsAndUnderOtherNames(t *testing.T) {
+	schema := json.RawMessage(`{"properties": {"host": {}, "token": {"writeOnly": true}, "keys": {"items": {"writeOnly": true}}, "group": {"properties": {"token": {"writeOnly": true}}}}}`)
+	settings := json.RawMessage(`{"HOST": "h", "Token": "secret-1", "keys": ["secret-2", "secret-3"], "Group": {"TOKEN": "secret-4"}}`)
+	if got, want := string(channels.Redact(schema, settings)), `{"Group":{"TOKEN":"********"},"HOST":"h","Token":"********","keys":"********"}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := channels.Hide(schema, settings, "secret-1 secret-2 secret-3 secret-4 h"); got != "******** ******** ******** ******** h" {
+		t.Errorf("what a connector says: %s", got)
+	}
+	if got := string(channels.Restore(schema, channels.Redact(schema, settings), settings)); !strings.Contains(got, "secret-1") || !strings.Contains(got, "secret-3") || !strings.Contains(got, "secret-4") {
+		t.Errorf("restored: %s", got)
 	}
 }

@@ -32,12 +32,13 @@ func (c *Channel) supervise() {
 			failures = 0
 		}
 		failures++
+		said := c.covered(err.Error())
 		wait := backoff(failures, o.MinBackoff, o.MaxBackoff)
 		c.set(Backoff, func() {
 			c.process, c.pid, c.next = nil, 0, o.Clock.Now().Add(wait)
-			c.lastError = err.Error()
+			c.lastError = said
 		})
-		o.Log.Warn("connector failed and is started again", "channel", c.spec.Channel, "connector", c.spec.Name, "error", err, "in", wait)
+		o.Log.Warn("connector failed and is started again", "channel", c.spec.Channel, "connector", c.spec.Name, "error", said, "in", wait)
 		if o.Clock.Wait(c.ctx, o.Clock.Now().Add(wait)) != nil {
 			break
 		}
@@ -64,13 +65,9 @@ func (c *Channel) launch() (*channel.Process, channel.Description, error) {
 	o := &c.host.options
 	ctx, cancel := context.WithTimeout(c.ctx, o.StartTimeout)
 	defer cancel()
-	command := c.spec.Command
-	if c.spec.Plugins != nil {
-		executable, err := c.spec.Plugins.Executable(c.spec.Name)
-		if err != nil {
-			return nil, none, err
-		}
-		command = []string{executable}
+	command, err := c.spec.command()
+	if err != nil {
+		return nil, none, err
 	}
 	process, err := channel.Start(ctx, channel.Launch{
 		Command: command, SocketDir: c.host.sockets, Stderr: c.log.writer(), Grace: o.CloseTimeout,
@@ -100,6 +97,12 @@ func (c *Channel) launch() (*channel.Process, channel.Description, error) {
 	if !slices.Contains(description.Channels, c.spec.Channel) {
 		return fail(fmt.Errorf("connector %s serves %v, not channel %s", c.spec.Name, description.Channels, c.spec.Channel))
 	}
+	// It knows no secret before this.
+	hide := newVeil(description.Schema, c.spec.Settings)
+	c.mu.Lock()
+	c.hide = hide
+	c.mu.Unlock()
+	c.log.cover(hide)
 	if err := process.Configure(ctx, c.spec.Settings); err != nil {
 		if errors.Is(err, channel.ErrRefused) {
 			return fail(fmt.Errorf("connector %s refused its settings: %w", c.spec.Name, err))

@@ -11,10 +11,10 @@ import (
 	"stagecraft/assets"
 )
 
-// TestConsoleInABrowser runs the console's browser test against the real program. It needs Chromium, Node and the
-// console's packages; without them it is skipped, and says so loudly.
-func TestConsoleInABrowser(t *testing.T) {
-	chromium := ""
+// findBrowser returns Chromium and npm. Without them, or without the console's packages, the test is skipped, and says so
+// loudly.
+func findBrowser(t *testing.T) (chromium, npm string) {
+	t.Helper()
 	for _, name := range []string{os.Getenv("STAGECRAFT_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); name != "" && err == nil {
 			chromium = path
@@ -31,6 +31,12 @@ func TestConsoleInABrowser(t *testing.T) {
 	case packages != nil || !assets.Built():
 		skipLoudly(t, "the console is not built; run make console")
 	}
+	return chromium, npm
+}
+
+// TestConsoleInABrowser runs the console's browser test against the real program.
+func TestConsoleInABrowser(t *testing.T) {
+	chromium, npm := findBrowser(t)
 	data := t.TempDir()
 	server, err := launchServer(builtBinary(t), data, filepath.Join(data, "scripts"))
 	if err != nil {

@@ -55,7 +55,7 @@ func (c *CheckCommand) Run(w *world) error {
 	for _, source := range sources {
 		if only == "" || source.Name == only {
 			result.Journeys = append(result.Journeys, source.Name)
-			result.Problems = append(result.Problems, host.Check(source, delivery.CheckTemplate)...)
+			result.Problems = append(result.Problems, host.Check(source, delivery.CheckTemplate, delivery.CheckVariables)...)
 		}
 	}
 	result.Problems = once(result.Problems)

@@ -28,7 +28,14 @@ type program struct {
 	Test      TestCommand      `cmd:"" help:"Run the tests that stand beside the scripts (*_test.lua), in virtual time, without a server."`
 	Simulate  SimulateCommand  `cmd:"" help:"Run a journey, or two versions of it, over a history of events in their own time."`
 	Journeys  JourneysCommand  `cmd:"" help:"List the journeys of a running server, or switch one: off, shadow, live or braked."`
-	Customers CustomersCommand `cmd:"" help:"Make test people of customers of a running server."`
+	Customers CustomersCommand `cmd:"" help:"Make test people of customers of a running server, or tokens for their inboxes."`
+	Calls     CallsCommand     `cmd:"" help:"The call centre's queue of a running server: list, claim and close calls."`
+	Channels  ChannelsCommand  `cmd:"" help:"List the channels of a running server, set one up, or remove its settings."`
+	Messages  MessagesCommand  `cmd:"" help:"List the messages of a running server, show what became of one, pause, resume and cancel."`
+	Send      SendCommand      `cmd:"" help:"Send one transactional message to one customer of a running server, now."`
+	Broadcast BroadcastCommand `cmd:"" help:"One message to many: keep drafts, look ahead, start, pause and stop them on a running server."`
+	Webhooks  WebhooksCommand  `cmd:"" help:"The webhooks of a running server: list endpoints that fail, post once more what has failed, change the secret."`
+	Push      PushCommand      `cmd:"" help:"Draw keys for notifications in browsers."`
 	Plugin    PluginCommand    `cmd:"" help:"List the connectors of others in the data folder, and approve or remove them."`
 	Version   VersionCommand   `cmd:"" help:"Print the version."`
 

@@ -39,6 +39,8 @@ type Client struct {
 	Clock    lifecycle.Clock // for the pauses
 	HTTP     *http.Client
 	KeyHint  string // what to do where the server wants another key
+	// Idempotency is sent as Idempotency-Key with what is posted; empty: none.
+	Idempotency string
 
 	server string
 	key    string
@@ -138,7 +140,12 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, ans
 	}
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if method != http.MethodGet {
 		req.Header.Set("X-Stagecraft", "cli") // changes need it; a page in a browser cannot send it
+	}
+	if c.Idempotency != "" && method == http.MethodPost {
+		req.Header.Set("Idempotency-Key", c.Idempotency)
 	}
 	if c.key != "" {
 		req.SetBasicAuth(c.key, "")

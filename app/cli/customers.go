@@ -4,7 +4,8 @@ import "fmt"
 
 // CustomersCommand holds the verbs for single customers.
 type CustomersCommand struct {
-	Test CustomersTestCommand `cmd:"" help:"Make a test person of a customer: a day is a minute for them, and what they get goes to the test address."`
+	Test  CustomersTestCommand  `cmd:"" help:"Make a test person of a customer: a day is a minute for them, and what they get goes to the test address."`
+	Token CustomersTokenCommand `cmd:"" help:"Make a token with which a page or an app shows a customer their own inbox."`
 }
 
 // CustomersTestCommand marks a test person.

@@ -176,12 +176,15 @@ func serverURL(asked, data string) string {
 	return "http://127.0.0.1:8080"
 }
 
-// key returns the write key: the flag's, the environment's, or the one that the server keeps in its data folder.
-func (f *ImportFlags) key() (string, error) {
-	if f.Key != "" {
-		return f.Key, nil
+// key returns the write key.
+func (f *ImportFlags) key() (string, error) { return writeKey(f.Key, f.Data) }
+
+// writeKey returns the write key that was given, or the one that the server keeps in its data folder.
+func writeKey(given, data string) (string, error) {
+	if given != "" {
+		return given, nil
 	}
-	path := filepath.Join(f.Data, "keys.json")
+	path := filepath.Join(data, "keys.json")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		failure := lifecycle.Wrap(lifecycle.Unauthorized, err, "there is no key")

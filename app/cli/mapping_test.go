@@ -86,7 +86,7 @@ func TestMapping(t *testing.T) {
 			`{"type":"page","userId":"7"}` + "\n" + `{"type":"identify","anonymousId":"a","traits":{"x":null},"context":null}` + "\n" + `{"type":"track","event":"X","userId":{}}` + "\n" +
 			`{"type":"track","event":"X","userId":"1","properties":[]}`, false, nil,
 			"track \"X\" \"7\" \"\" m 2024-05-01T08:30:00.5Z {\"a\": 1}  \n" +
-				"orders.csv:2: type \"page\" is not taken here; use \"track\" or \"identify\"\n" +
+				"page \"\" \"7\" \"\" ID -   \n" +
 				"identify \"\" \"\" \"a\" ID -  {\"x\":null} \n" +
 				"orders.csv:4: userId must be a text, not {}\norders.csv:5: properties must be a JSON object\n"},
 		"mapped objects": {`{"c":{"id":12},"total":1.50,"items":[1],"at":1714559400}` + "\n" + `{"c":{"id":"x"},"at":"2024-05-01","note":"late"}`, true,

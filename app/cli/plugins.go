@@ -8,6 +8,7 @@ import (
 	"stagecraft/app/channels"
 	"stagecraft/plugins/channel"
 	"stagecraft/plugins/email"
+	"stagecraft/plugins/letter"
 	connlog "stagecraft/plugins/log"
 	"stagecraft/plugins/push"
 	"stagecraft/plugins/sms"
@@ -31,6 +32,8 @@ func builtIn(name string) channel.Connector {
 		return push.New()
 	case "social":
 		return social.New()
+	case "letter":
+		return letter.New()
 	}
 	return nil
 }

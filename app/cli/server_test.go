@@ -29,8 +29,12 @@ const testKey = "test-write-key"
 // readyWithin is how long a server may take to start before a test gives up; a busy machine takes its time.
 const readyWithin = 60 * time.Second
 
-// TestMain removes what builtBinary made.
+// TestMain removes what builtBinary made. The test binary is a connector too, see beFaulty.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "faulty" {
+		beFaulty(os.Args[2])
+		return
+	}
 	code := m.Run()
 	built.remove()
 	os.Exit(code)

@@ -12,7 +12,7 @@ import (
 )
 
 // Channels beside mail and webhooks.
-var furtherChannels = []string{"sms", "push", "social"}
+var furtherChannels = []string{"sms", "push", "social", "letter"}
 
 // ChannelsFile is the path of a JSON file that says which connectors serve further channels:
 //
@@ -21,6 +21,7 @@ var furtherChannels = []string{"sms", "push", "social"}
 //	  "social": { "connector": "our-own", "settings": { … } }
 //	}
 //
+// The settings are taken over into the data folder when a channel has none there, and the file is not needed after that.
 // Without "connector" it is the built-in one of the channel's name; another one is approved first, see
 // `stagecraft plugin --help`. What belongs into the settings says the connector. They may hold secrets: keep the file
 // to yourself.

@@ -44,8 +44,11 @@ func (c *Config) Check() error {
 	c.checkAddresses(&problems)
 	c.checkKeys(&problems)
 	c.checkPeople(&problems)
+	c.checkOrigins(&problems)
 	c.checkChannels(&problems)
+	c.checkDispositions(&problems)
 	c.Policy.read(&problems)
+	c.Tracking.check(&problems)
 	c.SMTP.check(&problems)
 	c.checkRunning(&problems)
 	if len(problems) > 0 {
@@ -123,11 +126,14 @@ func (c *Config) checkKeys(problems *Problems) {
 	for _, key := range []struct {
 		flag  string
 		value Secret
-	}{{"--write-key", c.WriteKey}, {"--admin-key", c.AdminKey}} {
+	}{{"--write-key", c.WriteKey}, {"--browser-key", c.BrowserKey}, {"--admin-key", c.AdminKey}} {
 		usable := func(r rune) bool { return r > ' ' && r <= '~' && r != ':' }
 		if strings.ContainsFunc(key.value.Reveal(), func(r rune) bool { return !usable(r) }) {
 			problems.add(key.flag, "a key has only letters, digits and signs of ASCII, no spaces and no colon")
 		}
+	}
+	if c.BrowserKey != "" && (c.BrowserKey == c.WriteKey || c.BrowserKey == c.AdminKey) {
+		problems.add("--browser-key", "it is the same as --write-key or --admin-key, and everybody can read it in your pages; draw another one")
 	}
 	if c.AdminKey != "" && c.AdminKey == c.WriteKey {
 		problems.add("--admin-key", "it is the same as --write-key, which every sender knows; draw another one")
@@ -154,6 +160,24 @@ func (c *Config) checkPeople(problems *Problems) {
 		if host == "" || strings.ContainsAny(host, "/@ *?") {
 			problems.add("--webhook-allow", "%q is not a host; write a name or an address without http:// and port", host)
 		}
+	}
+}
+
+// checkOrigins looks at the pages that may ask for inboxes, and writes them as browsers do.
+func (c *Config) checkOrigins(problems *Problems) {
+	for i, text := range c.InAppOrigins {
+		text = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(text)), "/")
+		origin, err := url.Parse(text)
+		if err != nil || origin.Scheme != "https" && origin.Scheme != "http" || origin.Hostname() == "" || text != origin.Scheme+"://"+origin.Host || strings.Contains(text, "*") {
+			problems.add("--inapp-origins", "%q is not the origin of a page; write it like https://shop.example, without a path", c.InAppOrigins[i])
+			continue
+		}
+		for scheme, port := range map[string]string{"https": ":443", "http": ":80"} {
+			if origin.Scheme == scheme {
+				text = strings.TrimSuffix(text, port)
+			}
+		}
+		c.InAppOrigins[i] = text
 	}
 }
 

@@ -25,17 +25,23 @@ type Config struct {
 	PublicURL string `name:"public-url" env:"STAGECRAFT_PUBLIC_URL" placeholder:"URL" help:"Base of the links in messages, as customers reach this server. Default: http:// and the address."`
 	Scripts   string `name:"scripts" env:"STAGECRAFT_SCRIPTS" placeholder:"FOLDER" help:"Folder of the journeys; the built-in ones are written there if it is missing. Default: scripts in the data folder."`
 
-	WriteKey Secret `name:"write-key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Key with which events come in. Default: drawn at the first start and kept in keys.json in the data folder."`
-	AdminKey Secret `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Key that the console asks for, when set or when the address is not loopback. Default: drawn at the first start and kept in keys.json in the data folder."`
+	WriteKey   Secret `name:"write-key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Key with which events come in. Default: drawn at the first start and kept in keys.json in the data folder."`
+	BrowserKey Secret `name:"browser-key" env:"STAGECRAFT_BROWSER_KEY" placeholder:"KEY" help:"Key with which events come in from public pages, where everybody can read it; it can do nothing else. Default: drawn at the first start and kept in keys.json in the data folder."`
+	AdminKey   Secret `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Key that the console asks for, when set or when the address is not loopback. Default: drawn at the first start and kept in keys.json in the data folder."`
 
 	Timezone     string   `name:"timezone" env:"STAGECRAFT_TIMEZONE" default:"UTC" placeholder:"ZONE" help:"Time zone of customers whose own is not known, by its IANA name such as Europe/Paris; wait_until goes by it. Default: ${default}."`
 	TestAddress  string   `name:"test-address" env:"STAGECRAFT_TEST_ADDRESS" placeholder:"ADDRESS" help:"Mail address to which all messages of test people go. Default: none, their messages are recorded and go nowhere."`
 	PublishLimit int      `name:"publish-limit" env:"STAGECRAFT_PUBLISH_LIMIT" default:"1000" placeholder:"PEOPLE" help:"How many people a new script or a journey that goes live may reach within the next hour before it asks for confirmation; 0 asks always. Default: ${default} people."`
 	WebhookAllow []string `name:"webhook-allow" env:"STAGECRAFT_WEBHOOK_ALLOW" placeholder:"HOST,..." help:"Hosts in the own network, as their names or addresses stand in the URL, that webhooks may be posted to. Default: none, only addresses of the public internet."`
+	InAppOrigins []string `name:"inapp-origins" env:"STAGECRAFT_INAPP_ORIGINS" placeholder:"URL,..." help:"Origins of the pages that may show customers their inboxes, such as https://shop.example. Default: none but this server."`
 
-	Channels ChannelsFile `name:"channels" env:"STAGECRAFT_CHANNELS" placeholder:"FILE" help:"JSON file of further channels and the settings of their connectors, such as {\"sms\": {\"settings\": {...}}}; there are sms, push and social. Default: none."`
+	Channels ChannelsFile `name:"channels" env:"STAGECRAFT_CHANNELS" placeholder:"FILE" help:"JSON file of further channels and the settings of their connectors, such as {\"sms\": {\"settings\": {...}}}. Those of channels that have none yet are taken over and kept encrypted in the data folder; after that neither file nor flag is needed. Default: none."`
+
+	CallDispositions []string `name:"call-dispositions" env:"STAGECRAFT_CALL_DISPOSITIONS" placeholder:"NAME,..." help:"How calls of the call centre may end, beside reached, no-answer, busy, wrong-number, refused and call-back. Default: none."`
 
 	Policy Policy `embed:"" group:"What may be sent:"`
+
+	Tracking Tracking `embed:"" group:"Links in mails:"`
 
 	SMTP SMTP `embed:"" prefix:"smtp-" group:"Mail:"`
 
@@ -106,12 +112,12 @@ func URLOf(addr string) string {
 
 // String lists the settings for a log, without keys and passwords.
 func (c Config) String() string {
-	return fmt.Sprintf("data=%q addr=%q public-url=%q scripts=%q write-key=%s admin-key=%s smtp=%s:%d "+
-		"policy=%q send-hours=%q caps=%q cap-all=%t duplicates=%dh pause=%q timezone=%q test-address=%q publish-limit=%d webhook-allow=%q channels=%q "+
+	return fmt.Sprintf("data=%q addr=%q public-url=%q scripts=%q write-key=%s browser-key=%s admin-key=%s smtp=%s:%d "+
+		"policy=%q send-hours=%q caps=%q cap-all=%t duplicates=%dh pause=%q track=%q tracking-url=%q utm=%q timezone=%q test-address=%q publish-limit=%d webhook-allow=%q inapp-origins=%q channels=%q call-dispositions=%q "+
 		"smtp-username=%q smtp-password=%s smtp-security=%s smtp-from=%q smtp-connections=%d smtp-ca-file=%q "+
 		"log-level=%s log-format=%s max-pending=%d memory-limit=%dMB",
-		c.Data, c.Addr, c.PublicURL, c.Scripts, c.WriteKey, c.AdminKey, c.SMTP.Host, c.SMTP.Port,
-		c.Policy.Preset, c.Policy.SendHours, c.Policy.Caps, c.Policy.CapAll, c.Policy.Duplicates, c.Policy.Pause, c.Timezone, c.TestAddress, c.PublishLimit, c.WebhookAllow, c.Channels,
+		c.Data, c.Addr, c.PublicURL, c.Scripts, c.WriteKey, c.BrowserKey, c.AdminKey, c.SMTP.Host, c.SMTP.Port,
+		c.Policy.Preset, c.Policy.SendHours, c.Policy.Caps, c.Policy.CapAll, c.Policy.Duplicates, c.Policy.Pause, c.Tracking.Track, c.Tracking.URL, c.Tracking.UTM, c.Timezone, c.TestAddress, c.PublishLimit, c.WebhookAllow, c.InAppOrigins, c.Channels, c.CallDispositions,
 		c.SMTP.Username, c.SMTP.Password, c.SMTP.Security, c.SMTP.From, c.SMTP.Connections, c.SMTP.CAFile,
 		c.LogLevel, c.LogFormat, c.MaxPending, c.MemoryLimit)
 }

@@ -3,17 +3,20 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"strings"
 	"time"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
 
-// A braked journey's messages are taken out of their lanes when a claim comes upon them, so that they neither leave nor
-// stand in the way of other journeys, however many they are. They keep their moment, and go back to their lanes when
-// the journey is live or in shadow again. Their keys are
+// The messages of a braked journey, and those that a pause covers, are taken out of their lanes when a claim comes upon
+// them, so that they neither leave nor stand in the way of others, however many they are. They keep their moment, and go
+// back to their lanes when the journey is live or in shadow again, or the pause is taken back. Their keys are
 //
-//	p journey, 0, lane, 0, due, decided, message -> nothing
+//	p holder, 0, lane, 0, due, decided, message -> nothing
+//
+// The holder is the journey that is braked; of a pause it is what that covers, behind a byte that no journey's name begins with.
 const parkedKind = 'p'
 
 // placeBytes is the end of a key in a lane, and of a parked one: due, decided, message.
@@ -26,20 +29,62 @@ const (
 
 const becauseBraked = "the journey is braked"
 
-func parkedPrefix(journey string) []byte {
-	return append(append([]byte{parkedKind}, journey...), 0)
+const pauseMark = "\x01"
+
+func parkedPrefix(holder string) []byte {
+	return append(append([]byte{parkedKind}, holder...), 0)
+}
+
+// holder names a pause in the keys of what it holds.
+func (s Target) holder() string {
+	return pauseMark + s.Channel + pauseMark + s.Journey + pauseMark + s.Name + pauseMark + s.Endpoint
+}
+
+// targetOf reads what holder wrote; ok is false for a journey.
+func targetOf(holder string) (s Target, ok bool) {
+	parts := strings.Split(holder, pauseMark)
+	if len(parts) != 5 {
+		return s, false
+	}
+	return Target{Channel: parts[1], Journey: parts[2], Name: parts[3], Endpoint: parts[4]}, true
+}
+
+// heldBy returns who keeps a message from leaving, and why; "": nobody.
+func (d *Delivery) heldBy(tx store.Reader, m *lifecycle.Message) (holder, reason string) {
+	if d.journeys != nil && d.journeys.Mode(tx, m.Journey) == lifecycle.Braked {
+		return m.Journey, becauseBraked
+	}
+	if o := d.controlled(tx).pauseOf(m); o != nil {
+		return o.Target.holder(), o.reason("paused")
+	}
+	return "", ""
 }
 
 func (d *Delivery) braked(tx store.Reader, m *lifecycle.Message) bool {
-	return d.journeys != nil && d.journeys.Mode(tx, m.Journey) == lifecycle.Braked
+	holder, _ := d.heldBy(tx, m)
+	return holder != ""
+}
+
+// holds reports whether a holder still keeps what it holds. What was braked and then switched off stays where it is: only
+// going on lets go.
+func (d *Delivery) holds(tx store.Reader, holder string) bool {
+	if target, is := targetOf(holder); is {
+		return d.controlled(tx).paused(target) >= 0
+	}
+	if d.journeys == nil {
+		return false
+	}
+	mode := d.journeys.Mode(tx, holder)
+	return mode == lifecycle.Braked || mode == lifecycle.Off
 }
 
 // park takes a message out of its lane and returns how many bytes that wrote.
-func (d *Delivery) park(tx store.Tx, lane string, m *lifecycle.Message) int {
+func (d *Delivery) park(tx store.Tx, lane string, m *lifecycle.Message, holder, reason string, at time.Time) int {
 	from := outboxKey(lane, m.Due, m.Decided, m.ID)
 	tx.Delete(from)
-	tx.Set(append(append(append(parkedPrefix(m.Journey), lane...), 0), from[len(from)-placeBytes:]...), []byte{})
-	m.Reason = becauseBraked
+	tx.Set(append(append(append(parkedPrefix(holder), lane...), 0), from[len(from)-placeBytes:]...), []byte{})
+	m.Reason = reason
+	step(tx, m.ID, Step{Kind: StepPaused, At: at, Reason: reason})
 	wrote := d.stand(tx, m)
 	wake := d.parked[tx.Partition()]
 	tx.After(func() {
@@ -51,23 +96,33 @@ func (d *Delivery) park(tx store.Tx, lane string, m *lifecycle.Message) int {
 	return wrote
 }
 
+// unpark forgets that a message is held, wherever that is.
+func (d *Delivery) unpark(tx store.Tx, m *lifecycle.Message) {
+	holders := []string{m.Journey}
+	for _, o := range d.controlled(tx).Pauses {
+		holders = append(holders, o.Target.holder())
+	}
+	lane := laneOf(m)
+	from := outboxKey(lane, m.Due, m.Decided, m.ID)
+	for _, holder := range holders {
+		tx.Delete(append(append(append(parkedPrefix(holder), lane...), 0), from[len(from)-placeBytes:]...))
+	}
+}
+
 // release is the input "put back what no brake holds any more". Its answer is whether there may be more of it.
 type release struct{}
 
 func (d *Delivery) release(tx store.Tx, _ release) (more bool) {
 	var free [][]byte
 	for from := []byte{parkedKind}; len(free) < maxRelease; {
-		journey, ok := firstParked(tx, from)
+		holder, ok := firstParked(tx, from)
 		if !ok {
 			break
 		}
-		prefix := parkedPrefix(journey)
+		prefix := parkedPrefix(holder)
 		from = store.PrefixEnd(prefix)
-		// What was braked and then switched off stays where it is: only going on lets go.
-		if d.journeys != nil {
-			if mode := d.journeys.Mode(tx, journey); mode == lifecycle.Braked || mode == lifecycle.Off {
-				continue
-			}
+		if d.holds(tx, holder) {
+			continue
 		}
 		tx.Scan(prefix, from, func(key, _ []byte) bool {
 			free = append(free, bytes.Clone(key))
@@ -87,43 +142,70 @@ func (d *Delivery) release(tx store.Tx, _ release) (more bool) {
 	return len(free) == maxRelease
 }
 
-// firstParked returns the first journey, from a key on, that has parked messages.
-func firstParked(tx store.Reader, from []byte) (journey string, ok bool) {
+// firstParked returns the first holder, from a key on, that has parked messages.
+func firstParked(tx store.Reader, from []byte) (holder string, ok bool) {
 	tx.Scan(from, store.PrefixEnd([]byte{parkedKind}), func(key, _ []byte) bool {
-		journey, ok = string(key[1:bytes.IndexByte(key, 0)]), true
+		holder, ok = string(key[1:bytes.IndexByte(key, 0)]), true
 		return false
 	})
-	return journey, ok
+	return holder, ok
 }
 
-// anyParked asks whether brakes hold anything in a partition.
-type anyParked struct{}
+// chores asks what there is to be done in a partition besides sending.
+type chores struct{}
 
-func hasParked(tx store.Reader) bool {
-	_, ok := firstParked(tx, []byte{parkedKind})
-	return ok
+// chore says what the owner of a partition has to do. While pauses hold messages there is nothing, however many they are.
+type chore struct {
+	braked bool // a journey's brake holds messages: it is to be asked again and again whether it was let go
+	free   bool // what a pause held is held no more
+	cancel bool // a cancellation has not been everywhere
 }
 
-// mindBrakes puts back what brakes no longer hold, until ctx ends. While they hold nothing, it only waits for that.
-func (d *Delivery) mindBrakes(ctx context.Context, p int) {
+func choreOf(tx store.Reader) chore {
+	orders := readControls(tx)
+	c := chore{cancel: orders.walking() >= 0}
+	for from := []byte{parkedKind}; ; {
+		holder, ok := firstParked(tx, from)
+		if !ok {
+			return c
+		}
+		if target, is := targetOf(holder); is {
+			c.free = c.free || orders.paused(target) < 0
+		} else {
+			c.braked = true
+		}
+		from = store.PrefixEnd(parkedPrefix(holder))
+	}
+}
+
+// mindOrders puts back what is no longer held, and goes on with cancellations, until ctx ends. While there is nothing of
+// that, it only waits for it.
+func (d *Delivery) mindOrders(ctx context.Context, p int) {
 	for ctx.Err() == nil {
 		now := d.clock.Now()
-		answer, err := d.store.Ask(ctx, p, anyParked{})
-		if err == nil && answer == false {
-			select {
-			case <-d.parked[p]:
-			case <-ctx.Done():
-			}
-			continue
-		}
+		answer, err := d.store.Ask(ctx, p, chores{})
 		if err == nil {
-			answer, err = d.store.Do(ctx, p, release{})
+			switch c := answer.(chore); {
+			case c.cancel:
+				answer, err = d.store.Do(ctx, p, cancelSome{now})
+			case c.braked || c.free:
+				answer, err = d.store.Do(ctx, p, release{})
+				if err == nil && answer == false && !c.braked {
+					continue
+				}
+			default:
+				select {
+				case <-d.parked[p]:
+				case <-ctx.Done():
+				}
+				continue
+			}
 		}
 		if err == nil && answer == true {
 			continue
 		}
 		if err != nil && ctx.Err() == nil {
-			d.log.Warn("what a brake holds could not be looked at and is tried again", "partition", p, "error", err)
+			d.log.Warn("what is held or cancelled in a partition could not be looked at and is tried again", "partition", p, "error", err)
 		}
 		lifecycle.Sleep(ctx, d.clock, now.Add(brakePoll), nil)
 	}

@@ -92,8 +92,13 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	if unresolved && last.Boot == in.Boot {
 		return nil, 0, nil // in flight
 	}
-	if m.State == lifecycle.Queued && d.braked(tx, &m.Message) {
-		return nil, d.park(tx, in.Lane, &m.Message), nil
+	cancelled := -1
+	if m.State == lifecycle.Queued {
+		if cancelled = d.controlled(tx).cancelOf(&m.Message); cancelled < 0 {
+			if holder, reason := d.heldBy(tx, &m.Message); holder != "" {
+				return nil, d.park(tx, in.Lane, &m.Message, holder, reason, in.At), nil
+			}
+		}
 	}
 	changed := func() (*outgoing, int, error) { return out, wrote + d.stand(tx, &m.Message), nil }
 	end := func(state lifecycle.MessageState, reason string) (*outgoing, int, error) {
@@ -111,9 +116,13 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 			d.hold(tx, &m.Message, in.At)
 			return changed()
 		}
-		if m.Attempts >= maxAttempts { // every start of a program that cannot live would send it again
+		if m.Attempts-triesBefore(tx, id) >= maxAttempts { // every start of a program that cannot live would send it again
 			return end(lifecycle.Failed, "tried too often: it may have left before a crash")
 		}
+	}
+	if cancelled >= 0 {
+		d.countCancelled(tx, cancelled)
+		return end(lifecycle.Cancelled, d.controlled(tx).Cancels[cancelled].reason("cancelled"))
 	}
 	rendered, v := d.permit(tx, &m.Message, last, in.At)
 	switch {
@@ -123,6 +132,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 		d.unqueue(tx, &m.Message)
 		putOff(&m.Message, v)
 		d.queue(tx, &m.Message)
+		step(tx, id, Step{Kind: StepDeferred, At: in.At, Reason: v.reason, Until: m.Due})
 		return changed()
 	}
 	a := attempt{Number: m.Attempts + 1, Boot: in.Boot, At: in.At, Rendered: rendered}
@@ -130,8 +140,8 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	tx.Set(attemptKey(id), data)
 	m.Event = lifecycle.Event{} // it was there for the template
 	out, wrote = &outgoing{
-		Outgoing: channels.Outgoing{ID: id, Ref: m.Ref(), Attempt: a.Number, Kind: m.Kind, Rendered: d.whole(tx, &m.Message, rendered)},
-		message:  &m.Message, partition: tx.Partition(),
+		Outgoing: channels.Outgoing{ID: id, Ref: m.Ref(), Attempt: a.Number, Kind: m.Kind, Direct: m.Direct, Rendered: d.whole(tx, &m.Message, rendered)},
+		message:  &m.Message, claimed: in.At, partition: tx.Partition(),
 	}, len(data)
 	if unresolved {
 		return changed()
@@ -143,6 +153,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 // owed is retried, marketing is held; a message's in_doubt says otherwise.
 func (d *Delivery) mayRetry(tx store.Tx, m *lifecycle.Message, idempotent bool, at time.Time) bool {
 	m.InDoubt++
+	step(tx, m.ID, Step{Kind: StepInDoubt, At: at, Attempt: m.Attempts})
 	d.note(tx, m, lifecycle.Fact{Kind: lifecycle.FactInDoubt, At: at})
 	retry := idempotent || m.Kind == lifecycle.Transactional
 	if template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, ""); err == nil && !idempotent {
@@ -242,7 +253,7 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	}
 	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, Scope{
 		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options,
-		Unsubscribe: d.unsubscribeURL(m, template),
+		Unsubscribe: d.unsubscribeURL(m, template), Preferences: d.links.Preferences(m.Customer),
 	})
 	return rendered, atSend(m, err)
 }

@@ -3,10 +3,11 @@
 //
 // Reading order: outbox.go (what is stored), policy.go (what may be sent, and when), claim.go (the durable attempt),
 // settle.go (results, retries, doubt), dispatch.go (who sends when), brake.go (what waits until a journey goes on),
-// watch.go (who waits for a message).
+// control.go (what operators hold or cancel), ledger.go (what is shown of messages), watch.go (who waits for a message).
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -48,29 +49,37 @@ type Connector interface {
 
 // Delivery is the outbox and its senders.
 type Delivery struct {
-	clock     lifecycle.Clock
-	recorder  Recorder
-	templates Templates
-	journeys  Journeys // nil: none is ever braked
-	watcher   Watcher  // nil: nobody waits for messages
-	holdouts  HoldOuts // nil: nobody is asked again about messages that have waited
-	policy    Policy
-	gates     []gate        // of policy
-	memory    time.Duration // how far back they look
-	zones     *zones        // of customers
-	renderer  *Renderer
-	publicURL string
-	links     lifecycle.Links
-	testTo    string // where the messages of test people go; empty: nowhere
-	boot      string // names this start of the program: an attempt of another one is in doubt
-	log       *slog.Logger
-	store     *store.Store
-	lanes     []*lane
-	byName    map[string]*lane
-	settler   *settler
-	aloft     [lifecycle.Partitions]aloft
-	watched   [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
-	parked    [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held by a brake
+	clock        lifecycle.Clock
+	recorder     Recorder
+	templates    Templates
+	journeys     Journeys     // nil: none is ever braked
+	watcher      Watcher      // nil: nobody waits for messages
+	alternatives Alternatives // nil: a message that fails by one channel is not sent by another
+	holdouts     HoldOuts     // nil: nobody is asked again about messages that have waited
+	policy       Policy
+	gates        []gate        // of policy
+	memory       time.Duration // how far back they look
+	zones        *zones        // of customers
+	renderer     *Renderer
+	publicURL    string
+	links        lifecycle.Links
+	tracking     lifecycle.Tracking
+	trackURL     string // base of the links that are tracked; empty: the public URL
+	trackLinks   lifecycle.Links
+	testTo       string // where the messages of test people go; empty: nowhere
+	boot         string // names this start of the program: an attempt of another one is in doubt
+	log          *slog.Logger
+	store        *store.Store
+	lanes        []*lane
+	byName       map[string]*lane
+	settler      *settler
+	calls        *Calls // nil: there is no call centre
+	aloft        [lifecycle.Partitions]aloft
+	inboxes      inboxes
+	watched      [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
+	parked       [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held, or there is a new order
+	controls     [lifecycle.Partitions]*controls             // as they are stored; of each partition's single writer
+	endpoints    *endpoints                                  // of webhooks, that fail
 }
 
 // Options of New.
@@ -80,8 +89,10 @@ type Options struct {
 	Templates   Templates
 	Policy      Policy
 	PublicURL   string
-	Links       lifecycle.Links // of unsubscribing; the zero value makes none
-	TestAddress string          // a mail address, where the messages of test people go; empty: they go nowhere
+	Links       lifecycle.Links    // the signed ones of messages; the zero value makes none
+	Tracking    lifecycle.Tracking // of mails that say nothing themselves
+	TrackingURL string             // where tracked links lead, without a slash at its end; empty: to the public URL
+	TestAddress string             // a mail address, where the messages of test people go; empty: they go nowhere
 	Boot        string
 	Log         *slog.Logger
 }
@@ -90,9 +101,10 @@ type Options struct {
 func New(opts Options) *Delivery {
 	d := &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
-		publicURL: opts.PublicURL, links: opts.Links, testTo: opts.TestAddress, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
-		settler: newSettler(), policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
+		publicURL: opts.PublicURL, links: opts.Links, tracking: opts.Tracking, trackURL: opts.TrackingURL, testTo: opts.TestAddress, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
+		settler: newSettler(), endpoints: newEndpoints(), policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
 	}
+	d.trackLinks = d.links.At(cmp.Or(d.trackURL, d.publicURL))
 	for p := range d.parked {
 		d.parked[p] = make(chan struct{}, 1)
 	}
@@ -114,11 +126,10 @@ func (d *Delivery) SetHoldOuts(h HoldOuts) { d.holdouts = h }
 // SetWatcher names who is told when a watched message is settled. It is called once, before the store starts.
 func (d *Delivery) SetWatcher(w Watcher) { d.watcher = w }
 
-// Connect adds a channel's connector, with a lane for what is owed and one for what is marketing. It is called before
-// the store starts.
+// Connect adds a channel's connector, with a lane for each priority. It is called before the store starts.
 func (d *Delivery) Connect(channel string, connector Connector) {
-	for _, kind := range []lifecycle.MessageKind{lifecycle.Transactional, lifecycle.Marketing} {
-		l := newLane(laneName(channel, kind), connector)
+	for _, name := range lanesOf(channel) {
+		l := newLane(name, connector)
 		d.lanes = append(d.lanes, l)
 		d.byName[l.name] = l
 	}
@@ -131,10 +142,34 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer, err = d.claim(tx, in)
 	case settle:
 		answer, err = nil, d.settle(tx, in)
+	case reconsider:
+		answer, err = d.reconsider(tx, in)
 	case release:
 		answer = d.release(tx, in)
+	case pause:
+		err = d.pause(tx, in)
+	case resume:
+		d.resume(tx, in)
+	case cancel:
+		err = d.cancel(tx, in)
+	case cancelSome:
+		answer, err = d.cancelSome(tx, in)
+	case replay:
+		err = d.replay(tx, in)
+	case endpointSeen:
+		answer, err = d.endpointSeen(tx, in)
+	case cancelOne:
+		err = d.cancelOne(tx, in)
+	case TestSend:
+		answer, err = d.testSend(tx, in)
 	case recoverAtOnce:
 		answer, err = nil, d.recoverAtOnce(tx, in)
+	case fileInbox:
+		answer, err = nil, d.fileInbox(tx, in)
+	case InboxMark:
+		answer, err = nil, d.markInbox(tx, in)
+	case openCall, claimCall, releaseCall, closeCallOf, dropLapsed:
+		answer, err = d.applyCalls(tx, in)
 	default:
 		return nil, false, nil
 	}
@@ -146,12 +181,26 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 	switch q := query.(type) {
 	case firstDue:
 		return d.firstDue(tx), true, nil
-	case anyParked:
-		return hasParked(tx), true, nil
+	case chores:
+		return choreOf(tx), true, nil
+	case ordersOf:
+		return readControls(tx), true, nil
 	case Newest:
 		answer, err = d.newest(tx, q)
+	case ledgerPage:
+		answer, err = d.ledgerPage(tx, q)
+	case oneLife:
+		answer, err = d.oneLife(tx, q)
+	case failingEndpoints:
+		answer, err = readEndpoints(tx)
 	case OneMessage:
 		answer, err = d.oneMessage(tx, q)
+	case Inbox:
+		answer, err = d.inbox(tx, q)
+	case listCalls:
+		answer, err = d.listCalls(tx, q)
+	case findCall:
+		answer, err = loadCall(tx, q.Message)
 	default:
 		return nil, false, nil
 	}
@@ -162,5 +211,6 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 func (d *Delivery) SetPublicURL(url string) {
 	if url != d.publicURL {
 		d.publicURL, d.links = url, d.links.At(url)
+		d.trackLinks = d.links.At(cmp.Or(d.trackURL, url))
 	}
 }

@@ -17,8 +17,9 @@ import (
 const (
 	minSenders    = 2
 	maxSenders    = 32
-	maxBatch      = 100  // messages in one call of a connector
-	maxHanded     = 4096 // messages claimed as they were decided, less than a second's work of a fast connector; one commit may go over it
+	maxBatch      = 100      // messages in one call of a connector
+	maxHanded     = 4096     // messages claimed as they were decided, less than a second's work of a fast connector; one commit may go over it
+	maxHandedMass = 12 << 20 // bytes of all messages that are claimed and not answered: many small ones, fewer large ones
 	promptly      = 250 * time.Millisecond
 	slowly        = time.Second
 	maxPartitions = 32       // partitions that one batch is gathered from
@@ -34,8 +35,10 @@ type lane struct {
 	name      string
 	connector Connector
 	paused    atomic.Bool // nothing is claimed; what was claimed before still leaves
+	vacant    atomic.Bool // there is no connector for the time being: nothing is claimed, and nobody looks
 	mu        sync.Mutex
 	owned     [lifecycle.Partitions]bool
+	held      [lifecycle.Partitions]bool // the channel is paused there, see holdLanes
 	busy      [lifecycle.Partitions]bool // a claim is under way
 	due       [lifecycle.Partitions]int64
 	waiting   [lifecycle.Partitions]int    // about how many entries are due, to gather a batch from few partitions
@@ -44,6 +47,7 @@ type lane struct {
 	senders   int                          // how many of the senders may work, likewise
 	working   int
 	handed    []outgoing // claimed when they were decided
+	mass      int        // bytes of what is handed or under way
 	turn      int        // where the next search starts, so that no partition starves
 	wake      chan struct{}
 }
@@ -86,6 +90,17 @@ func (l *lane) own(partition int, owned bool) {
 	}
 }
 
+// hold closes or opens a partition's part of the lane.
+func (l *lane) hold(partition int, held bool) {
+	l.mu.Lock()
+	l.held[partition] = held
+	waiting := !held && l.owned[partition] && l.due[partition] != never
+	l.mu.Unlock()
+	if waiting {
+		l.rouse()
+	}
+}
+
 // rouse wakes one sender, or lets the next one that would sleep look again.
 func (l *lane) rouse() {
 	select {
@@ -99,7 +114,26 @@ type outgoing struct {
 	channels.Outgoing
 	message   *lifecycle.Message // as it was claimed, without its event
 	atOnce    bool               // in the commit that decided it
+	claimed   time.Time
 	partition int
+}
+
+// mass is about how many bytes of memory a message takes on its way.
+func (o *outgoing) mass() int { return 1<<10 + len(o.Subject) + len(o.Text) + len(o.HTML) }
+
+// massOf is what a batch takes.
+func massOf(batch []outgoing) (sum int) {
+	for i := range batch {
+		sum += batch[i].mass()
+	}
+	return sum
+}
+
+// weigh counts what is under way from now on, or is not any more.
+func (l *lane) weigh(mass int) {
+	l.mu.Lock()
+	l.mass += mass
+	l.mu.Unlock()
 }
 
 // picked is a partition to claim from.
@@ -117,7 +151,7 @@ func (l *lane) pick(now time.Time) (picks []picked, next time.Time) {
 	at, earliest, room := now.UnixNano(), int64(never), maxBatch
 	for i := range lifecycle.Partitions {
 		p := (l.turn + i) % lifecycle.Partitions
-		if !l.owned[p] || l.busy[p] {
+		if !l.owned[p] || l.held[p] || l.busy[p] {
 			continue
 		}
 		if l.due[p] > at || room == 0 || len(picks) == maxPartitions {
@@ -190,13 +224,19 @@ func (d *Delivery) Own(ctx context.Context, p int) {
 	if err != nil {
 		return
 	}
+	orders, err := d.store.Ask(ctx, p, ordersOf{})
+	if err != nil {
+		return
+	}
+	d.holdLanes(p, orders.(*controls))
+	d.loadEndpoints(ctx, p)
 	for _, l := range d.lanes {
 		if due, ok := answer.(map[string]time.Time)[l.name]; ok {
 			l.hint(p, due)
 		}
 		l.own(p, true)
 	}
-	d.mindBrakes(ctx, p)
+	d.mindOrders(ctx, p)
 	for _, l := range d.lanes {
 		l.own(p, false)
 	}
@@ -214,6 +254,7 @@ func (d *Delivery) Run(ctx context.Context) {
 		<-settled
 	}()
 	var senders sync.WaitGroup
+	senders.Go(func() { d.mindEndpoints(ctx) })
 	for _, l := range d.lanes {
 		for range maxSenders {
 			senders.Add(1)
@@ -233,6 +274,14 @@ func (d *Delivery) Run(ctx context.Context) {
 
 func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 	for ctx.Err() == nil {
+		if l.vacant.Load() {
+			if batch := l.take(); len(batch) > 0 { // the connector went away before they were handed over; they are tried again
+				d.sendClaimed(ctx, l, batch)
+				continue
+			}
+			lifecycle.Sleep(ctx, d.clock, farFuture(), l.wake)
+			continue
+		}
 		if !l.connector.Ready() {
 			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(readyPoll))
 			continue
@@ -279,7 +328,7 @@ func (l *lane) begin() bool {
 	for _, waiting := range l.waiting {
 		backlog += waiting
 	}
-	if l.working >= min(l.senders, minSenders+backlog/maxBatch) {
+	if l.working >= min(l.senders, minSenders+backlog/maxBatch) || l.working >= minSenders && l.mass >= maxHandedMass {
 		return false
 	}
 	l.working++
@@ -297,7 +346,7 @@ func (l *lane) end() {
 func (l *lane) open(partition int, due time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.paused.Load() && len(l.handed) < l.room && l.owned[partition] && l.waiting[partition] < maxBatch &&
+	return !l.paused.Load() && !l.vacant.Load() && len(l.handed) < l.room && l.mass < maxHandedMass && l.owned[partition] && !l.held[partition] && l.waiting[partition] < maxBatch &&
 		l.due[partition] > due.Add(-slowly).UnixNano()
 }
 
@@ -305,6 +354,7 @@ func (l *lane) open(partition int, due time.Time) bool {
 func (l *lane) hand(out outgoing) {
 	l.mu.Lock()
 	l.handed = append(l.handed, out)
+	l.mass += out.mass()
 	l.mu.Unlock()
 	l.rouse()
 }
@@ -358,14 +408,19 @@ func (d *Delivery) sendBatch(ctx context.Context, l *lane, picks []picked, now t
 		batch = append(batch, c.Batch...)
 	}
 	if len(batch) > 0 {
+		l.weigh(massOf(batch))
 		d.sendClaimed(ctx, l, batch)
 	}
 }
 
 // sendClaimed hands a claimed batch to the connector and settles what becomes of it, even if ctx ends.
 func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing) {
+	defer l.weigh(-massOf(batch))
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
+	if batch = d.stillLeaving(finish, batch); len(batch) == 0 {
+		return
+	}
 	messages := make([]channels.Outgoing, len(batch))
 	for i := range batch {
 		messages[i] = batch[i].Outgoing
@@ -383,6 +438,9 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing) {
 		}
 		r.Receipt.Message = out.ID
 		results[out.partition] = append(results[out.partition], r)
+	}
+	if l.name == webhookChannel+owedLane {
+		d.watchEndpoints(finish, batch, receipts, now)
 	}
 	d.settler.add(results)
 }

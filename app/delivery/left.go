@@ -17,6 +17,10 @@ func (d *Delivery) Left(tx store.Reader, decided time.Time, id lifecycle.ID) boo
 	switch m.State {
 	case lifecycle.Accepted, lifecycle.Held:
 		return true
+	case lifecycle.Failed:
+		if at, instead, ok := insteadOf(tx, id); ok {
+			return d.Left(tx, at, instead)
+		}
 	case lifecycle.Queued:
 		last, err := lastAttempt(tx, m)
 		return err == nil && last != nil && last.Number > m.Attempts

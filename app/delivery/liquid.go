@@ -2,8 +2,6 @@ package delivery
 
 import (
 	"container/list"
-	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +32,7 @@ type Scope struct {
 	Stage       string
 	Title       string            // of the journey
 	Unsubscribe string            // the customer's link; only marketing has one
+	Preferences string            // the customer's link to their own page
 	PublicURL   string            // where customers reach this server, without a slash at its end
 	Now         time.Time         // what {{ "now" | date: … }} prints; zero makes that an error
 	Options     map[string]string // what the send says itself: a subject and a preheader stand in for the front matter's
@@ -45,18 +44,13 @@ type cachedTemplate struct {
 	problems []*lifecycle.Error
 }
 
-// compiledTemplate is a template ready to run.
-type compiledTemplate struct {
-	subject, preheader, body *templatePart // the first two may be nil
-}
-
 // NewRenderer returns a Renderer with nothing in its cache.
 func NewRenderer() *Renderer {
 	return &Renderer{filters: templateFilters(), entries: map[string]*list.Element{}}
 }
 
-// CheckTemplate finds what is wrong with a template before anyone gets it: broken Liquid in the body, the subject and
-// the preheader, marks that are never closed, unknown tags, filters and variables, ranges that are too big. It
+// CheckTemplate finds what is wrong with a template before anyone gets it: broken Liquid in the body, the front matter, its
+// layouts and partials, marks that are never closed, unknown tags, filters and variables, ranges that are too big. It
 // returns at most 20 problems of each part, with the line in the file (front matter counts as line 1) and what to
 // write instead; nil if there are none.
 func CheckTemplate(t lifecycle.Template) []*lifecycle.Error {
@@ -88,25 +82,30 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 	}
 	run.scope = &s
 	var rendered lifecycle.Rendered
+	fail := func(err error) (lifecycle.Rendered, error) {
+		return lifecycle.Rendered{}, renderError(run.part, run.line, err) // a run that failed is not used again
+	}
 	if compiled.subject != nil {
-		text, line, err := run.render(compiled.subject, false)
+		text, err := run.render(compiled.subject, false)
 		if err != nil {
-			return lifecycle.Rendered{}, renderError(t, "subject", line, err)
+			return fail(err)
 		}
 		rendered.Subject = oneLine(text, maxSubjectBytes)
 	}
 	preheader := ""
 	if compiled.preheader != nil {
-		text, line, err := run.render(compiled.preheader, false)
+		text, err := run.render(compiled.preheader, false)
 		if err != nil {
-			return lifecycle.Rendered{}, renderError(t, "preheader", line, err)
+			return fail(err)
 		}
 		preheader = oneLine(text, maxPreheaderBytes)
 	}
-	markup := t.Channel == "email" && compiled.body.html
-	body, line, err := run.render(compiled.body, markup)
+	body, markup, err := run.renderBody(t, compiled, rendered.Subject)
 	if err != nil {
-		return lifecycle.Rendered{}, renderError(t, "", line, err)
+		return fail(err)
+	}
+	if rendered.Data, err = run.renderData(compiled); err != nil {
+		return fail(err)
 	}
 	switch {
 	case t.Channel != "email":
@@ -122,9 +121,9 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 		rendered.Layout, rendered.Preheader, rendered.Locale = mailLayout, preheader, t.Locale
 	}
 	if len(rendered.HTML) > 2*MaxTemplateOutput || len(rendered.Text) > 2*MaxTemplateOutput {
-		return lifecycle.Rendered{}, renderError(t, "", t.Line, errOutputTooLarge())
+		return lifecycle.Rendered{}, renderError(compiled.body, 0, errOutputTooLarge())
 	}
-	if run.forget() { // one that failed is not used again
+	if run.forget() {
 		r.runs.Put(run)
 	}
 	return rendered, nil
@@ -155,71 +154,4 @@ func (r *Renderer) compiled(t *lifecycle.Template, key string) (*compiledTemplat
 		}
 	}
 	return compiled, problems
-}
-
-// compileTemplate compiles all parts of a template, or returns what is wrong with them.
-func compileTemplate(t *lifecycle.Template, filters map[string]templateFilter) (*compiledTemplate, []*lifecycle.Error) {
-	var problems []*lifecycle.Error
-	part := func(field, source string, line, limit int) *templatePart {
-		compiled, found := compilePart(t, field, source, line, limit, filters)
-		problems = append(problems, found...)
-		return compiled
-	}
-	compiled := &compiledTemplate{}
-	if subject := t.Front["subject"]; subject != "" {
-		compiled.subject = part("subject", subject, 1, maxTagBytes)
-	}
-	if preheader := t.Front["preheader"]; preheader != "" {
-		compiled.preheader = part("preheader", preheader, 1, maxTagBytes)
-	}
-	compiled.body = part("", t.Body, max(t.Line, 1), MaxTemplateBytes)
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	return compiled, nil
-}
-
-// compilePart compiles the body (an empty field), the subject or the preheader of a template.
-func compilePart(t *lifecycle.Template, field, source string, line, limit int, filters map[string]templateFilter) (compiled *templatePart, problems []*lifecycle.Error) {
-	defer func() {
-		if failure := recover(); failure != nil {
-			compiled = nil
-			problems = append(problems, templateError(t, field, line, &templateFault{"its Liquid cannot be read", "simplify it", lifecycle.ScriptFailed}))
-		}
-	}()
-	compiled, found := parsePart(source, line, limit, filters)
-	for _, problem := range found {
-		at := problem.line
-		if field != "" {
-			at = 1
-		}
-		problems = append(problems, templateError(t, field, at, &templateFault{problem.message, problem.hint, lifecycle.ScriptFailed}))
-	}
-	return compiled, problems
-}
-
-// renderError makes an error of a rendering one for people.
-func renderError(t *lifecycle.Template, field string, line int, err error) *lifecycle.Error {
-	if line < 1 {
-		line = max(t.Line, 1)
-	}
-	if field != "" {
-		line = 1
-	}
-	var fault *templateFault
-	if !errors.As(err, &fault) {
-		fault = &templateFault{err.Error(), "", lifecycle.ScriptFailed}
-	}
-	return templateError(t, field, line, fault)
-}
-
-func templateError(t *lifecycle.Template, field string, line int, fault *templateFault) *lifecycle.Error {
-	sentence := "message " + t.Name + ": "
-	if field != "" {
-		sentence += "in the " + field + ": "
-	}
-	return &lifecycle.Error{
-		Code: fault.code, Message: strings.ToValidUTF8(sentence+fault.message, "\uFFFD"), Field: field,
-		File: t.File, Line: line, Hint: fault.hint,
-	}
 }

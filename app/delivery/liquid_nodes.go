@@ -14,14 +14,18 @@ type templateRun struct {
 	scope      *Scope
 	vars       map[string]any
 	context    expressions.Context
-	html       bool // outputs are escaped
+	html       bool          // outputs are escaped
+	link       bool          // outputs become parts of a link
+	part       *templatePart // that runs
+	content    any           // of a layout: what it lies around
+	subject    string        // of a layout: the message's
 	out        []byte
 	line       int // of the output or tag that runs
 	steps      int
 	rounds     int
 	fault      error
 	properties *templateValue // event.properties, split once
-	roots      [10]templateValue
+	roots      [11]templateValue
 	cycles     map[string]int // by group: how often it was asked
 }
 
@@ -76,6 +80,7 @@ func (r *templateRun) start(part *templatePart, html bool) {
 			{name: "journey", kind: plainKind, plain: r.scope.Journey}, {name: "stage", kind: plainKind, plain: r.scope.Stage},
 			{name: "title", kind: plainKind, plain: r.scope.Title}, {name: "public_url", kind: plainKind, plain: r.scope.PublicURL},
 			{name: "unsubscribe_url", kind: plainKind, plain: r.scope.Unsubscribe},
+			{name: "preferences_url", kind: plainKind, plain: r.scope.Preferences},
 		}
 		for i := range r.roots {
 			root := &r.roots[i]
@@ -85,13 +90,31 @@ func (r *templateRun) start(part *templatePart, html bool) {
 			}
 		}
 	}
+	r.part = part
+	r.bindRoots()
+	r.bindMissing(part)
+	if part.kind == layoutPart {
+		r.bind("content", r.content)
+		r.bind("subject", r.subject)
+	}
+}
+
+// bindRoots binds what every part sees.
+func (r *templateRun) bindRoots() {
 	for i := range r.roots {
 		r.vars[r.roots[i].name] = &r.roots[i]
 	}
-	for _, name := range part.locals { // they are missing until they are assigned
+}
+
+// bindMissing binds what a part assigns and what it may be given: it is missing until then.
+func (r *templateRun) bindMissing(part *templatePart) {
+	for _, name := range part.locals {
 		if _, taken := r.vars[name]; !taken {
 			r.vars[name] = &templateValue{run: r, name: name}
 		}
+	}
+	for _, param := range part.params {
+		r.vars[param.path] = &templateValue{run: r, name: param.path}
 	}
 }
 
@@ -164,8 +187,11 @@ func (n *outputNode) render(r *templateRun) error {
 			return err
 		}
 	}
-	if r.html {
+	switch {
+	case r.html:
 		return r.writeEscaped(text)
+	case r.link:
+		return r.writeLink(text)
 	}
 	return r.write(text)
 }
@@ -429,22 +455,22 @@ func (n jumpNode) render(*templateRun) error {
 	return errContinue
 }
 
-// render renders a part; with html its outputs are escaped. The error comes with the line. Nothing that a template or
-// its data does may panic beyond this.
-func (r *templateRun) render(part *templatePart, html bool) (text string, line int, err error) {
+// render renders a part; with html its outputs are escaped. After an error part and line say where. Nothing that a
+// template or its data does may panic beyond this.
+func (r *templateRun) render(part *templatePart, html bool) (text string, err error) {
 	r.start(part, html)
 	defer func() {
 		if failure := recover(); failure != nil {
-			text, line, err = "", r.line, faultf(fmt.Sprintf("it cannot be rendered: %s", shorten(fmt.Sprint(failure))), "simplify this line")
+			text, err = "", faultf(fmt.Sprintf("it cannot be rendered: %s", shorten(fmt.Sprint(failure))), "simplify this line")
 			if r.fault != nil {
 				err = r.fault
 			}
 		}
 	}()
 	if err := r.all(part.nodes); err != nil {
-		return "", r.line, err
+		return "", err
 	}
-	return string(r.out), 0, nil
+	return string(r.out), nil
 }
 
 // clock returns the time of the rendering for the date filter's "now".

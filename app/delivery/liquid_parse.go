@@ -7,12 +7,30 @@ import (
 	"strings"
 )
 
-// templatePart is a compiled subject, preheader or body. It is never changed and may run many times at once.
+type partKind uint8
+
+const (
+	messagePart partKind = iota
+	layoutPart
+	partialPart
+)
+
+// templatePart is a compiled subject, preheader, body, value for a connector, layout or partial. It is never changed and may
+// run many times at once.
 type templatePart struct {
+	kind  partKind
+	title string // what it is, for people
+	file  string
+	line  int    // of the file, on which it begins
+	field string // of the front matter, that it is; empty: a body
+
 	nodes  []templateNode
-	locals []string // names that the template itself assigns
-	html   bool     // its own text contains a tag
-	size   int      // of its source
+	locals []string       // names that the template itself assigns
+	params []templateWant // of a partial: names that it must be given, or may, with a line of 0
+	wants  []templateWant
+	html   bool // its own text, or that of a partial, contains a tag
+	size   int  // of its source
+	depth  int  // how deep partials render each other in it
 }
 
 // templateParser builds the tree of one part.
@@ -27,6 +45,14 @@ type templateParser struct {
 	roots    []templateRoot
 	html     bool
 	tooDeep  bool // reading stopped there
+
+	part    *templatePart // that it makes
+	partial func(name string) (part *templatePart, problem, hint string)
+	guards  []string          // what conditions around the present place ask about
+	aliases map[string]string // names that stand for a variable
+	wants   []templateWant
+	needed  []string // names that wants begin with
+	free    []string // of a partial: names that it is given
 }
 
 // templateRoot is a variable that an expression names, with the first property asked of it.
@@ -35,23 +61,33 @@ type templateRoot struct {
 	line           int
 }
 
-// parsePart compiles one part. Its first line has the number line. All problems that can be told apart are returned.
-func parsePart(source string, line, limit int, filters map[string]templateFilter) (*templatePart, []templateProblem) {
+// parse compiles the part. All problems that can be told apart are returned.
+func (p *templateParser) parse(source string, limit int) []templateProblem {
+	line := p.part.line
 	if len(source) > limit {
-		return nil, []templateProblem{{line, fmt.Sprintf("it has %d bytes; the limit is %d", len(source), limit), "shorten it"}}
+		return []templateProblem{{line, fmt.Sprintf("it has %d bytes; the limit is %d", len(source), limit), "shorten it"}}
 	}
 	pieces, problems := scanTemplate(source, line)
 	if len(problems) > 0 {
-		return nil, problems
+		return problems
 	}
-	p := &templateParser{pieces: pieces, filters: filters}
+	p.pieces = pieces
 	nodes, _ := p.block(nil)
 	p.checkRoots()
 	if len(p.problems) > 0 {
 		slices.SortStableFunc(p.problems, func(a, b templateProblem) int { return a.line - b.line })
-		return nil, p.problems[:min(len(p.problems), maxProblems)]
+		return p.problems[:min(len(p.problems), maxProblems)]
 	}
-	return &templatePart{nodes: nodes, locals: p.locals, html: p.html, size: len(source)}, nil
+	p.part.nodes, p.part.locals, p.part.html, p.part.size = nodes, p.locals, p.html, len(source)
+	for _, name := range p.free {
+		want := templateWant{path: name}
+		if slices.Contains(p.needed, name) {
+			want.line = line
+		}
+		p.part.params = append(p.part.params, want)
+	}
+	p.part.wants = slices.DeleteFunc(p.wants, func(w templateWant) bool { return certain(w.path) })
+	return nil
 }
 
 func (p *templateParser) problem(line int, message, hint string) {
@@ -68,16 +104,28 @@ func (p *templateParser) local(name string) {
 
 // checkRoots refuses variables that can never have a value.
 func (p *templateParser) checkRoots() {
-	known := []string{"customer", "event", "journey", "stage", "title", "public_url", "unsubscribe_url", "blank", "empty", "forloop"}
+	known := []string{"customer", "event", "journey", "stage", "title", "public_url", "unsubscribe_url", "preferences_url", "blank", "empty", "forloop"}
+	shown := p.part.kind != layoutPart
+	if !shown {
+		known = append(known, "content", "subject")
+	}
 	for _, root := range p.roots {
+		shown = shown || root.name == "content"
 		switch {
 		case slices.Contains(p.locals, root.name):
+		case p.part.kind == partialPart && !slices.Contains(known, root.name):
+			if !slices.Contains(p.free, root.name) {
+				p.free = append(p.free, root.name)
+			}
 		case !slices.Contains(known, root.name):
 			p.problem(root.line, fmt.Sprintf("there is no variable %q", root.name),
 				fmt.Sprintf("a trait is written customer.traits.%s, a property of the event event.properties.%s", root.name, root.name))
 		case root.name == "event" && root.property != "" && root.property != "name" && root.property != "properties" && root.property != "timestamp":
 			p.problem(root.line, "an event has no "+root.property, fmt.Sprintf("write event.properties.%s, event.name or event.timestamp", root.property))
 		}
+	}
+	if !shown {
+		p.problem(p.part.line, "the layout has no place for the message", "write {{ content }} where it belongs")
 	}
 }
 
@@ -92,7 +140,12 @@ func (p *templateParser) block(until []string) ([]templateNode, *templatePiece) 
 			p.html = p.html || containsMarkup(piece.text)
 			nodes = append(nodes, textNode(piece.text))
 		case outputPiece:
-			if value := p.read(piece.text, piece.line); value != nil {
+			words, ok := p.words(piece.text, piece.line)
+			if !ok {
+				continue
+			}
+			if value := p.expression(piece.text, words, piece.line); value != nil {
+				p.want(words, value, piece.line)
 				nodes = append(nodes, &outputNode{value, piece.line})
 			}
 		case tagPiece:
@@ -143,7 +196,7 @@ func (p *templateParser) body(start *templatePiece, until ...string) ([]template
 
 // templateTags are the tags there are, for suggestions.
 func templateTags() []string {
-	return []string{"if", "unless", "case", "for", "assign", "capture", "cycle", "break", "continue", "comment", "raw"}
+	return []string{"if", "unless", "case", "for", "assign", "capture", "cycle", "break", "continue", "comment", "raw", "render"}
 }
 
 func (p *templateParser) tag(piece *templatePiece) templateNode {
@@ -166,8 +219,10 @@ func (p *templateParser) tag(piece *templatePiece) templateNode {
 			return nil
 		}
 		return jumpNode(piece.name)
-	case "include", "render":
-		p.problem(piece.line, "a message cannot include another file", "write its text here")
+	case "render":
+		return p.renderTag(piece)
+	case "include":
+		p.problem(piece.line, "there is no tag include", "write {% render 'partials/footer' %} for messages/partials/footer.liquid")
 	case "else", "elsif", "when", "endif", "endunless", "endcase", "endfor", "endcapture", "endraw", "endcomment":
 		p.problem(piece.line, "{% "+piece.name+" %} has nothing to belong to", "look for the opening tag, or for one that is closed too early")
 	case "":
@@ -182,6 +237,8 @@ func (p *templateParser) tag(piece *templatePiece) templateNode {
 
 func (p *templateParser) ifTag(start *templatePiece) templateNode {
 	node := &ifNode{line: start.line}
+	defer func(n int) { p.guards = p.guards[:n] }(len(p.guards))
+	p.guard(start.text)
 	condition, negate := p.read(start.text, start.line), start.name == "unless"
 	closing := "end" + start.name
 	for head := start; ; {
@@ -196,6 +253,7 @@ func (p *templateParser) ifTag(start *templatePiece) templateNode {
 		}
 		condition, negate = nil, false
 		if end.name == "elsif" {
+			p.guard(end.text)
 			condition = p.read(end.text, end.line)
 		} else if end.text != "" {
 			p.problem(end.line, "else takes no condition", "write elsif")
@@ -206,6 +264,8 @@ func (p *templateParser) ifTag(start *templatePiece) templateNode {
 
 func (p *templateParser) caseTag(start *templatePiece) templateNode {
 	node := &caseNode{value: p.read(start.text, start.line), line: start.line}
+	defer func(n int) { p.guards = p.guards[:n] }(len(p.guards))
+	p.guard(start.text)
 	_, end := p.body(start, "when", "else", "endcase")
 	for end != nil && end.name != "endcase" {
 		branch, clauses := caseBranch{}, []string{"when", "else", "endcase"}
@@ -243,6 +303,8 @@ func cutOr(words []templateWord) [][]templateWord {
 
 func (p *templateParser) forTag(start *templatePiece) templateNode {
 	node := &forNode{line: start.line}
+	defer func(n int) { p.guards = p.guards[:n] }(len(p.guards))
+	p.guard(start.text)
 	words, ok := p.words(start.text, start.line)
 	switch {
 	case !ok:
@@ -311,9 +373,21 @@ func (p *templateParser) assignTag(piece *templatePiece) templateNode {
 		return nil
 	}
 	p.local(name)
-	value := p.read(source, piece.line)
+	words, ok := p.words(source, piece.line)
+	if !ok {
+		return nil
+	}
+	value := p.expression(source, words, piece.line)
 	if value == nil {
 		return nil
+	}
+	if path, _ := pathOf(words); path != "" && !slices.ContainsFunc(value.filters, func(f templateFilterCall) bool { return f.name == "default" }) {
+		if p.aliases == nil {
+			p.aliases = map[string]string{}
+		}
+		p.aliases[name] = path
+	} else {
+		delete(p.aliases, name)
 	}
 	return &assignNode{name, value, piece.line}
 }

@@ -19,9 +19,9 @@ func (r *Renderer) withOptions(t *lifecycle.Template, compiled *compiledTemplate
 		part **templatePart
 	}{{"subject", &changed.subject}, {"preheader", &changed.preheader}} {
 		if text, ok := options[field.name]; ok {
-			var found []*lifecycle.Error
-			*field.part, found = compilePart(t, field.name, text, 1, maxTagBytes, r.filters)
-			problems = append(problems, found...)
+			c := &templateCompiler{filters: r.filters, files: t.Partials, partials: map[string]*templatePart{}}
+			*field.part = c.part(&templatePart{title: "message " + t.Name, file: t.File, line: 1, field: field.name}, text, maxTagBytes)
+			problems = append(problems, c.problems...)
 		}
 	}
 	return &changed, problems

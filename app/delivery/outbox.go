@@ -17,10 +17,15 @@ import (
 //	s decided (newest first), message -> standing: what has become of it; none: as it was decided
 //	o lane, 0, due, decided, message  -> nothing: what is to be done, and when
 //	b message                         -> attempt: what was handed to a connector, before it could leave
-//	p journey, 0, lane, 0, …          -> nothing: what a brake holds, see brake.go
+//	p holder, 0, lane, 0, …           -> nothing: what a brake or a pause holds, see brake.go
+//	y message                         -> steps: what else happened to it, see ledger_life.go
+//	z                                 -> controls: what operators have ordered, see control.go
 //	l customer                        -> leavings: what has left lately, only where a cap is set or duplicates are looked for
 //	w channel, 0, address hash, customer -> nothing: who was written to at an address that may answer, see sent.go
 //	a                                 -> checkpoint: what was in flight of what is claimed in the commit that decides it, see at_once.go
+//	q …                               -> the calls of the call centre, see calls_queue.go
+//	g endpoint hash                   -> endpoint: since when an address of webhooks fails, see endpoints.go
+//	n customer, …                     -> what is in a customer's inbox, see inbox.go
 func messageKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
 }
@@ -38,14 +43,6 @@ func outboxKey(lane string, due, decided time.Time, id lifecycle.ID) []byte {
 }
 
 func attemptKey(id lifecycle.ID) []byte { return append([]byte{'b'}, id[:]...) }
-
-// laneName names the lane of a channel and a priority; what is owed overtakes marketing by having its own.
-func laneName(channel string, kind lifecycle.MessageKind) string {
-	if kind == lifecycle.Transactional {
-		return channel + "/0"
-	}
-	return channel + "/1"
-}
 
 // decided is a message as it was decided. If it was claimed in the same commit, the attempt is part of it.
 type decided struct {
@@ -81,17 +78,19 @@ type attempt struct {
 func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
 	record := decided{Message: *m}
 	if m.State == lifecycle.Queued {
-		lane := d.byName[laneName(m.Channel, m.Kind)]
+		lane := d.byName[laneOf(m)]
 		if lane == nil || m.Due.After(at) || !lane.open(tx.Partition(), m.Due) || d.braked(tx, m) ||
 			!d.claimAtOnce(tx, lane, &record, customer, at) {
 			switch v := d.wouldWait(tx, m, customer, at); {
-			case lane == nil:
+			case lane == nil || lane.vacant.Load():
 				record.Reason = "there is no connector for " + m.Channel
 			case !v.until.IsZero():
 				putOff(m, v)
 				record.Due, record.Reason = m.Due, m.Reason
 			case lane.paused.Load():
 				record.Reason = becausePaused
+			default:
+				_, record.Reason = d.heldBy(tx, m)
 			}
 			d.queue(tx, m)
 		}
@@ -119,9 +118,10 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 	aloft.add(m)
 	m.Event = lifecycle.Event{} // it was there for the template
 	out := outgoing{
-		Outgoing:  channels.Outgoing{ID: m.ID, Ref: m.Ref(), Attempt: 1, Kind: m.Kind, Rendered: d.whole(tx, m, rendered)},
+		Outgoing:  channels.Outgoing{ID: m.ID, Ref: m.Ref(), Attempt: 1, Kind: m.Kind, Direct: m.Direct, Rendered: d.whole(tx, m, rendered)},
 		message:   m,
 		atOnce:    true,
+		claimed:   at,
 		partition: tx.Partition(),
 	}
 	tx.After(func() { lane.hand(out) })
@@ -129,7 +129,7 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 }
 
 func (d *Delivery) queue(tx store.Tx, m *lifecycle.Message) {
-	name := laneName(m.Channel, m.Kind)
+	name := laneOf(m)
 	tx.Set(outboxKey(name, m.Due, m.Decided, m.ID), []byte{})
 	if lane := d.byName[name]; lane != nil {
 		partition, due := tx.Partition(), m.Due
@@ -138,7 +138,7 @@ func (d *Delivery) queue(tx store.Tx, m *lifecycle.Message) {
 }
 
 func (d *Delivery) unqueue(tx store.Tx, m *lifecycle.Message) {
-	tx.Delete(outboxKey(laneName(m.Channel, m.Kind), m.Due, m.Decided, m.ID))
+	tx.Delete(outboxKey(laneOf(m), m.Due, m.Decided, m.ID))
 }
 
 // change moves a message from one state to another and lets the figures know.
@@ -183,17 +183,22 @@ func readMessage(tx store.Reader, data []byte, at time.Time, id lifecycle.ID) (*
 	if err := store.Decode(data, m); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Internal, err, "a message cannot be read")
 	}
+	return m, m.stands(tx, at, id)
+}
+
+// stands adds to what was decided what has become of it.
+func (m *decided) stands(tx store.Reader, at time.Time, id lifecycle.ID) error {
 	key := standingKey(at, id)
 	if !tx.Has(key) {
-		return m, nil
+		return nil
 	}
 	var now standing
 	if err := store.Decode(tx.Get(key), &now); err != nil {
-		return nil, lifecycle.Wrap(lifecycle.Internal, err, "what became of a message cannot be read")
+		return lifecycle.Wrap(lifecycle.Internal, err, "what became of a message cannot be read")
 	}
 	m.Due, m.State, m.Reason, m.Attempts = now.Due, now.State, now.Reason, now.Attempts
 	m.InDoubt, m.Settled, m.Watched = now.InDoubt, now.Settled, now.Watched
-	return m, nil
+	return nil
 }
 
 // lastAttempt returns what was last handed to a connector; nil if nothing was.

@@ -22,7 +22,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // post is a delivery on a real store, with a clock that is moved by hand and a connector that does as the test says.
 type post struct {
-	t         *testing.T
+	t         testing.TB
 	dir       string
 	clock     *lifecycle.ManualClock
 	connector *connector
@@ -34,6 +34,11 @@ type post struct {
 	heldOut   func(m *lifecycle.Message) bool // nil: nobody is asked
 	further   []string                        // channels beside email, by the same connector
 	webhook   *connector                      // nil: there is no such channel
+	inapp     bool                            // there is the channel of inboxes
+	connect   func(*delivery.Delivery)        // connects what ends in this program; nil: nothing
+	links     lifecycle.Links
+	tracking  lifecycle.Tracking
+	trackURL  string
 	delivery  *delivery.Delivery
 	store     *store.Store
 	facts     *facts
@@ -44,7 +49,7 @@ type post struct {
 	messages  int
 }
 
-func newPost(t *testing.T, c *connector, change ...func(p *post)) *post {
+func newPost(t testing.TB, c *connector, change ...func(p *post)) *post {
 	p := &post{t: t, dir: t.TempDir(), clock: lifecycle.NewManualClock(start), connector: c, facts: &facts{},
 		own: make(chan struct{}), templates: templates{
 			"hello":     {Front: map[string]string{"subject": "Hello {{ customer.first_name | default: \"you\" }}"}, Body: "Good to see you."},
@@ -73,7 +78,7 @@ func (p *post) open() {
 	p.boots++
 	log := slog.New(slog.NewTextHandler(p.t.Output(), nil))
 	p.delivery = delivery.New(delivery.Options{Clock: p.clock, Recorder: p.facts, Templates: p.templates, Policy: p.policy,
-		PublicURL: "https://example.com", TestAddress: p.testTo, Boot: fmt.Sprint("boot ", p.boots), Log: log})
+		PublicURL: "https://example.com", Links: p.links, Tracking: p.tracking, TrackingURL: p.trackURL, TestAddress: p.testTo, Boot: fmt.Sprint("boot ", p.boots), Log: log})
 	p.delivery.SetJourneys(&p.modes)
 	p.delivery.SetWatcher(&p.watched)
 	if p.heldOut != nil {
@@ -84,6 +89,12 @@ func (p *post) open() {
 	}
 	if p.webhook != nil {
 		p.delivery.Connect("webhook", p.webhook)
+	}
+	if p.inapp {
+		p.delivery.Connect("inapp", p.delivery.InApp())
+	}
+	if p.connect != nil {
+		p.connect(p.delivery)
 	}
 	p.delivery.Bind(p.store)
 	p.store.Start(machine{p.delivery, p.own})

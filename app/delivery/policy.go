@@ -59,7 +59,7 @@ func (d *Delivery) question(m *lifecycle.Message, customer *lifecycle.Customer, 
 		q.to = last.Rendered.To
 	case m.Channel == webhookChannel:
 		q.to = m.Options["url"]
-	case !m.Test:
+	case !m.Test || m.Channel == inboxChannel: // an inbox is nobody else's
 		q.to, q.problem = customer.Address(m.Channel)
 	case m.Channel == "email" && d.testTo != "":
 		q.to = d.testTo

@@ -8,10 +8,10 @@ import (
 )
 
 // Sent returns a message as it stands, and the address to which it was handed over last, "" if it never was; nil if there
-// is no such message.
+// is no such message, or if it was a test, of which nothing that comes back is an answer.
 func (d *Delivery) Sent(tx store.Reader, decided time.Time, id lifecycle.ID) (message *lifecycle.Message, to string) {
 	m, err := loadMessage(tx, decided, id)
-	if err != nil || m == nil {
+	if err != nil || m == nil || isSample(&m.Message) {
 		return nil, ""
 	}
 	if last, err := lastAttempt(tx, m); err == nil && last != nil {

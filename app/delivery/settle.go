@@ -20,6 +20,7 @@ type result struct {
 	Attempt    int
 	At         time.Time // when the receipt came
 	Idempotent bool      // of the connector
+	Refused    string    // it was not handed over at all, for this reason
 }
 
 func (d *Delivery) settle(tx store.Tx, in settle) error {
@@ -48,10 +49,23 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 			d.unqueue(tx, &m)
 		}
 		m.Attempts = r.Attempt
+		if r.Refused != "" {
+			m.Attempts--
+			d.change(tx, &m, lifecycle.Suppressed, r.Refused, r.At)
+			d.stand(tx, &m)
+			continue
+		}
+		if r.Receipt.Reply != nil && r.Receipt.Outcome != lifecycle.OutcomeTemporary {
+			step(tx, m.ID, Step{Kind: StepAnswer, At: r.At, Attempt: r.Attempt, Reply: r.Receipt.Reply})
+			r.Receipt.Reply = nil
+		}
 		switch r.Receipt.Outcome {
 		case lifecycle.OutcomeAccepted:
 			d.change(tx, &m, lifecycle.Accepted, "", r.At)
 		case lifecycle.OutcomePermanent:
+			if err := d.fallBack(tx, &m, r.At); err != nil {
+				return err
+			}
 			d.change(tx, &m, lifecycle.Failed, r.Receipt.Reason, r.At)
 		case lifecycle.OutcomeTemporary:
 			d.retry(tx, &m, r.Receipt, r.At)
@@ -71,16 +85,21 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 }
 
 // retry puts the message back for later: after the time that the receipt asks for, else after 5 s, doubling up to an
-// hour.
+// hour. A message that is replayed begins anew.
 func (d *Delivery) retry(tx store.Tx, m *lifecycle.Message, receipt lifecycle.Receipt, at time.Time) {
-	if m.Attempts >= maxAttempts {
+	tries := m.Attempts - triesBefore(tx, m.ID)
+	if tries >= maxAttempts {
+		if receipt.Reply != nil {
+			step(tx, m.ID, Step{Kind: StepAnswer, At: at, Attempt: m.Attempts, Reply: receipt.Reply})
+		}
 		d.change(tx, m, lifecycle.Failed, "tried too often: "+receipt.Reason, at)
 		return
 	}
 	pause := receipt.RetryAfter
 	if pause <= 0 {
-		pause = min(5*time.Second<<min(m.Attempts-1, 12), time.Hour)
+		pause = min(5*time.Second<<min(max(tries-1, 0), 12), time.Hour)
 	}
 	m.Due, m.Reason = at.Add(min(pause, 24*time.Hour)), receipt.Reason
+	step(tx, m.ID, Step{Kind: StepTemporary, At: at, Attempt: m.Attempts, Reason: receipt.Reason, Until: m.Due, Reply: receipt.Reply})
 	d.queue(tx, m)
 }

@@ -17,45 +17,63 @@ func (d *Delivery) unsubscribeURL(m *lifecycle.Message, template *lifecycle.Temp
 	return d.links.Unsubscribe(m.Customer, m.Ref(), m.Channel, template.Front["topic"])
 }
 
-// whole is what goes to the connector: the document around a mail, and, with marketing, the headers by which mail programs
-// show a button (RFC 8058) and a line to unsubscribe where the message has none of its own. None of it is stored: it is the
-// same in every attempt.
+// whole is what goes to the connector: the document around a mail, its links and picture as they are tracked, and, with
+// marketing, the headers by which mail programs show a button (RFC 8058) and a line to unsubscribe where the message has
+// none of its own. None of it is stored: it is the same in every attempt.
 func (d *Delivery) whole(tx store.Reader, m *lifecycle.Message, rendered lifecycle.Rendered) lifecycle.Rendered {
-	if m.Kind != lifecycle.Marketing || m.Channel != "email" || !d.links.Enabled() {
+	if m.Channel != "email" || !d.links.Enabled() {
 		return Whole(rendered)
 	}
 	template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, "")
 	if err != nil {
 		return Whole(rendered)
 	}
-	url := d.unsubscribeURL(m, template)
 	language := languageOf(rendered.Locale)
 	rendered = Whole(rendered)
+	if m.Kind == lifecycle.Marketing {
+		rendered = withUnsubscribe(rendered, d.unsubscribeURL(m, template), d.links.Preferences(m.Customer), language)
+	}
+	rendered.HTML = d.tracked(m, template, rendered.HTML)
+	return rendered
+}
+
+// withUnsubscribe adds the headers, and the line where the mail has no such link.
+func withUnsubscribe(rendered lifecycle.Rendered, url, preferences, language string) lifecycle.Rendered {
 	headers := map[string]string{"List-Unsubscribe": "<" + url + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 	for name, value := range rendered.Headers {
 		headers[name] = value
 	}
 	rendered.Headers = headers
 	if !strings.Contains(rendered.HTML, url) && !strings.Contains(rendered.Text, url) {
-		rendered.Text, rendered.HTML = withUnsubscribe(rendered.Text, rendered.HTML, url, language)
+		rendered.Text, rendered.HTML = withFooter(rendered.Text, rendered.HTML, url, preferences, language)
 	}
 	return rendered
 }
 
-// withUnsubscribe puts a last line with the link into both parts of a mail.
-func withUnsubscribe(text, body, url, language string) (string, string) {
-	label := "Unsubscribe"
+// withFooter puts a last line with the links to unsubscribe and to the customer's page into both parts of a mail. One that
+// links to the page itself gets the first only.
+func withFooter(text, body, unsubscribe, preferences, language string) (string, string) {
+	labels := [2]string{"Unsubscribe", "Preferences"}
 	if language == "vi" || strings.HasPrefix(language, "vi-") {
-		label = "Ngừng nhận thư"
+		labels = [2]string{"Ngừng nhận thư", "Tùy chọn nhận tin"}
 	}
-	text = strings.TrimRight(text, "\n") + "\n\n--\n" + label + ": " + url + "\n"
+	urls := []string{unsubscribe, preferences}
+	if strings.Contains(body, preferences) || strings.Contains(text, preferences) {
+		urls = urls[:1]
+	}
+	var plain, line strings.Builder
+	plain.WriteString(strings.TrimRight(text, "\n") + "\n\n--\n")
+	line.WriteString(`<p style="margin:24px 0 0;text-align:center;font-family:-apple-system,'Segoe UI',Roboto,Arial,sans-serif;font-size:13px">`)
+	for i, url := range urls {
+		if i > 0 {
+			line.WriteString(" &middot; ")
+		}
+		plain.WriteString(labels[i] + ": " + url + "\n")
+		line.WriteString(`<a href="` + html.EscapeString(url) + `" style="color:#6b7280">` + labels[i] + "</a>")
+	}
+	line.WriteString("</p>\n")
 	if body == "" {
-		return text, ""
+		return plain.String(), ""
 	}
-	line := `<p style="margin:24px 0 0;text-align:center;font-family:-apple-system,'Segoe UI',Roboto,Arial,sans-serif;font-size:13px">` +
-		`<a href="` + html.EscapeString(url) + `" style="color:#6b7280">` + label + "</a></p>\n"
-	if at := strings.LastIndex(strings.ToLower(body), "</body>"); at >= 0 {
-		return text, body[:at] + line + body[at:]
-	}
-	return text, body + line
+	return plain.String(), beforeEnd(body, line.String())
 }

@@ -20,6 +20,11 @@ func (d *Delivery) Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifec
 	if err != nil || m == nil {
 		return "", ""
 	}
+	if m.State == lifecycle.Failed {
+		if at, instead, ok := insteadOf(tx, id); ok {
+			return d.Watch(tx, at, instead)
+		}
+	}
 	if !settled(&m.Message) && !m.Watched {
 		m.Watched = true
 		d.stand(tx, &m.Message)

@@ -101,7 +101,7 @@ func settledName(state lifecycle.MessageState) string {
 
 // settledEvent is the event that tells what became of a message.
 func settledEvent(m *lifecycle.Message, cause lifecycle.ID, at time.Time) lifecycle.Event {
-	properties := map[string]string{"message": m.ID.String(), "name": m.Name, "channel": m.Channel}
+	properties := map[string]string{"message": m.First().String(), "name": m.Name, "channel": m.Channel}
 	if m.Reason != "" {
 		properties["reason"] = m.Reason
 	}

@@ -118,7 +118,7 @@ on("Fails", function()
   log("failed", failed and failed.properties.name)
 end)`, "b", `stage { title = "B" }`))
 	h.track("ada", "Start")
-	h.book.settle(h.book.message("hello").ID, lifecycle.Accepted)
+	h.book.settle(h.book.message("hello").ID, lifecycle.Accepted, h.clock.Now())
 	h.clock.Advance(2 * day24)
 	h.want(`
 		0 event Start
@@ -195,7 +195,7 @@ enter(function() wait_until "09:00" log "nine" end)`, "b", `stage { title = "B" 
 func (h *harness) settle(name string, state lifecycle.MessageState) {
 	h.t.Helper()
 	m := h.book.message(name)
-	h.book.settle(m.ID, state)
+	h.book.settle(m.ID, state, h.clock.Now())
 	m.State = state
 	if _, err := h.store.Do(h.t.Context(), m.Customer.Partition(), settled{m, h.clock.Now()}); err != nil {
 		h.t.Fatal(err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -22,27 +23,33 @@ const (
 	subscribed   = "Subscribed"
 )
 
-// Say takes a customer's word about consent, such as a page's, and returns when it is on disk. The word counts from now.
-// message is the one that led to it; zero if none did. The customer may have been merged since.
-func (e *Engine) Say(ctx context.Context, customer lifecycle.ID, word lifecycle.Consent, message lifecycle.Ref) error {
+// Say takes a customer's words about consent, such as a page's, in their order, and returns when they are on disk. They count
+// from now. message is the one that led to them; zero if none did. The customer may have been merged since.
+func (e *Engine) Say(ctx context.Context, customer lifecycle.ID, message lifecycle.Ref, words ...lifecycle.Consent) error {
 	now := e.clock.Now()
-	word.At = now
-	event := saidEvent(word, message.ID, now)
-	event.MessageID = uuid.NewString()
-	in := Receive{Event: event, At: now, Mark: lifecycle.HashID("said", event.MessageID), Target: customer, Inner: true, Word: &word}
-	_, err := e.store.Do(ctx, customer.Partition(), in)
-	return err
+	for i, word := range words {
+		word.At = now.Add(time.Duration(i)) // the last one counts where two are about the same
+		event := saidEvent(word, message.ID, now)
+		event.MessageID = uuid.NewString()
+		in := Receive{Event: event, At: now, Mark: lifecycle.HashID("said", event.MessageID), Target: customer, Inner: true, Word: &word}
+		if _, err := e.store.Do(ctx, customer.Partition(), in); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SayOf takes a word about consent from another program. event names the customer, who need not be known yet, and may
-// have a message ID and the time at which the word was said, which makes it older than what was said since.
+// have a message ID and the time at which the word was said, which makes it older than what was said since, and properties
+// that the event is to have as well, such as a proof.
 func (e *Engine) SayOf(ctx context.Context, event lifecycle.Event, word lifecycle.Consent) error {
 	now := e.clock.Now()
 	if word.At = event.Timestamp; word.At.IsZero() || word.At.After(now) {
 		word.At = now
 	}
 	said := saidEvent(word, lifecycle.ID{}, now)
-	said.UserID, said.AnonymousID, said.MessageID = event.UserID, event.AnonymousID, event.MessageID
+	said.UserID, said.AnonymousID, said.MessageID, said.Traits = event.UserID, event.AnonymousID, event.MessageID, event.Traits
+	said.Properties = joined(event.Properties, said.Properties)
 	if said.MessageID == "" {
 		said.MessageID = uuid.NewString()
 	}
@@ -56,6 +63,22 @@ func (e *Engine) SayOf(ctx context.Context, event lifecycle.Event, word lifecycl
 		return err
 	}
 	return results[0].Err
+}
+
+// joined returns the properties of two objects; those of the second one count.
+func joined(first, second json.RawMessage) json.RawMessage {
+	if len(first) == 0 {
+		return second
+	}
+	var all map[string]json.RawMessage
+	if json.Unmarshal(first, &all) != nil || json.Unmarshal(second, &all) != nil {
+		return second
+	}
+	data, err := json.Marshal(all)
+	if err != nil {
+		return second
+	}
+	return data
 }
 
 // saidEvent tells of a word.
@@ -90,12 +113,16 @@ type Report struct {
 	Channel string
 	Message lifecycle.Ref     // zero: From says whom it is about
 	From    string            // an address of the channel, as of somebody who answered a text message
-	Event   string            // "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
+	Event   string            // "delivered", "bounced", "complained", "opened", "clicked", "replied", "dismissed", "unsubscribed" or "subscribed"
 	Reason  string            // for people
 	At      time.Time         // when it happened; zero: now
 	Data    map[string]string // small facts: "url" of a click, "text" of a reply, "kind" of a bounce (hard or soft)
 	Machine bool              // it was no person: a scanner of links, a proxy that fetches all pictures
 }
+
+// byMachine ends the name of an event that no person caused. Nothing that asks for the customer's own ever finds it: no
+// handler, goal, count or wait for a click, and no figure.
+const byMachine = " (machine)"
 
 // told is the input "this was reported about a message", in the partition of the message.
 type told struct {
@@ -115,11 +142,14 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if at.IsZero() || at.After(in.Now) {
 		at = in.Now
 	}
-	if in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked) {
+	if (in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked)) && m.Channel != "inapp" { // whose token is the customer's
 		in.Machine = in.Machine || m.State == lifecycle.Queued || m.State == lifecycle.Accepted && at.Sub(m.Settled) < atOnceLife
 	}
 	if in.Channel == "" {
 		in.Channel = m.Channel
+	}
+	if in.From != "" { // it went elsewhere in the end
+		to = in.From
 	}
 	receive := reported(in.Report, at, in.Now, m)
 	receive.Target = m.Customer
@@ -156,13 +186,13 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 	}
 	about, once := r.From, at.UTC().Format(time.RFC3339Nano)
 	if m != nil {
-		properties["message"], properties["name"], about = m.ID.String(), m.Name, m.ID.Part()
+		properties["message"], properties["name"], about = m.First().String(), m.Name, m.ID.Part()
 	}
 	in := Receive{At: now, Inner: true}
-	name := strings.ToUpper(r.Channel[:min(1, len(r.Channel))]) + r.Channel[min(1, len(r.Channel)):] + " "
+	name := lifecycle.ChannelInEvents(r.Channel) + " "
 	switch r.Event {
 	case "unsubscribed", "subscribed":
-		in.Word = &lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: now, Source: "reply"}
+		in.Word = &lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: now, Source: cmp.Or(r.Data["source"], "reply")}
 		properties["source"] = in.Word.Source
 		if name = unsubscribed; in.Word.Granted {
 			name = subscribed
@@ -174,8 +204,13 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 			once += " machine"
 		}
 		name += strings.ToUpper(r.Event[:1]) + r.Event[1:]
+		if r.Machine {
+			name += byMachine
+		}
 	case string(lifecycle.Replied):
 		name += "Replied"
+	case "rescheduled": // a call, as often as it is put off
+		name += "Rescheduled"
 	default: // a message is delivered once, and bounces once for good
 		if m != nil {
 			once = r.Data["kind"]
@@ -190,8 +225,10 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 
 // takeWord lets what came with an event take effect.
 func (s *session) takeWord(in Receive) {
-	if in.Word != nil {
-		s.customer.Say(*in.Word)
+	if word := in.Word; word != nil && word.At.Before(in.At) {
+		s.customer.Say(*word)
+	} else if word != nil {
+		s.customer.SayNow(*word)
 	}
 	if in.Suppress != nil {
 		s.customer.Suppress(*in.Suppress)

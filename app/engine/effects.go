@@ -112,6 +112,12 @@ func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *scri
 			m.Options[option] = text
 		}
 	}
+	if !fallsBack(effect) && len(program.Channels(effect.Name)) > 1 {
+		if m.Options == nil {
+			m.Options = map[string]string{}
+		}
+		m.Options[lifecycle.OptionFallback] = "false"
+	}
 	if life, ok := effect.Args["expires"].(time.Duration); ok {
 		m.Expires = m.Decided.Add(life)
 	} else if text := template.Front["expires"]; text != "" {
@@ -121,7 +127,7 @@ func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *scri
 		}
 		m.Expires = m.Decided.Add(life)
 	} else if m.Kind == lifecycle.Marketing {
-		m.Expires = m.Decided.Add(marketingLife)
+		m.Expires = m.Decided.Add(marketingLifeOf(m.Channel))
 	}
 	return s.put(j, visit, r, m, effect)
 }
@@ -223,6 +229,14 @@ func (s *session) preferredTemplate(program *script.Program, name string) *lifec
 	}
 	t, _ := program.Template(name, channels[0], "")
 	return t
+}
+
+// marketingLifeOf is how long marketing may wait to leave; in an inbox, how long it waits for the customer.
+func marketingLifeOf(channel string) time.Duration {
+	if channel == "inapp" {
+		return lifecycle.InboxLife
+	}
+	return marketingLife
 }
 
 // kindOf returns what kind of message a template makes; marketing unless it says otherwise.

@@ -4,9 +4,9 @@
 // Reading order: receive.go (was it seen before, whose is it), identify.go (who is it), session.go (one customer in one
 // input), order.go (the order within one event), step.go (all or nothing), run.go (handlers that wait), await.go (what
 // they wait for), effects.go, track.go, look.go (what scripts see of the past), answers.go (what came of messages),
-// consent.go and reports.go (what people and other servers say about messages),
+// consent.go and reports.go (what people and other servers say about messages), direct.go (messages beside the journeys),
 // timers.go, publish.go, release.go (a version as it is stored), spread.go (which partitions have it), resync.go (whom a
-// change of the journeys reaches), history.go.
+// change of the journeys reaches), history.go, broadcast.go (one message to many).
 package engine
 
 import (
@@ -50,15 +50,20 @@ type Engine struct {
 	host     *script.Host
 	outbox   Outbox
 	recorder Recorder
-	log      *slog.Logger
-	store    *store.Store
-	zone     *time.Location
-	zones    zones
+	judge    Judge
+
+	compileBroadcast func(script.Source) (*script.Program, error)
+
+	log   *slog.Logger
+	store *store.Store
+	zone  *time.Location
+	zones zones
 
 	publishing sync.Mutex // one change of the journeys at a time
 	programs   sync.Map   // version -> *script.Program
 	parts      [lifecycle.Partitions]partition
 	reports    chan told
+	looks      looks
 	pending    atomic.Int64
 	limit      int64
 }
@@ -71,6 +76,9 @@ type partition struct {
 	modes      atomic.Pointer[map[string]lifecycle.Mode] // of all journeys, while current
 	epoch      uint32                                    // the epoch before the present one, as far as it was looked into
 	epochEmpty bool                                      // it holds no marks
+	broadcasts map[string]*journey                       // those at work, by the names of their journeys; while current, used by the single writer only
+	casting    atomic.Bool                               // broadcasts may have something to do
+	castAt     atomic.Int64                              // when they have it next, in Unix nanoseconds; 0: not known
 	wake       chan struct{}
 	next       atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
 }
@@ -91,12 +99,14 @@ func New(opts Options) *Engine {
 	e := &Engine{
 		clock: opts.Clock, host: opts.Host, outbox: opts.Outbox, recorder: opts.Recorder, log: opts.Log,
 		limit: int64(opts.MaxPending), zone: opts.Zone, reports: make(chan told, maxReports),
+		looks: looks{by: map[lifecycle.Ref]*look{}, wake: make(chan struct{}, 1)},
 	}
 	if e.zone == nil {
 		e.zone = time.UTC
 	}
 	for i := range e.parts {
 		e.parts[i].wake = make(chan struct{}, 1)
+		e.parts[i].casting.Store(true)
 	}
 	return e
 }
@@ -114,6 +124,8 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = e.receive(tx, in)
 	case told:
 		answer, err = e.told(tx, in)
+	case direct:
+		answer, err = e.direct(tx, in)
 	case fire:
 		answer, err = nil, e.fire(tx, in)
 	case Publish:
@@ -145,6 +157,21 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = nil, e.replay(tx, in)
 	case sweep:
 		answer, err = e.sweep(tx, in)
+	case shareBroadcast:
+		defer e.forgetJourneys(tx)
+		answer, err = nil, e.shareBroadcast(tx, in)
+	case castStep:
+		answer, err = nil, e.castStep(tx, in)
+	case letIn:
+		answer, err = nil, e.letInFromElsewhere(tx, in)
+	case dropShare:
+		answer, err = nil, e.dropShare(tx, in)
+	case changeBroadcast:
+		answer, err = e.changeBroadcast(tx, in)
+	case addToList:
+		answer, err = e.addToList(tx, in)
+	case lookAhead:
+		answer, err = e.lookAhead(tx, in)
 	default:
 		return e.applyLab(tx, input)
 	}
@@ -156,6 +183,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 	switch q := query.(type) {
 	case writtenTo:
 		return e.outbox.WrittenTo(tx, q.Channel, q.Address), true, nil
+	case offers:
+		answer, err = e.offers(tx)
 	case dueTimers:
 		return e.dueTimers(tx, q), true, nil
 	case instructions:
@@ -166,6 +195,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.journeyStates(tx)
 	case DeadLetters:
 		answer, err = e.deadLetters(tx, q)
+	case idsOf:
+		answer, err = e.idsOf(tx, q)
 	case CustomerByIdentity:
 		answer, err = e.customerByIdentity(tx, q)
 	case reach:
@@ -176,6 +207,14 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.Source(tx, q.Version)
 	case importState:
 		answer, err = e.importRecord(tx, q.Source)
+	case dueShares:
+		answer, err = e.dueShares(tx)
+	case shareOf:
+		answer, err = readShare(tx, q.Name)
+	case broadcastsOf:
+		answer, err = e.broadcasts(tx, q)
+	case whoHasEmail:
+		answer, err = e.whoHasEmail(tx, q)
 	default:
 		return e.askLab(tx, query)
 	}
@@ -187,10 +226,15 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 func (e *Engine) Own(ctx context.Context, p int) {
 	part := &e.parts[p]
 	var swept time.Time
+	aligned := p != 0
 	for ctx.Err() == nil {
 		part.next.Store(0)
 		now := e.clock.Now()
 		busy, err := e.ownOnce(ctx, p, now)
+		if !aligned && err == nil {
+			err = e.alignBroadcasts(ctx)
+			aligned = err == nil
+		}
 		if now.Sub(swept) > time.Hour && err == nil {
 			swept = now
 			err = e.sweepMarks(ctx, p, now)
@@ -208,6 +252,9 @@ func (e *Engine) Own(ctx context.Context, p int) {
 			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
 			continue
 		}
+		if at := part.castAt.Load(); at != 0 && (due.IsZero() || at < due.UnixNano()) {
+			due = time.Unix(0, at)
+		}
 		limit := now.Add(time.Hour)
 		if due.IsZero() || due.After(limit) {
 			due = limit
@@ -218,7 +265,7 @@ func (e *Engine) Own(ctx context.Context, p int) {
 }
 
 func (e *Engine) ownOnce(ctx context.Context, p int, now time.Time) (busy bool, err error) {
-	for _, chore := range []func(context.Context, int, time.Time) (bool, error){e.deliverInstructions, e.fireDue, e.resyncJourneys} {
+	for _, chore := range []func(context.Context, int, time.Time) (bool, error){e.deliverInstructions, e.fireDue, e.resyncJourneys, e.cast} {
 		more, err := chore(ctx, p, now)
 		if err != nil {
 			return false, err

@@ -317,12 +317,12 @@ func (b *book) message(name string) *lifecycle.Message {
 }
 
 // settle says what became of a message, as delivery does.
-func (b *book) settle(id lifecycle.ID, state lifecycle.MessageState) {
+func (b *book) settle(id lifecycle.ID, state lifecycle.MessageState, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.messages {
 		if m.ID == id {
-			m.State = state
+			m.State, m.Settled = state, at
 		}
 	}
 }

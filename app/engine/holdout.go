@@ -12,11 +12,15 @@ func (e *Engine) HeldOut(tx store.Tx, m *lifecycle.Message) bool {
 	if err != nil {
 		return false
 	}
-	for _, j := range journeys {
-		if j.name == m.Journey {
-			stage := j.plan().Stage(m.Stage)
-			return stage != nil && lifecycle.HeldOut(m.Customer, j.name, stage.Holdout)
+	j := e.parts[tx.Partition()].broadcasts[m.Journey]
+	for _, other := range journeys {
+		if other.name == m.Journey {
+			j = other
 		}
 	}
-	return false
+	if j == nil {
+		return false
+	}
+	stage := j.plan().Stage(m.Stage)
+	return stage != nil && lifecycle.HeldOut(m.Customer, j.name, stage.Holdout)
 }

@@ -12,15 +12,10 @@ import (
 // identify takes over what the event says about the customer: further identities and traits. What is late adds, but
 // does not replace what is known since.
 func (s *session) identify(event *lifecycle.Event, late bool) {
-	for i, identity := range []lifecycle.Identity{{Kind: lifecycle.UserID, Value: event.UserID}, {Kind: lifecycle.AnonymousID, Value: event.AnonymousID}} {
-		if identity.Value == "" || s.customer.Knows(identity) || len(s.customer.Identities) >= maxIdentities {
-			continue
-		}
-		s.customer.Identities = append(s.customer.Identities, identity)
-		if identity.Hash() != s.customer.ID && identity != event.Identity() {
-			at := s.customer.Real(s.now)
-			s.engine.instruct(s.tx, at, s.cause, byte(1+i), instruction{Link: &link{Identity: identity, Customer: s.customer.ID, At: at}})
-		}
+	s.alsoKnownAs(event, lifecycle.Identity{Kind: lifecycle.UserID, Value: event.UserID}, 1)
+	s.alsoKnownAs(event, lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: event.AnonymousID}, 2)
+	if event.Type == lifecycle.Alias {
+		s.alias(event)
 	}
 	if len(event.Context) == 0 && len(event.Traits) == 0 {
 		return

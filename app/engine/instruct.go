@@ -16,6 +16,7 @@ type instruction struct {
 	Link    *link         `msgpack:"l,omitempty"`
 	Adopt   *adopt        `msgpack:"a,omitempty"`
 	Move    *moveTimeline `msgpack:"m,omitempty"`
+	LetIn   *letIn        `msgpack:"b,omitempty"`
 }
 
 func (i instruction) item() store.Item {
@@ -23,9 +24,11 @@ func (i instruction) item() store.Item {
 	case i.Receive != nil:
 		return store.Item{Partition: i.Receive.Target.Partition(), Input: *i.Receive}
 	case i.Link != nil:
-		return store.Item{Partition: i.Link.Identity.Hash().Partition(), Input: *i.Link}
+		return store.Item{Partition: i.Link.id().Partition(), Input: *i.Link}
 	case i.Adopt != nil:
 		return store.Item{Partition: i.Adopt.Customer.Partition(), Input: *i.Adopt}
+	case i.LetIn != nil:
+		return store.Item{Partition: i.LetIn.Customer.Partition(), Input: *i.LetIn}
 	default:
 		return store.Item{Partition: i.Move.From.Partition(), Input: *i.Move}
 	}

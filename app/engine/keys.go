@@ -26,6 +26,7 @@ import (
 //	f time, mark, n                  -> an instruction for another partition
 //	F time, mark, n                  -> an instruction that was refused there
 //	x time (newest first), ID        -> DeadLetter
+//	G, B, L                          -> broadcasts, see broadcast_state.go
 func customerKey(id lifecycle.ID) []byte { return append([]byte{'c'}, id[:]...) }
 func identityKey(id lifecycle.ID) []byte { return append([]byte{'i'}, id[:]...) }
 

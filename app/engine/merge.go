@@ -20,14 +20,24 @@ type link struct {
 	Identity lifecycle.Identity
 	Customer lifecycle.ID
 	At       time.Time
+	Join     bool         // by an alias call, which also joins two who are both known
+	From     lifecycle.ID // of a join under way: who the identity has led to so far; zero: nobody yet
+}
+
+// id is what is to become a redirect.
+func (l *link) id() lifecycle.ID {
+	if !l.From.IsZero() {
+		return l.From
+	}
+	return l.Identity.Hash()
 }
 
 // link makes the identity a redirect. Someone who was known by this identity alone becomes part of the customer: their
 // runs and timers end here, in this commit, before anything of them takes effect there. An identity that leads
 // somewhere already stays where it leads.
 func (e *Engine) link(tx store.Tx, in link) error {
-	id := in.Identity.Hash()
-	if tx.Get(identityKey(id)) != nil || id == in.Customer {
+	id := in.id()
+	if id == in.Customer || in.Join && e.joinUsers(tx, in, id) || tx.Has(identityKey(id)) {
 		return nil
 	}
 	tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))

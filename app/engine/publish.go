@@ -19,6 +19,14 @@ type journey struct {
 	byStage map[string][]lifecycle.Handler
 }
 
+func newJourney(name string, mode lifecycle.Mode, program *script.Program) *journey {
+	j := &journey{name: name, file: name + "/journey.lua", mode: mode, program: program, byStage: map[string][]lifecycle.Handler{}}
+	for _, stage := range program.Journey.Stages {
+		j.byStage[stage.Name] = append(append([]lifecycle.Handler(nil), program.Journey.Handlers...), stage.Handlers...)
+	}
+	return j
+}
+
 func (j *journey) plan() *lifecycle.Journey { return &j.program.Journey }
 
 // handlers returns those of journey.lua, then those of the stage, in the order of the files. A nil stage (one that
@@ -103,11 +111,10 @@ func (e *Engine) journeys(tx store.Tx) ([]*journey, error) {
 		if err != nil {
 			return nil, err
 		}
-		j := &journey{name: state.Name, file: state.Name + "/journey.lua", mode: state.Mode, program: program, byStage: map[string][]lifecycle.Handler{}}
-		for _, stage := range program.Journey.Stages {
-			j.byStage[stage.Name] = append(append([]lifecycle.Handler(nil), program.Journey.Handlers...), stage.Handlers...)
-		}
-		active = append(active, j)
+		active = append(active, newJourney(state.Name, state.Mode, program))
+	}
+	if part.broadcasts, err = e.broadcastJourneys(tx); err != nil {
+		return nil, err
 	}
 	part.journeys, part.current = active, true
 	part.modes.Store(&modes)

@@ -160,18 +160,30 @@ func (e *Engine) seen(tx store.Reader, in Receive) bool {
 	if in.Source != "" {
 		return tx.Has(lineKey(sourceID(in.Source), in.Mark))
 	}
-	now := epoch(in.At)
-	for _, at := range []uint32{now, now - 1} {
-		if at != now && e.emptyEpoch(tx, at) {
+	return e.marked(tx, in.At, in.Mark) != nil
+}
+
+// marked returns what was written under a mark within the last 30 days: the time first; nil if nothing was.
+func (e *Engine) marked(tx store.Reader, now time.Time, mark lifecycle.ID) []byte {
+	present := epoch(now)
+	for _, at := range []uint32{present, present - 1} {
+		if at != present && e.emptyEpoch(tx, at) {
 			break
 		}
-		if key := markKey(at, in.Mark); tx.Has(key) {
-			seen := time.Unix(0, int64(binary.BigEndian.Uint64(tx.Get(key))))
-			return in.At.Sub(seen) <= markLife
+		if key := markKey(at, mark); tx.Has(key) {
+			value := tx.Get(key)
+			if now.Sub(markTime(value)) <= markLife {
+				return value
+			}
+			return nil
 		}
 	}
-	return false
+	return nil
 }
+
+func markedAt(at time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())) }
+
+func markTime(value []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(value))) }
 
 // emptyEpoch reports whether an epoch that has passed holds no marks at all, as in the first month of a store. Only the
 // partition's single writer calls it.
@@ -192,7 +204,7 @@ func (e *Engine) see(tx store.Tx, in Receive) {
 		tx.Set(lineKey(sourceID(in.Source), in.Mark), []byte{})
 		return
 	}
-	tx.Set(markKey(epoch(in.At), in.Mark), binary.BigEndian.AppendUint64(nil, uint64(in.At.UnixNano())))
+	tx.Set(markKey(epoch(in.At), in.Mark), markedAt(in.At))
 }
 
 // receive handles the event for the customer of the session. closed is the end of the event's import, if that has come.

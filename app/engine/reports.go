@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -37,7 +38,7 @@ func (e *Engine) Keep(ctx context.Context, reports []Report) {
 // heard takes what is known of a report, within bounds.
 func (e *Engine) heard(r Report) (told, bool) {
 	switch r.Event {
-	case "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed", "subscribed":
+	case "delivered", "bounced", "complained", "opened", "clicked", "replied", "dismissed", "unsubscribed", "subscribed":
 	default:
 		e.log.Warn("a connector reported what is not known and was not heard", "channel", r.Channel, "event", cut(r.Event))
 		return told{}, false
@@ -60,8 +61,12 @@ func (e *Engine) heard(r Report) (told, bool) {
 	return told{r, e.clock.Now()}, true
 }
 
-// TakeReports stores reports until ctx ends, and then those that are left. It is run once, as long as the connectors.
+// TakeReports stores reports, and what was seen, until ctx ends, and then those that are left. It is run once, as long as
+// the connectors.
 func (e *Engine) TakeReports(ctx context.Context) {
+	var seen sync.WaitGroup
+	seen.Go(func() { e.releaseLooks(ctx) })
+	defer seen.Wait()
 	for {
 		var batch []told
 		select {
@@ -103,6 +108,8 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 			case code == "":
 			case code == lifecycle.Full && ctx.Err() == nil:
 				left = append(left, items[i])
+			case code == lifecycle.NotFound: // made up, or long gone; as often as whoever reports likes
+				e.log.Debug("a report was about nothing that is known", "error", result.Err)
 			default:
 				e.log.Warn("a report could not be taken", "error", result.Err)
 			}
@@ -137,7 +144,7 @@ func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
 		}
 	}
 	if len(items) == 0 {
-		e.log.Info("a report was about an address to which nothing went", "channel", r.Channel, "event", r.Event)
+		e.log.Debug("a report was about an address to which nothing went", "channel", r.Channel, "event", r.Event)
 	}
 	return items
 }

@@ -154,12 +154,12 @@ func (s *session) user() string {
 	return cmp.Or(s.customer.UserID(), s.customer.AnonymousID())
 }
 
-// active returns a journey that runs, or nil.
+// active returns a journey that runs, be it that of a broadcast, or nil.
 func (s *session) active(name string) *journey {
 	for _, j := range s.journeys {
 		if j.name == name {
 			return j
 		}
 	}
-	return nil
+	return s.engine.parts[s.tx.Partition()].broadcasts[name]
 }

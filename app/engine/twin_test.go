@@ -70,6 +70,11 @@ func compare(t *testing.T, draw *rand.Rand, source script.Source, users []string
 			}
 			disturbed.publish(source)
 		case 3: // a version that would do something else, taken back before anything happens
+			if !owned {
+				disturbed.restart()
+				owned = true
+			}
+			disturbed.rest(users) // what is due already belongs to the version before
 			other := script.Source{Name: source.Name, Files: map[string][]byte{}}
 			for path, text := range source.Files {
 				other.Files[path] = []byte(strings.ReplaceAll(string(text), `log(`, `log("another version", `))
@@ -77,7 +82,6 @@ func compare(t *testing.T, draw *rand.Rand, source script.Source, users []string
 			disturbed.publish(other)
 			if draw.Intn(2) == 0 {
 				disturbed.restart()
-				owned = true
 			}
 			disturbed.publish(source)
 		}

@@ -19,6 +19,7 @@ import (
 //	stayed, stage                     -> Stays
 //	waits | failed at, version, file, line -> one count; that of waits goes when it is zero
 //	chose, name, value                -> one count
+//	because, name, state, reason      -> one count; of broadcasts only
 //	anything else                     -> one count, signed, 8 bytes
 const (
 	metricMessage = "message"
@@ -65,7 +66,7 @@ func addAtLine(tx store.Tx, by int64, metric string, f *lifecycle.Fact) {
 
 // messageStates is the order in which a message's counts stand in their one record, 8 bytes each. Append only.
 var messageStates = [...]string{"decided", string(lifecycle.Queued), string(lifecycle.Accepted), string(lifecycle.Failed),
-	string(lifecycle.Suppressed), string(lifecycle.Expired), string(lifecycle.Held), "in doubt"}
+	string(lifecycle.Suppressed), string(lifecycle.Expired), string(lifecycle.Held), "in doubt", string(lifecycle.Cancelled)}
 
 // addMessage adds one to up to two of the counts of a line's message and takes one from another; "" is none. All its
 // states share a record: every message passes through several.
@@ -120,6 +121,27 @@ func addChoice(tx store.Tx, f *lifecycle.Fact) {
 			return
 		}
 		add(tx, 1, f.Journey, "choices")
+	}
+	tx.Set(key, binary.BigEndian.AppendUint64(nil, uint64(count(tx.Get(key))+1)))
+}
+
+// addReason counts why a message of a broadcast did not leave. What a server says when it refuses one is for the ledger.
+func addReason(tx store.Tx, f *lifecycle.Fact) {
+	if !lifecycle.IsBroadcast(f.Journey) {
+		return
+	}
+	switch lifecycle.MessageState(f.To) {
+	case lifecycle.Suppressed, lifecycle.Expired, lifecycle.Cancelled:
+	default:
+		return
+	}
+	key := counterKey(f.Journey, "because", f.Name, f.To, choiceWord(f.Reason))
+	if tx.Get(key) == nil {
+		if count(tx.Get(counterKey(f.Journey, "reasons"))) >= maxChoices {
+			add(tx, 1, f.Journey, "because", f.Name, f.To, OtherChoices)
+			return
+		}
+		add(tx, 1, f.Journey, "reasons")
 	}
 	tx.Set(key, binary.BigEndian.AppendUint64(nil, uint64(count(tx.Get(key))+1)))
 }

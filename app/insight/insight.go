@@ -85,6 +85,7 @@ func fold(tx store.Tx, f *lifecycle.Fact) {
 		addMessage(tx, f, "decided", f.Reason, "")
 	case lifecycle.FactSettled:
 		addMessage(tx, f, "", f.To, f.From)
+		addReason(tx, f)
 	case lifecycle.FactInDoubt:
 		addMessage(tx, f, "in doubt", "", "")
 	case lifecycle.FactReceipt:

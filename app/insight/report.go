@@ -32,6 +32,7 @@ type Journey struct {
 	Messages         map[string]map[string]int64 // by message name and state, and by answer; "decided", "in doubt" and answers only grow
 	Lines            map[Line]LineCounts
 	Choices          map[string]map[string]int64 // by name of the split or choice, and by value
+	Reasons          map[Reason]int64            // of broadcasts: why messages did not leave
 }
 
 // Line is a place in one version of a script.
@@ -40,6 +41,9 @@ type Line struct {
 	File    string // journey/stage.lua
 	Line    int
 }
+
+// Reason is why messages of a broadcast did not leave.
+type Reason struct{ Message, State, Reason string }
 
 // LineCounts are the figures of one line.
 type LineCounts struct {
@@ -58,7 +62,8 @@ func (r *Report) Journey(name string) *Journey {
 		counts := func() map[string]int64 { return map[string]int64{} }
 		j = &Journey{In: counts(), Entered: counts(), Converted: counts(), HeldoutEntered: counts(), HeldoutConverted: counts(),
 			Exited: counts(), Failed: counts(), Stayed: map[string]*Stays{}, Moves: map[[2]string]int64{}, Refused: map[[2]string]int64{},
-			Messages: map[string]map[string]int64{}, Lines: map[Line]LineCounts{}, Choices: map[string]map[string]int64{}}
+			Messages: map[string]map[string]int64{}, Lines: map[Line]LineCounts{}, Choices: map[string]map[string]int64{},
+			Reasons: map[Reason]int64{}}
 		r.Journeys[name] = j
 	}
 	return j
@@ -157,6 +162,10 @@ func (r *Report) add(words []string, value []byte) {
 			addTo(j.Choices, rest[0], rest[1], count(value))
 		}
 	case 3:
+		if metric == "because" {
+			j.Reasons[Reason{rest[0], rest[1], rest[2]}] += count(value)
+			return
+		}
 		switch line, ok := lineOf(rest); {
 		case !ok:
 		case metric == "waits":

@@ -22,6 +22,15 @@ var socialTraits = []struct{ trait, provider string }{
 // Channels in the order in which a customer who prefers none is written to.
 var channelOrder = []string{"email", "push", "sms", "social", "inapp", "call", "letter", "webhook"}
 
+// ChannelInEvents returns a channel as the names of events write it: "Email", as in "Email Opened".
+func ChannelInEvents(channel string) string {
+	if channel == "inapp" {
+		return "In-App"
+	}
+	first := min(1, len(channel))
+	return strings.ToUpper(channel[:first]) + channel[first:]
+}
+
 // Preferred sorts channels: those that the trait channels names come first, in its order, then the others in ours.
 func (c *Customer) Preferred(channels []string) []string {
 	var order []string
@@ -53,7 +62,8 @@ func (c *Customer) Reachable(channel, topic string, kind MessageKind) bool {
 }
 
 // Address returns where a channel reaches the customer, as its connector understands it, or why it does not. It stands in
-// the traits email, phone, push (a token or a Web Push subscription) and those named like the social providers.
+// the traits email, phone, push (a token or a Web Push subscription), address (of letters) and those named like the social
+// providers.
 func (c *Customer) Address(channel string) (address, problem string) {
 	switch channel {
 	case "email":
@@ -64,6 +74,10 @@ func (c *Customer) Address(channel string) (address, problem string) {
 		return c.pushTarget()
 	case "social":
 		return c.socialAddress()
+	case "letter":
+		return c.postalAddress()
+	case "inapp":
+		return c.inboxAddress()
 	}
 	return "", BecauseNoAddress
 }
@@ -120,6 +134,14 @@ func (c *Customer) socialAddress() (address, problem string) {
 		if value, _ := c.Trait(known.trait).(string); value != "" {
 			return known.provider + ":" + value, ""
 		}
+	}
+	return "", BecauseNoAddress
+}
+
+// inboxAddress is the user ID: whoever has none has not logged in anywhere, and nobody could prove that an inbox is theirs.
+func (c *Customer) inboxAddress() (address, problem string) {
+	if user := c.UserID(); user != "" {
+		return user, ""
 	}
 	return "", BecauseNoAddress
 }

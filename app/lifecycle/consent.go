@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,11 +41,47 @@ func (c *Customer) Say(word Consent) bool {
 	})
 	c.Consents = append(c.Consents, word)
 	slices.SortStableFunc(c.Consents, func(a, b Consent) int { return a.At.Compare(b.At) })
-	if len(c.Consents) > MaxConsents { // the oldest grant goes; a refusal is never forgotten for a grant
-		at := slices.IndexFunc(c.Consents, func(said Consent) bool { return said.Granted })
-		c.Consents = slices.Delete(c.Consents, max(at, 0), max(at, 0)+1)
+	if len(c.Consents) > MaxConsents {
+		c.forgetConsent()
 	}
 	return true
+}
+
+// forgetConsent makes room for a word. The oldest grant goes, else a refusal that a wider one says too. If there are only
+// refusals of different things, the oldest one is widened to its whole channel, and then to all: none is ever forgotten.
+func (c *Customer) forgetConsent() {
+	at := slices.IndexFunc(c.Consents, func(said Consent) bool { return said.Granted })
+	for i, said := range c.Consents {
+		if at >= 0 {
+			break
+		}
+		if slices.ContainsFunc(c.Consents, func(wider Consent) bool {
+			return wider.covers(said.Channel, said.Topic) && (wider.Channel != said.Channel || wider.Topic != said.Topic)
+		}) {
+			at = i
+		}
+	}
+	if at >= 0 {
+		c.Consents = slices.Delete(c.Consents, at, at+1)
+		return
+	}
+	oldest := &c.Consents[0]
+	if oldest.Topic == "" {
+		oldest.Channel = ""
+	}
+	oldest.Topic = ""
+	wider := *oldest
+	c.Consents = slices.DeleteFunc(c.Consents, func(said Consent) bool { return said != wider && wider.covers(said.Channel, said.Topic) })
+}
+
+// SayNow takes a word that was said this moment. The trait unsubscribed is a no to everything: whoever allows something now
+// lifts it, and all but what is allowed stays refused.
+func (c *Customer) SayNow(word Consent) bool {
+	if word.Granted && c.Trait("unsubscribed") == true {
+		c.SetTrait("unsubscribed", []byte("false"))
+		c.Say(Consent{At: word.At.Add(-1), Source: "trait"})
+	}
+	return c.Say(word)
 }
 
 // Consented returns the newest word about messages on a channel about a topic, the stricter of two at the same moment.
@@ -104,9 +141,30 @@ func (c *Customer) Suppress(s Suppression) bool {
 	}
 	c.Suppressions = append(slices.Clone(c.Suppressions), s)
 	if len(c.Suppressions) > MaxSuppressions {
-		c.Suppressions = c.Suppressions[1:]
+		c.forgetSuppression()
 	}
 	return true
+}
+
+// forgetSuppression makes room for a suppression: the oldest bounce goes of the channel that has most of them. If
+// nothing has bounced, the channel of the oldest is suppressed as a whole: nobody hears from us again who has complained.
+func (c *Customer) forgetSuppression() {
+	bounces := map[string]int{}
+	most := ""
+	for _, s := range c.Suppressions {
+		if s.Reason == SuppressedBounce {
+			if bounces[s.Channel]++; bounces[s.Channel] > bounces[most] {
+				most = s.Channel
+			}
+		}
+	}
+	if at := slices.IndexFunc(c.Suppressions, func(s Suppression) bool { return s.Reason == SuppressedBounce && s.Channel == most }); at >= 0 {
+		c.Suppressions = slices.Delete(c.Suppressions, at, at+1)
+		return
+	}
+	whole := c.Suppressions[0]
+	whole.Address = ""
+	c.Suppressions = append([]Suppression{whole}, slices.DeleteFunc(c.Suppressions, func(s Suppression) bool { return s.Channel == whole.Channel })...)
 }
 
 // Unsuppress lets messages to an address leave again; an empty address means all of the channel. It reports whether
@@ -114,7 +172,7 @@ func (c *Customer) Suppress(s Suppression) bool {
 func (c *Customer) Unsuppress(channel, address string) bool {
 	before := len(c.Suppressions)
 	c.Suppressions = slices.DeleteFunc(slices.Clone(c.Suppressions), func(s Suppression) bool {
-		return s.Channel == channel && (address == "" || s.Address == address)
+		return s.Channel == channel && (address == "" || s.Address == address || channel == "email" && sameMailbox(s.Address, address))
 	})
 	return len(c.Suppressions) < before
 }
@@ -122,9 +180,14 @@ func (c *Customer) Unsuppress(channel, address string) bool {
 // Suppressed returns what keeps messages from an address on a channel, if anything does.
 func (c *Customer) Suppressed(channel, address string) (Suppression, bool) {
 	for _, s := range c.Suppressions {
-		if s.Channel == channel && (s.Address == "" || s.Address == address) {
+		if s.Channel == channel && (s.Address == "" || s.Address == address || channel == "email" && sameMailbox(s.Address, address)) {
 			return s, true
 		}
 	}
 	return Suppression{}, false
 }
+
+// sameMailbox reports whether two mail addresses are one as far as anybody but the receiving server can tell. The part
+// before the @ may be told apart by its case (RFC 5321, 2.4), but nobody does: an address does not come free again by
+// being written in capitals.
+func sameMailbox(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

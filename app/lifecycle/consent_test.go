@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -104,5 +105,70 @@ func TestSuppressionsAreOfAnAddress(t *testing.T) {
 	}
 	if _, ok := customer.Suppressed("email", "ada@example.com"); ok {
 		t.Error("it is suppressed still")
+	}
+}
+
+// However much a customer refuses, nothing of it is forgotten, the no to everything least of all.
+func TestNoRefusalIsForgotten(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	topics := func(customer *lifecycle.Customer, channels ...string) {
+		for n := range 2 * lifecycle.MaxConsents {
+			customer.Say(lifecycle.Consent{Channel: channels[n%len(channels)], Topic: fmt.Sprintf("topic-%d", n), At: start.Add(time.Duration(n+1) * time.Hour)})
+			if len(customer.Consents) > lifecycle.MaxConsents {
+				t.Fatalf("%d words", len(customer.Consents))
+			}
+		}
+		for n := range 2 * lifecycle.MaxConsents {
+			channel, topic := channels[n%len(channels)], fmt.Sprintf("topic-%d", n)
+			if word, said := customer.Consented(channel, topic); !said || word.Granted {
+				t.Fatalf("the refusal of %s on %s was forgotten", topic, channel)
+			}
+		}
+	}
+	everything := &lifecycle.Customer{}
+	everything.Say(lifecycle.Consent{At: start})
+	topics(everything, "email")
+	if word, said := everything.Consented("sms", ""); !said || word.Granted {
+		t.Error("the no to everything was forgotten")
+	}
+	one := &lifecycle.Customer{}
+	topics(one, "email")
+	if _, said := one.Consented("sms", ""); said {
+		t.Error("a channel was refused about which nothing was said")
+	}
+	topics(&lifecycle.Customer{}, "email", "sms", "push")
+}
+
+// Tokens of devices go by dozens. They do not push out that somebody complained.
+func TestNoComplaintIsForgotten(t *testing.T) {
+	customer := &lifecycle.Customer{}
+	customer.Suppress(lifecycle.Suppression{Channel: "email", Address: "ada@example.com", Reason: lifecycle.SuppressedComplaint})
+	customer.Suppress(lifecycle.Suppression{Channel: "sms", Address: "+4470", Reason: lifecycle.SuppressedBounce})
+	for n := range 3 * lifecycle.MaxSuppressions {
+		customer.Suppress(lifecycle.Suppression{Channel: "push", Address: fmt.Sprint("token ", n), Reason: lifecycle.SuppressedBounce})
+	}
+	for channel, address := range map[string]string{"email": "ada@example.com", "sms": "+4470", "push": fmt.Sprint("token ", 3*lifecycle.MaxSuppressions-1)} {
+		if _, suppressed := customer.Suppressed(channel, address); !suppressed {
+			t.Errorf("%s on %s was forgotten", address, channel)
+		}
+	}
+	for n := range 2 * lifecycle.MaxSuppressions {
+		customer.Suppress(lifecycle.Suppression{Channel: "email", Address: fmt.Sprintf("%d@example.com", n), Reason: lifecycle.SuppressedComplaint})
+	}
+	if _, suppressed := customer.Suppressed("email", "0@example.com"); !suppressed || len(customer.Suppressions) > lifecycle.MaxSuppressions {
+		t.Errorf("a complaint was forgotten; there are %d suppressions", len(customer.Suppressions))
+	}
+}
+
+// A mailbox that bounced or complained stays suppressed however its address is written.
+func TestASuppressedMailboxInCapitals(t *testing.T) {
+	customer := &lifecycle.Customer{}
+	customer.Suppress(lifecycle.Suppression{Channel: "email", Address: "Ada@example.com", Reason: lifecycle.SuppressedComplaint})
+	customer.Suppress(lifecycle.Suppression{Channel: "push", Address: "Token", Reason: lifecycle.SuppressedBounce})
+	if _, suppressed := customer.Suppressed("email", "ada@EXAMPLE.com"); !suppressed {
+		t.Error("capitals make the address free")
+	}
+	if _, suppressed := customer.Suppressed("push", "token"); suppressed {
+		t.Error("another token is suppressed")
 	}
 }

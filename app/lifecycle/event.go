@@ -17,6 +17,16 @@ type EventType string
 const (
 	Track    EventType = "track"
 	Identify EventType = "identify"
+	Page     EventType = "page"
+	Screen   EventType = "screen"
+	Group    EventType = "group" // its traits are one trait of the customer, group
+	Alias    EventType = "alias" // another name of the customer, in its property previousId
+)
+
+// The names under which journeys know pages and screens; which one it was is the property name.
+const (
+	PageViewed   = "Page Viewed"
+	ScreenViewed = "Screen Viewed"
 )
 
 // IdentityKind tells identities of different origin apart: the same text as a user ID and as an anonymous ID is two
@@ -40,16 +50,17 @@ func (i Identity) Hash() ID { return HashID("identity", string(i.Kind), i.Value)
 // Event is one thing that happened to one customer, as it came in. It is never changed afterwards.
 type Event struct {
 	Type        EventType       `json:"type"`
-	Name        string          `json:"event,omitempty"` // of a track call: "Order Completed"; empty for identify
+	Name        string          `json:"event,omitempty"` // of a track call: "Order Completed"; empty for identify, group and alias
 	MessageID   string          `json:"messageId"`       // the sender's own ID; the same one twice is one event
 	UserID      string          `json:"userId,omitempty"`
 	AnonymousID string          `json:"anonymousId,omitempty"`
-	Timestamp   time.Time       `json:"timestamp"`              // when it happened, as the sender says
-	Received    time.Time       `json:"receivedAt"`             // when we took it
-	Properties  json.RawMessage `json:"properties,omitempty"`   // a JSON object, or empty
-	Traits      json.RawMessage `json:"traits,omitempty"`       // a JSON object, or empty
-	Context     json.RawMessage `json:"context,omitempty"`      // a JSON object, or empty
-	Depth       int             `json:"-" msgpack:",omitempty"` // how many events stand before it in a chain of events that scripts tracked; 0: nobody's script made it
+	Timestamp   time.Time       `json:"timestamp"`                             // when it happened, as the sender says
+	Received    time.Time       `json:"receivedAt"`                            // when we took it
+	Properties  json.RawMessage `json:"properties,omitempty"`                  // a JSON object, or empty
+	Traits      json.RawMessage `json:"traits,omitempty"`                      // a JSON object, or empty
+	Context     json.RawMessage `json:"context,omitempty"`                     // a JSON object, or empty
+	Public      bool            `json:"public,omitempty" msgpack:",omitempty"` // it came with a key that anybody can read: it proves nobody's identity
+	Depth       int             `json:"-" msgpack:",omitempty"`                // how many events stand before it in a chain of events that scripts tracked; 0: nobody's script made it
 }
 
 // Identity returns the event's own identity: its user ID, else its anonymous ID. Deduplication happens in that
@@ -59,6 +70,17 @@ func (e *Event) Identity() Identity {
 		return Identity{UserID, e.UserID}
 	}
 	return Identity{AnonymousID, e.AnonymousID}
+}
+
+// PreviousID returns the other name that an alias call gives the customer, or "".
+func (e *Event) PreviousID() string {
+	var properties struct {
+		PreviousID string `json:"previousId"`
+	}
+	if len(e.Properties) == 0 || json.Unmarshal(e.Properties, &properties) != nil {
+		return ""
+	}
+	return properties.PreviousID
 }
 
 // Validate checks what every event must have. The error names the field.
@@ -73,9 +95,9 @@ func (e *Event) Validate() error {
 		if e.Name == "" {
 			return invalid("event", "a track call needs the name of its event")
 		}
-	case Identify:
+	case Identify, Page, Screen, Group, Alias:
 	default:
-		return invalid("type", "type %q is not taken here; use \"track\" or \"identify\"", e.Type)
+		return invalid("type", "type %.80q is none of track, identify, page, screen, group and alias", e.Type)
 	}
 	if e.UserID == "" && e.AnonymousID == "" {
 		return invalid("userId", "an event needs a userId or an anonymousId")

@@ -111,8 +111,13 @@ type Template struct {
 	Locale  string            `json:"locale,omitempty"` // "vi"; empty is the default
 	File    string            `json:"file"`             // relative to the scripts folder
 	Front   map[string]string `json:"front"`            // subject, preheader, topic, kind, purpose, expires, in_doubt …
+	Data    map[string]string `json:"data,omitempty"`   // what the channel needs besides text: title, url …; Liquid
 	Body    string            `json:"body"`             // Liquid
 	Line    int               `json:"line"`             // the file's line on which Body starts, 1-based
+
+	Lines    map[string]int       `json:"-"` // of front matter and data, by key: where each stands in the file
+	Layouts  []*Template          `json:"-"` // what is put around the body, the innermost first
+	Partials map[string]*Template `json:"-"` // by name, such as "partials/footer": what its files may render
 }
 
 // Reenter says when a customer who has left a stage may enter it again.

@@ -1,12 +1,15 @@
 package lifecycle
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -71,18 +74,24 @@ const MaxLinkURL = 2000
 // one without the key: its path is /PURPOSE/TOKEN, and the token is base64url(payload, MAC), where the MAC is the first 16
 // bytes of HMAC-SHA-256 over purpose and payload. The zero value makes none.
 type Links struct {
-	key  []byte
+	macs *sync.Pool // of HMACs that have the key already, which is half of the work of a short one; nil without a key
 	base string
 }
 
 // NewLinks returns links below the public URL of the server, which has no slash at its end.
-func NewLinks(key []byte, publicURL string) Links { return Links{key, publicURL} }
+func NewLinks(key []byte, publicURL string) Links {
+	if len(key) == 0 {
+		return Links{}
+	}
+	key = bytes.Clone(key)
+	return Links{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}, publicURL}
+}
 
 // At returns links with the same key below another URL.
-func (l Links) At(publicURL string) Links { return Links{l.key, publicURL} }
+func (l Links) At(publicURL string) Links { return Links{l.macs, publicURL} }
 
 // Enabled reports whether links can be made.
-func (l Links) Enabled() bool { return len(l.key) > 0 && l.base != "" }
+func (l Links) Enabled() bool { return l.macs != nil && l.base != "" }
 
 // Link is what a link says.
 type Link struct {
@@ -147,10 +156,13 @@ func (l Links) sign(link Link) string {
 
 // mac appends the MAC of what is signed to b.
 func (l Links) mac(b, signed []byte) []byte {
-	mac := hmac.New(sha256.New, l.key)
+	mac := l.macs.Get().(hash.Hash)
+	mac.Reset()
 	mac.Write(signed)
 	var sum [sha256.Size]byte
-	return append(b, mac.Sum(sum[:0])[:macBytes]...)
+	b = append(b, mac.Sum(sum[:0])[:macBytes]...)
+	l.macs.Put(mac)
+	return b
 }
 
 // Read reads the path of a link, with the slash before it. Whatever was not signed with the key is NotFound, down to the

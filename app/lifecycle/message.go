@@ -11,19 +11,24 @@ const (
 	Failed     MessageState = "failed"     // refused for good, or retried too often
 	Suppressed MessageState = "suppressed" // policy kept it back; Reason says which
 	Expired    MessageState = "expired"    // too old when it could leave
+	Cancelled  MessageState = "cancelled"  // an operator took it back before it left; Reason says who and why
 	Held       MessageState = "held"       // in doubt after a crash, and not to be risked twice
 )
 
 // Reasons for which a message is suppressed.
 const (
-	BecauseHistory    = "history"     // it belongs to the past that was imported
-	BecauseShadow     = "shadow"      // its journey only decides
-	BecauseNoAddress  = "no address"  // nothing is known by which the channel could reach the customer
-	BecauseBadAddress = "bad address" // what is known is no address
-	BecauseOptedOut   = "opted out"   // the customer does not want marketing
-	BecauseHoldout    = "hold-out"    // the customer is kept out of marketing for comparison
-	BecauseTest       = "test person" // no address is set to which the messages of test people go
+	BecauseHistory    = "history"            // it belongs to the past that was imported
+	BecauseShadow     = "shadow"             // its journey only decides
+	BecauseNoAddress  = "no address"         // nothing is known by which the channel could reach the customer
+	BecauseBadAddress = "bad address"        // what is known is no address
+	BecauseIncomplete = "incomplete address" // of a letter: there is no name, no street or no city
+	BecauseOptedOut   = "opted out"          // the customer does not want marketing
+	BecauseHoldout    = "hold-out"           // the customer is kept out of marketing for comparison
+	BecauseTest       = "test person"        // no address is set to which the messages of test people go
 )
+
+// InboxLife is how long an in-app message is shown if it does not say when it expires.
+const InboxLife = 30 * 24 * time.Hour
 
 // Answer is what comes back of a message that has left. It is counted once per message.
 type Answer string
@@ -35,6 +40,7 @@ const (
 	Replied    Answer = "replied"
 	Bounced    Answer = "bounced"
 	Complained Answer = "complained"
+	Dismissed  Answer = "dismissed" // an in-app message was closed
 	Converted  Answer = "converted" // the customer reached the stage's goal; counted once per visit and line
 )
 
@@ -70,6 +76,7 @@ type Message struct {
 	Event    Event             `json:"-" msgpack:"w"`                 // the event behind it, for the template
 	Watched  bool              `json:"-" msgpack:"y"`                 // a run waits for what becomes of it
 	Test     bool              `json:"test,omitempty" msgpack:"q"`    // it is for a test person: it goes to the catch-all address, and no figure counts it
+	Direct   bool              `json:"direct,omitempty" msgpack:"g"`  // a program asked for it, not a script: it overtakes everything, and has no stage, file and line
 	Options  map[string]string `json:"options,omitempty" msgpack:"o"` // what the send said itself: subject, preheader; of a webhook: url, payload
 }
 
@@ -80,7 +87,8 @@ type Rendered struct {
 	Text    string            `json:"text,omitempty" msgpack:"x"`
 	HTML    string            `json:"html,omitempty" msgpack:"h"`
 	Headers map[string]string `json:"headers,omitempty" msgpack:"e"`
-	Date    time.Time         `json:"date" msgpack:"d"` // of the first attempt
+	Data    map[string]string `json:"data,omitempty" msgpack:"a"` // what the channel needs besides text, such as a title and a url
+	Date    time.Time         `json:"date" msgpack:"d"`           // of the first attempt
 
 	// A mail is stored without the document around its body, which is the same for all: Layout says which document it
 	// is, and Preheader and Locale what it takes besides. Zero: HTML is the whole document.
@@ -105,4 +113,12 @@ type Receipt struct {
 	Outcome    Outcome       `msgpack:"o"`
 	Reason     string        `msgpack:"r"`
 	RetryAfter time.Duration `msgpack:"a"` // a wish of a temporary failure; zero: ours to choose
+	Reply      *Reply        `msgpack:"w"` // nil: the connector does not tell
+}
+
+// Reply is what the other side of one attempt said. It is kept with the message, for people.
+type Reply struct {
+	Status int    `json:"status,omitempty" msgpack:"s,omitempty"` // of HTTP; 0: there was no answer
+	Took   int    `json:"tookMs" msgpack:"t"`                     // milliseconds
+	Text   string `json:"text,omitempty" msgpack:"x,omitempty"`   // the beginning of it, without secrets
 }

@@ -1,7 +1,8 @@
 package lifecycle
 
-// eventRecord is the version in which events are written. Version 1 had no depth.
-const eventRecord = 2
+// eventRecord is the version in which events are written. Version 1 had no depth, version 2 did not say whether the event
+// came with a public key.
+const eventRecord = 3
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (e *Event) RecordSize() int {
@@ -23,7 +24,10 @@ func (e *Event) AppendRecord(b []byte) []byte {
 	w.Bytes(e.Properties)
 	w.Bytes(e.Traits)
 	w.Bytes(e.Context)
-	w.Varint(int64(e.Depth))
+	w.Flags(e.Depth != 0, e.Public)
+	if e.Depth != 0 {
+		w.Varint(int64(e.Depth))
+	}
 	return w.Result()
 }
 
@@ -49,7 +53,13 @@ func (e *Event) ReadRecordFrom(r *RecordReader) {
 		Traits:      r.Bytes(),
 		Context:     r.Bytes(),
 	}
-	if version > 1 {
+	switch {
+	case version > 2:
+		parts := r.Flags(2)
+		if e.Public = parts.Has(1); parts.Has(0) {
+			e.Depth = r.Int()
+		}
+	case version > 1:
 		e.Depth = r.Int()
 	}
 }

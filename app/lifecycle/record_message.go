@@ -39,7 +39,7 @@ func (m *Message) AppendRecord(b []byte) []byte {
 	w.Varint(int64(m.Attempts))
 	w.Varint(int64(m.InDoubt))
 	w.Time(m.Settled)
-	w.Flags(m.Watched, m.Test, len(m.Options) > 0)
+	w.Flags(m.Watched, m.Test, len(m.Options) > 0, m.Direct)
 	if len(m.Options) > 0 {
 		w.textMap(m.Options)
 	}
@@ -72,8 +72,8 @@ func (m *Message) ReadRecord(data []byte) error {
 		Settled:  r.Time(),
 	}
 	if version > 1 {
-		parts := r.Flags(3)
-		m.Watched, m.Test = parts.Has(0), parts.Has(1)
+		parts := r.Flags(4)
+		m.Watched, m.Test, m.Direct = parts.Has(0), parts.Has(1), parts.Has(3)
 		if parts.Has(2) {
 			m.Options = readMap(&r, r.Text)
 		}
@@ -82,13 +82,16 @@ func (m *Message) ReadRecord(data []byte) error {
 	return r.End("a message")
 }
 
-// renderedRecord is the version in which rendered messages are written.
-const renderedRecord = 1
+// renderedRecord is the version in which rendered messages are written. Version 1 had no data.
+const renderedRecord = 2
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (m *Rendered) RecordSize() int {
 	size := 64 + len(m.To) + len(m.Subject) + len(m.Text) + len(m.HTML) + len(m.Preheader) + len(m.Locale)
 	for name, value := range m.Headers {
+		size += 4 + len(name) + len(value)
+	}
+	for name, value := range m.Data {
 		size += 4 + len(name) + len(value)
 	}
 	return size
@@ -107,6 +110,7 @@ func (m *Rendered) AppendRecord(b []byte) []byte {
 	w.Varint(int64(m.Layout))
 	w.Text(m.Preheader)
 	w.Text(m.Locale)
+	w.textMap(m.Data)
 	return w.Result()
 }
 
@@ -119,7 +123,7 @@ func (m *Rendered) ReadRecord(data []byte) error {
 
 // ReadRecordFrom reads a rendered message that is part of another record.
 func (m *Rendered) ReadRecordFrom(r *RecordReader) {
-	r.Version("a rendered message", renderedRecord)
+	version := r.Version("a rendered message", renderedRecord)
 	*m = Rendered{
 		To:        r.Text(),
 		Subject:   r.Text(),
@@ -130,6 +134,9 @@ func (m *Rendered) ReadRecordFrom(r *RecordReader) {
 		Layout:    r.Int(),
 		Preheader: r.Text(),
 		Locale:    r.Text(),
+	}
+	if version > 1 {
+		m.Data = readMap(r, r.Text)
 	}
 }
 

@@ -38,6 +38,9 @@ func TestRecordsOfVersion1(t *testing.T) {
 			File: "j/a.lua", Line: 4, Channel: "email", Kind: lifecycle.Marketing, Decided: at, Due: at, State: lifecycle.Queued, Reason: "r",
 			Attempts: 2, InDoubt: 1, Event: event,
 		}},
+		"rendered": {"01056140622e6302486901540001014b0156011898ac077b14cf0002017000", &lifecycle.Rendered{
+			To: "a@b.c", Subject: "Hi", Text: "T", Headers: map[string]string{"K": "V"}, Date: at, Layout: 1, Preheader: "p",
+		}},
 		"fact": {"01056d6f766564011898ac077b14cf00016a01610162016e0172016606", &lifecycle.Fact{
 			Kind: lifecycle.FactMoved, At: at, Journey: "j", From: "a", To: "b", Name: "n", Reason: "r", File: "f", Line: 3,
 		}},
@@ -69,6 +72,10 @@ func TestRecordsOfVersion2(t *testing.T) {
 				Journey: "j", Stage: "a", Entered: at, Number: 3, Converted: true, Version: "v", Timers: []lifecycle.Timer{{Due: at, Seq: 4, Run: run}},
 				Runs: []lifecycle.RunRef{{ID: run, Handler: "a.lua#1", Stage: "a", Visit: 3, Version: "v", File: "j/a.lua", Line: 4, Event: "Order"}},
 			}},
+		}},
+		"event": {"0205747261636b054f72646572026d310361646100011898ac077b14cf00011898ac07b6af9900077b226e223a317d00027b7d06", &lifecycle.Event{
+			Type: lifecycle.Track, Name: "Order", MessageID: "m1", UserID: "ada", Timestamp: at, Received: at.Add(time.Second),
+			Properties: json.RawMessage(`{"n":1}`), Context: json.RawMessage(`{}`), Depth: 3,
 		}},
 		"fact": {"0209636f6e766572746564011898ac077b14cf00016a01610000000006033fe0000000000000", &lifecycle.Fact{
 			Kind: lifecycle.FactConverted, At: at, Journey: "j", From: "a", Line: 3, Amount: 0.5, Heldout: true,

@@ -12,7 +12,7 @@ func Annotations() []byte {
 	var b strings.Builder
 	b.WriteString("---@meta\n-- The words of Stagecraft's stage scripts, for editors with the Lua language server. Generated; do not edit.\n\n")
 	b.WriteString("--- How long: as people write it (\"90 minutes\", \"2 weeks 3 days\") or as ISO 8601 does (\"PT36H\"). A day is 24 hours.\n---@alias stagecraft.Duration string\n\n")
-	b.WriteString("--- A time of day (\"09:00\"), perhaps on some days of the week (\"mon-fri 09:00\", \"mon,wed 08:00\").\n---@alias stagecraft.Moment string\n\n")
+	b.WriteString("--- A time of day (\"09:00\"), perhaps on some days of the week (\"mon-fri 09:00\", \"mon,wed 08:00\"), or of one day (\"2026-06-01 09:00\").\n---@alias stagecraft.Moment string\n\n")
 	b.WriteString("--- What can become of a message.\n---@alias stagecraft.Became\n")
 	for _, what := range became {
 		fmt.Fprintf(&b, "---| %q\n", what)

@@ -49,7 +49,7 @@ type Result struct {
 type Awaited struct {
 	Event   string         `msgpack:"e,omitempty"` // the event's name; empty if a message is waited for
 	Message lifecycle.ID   `msgpack:"m,omitempty"` // of wait_for(handle, what): the message
-	What    string         `msgpack:"w,omitempty"` // what became of it: accepted, delivered, opened, clicked, replied, bounced, complained, failed
+	What    string         `msgpack:"w,omitempty"` // what became of it: accepted, delivered, opened, clicked, replied, bounced, complained, completed, dismissed, failed
 	Filter  map[string]any `msgpack:"f,omitempty"` // properties that the event must have with exactly these values
 }
 
@@ -81,7 +81,7 @@ type Effect struct {
 	Kind     EffectKind
 	Name     string
 	Text     string         // of a log: what it says
-	Args     map[string]any // of a send: its options, checked: by, subject, preheader, caps (texts), expires (a time.Duration); of a track: the properties; of a webhook: the payload
+	Args     map[string]any // of a send: its options, checked: by, subject, preheader, caps (texts), expires (a time.Duration), fallback (a boolean); of a track: the properties; of a webhook: the payload
 	Value    any
 	Points   float64
 	HalfLife time.Duration // zero: the points stay

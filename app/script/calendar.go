@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// Moment is what wait_until waits for: a time of day, on some days of the week.
+// Moment is what wait_until waits for: a time of day, on some days of the week or on one date.
 type Moment struct {
 	Days         [7]bool // by time.Weekday
 	Hour, Minute int
+	Date         time.Time // zero: any; its year, month and day count
 }
 
 var dayNames = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
 
-const momentForm = `write it like "09:00", "mon-fri 09:00" or "mon,wed 08:00"`
+const momentForm = `write it like "09:00", "mon-fri 09:00", "mon,wed 08:00" or "2026-06-01 09:00"`
 
-// ParseMoment reads "09:00", "sat 10:30", "mon-fri 09:00" or "mon,wed,fri-sun 08:00". Days are English, in three letters
-// or in full; a range may go over the end of the week. The error says what to write.
+// ParseMoment reads "09:00", "sat 10:30", "mon-fri 09:00", "mon,wed,fri-sun 08:00" or "2026-06-01 09:00". Days are English,
+// in three letters or in full; a range may go over the end of the week. The error says what to write.
 func ParseMoment(text string) (Moment, error) {
 	var m Moment
 	fields := strings.Fields(strings.ToLower(text))
@@ -33,6 +34,10 @@ func ParseMoment(text string) (Moment, error) {
 	m.Hour, m.Minute = hour, minute
 	if len(fields) == 1 {
 		m.Days = [7]bool{true, true, true, true, true, true, true}
+		return m, nil
+	}
+	if date, err := time.Parse(time.DateOnly, fields[0]); err == nil && len(fields) == 2 {
+		m.Date = date
 		return m, nil
 	}
 	for _, part := range strings.Split(strings.Join(fields[:len(fields)-1], ""), ",") {
@@ -73,10 +78,17 @@ func clock(text string) (hour, minute int, ok bool) {
 }
 
 // After returns the first such moment after now on the clock of the zone (nil: UTC). A time that the clock skips when it
-// is put forward becomes the first moment after the gap; of one that it shows twice the first counts.
+// is put forward becomes the first moment after the gap; of one that it shows twice the first counts. A moment of a date
+// that has passed is now.
 func (m Moment) After(now time.Time, zone *time.Location) time.Time {
 	if zone == nil {
 		zone = time.UTC
+	}
+	if !m.Date.IsZero() {
+		if at := wallTime(m.Date.Year(), m.Date.Month(), m.Date.Day(), m.Hour, m.Minute, zone); at.After(now) {
+			return at.UTC()
+		}
+		return now.UTC()
 	}
 	year, month, day := now.In(zone).Date()
 	for i := 0; i < 15; i++ { // two weeks, because a zone may have skipped a whole day

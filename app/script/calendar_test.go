@@ -115,6 +115,31 @@ func TestADayIs24Hours(t *testing.T) {
 	}
 }
 
+func TestAMomentOfADay(t *testing.T) {
+	moment, err := script.ParseMoment("2026-06-01 09:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	saigon, err := time.LoadLocation("Asia/Ho_Chi_Minh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 6, 1, 2, 0, 0, 0, time.UTC)
+	for _, now := range []time.Time{at.Add(-40 * 24 * time.Hour), at.Add(-time.Second)} {
+		if got := moment.After(now, saigon); !got.Equal(at) {
+			t.Errorf("after %v: %v", now, got)
+		}
+	}
+	if late := at.Add(time.Hour); !moment.After(late, saigon).Equal(late) {
+		t.Error("a moment that has passed is not now")
+	}
+	for _, wrong := range []string{"2026-06-31 09:00", "2026-06-01 mon 09:00", "2026-6-1 09:00"} {
+		if _, err := script.ParseMoment(wrong); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
+
 func TestBadMoments(t *testing.T) {
 	for _, spec := range []string{"", " ", "9", "24:00", "09:60", "9:0", "009:00", "+9:00", "-1:00", "09:00:00", "noon", "mon", "mon-fri", "funday 09:00",
 		"mon- 09:00", "-mon 09:00", "mon,,tue 09:00", "mon--fri 09:00", "09:00 mon", "TZ=UTC 09:00", "mon-tue-wed 09:00", strings.Repeat("mon,", 40) + "mon 09:00"} {

@@ -2,7 +2,11 @@ package script
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"stagecraft/app/lifecycle"
 )
 
 // messages finds those that no script sends.
@@ -32,6 +36,47 @@ func (r *review) messages() {
 		told[t.Name] = true
 		r.say(t.File, 1, "", Warning, fmt.Sprintf("say send %q where it is wanted, or delete the file", t.Name), fmt.Sprintf("no script sends the message %q", t.Name))
 	}
+}
+
+// unusedShared finds the layouts and partials of the journey that nothing names.
+func (r *review) unusedShared() {
+	said := func(name string) bool {
+		for _, t := range r.c.everyTemplate() {
+			if strings.Contains(t.Body, name) {
+				return true
+			}
+		}
+		return false
+	}
+	tell := func(t *lifecycle.Template, what string) {
+		if !strings.HasPrefix(t.File, "lib/") {
+			r.say(t.File, 1, "", Warning, "name it where it is wanted, or delete the file", fmt.Sprintf("no message uses the %s %q", what, t.Name))
+		}
+	}
+	for _, locales := range r.c.shared.layouts {
+		for _, t := range locales {
+			if !r.c.shared.used[t] {
+				tell(t, "layout")
+			}
+		}
+	}
+	for name, t := range r.c.shared.partials {
+		if !said(name) {
+			tell(t, "partial")
+		}
+	}
+}
+
+// everyTemplate returns messages, layouts and partials.
+func (c *compiler) everyTemplate() []*lifecycle.Template {
+	var all []*lifecycle.Template
+	for i := range c.Templates {
+		all = append(all, &c.Templates[i])
+	}
+	for _, locales := range c.shared.layouts {
+		all = slices.AppendSeq(all, maps.Values(locales))
+	}
+	return slices.AppendSeq(all, maps.Values(c.shared.partials))
 }
 
 // mentioned tells whether a name, or a part of it, is a text in the scripts.

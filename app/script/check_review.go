@@ -96,6 +96,7 @@ func (r *review) run() {
 	if r.whole && !r.failedIn("") {
 		r.unmoved()
 		r.messages()
+		r.unusedShared()
 	}
 }
 

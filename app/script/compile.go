@@ -41,6 +41,7 @@ type compiler struct {
 	checkers map[string]*checker   // of the Lua files that could be parsed
 	trees    map[string][]ast.Stmt // of the same
 	plan     *journeyTable
+	shared   shared // what messages share
 }
 
 func (c *compiler) report(path string, line int, hint, format string, args ...any) {
@@ -49,7 +50,7 @@ func (c *compiler) report(path string, line int, hint, format string, args ...an
 
 func (c *compiler) compile() {
 	c.Journey.Name, c.Journey.Version, c.Journey.Moves = c.src.Name, c.src.Version(), map[string][]string{}
-	if !validName(c.src.Name) || c.src.Name == "lib" {
+	if !validName(strings.TrimPrefix(c.src.Name, lifecycle.BroadcastPrefix)) || c.src.Name == "lib" {
 		c.report(journeyFile, 1, nameRule, "%q cannot name a journey", cut(c.src.Name, 80))
 	}
 	if len(c.src.Files) > MaxFiles {
@@ -59,8 +60,12 @@ func (c *compiler) compile() {
 	if _, ok := c.src.Files[journeyFile]; !ok {
 		c.report(journeyFile, 1, "add it, with journey { title = …, stages = { … }, moves = { … } }", "the journey has no journey.lua")
 	}
+	c.readShared()
 	for _, path := range c.src.Paths() {
 		c.files = append(c.files, c.src.full(path))
+		if _, is := isShared(path); is {
+			continue
+		}
 		switch {
 		case strings.HasPrefix(path, "messages/"):
 			c.readTemplate(path)
@@ -91,17 +96,27 @@ func (c *compiler) readTemplate(path string) {
 		c.report(path, 1, "keep one of them", "%s is the same message, channel and locale", other.File)
 		return
 	}
+	c.dress(t)
 	c.messages[t.Name][t.Channel][locale] = t
 	c.Templates = append(c.Templates, *t)
 }
 
-// checkTemplates wants a default text for every message and channel.
+// checkTemplates wants a default text for every message and channel, and no other kind or topic in another language: policy
+// asks about the message once, whatever language it leaves in.
 func (c *compiler) checkTemplates() {
 	for i := range c.Templates {
 		t := &c.Templates[i]
 		if locales := c.messages[t.Name][t.Channel]; locales[""] == nil {
 			name := "messages/" + t.Name + "." + t.Channel + ".liquid"
 			c.errs = append(c.errs, problem(t.File, 1, "add "+name+" for everybody else", "message %s has no default text for %s", t.Name, t.Channel))
+			continue
+		}
+		for _, key := range []string{"kind", "topic"} {
+			ruling := c.messages[t.Name][t.Channel][""]
+			if own := t.Front[key]; own != "" && own != ruling.Front[key] && !(key == "kind" && own == string(lifecycle.Marketing) && ruling.Front[key] == "") {
+				c.errs = append(c.errs, problem(t.File, max(t.Lines[key], 1), "say the same in both, or only there",
+					"%s %s is not that of %s, which holds in every language", key, cut(own, 80), ruling.File))
+			}
 		}
 	}
 }
@@ -130,7 +145,7 @@ func (c *compiler) checkNames() {
 	shared := map[string]bool{} // what helpers define, everybody sees
 	complete := true
 	for path := range c.src.Files {
-		if !strings.HasPrefix(path, "lib/") {
+		if !strings.HasPrefix(path, "lib/") || !strings.HasSuffix(path, ".lua") {
 			continue
 		}
 		if check := c.checkers[path]; check != nil {

@@ -237,7 +237,7 @@ func TestCompileErrors(t *testing.T) {
 }
 
 func TestTemplates(t *testing.T) {
-	p := compile(t, journey("", "messages/hello.email.vi.liquid", "---\nsubject: Xin chào\nkind: transactional\nexpires: 2 days\n---\nChào\n", "messages/hello.email.pt-BR.liquid", "---\nsubject: Olá\n---\nOlá\n"))
+	p := compile(t, journey("", "messages/hello.email.vi.liquid", "---\nsubject: Xin chào\nkind: marketing\nexpires: 2 days\n---\nChào\n", "messages/hello.email.pt-BR.liquid", "---\nsubject: Olá\n---\nOlá\n"))
 	for locale, subject := range map[string]string{"": "Hello", "vi": "Xin chào", "vi-VN": "Xin chào", "pt-br": "Olá", "pt_BR": "Olá", "pt": "Hello", "de-AT": "Hello"} {
 		got, ok := p.Template("hello", "email", locale)
 		if !ok || got.Front["subject"] != subject {

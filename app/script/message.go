@@ -7,52 +7,23 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
-
 	"stagecraft/app/lifecycle"
 )
 
 // channels are those that a message can be written for.
 var channels = []string{"email", "sms", "push", "inapp", "letter", "call", "social", "webhook"}
 
-// frontKeys are what front matter may say.
-var frontKeys = []string{"subject", "preheader", "topic", "kind", "purpose", "expires", "in_doubt"}
-
 // readMessage reads messages/NAME.CHANNEL[.LOCALE].liquid. The body is Liquid, which is not looked at here.
 func readMessage(full, path string, text []byte) (*lifecycle.Template, Errors) {
-	t := &lifecycle.Template{File: full, Front: map[string]string{}, Line: 1}
+	t := newTemplate(full)
 	var errs Errors
 	report := func(line int, hint, format string, args ...any) {
 		errs = append(errs, problem(full, line, hint, format, args...))
 	}
-	const form = "name it like thank-you.email.liquid, or thank-you.email.vi.liquid"
-	parts := strings.Split(strings.TrimPrefix(path, "messages/"), ".")
-	if parts[len(parts)-1] != "liquid" || len(parts) < 3 || len(parts) > 4 {
-		report(1, form, "the file's name does not say which message and channel it is")
+	if !readNames(t, strings.TrimPrefix(path, "messages/"), "message", report) || !readText(t, text, report) {
 		return t, errs
 	}
-	t.Name, t.Channel = parts[0], parts[1]
-	if !validName(t.Name) {
-		report(1, nameRule, "%q cannot name a message", cut(t.Name, 80))
-	}
-	if !slices.Contains(channels, t.Channel) {
-		report(1, didYouMean(t.Channel, channels, "there are: "+oneOf(channels)), "there is no channel %q", cut(t.Channel, 80))
-	}
-	if len(parts) == 4 {
-		if t.Locale = parts[2]; !validLocale(t.Locale) {
-			report(1, "write it like vi, pt-BR or zh-Hant", "%q is not a locale", cut(t.Locale, 80))
-		}
-	}
-	if len(text) > MaxMessageBytes {
-		report(1, "", "a message may have %d KB, this one has %d bytes", MaxMessageBytes>>10, len(text))
-		return t, errs
-	}
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if !utf8.Valid(text) {
-		report(1+bytes.Count(text[:firstInvalid(text)], []byte{'\n'}), "save the file as UTF-8", "the message is not UTF-8 text")
-		return t, errs
-	}
-	front, body, bodyLine, err := splitFront(text)
+	front, body, bodyLine, err := splitFront([]byte(t.Body))
 	if err != nil {
 		report(1, "end the front matter with a line ---", "%s", err.Error())
 		return t, errs
@@ -63,6 +34,51 @@ func readMessage(full, path string, text []byte) (*lifecycle.Template, Errors) {
 		report(1, `begin the file with lines ---, subject: …, ---`, "an email needs a subject")
 	}
 	return t, errs
+}
+
+// reporter takes what is wrong with a file, by line.
+type reporter func(line int, hint, format string, args ...any)
+
+func newTemplate(full string) *lifecycle.Template {
+	return &lifecycle.Template{File: full, Front: map[string]string{}, Line: 1}
+}
+
+// readNames reads NAME.CHANNEL[.LOCALE].liquid, and reports false if it is nothing like that.
+func readNames(t *lifecycle.Template, name, what string, report reporter) bool {
+	form := map[string]string{"message": "thank-you", "layout": "base"}[what]
+	parts := strings.Split(name, ".")
+	if parts[len(parts)-1] != "liquid" || len(parts) < 3 || len(parts) > 4 {
+		report(1, fmt.Sprintf("name it like %s.email.liquid, or %s.email.vi.liquid", form, form), "the file's name does not say which %s and channel it is", what)
+		return false
+	}
+	t.Name, t.Channel = parts[0], parts[1]
+	if !validName(t.Name) {
+		report(1, nameRule, "%q cannot name a %s", cut(t.Name, 80), what)
+	}
+	if !slices.Contains(channels, t.Channel) {
+		report(1, didYouMean(t.Channel, channels, "there are: "+oneOf(channels)), "there is no channel %q", cut(t.Channel, 80))
+	}
+	if len(parts) == 4 {
+		if t.Locale = parts[2]; !validLocale(t.Locale) {
+			report(1, "write it like vi, pt-BR or zh-Hant", "%q is not a locale", cut(t.Locale, 80))
+		}
+	}
+	return true
+}
+
+// readText takes a file's text for the body, if it is text of a size that is taken.
+func readText(t *lifecycle.Template, text []byte, report reporter) bool {
+	if len(text) > MaxMessageBytes {
+		report(1, "", "a message may have %d KB, this one has %d bytes", MaxMessageBytes>>10, len(text))
+		return false
+	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(text) {
+		report(1+bytes.Count(text[:firstInvalid(text)], []byte{'\n'}), "save the file as UTF-8", "the message is not UTF-8 text")
+		return false
+	}
+	t.Body = string(text)
+	return true
 }
 
 func firstInvalid(text []byte) int {
@@ -112,95 +128,4 @@ func splitFront(text []byte) (front, body []byte, bodyLine int, err error) {
 		return nil, nil, 0, fmt.Errorf("the front matter does not end within %d KB", maxFrontBytes>>10)
 	}
 	return nil, nil, 0, fmt.Errorf("the front matter does not end")
-}
-
-// readFront reads front matter: one flat YAML mapping. It begins on the file's second line.
-func readFront(t *lifecycle.Template, front []byte, report func(line int, hint, format string, args ...any)) {
-	var document yaml.Node
-	if err := unmarshal(front, &document); err != nil {
-		report(yamlLine(err), "put values with special characters in quotes, as in subject: \"{{ … }}\"", "the front matter is not YAML: %s", cut(yamlText(err), 200))
-		return
-	}
-	if document.Kind == 0 || len(document.Content) == 0 {
-		return
-	}
-	mapping := document.Content[0]
-	if mapping.Kind == yaml.ScalarNode && mapping.Tag == "!!null" {
-		return
-	}
-	if mapping.Kind != yaml.MappingNode {
-		report(mapping.Line+1, "as in subject: Thank you", "the front matter must be lines of the form key: value")
-		return
-	}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		key, value := mapping.Content[i], mapping.Content[i+1]
-		line := key.Line + 1
-		switch {
-		case !slices.Contains(frontKeys, key.Value):
-			report(line, didYouMean(key.Value, frontKeys, "there are: "+strings.Join(frontKeys, ", ")), "front matter has no %q", cut(key.Value, 80))
-		case value.Kind != yaml.ScalarNode:
-			report(line, "put it in quotes if it begins with { or [", "%s must be a plain text", key.Value)
-		default:
-			if _, twice := t.Front[key.Value]; twice {
-				report(line, "", "%s is there twice", key.Value)
-			}
-			if value.Tag == "!!null" {
-				value.Value = ""
-			}
-			checkFront(key.Value, value.Value, func(hint, format string, args ...any) { report(line, hint, format, args...) })
-			t.Front[key.Value] = value.Value
-		}
-	}
-}
-
-func checkFront(key, value string, report func(hint, format string, args ...any)) {
-	choice := map[string][]string{"kind": {"transactional", "marketing"}, "purpose": {"value", "offer"}, "in_doubt": {"retry", "hold"}}
-	if allowed := choice[key]; allowed != nil && !slices.Contains(allowed, value) {
-		report(didYouMean(value, allowed, ""), "%s is %s, not %q", key, strings.Join(allowed, " or "), cut(value, 80))
-	}
-	switch key {
-	case "expires":
-		if d, err := lifecycle.ParseDuration(value); err != nil {
-			report("", "%s", cut(err.Error(), 300))
-		} else if d <= 0 {
-			report("", "expires must be longer than nothing")
-		}
-	case "subject", "preheader":
-		if strings.ContainsAny(value, "\r\n") {
-			report("", "%s must be one line", key)
-		}
-	case "topic":
-		if !validName(value) {
-			report(nameRule, "%q cannot name a topic", cut(value, 80))
-		}
-	}
-}
-
-// unmarshal reads YAML into nodes; a panic of the reader is an error like others.
-func unmarshal(text []byte, document *yaml.Node) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("yaml: %v", r)
-		}
-	}()
-	return yaml.Unmarshal(text, document)
-}
-
-// yamlLine finds the line in an error such as "yaml: line 3: …", counted from the file's beginning.
-func yamlLine(err error) int {
-	line := 0
-	if _, rest, ok := strings.Cut(err.Error(), "line "); ok {
-		fmt.Sscanf(rest, "%d", &line)
-	}
-	return max(line, 1) + 1
-}
-
-func yamlText(err error) string {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if rest, ok := strings.CutPrefix(text, "line "); ok {
-		if _, after, ok := strings.Cut(rest, ": "); ok {
-			return after
-		}
-	}
-	return text
 }

@@ -49,15 +49,7 @@ func (p *Program) Sources() Source { return p.src }
 // Template returns how a message is said on a channel: in the locale if there is such a text, else in its language
 // ("vi-VN" -> "vi"), else in the default one.
 func (p *Program) Template(name, channel, locale string) (*lifecycle.Template, bool) {
-	locales := p.messages[name][channel]
-	for locale != "" {
-		if t, ok := locales[strings.ToLower(strings.ReplaceAll(locale, "_", "-"))]; ok {
-			return t, true
-		}
-		locale = locale[:max(strings.LastIndexAny(locale, "-_"), 0)]
-	}
-	t, ok := locales[""]
-	return t, ok
+	return inLocale(p.messages[name][channel], locale)
 }
 
 // Channels returns the channels for which a message is written, in alphabetical order.
@@ -76,7 +68,7 @@ func (p *Program) stageNames() []string {
 func (p *Program) helpers() []string {
 	var names []string
 	for file := range p.src.Files {
-		if strings.HasPrefix(file, "lib/") {
+		if strings.HasPrefix(file, "lib/") && strings.HasSuffix(file, ".lua") {
 			names = append(names, strings.TrimSuffix(file, ".lua"))
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// ReadSources reads a scripts folder: every sub-folder with a journey.lua is a journey, lib/*.lua are helpers, of which
-// each journey gets those it names. Files ending in _test.lua, hidden files and files of other kinds are left out. A
+// ReadSources reads a scripts folder: every sub-folder with a journey.lua is a journey; lib/*.lua are helpers, lib/layouts
+// and lib/partials what messages share, of which each journey gets those it names. Files ending in _test.lua, hidden files and files of other kinds are left out. A
 // link is followed if it stays inside the folder. It returns the journeys by name; the error is an Errors.
 func ReadSources(fsys fs.FS) ([]Source, error) {
 	r := &reader{fsys: fsys}
@@ -21,6 +21,10 @@ func ReadSources(fsys fs.FS) ([]Source, error) {
 	for _, entry := range r.list(".") {
 		name := entry.Name()
 		if strings.HasPrefix(name, ".") || name == "lib" || !r.isDir(name, entry) {
+			continue
+		}
+		if lifecycle.IsBroadcast(name) {
+			r.errs = append(r.errs, problem(name+"/journey.lua", 1, nameRule, "%q cannot name a journey: it is how broadcasts are named", cut(name, 80)))
 			continue
 		}
 		if source, ok := r.journey(name, lib); ok {
@@ -50,7 +54,27 @@ func (r *reader) lib() map[string][]byte {
 			}
 		}
 	}
+	r.shared("lib", func(file string) {
+		if content, ok := r.read(file, MaxMessageBytes); ok {
+			lib[file] = content
+		}
+	})
 	return lib
+}
+
+// shared goes through the layouts and partials of a folder.
+func (r *reader) shared(dir string, add func(file string)) {
+	for _, folder := range []string{layoutFolder, partialFolder} {
+		folder = dir + "/" + strings.TrimSuffix(folder, "/")
+		if info, err := fs.Stat(r.fsys, folder); err != nil || !info.IsDir() {
+			continue
+		}
+		for _, entry := range r.list(folder) {
+			if file := folder + "/" + entry.Name(); !strings.HasPrefix(entry.Name(), ".") && !r.isDir(file, entry) {
+				add(file)
+			}
+		}
+	}
 }
 
 func (r *reader) journey(name string, lib map[string][]byte) (Source, bool) {
@@ -81,12 +105,14 @@ func (r *reader) journey(name string, lib map[string][]byte) (Source, bool) {
 				add("messages/"+file, MaxMessageBytes)
 			}
 		}
+		r.shared(name+"/messages", func(file string) { add(strings.TrimPrefix(file, name+"/"), MaxMessageBytes) })
 	}
 	addLib(source, lib)
 	return source, true
 }
 
-// addLib copies in the helpers whose names occur in the files, and those that occur in them.
+// addLib copies in the helpers, layouts and partials whose names occur in the files, and those that occur in them. A
+// journey's own layout or partial takes the place of the one in lib.
 func addLib(source Source, lib map[string][]byte) {
 	for again := true; again; {
 		again = false
@@ -94,9 +120,12 @@ func addLib(source Source, lib map[string][]byte) {
 			if _, ok := source.Files[file]; ok {
 				continue
 			}
-			name := []byte(strings.TrimSuffix(file, ".lua"))
+			if _, ok := source.Files["messages/"+strings.TrimPrefix(file, "lib/")]; ok {
+				continue
+			}
+			name, kind := []byte(libName(file)), path.Ext(file)
 			for other, text := range source.Files {
-				if strings.HasSuffix(other, ".lua") && bytes.Contains(text, name) {
+				if strings.HasSuffix(other, kind) && bytes.Contains(text, name) {
 					source.Files[file] = content
 					again = true
 					break
@@ -104,6 +133,20 @@ func addLib(source Source, lib map[string][]byte) {
 			}
 		}
 	}
+}
+
+// libName is how other files name one of lib: "lib/offers", "partials/footer", and of a layout the bare "base".
+func libName(file string) string {
+	folder, is := isShared(file)
+	base := path.Base(file)
+	switch {
+	case !is:
+		return strings.TrimSuffix(file, ".lua")
+	case folder == layoutFolder:
+		name, _, _ := strings.Cut(base, ".")
+		return name
+	}
+	return folder + strings.TrimSuffix(base, ".liquid")
 }
 
 func isScript(name string) bool {

@@ -132,6 +132,7 @@ var (
 		{"preheader?", "string", "instead of the message's own"},
 		{"expires?", "stagecraft.Duration", "when it is too late to leave"},
 		{"caps?", "string", "what a frequency cap does to it: `\"wait\"` (the default) or `\"drop\"`"},
+		{"fallback?", "boolean", "whether it goes by the customer's next channel when this one fails for good: `true` unless `by` is given"},
 	}
 	scoreOptions   = []field{{"half_life?", "stagecraft.Duration", "after which half of the points are left; without it they stay"}}
 	splitOptions   = []field{{"weights?", "number[]", "one number per value; without them the shares are even"}}
@@ -176,7 +177,7 @@ var classes = []class{
 }
 
 // became is what wait_for(handle, …) can wait for.
-var became = []string{"accepted", "delivered", "opened", "clicked", "replied", "bounced", "complained", "failed"}
+var became = []string{"accepted", "delivered", "opened", "clicked", "replied", "bounced", "complained", "completed", "dismissed", "failed"}
 
 // fieldNames returns the bare names.
 func fieldNames(fields []field) []string {

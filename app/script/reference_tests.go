@@ -30,6 +30,7 @@ var (
 		{"reply", "fun(self: stagecraft.Person, message: string)", "answers it"},
 		{"bounce", "fun(self: stagecraft.Person, message: string)", "sends it back"},
 		{"complain", "fun(self: stagecraft.Person, message: string)", "calls it spam"},
+		{"dismiss", "fun(self: stagecraft.Person, message: string)", "closes it in the app"},
 		{"deliver", "fun(self: stagecraft.Person, message: string)", "reports it as delivered"},
 		{"received", "fun(self: stagecraft.Person, message?: string): any", "how often a message was received; without a name, which were"},
 		{"inbox", "fun(self: stagecraft.Person, message?: string): table[]", "the messages that arrived, as they were rendered"},

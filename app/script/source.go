@@ -65,4 +65,7 @@ func validName(name string) bool {
 	return true
 }
 
+// ValidName reports whether a text can name a journey, a stage or a message.
+func ValidName(name string) bool { return validName(name) }
+
 const nameRule = "use lower-case letters, digits, - and _, such as single-purchase"

@@ -67,7 +67,7 @@ func (t *tester) answer(what string) lua.LGFunction {
 		for i := len(messages) - 1; i >= 0; i-- {
 			if m := messages[i]; m.Name == name && m.State == lifecycle.Accepted {
 				properties["message"], properties["name"] = m.ID.String(), m.Name
-				event := p.by(lifecycle.Track, strings.ToUpper(m.Channel[:1])+m.Channel[1:]+" "+what)
+				event := p.by(lifecycle.Track, lifecycle.ChannelInEvents(m.Channel)+" "+what)
 				event.Properties = t.encode(L, properties)
 				t.receive(L, event)
 				return 0

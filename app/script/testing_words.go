@@ -57,7 +57,7 @@ func (t *tester) prepareWords() {
 	t.methods = L.CreateTable(0, 16)
 	for name, fn := range map[string]lua.LGFunction{
 		"track": t.track, "identify": t.identify, "received": t.received, "inbox": t.inbox, "messages": t.messagesOf, "has_tag": t.hasTag,
-		"open": t.answer("Opened"), "click": t.answer("Clicked"), "reply": t.answer("Replied"), "bounce": t.answer("Bounced"),
+		"open": t.answer("Opened"), "click": t.answer("Clicked"), "reply": t.answer("Replied"), "dismiss": t.answer("Dismissed"), "bounce": t.answer("Bounced"),
 		"complain": t.answer("Complained"), "deliver": t.answer("Delivered"),
 	} {
 		t.methods.RawSetString(name, L.NewFunction(fn))

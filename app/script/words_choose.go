@@ -38,8 +38,7 @@ func (m *machine) wordSplit(L *lua.LState) int {
 	var given any
 	at := 0
 	if m.pos >= m.recorded {
-		id := lifecycle.HashID("split", m.call.Customer.ID.Part(), name)
-		at = pickOne(binary.BigEndian.Uint64(id[:8]), odds)
+		at = SplitOf(m.call.Customer.ID, name, odds)
 		given = values[at]
 	}
 	given, live := m.step(L, "split", longArg(arg), given)
@@ -48,6 +47,12 @@ func (m *machine) wordSplit(L *lua.LState) int {
 	}
 	L.Push(m.toLua(L, given, 0))
 	return 1
+}
+
+// SplitOf returns which value a split of a name gives a customer. The odds add up to 1.
+func SplitOf(customer lifecycle.ID, name string, odds []float64) int {
+	id := lifecycle.HashID("split", customer.Part(), name)
+	return pickOne(binary.BigEndian.Uint64(id[:8]), odds)
 }
 
 // wordChoose is choose("name", { "a", "b" }, { goal = "Order Completed" }): one of the values, drawn by the run with even

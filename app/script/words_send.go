@@ -65,6 +65,14 @@ func (m *machine) wordSend(L *lua.LState) int {
 func (m *machine) sendSays(L *lua.LState, name string) (string, map[string]any) {
 	args := map[string]any{}
 	for option, value := range m.options(L, 2, "send", `as in send("thank-you", { by = "sms" })`, sendOptions) {
+		if option == "fallback" {
+			says, ok := value.(lua.LBool)
+			if !ok {
+				m.fail(L, "write true or false", "fallback of send must be true or false, not %s", value.Type().String())
+			}
+			args[option] = bool(says)
+			continue
+		}
 		text, ok := value.(lua.LString)
 		if !ok {
 			m.fail(L, map[bool]string{true: `as in { by = "sms" }`}[option == "by"], "%s of send must be a text, not %s", option, value.Type().String())

@@ -70,7 +70,12 @@ func (s *Server) ownOrigin(origin, host string) bool {
 }
 
 func basic(c *fiber.Ctx) (user, password string, ok bool) {
-	scheme, encoded, found := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+	return basicOf(c.Get(fiber.HeaderAuthorization))
+}
+
+// basicOf reads a header for HTTP Basic authentication.
+func basicOf(authorization string) (user, password string, ok bool) {
+	scheme, encoded, found := strings.Cut(authorization, " ")
 	if !found || !strings.EqualFold(scheme, "Basic") {
 		return "", "", false
 	}

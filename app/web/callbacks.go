@@ -38,5 +38,7 @@ func (s *Server) callback(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, reply.ContentType)
 	}
 	c.Set("X-Content-Type-Options", "nosniff")
+	// Programs read it. In a browser it would be a page of the console's origin, written by a connector.
+	c.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	return c.Status(reply.Status).Send(reply.Body)
 }

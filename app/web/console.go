@@ -32,8 +32,12 @@ func (s *Server) routeConsole() {
 	api.Get("/reference", s.reference)
 	s.routeModes(api)
 	s.routeDrafts(api)
+	s.routePreview(api)
+	s.routeChannels(api)
 	api.Get("/history", s.history)
-	api.Get("/messages/:ref", s.message)
+	s.routeMessages(api)
+	s.routeBroadcasts(api)
+	s.routeWebhooks(api)
 	api.Post("/errors/:ref/replay", s.replay)
 }
 
@@ -186,33 +190,6 @@ func (s *Server) addErrors(ctx context.Context, o *overview) error {
 			File: letter.File, Line: letter.Line, Message: letter.Message, Hint: letter.Hint, User: letter.User, Replayable: true})
 	}
 	return nil
-}
-
-func (s *Server) fullMessage(c *fiber.Ctx) (delivery.FullMessage, error) {
-	ref := strings.Clone(c.Params("ref"))
-	partition, err := delivery.RefPartition(ref)
-	if err != nil {
-		return delivery.FullMessage{}, err
-	}
-	answer, err := s.Store.Ask(c.UserContext(), partition, delivery.OneMessage{Ref: ref})
-	if err != nil {
-		return delivery.FullMessage{}, err
-	}
-	return answer.(delivery.FullMessage), nil
-}
-
-func (s *Server) message(c *fiber.Ctx) error {
-	full, err := s.fullMessage(c)
-	if err != nil {
-		return err
-	}
-	if full.Rendered != nil {
-		full.Rendered.Date = full.Rendered.Date.UTC()
-	}
-	return c.JSON(struct {
-		wireMessage
-		Rendered *lifecycle.Rendered `json:"rendered"`
-	}{messageOf(full.Listed), full.Rendered})
 }
 
 func (s *Server) replay(c *fiber.Ctx) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"stagecraft/app/insight"
+	"stagecraft/app/lifecycle"
 )
 
 // metrics answers in the Prometheus text format.
@@ -52,6 +53,9 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	}
 	send("customers", "Customers known.", prometheus.GaugeValue, float64(report.Customers))
 	for name, j := range report.Journeys {
+		if lifecycle.IsBroadcast(name) {
+			continue // there is no end to them; their figures are with them
+		}
 		sendStages(send, name, j)
 		sendActs(send, name, j)
 	}

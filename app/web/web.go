@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"html/template"
 	"log/slog"
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,21 +46,29 @@ type Scripts interface {
 type Options struct {
 	Engine      *engine.Engine
 	Delivery    *delivery.Delivery
+	Calls       *delivery.Calls
 	Insight     *insight.Insight
 	Store       *store.Store
 	Scripts     Scripts
 	Drafts      Drafts
 	Compile     func(script.Source) (*script.Program, error)
 	Channels    func() []channels.Status
+	Connections Connections
+	Plugins     channels.Plugins
 	Callback    func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
+	Secrets     WebhookSecrets
 	Links       lifecycle.Links
-	Clock       lifecycle.Clock
-	Log         *slog.Logger
-	Version     string
-	PublicURL   string
-	WriteKey    string
-	AdminKey    string
-	AskAdminKey bool // the console asks for the admin key
+	Tokens      lifecycle.Tokens // of customers who look at their own inboxes
+	// InAppOrigins are the origins of the pages that may ask for inboxes, in lower case, such as https://shop.example.
+	InAppOrigins []string
+	Clock        lifecycle.Clock
+	Log          *slog.Logger
+	Version      string
+	PublicURL    string
+	WriteKey     string
+	BrowserKey   string // stands in public pages: it sends events, and proves nobody's identity
+	AdminKey     string
+	AskAdminKey  bool // the console asks for the admin key
 	// PublishLimit is how many people something may reach within an hour before it has to be confirmed.
 	PublishLimit int
 }
@@ -71,8 +81,13 @@ type Server struct {
 	failed   chan error
 	closing  chan struct{}
 
+	unsubscribePage *template.Template
+
 	snapshots snapshots
 	streams   atomic.Int64
+	views     views
+	tests     tests
+	approving sync.Mutex // the file of approvals is read and written as a whole
 	lines     carrier
 	checking  chan struct{} // has room for the drafts that are compiled
 	trying    chan struct{} // has room for one dry run or comparison
@@ -81,9 +96,11 @@ type Server struct {
 // New builds the routes; Listen and Serve open them.
 func New(opts Options) (*Server, error) {
 	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{}), checking: make(chan struct{}, checks), trying: make(chan struct{}, 1)}
+	s.unsubscribePage = template.Must(template.New("unsubscribe").Parse(unsubscribePage))
 	s.fiber = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
-		BodyLimit:             maxRead,
+		BodyLimit:             maxRead, // of who shows a key; see admit
+		Concurrency:           maxConnections,
 		ReadTimeout:           30 * time.Second,
 		WriteTimeout:          30 * time.Second, // streams extend it for themselves
 		IdleTimeout:           2 * time.Minute,
@@ -93,14 +110,25 @@ func New(opts Options) (*Server, error) {
 		// Strings are copied where they are kept; Immutable alone does not cover bodies.
 		Immutable: true,
 	})
+	s.fiber.Server().HeaderReceived = s.admit
 	s.fiber.Use(recover.New(recover.Config{EnableStackTrace: false}), refuseAmbiguous)
 	s.fiber.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("ok\n") })
 	s.fiber.Get("/readyz", s.ready)
 	s.fiber.Get("/metrics", s.guardConsole, s.metrics())
 	s.routeIngest()
+	if err := s.routeSnippet(); err != nil {
+		return nil, err
+	}
+	s.routeSend()
 	s.routeImports()
 	s.routeUnsubscribe()
+	s.routePreferences()
+	s.routeTracking()
 	s.routeCallbacks()
+	if err := s.routeInApp(); err != nil {
+		return nil, err
+	}
+	s.routeCalls()
 	s.routeConsole()
 	if err := s.routeAssets(); err != nil {
 		return nil, err

@@ -2,7 +2,7 @@
 
 export type Mode = 'off' | 'braked' | 'shadow' | 'live';
 
-export type MessageState = 'queued' | 'accepted' | 'failed' | 'suppressed' | 'expired' | 'held';
+export type MessageState = 'queued' | 'accepted' | 'failed' | 'suppressed' | 'expired' | 'held' | 'cancelled';
 
 /** GET /api/overview, and the data of every `overview` event of GET /api/stream. */
 export interface Overview {
@@ -125,6 +125,31 @@ export interface Message {
 export interface MessageDetail extends Message {
   /** Null until the first attempt. */
   rendered: Rendered | null;
+  /** All that happened to it, oldest first. */
+  life: LifeStep[];
+}
+
+/** One thing that happened to a message; which fields are there depends on the kind. */
+export interface LifeStep {
+  kind: 'decided' | 'queued' | 'deferred' | 'paused' | 'attempt' | 'temporary' | 'in doubt' | 'answer' | 'replayed' | 'settled' | 'fallback' | 'instead' | 'event';
+  at: string;
+  reason?: string;
+  until?: string;
+  attempt?: number;
+  state?: MessageState;
+  /** Of a fallback the message that was sent instead; of instead the one that had failed. */
+  ref?: string;
+  channel?: string;
+  /** Of an event: its name. */
+  name?: string;
+  file?: string;
+  line?: number;
+  version?: string;
+  to?: string;
+  /** A program did it, not the customer. */
+  machine?: boolean;
+  /** What the other side of an attempt said: the HTTP status, none without an answer, and the beginning of its words. */
+  reply?: { status?: number; tookMs: number; text?: string };
 }
 
 export interface Rendered {
@@ -132,7 +157,9 @@ export interface Rendered {
   subject: string;
   text: string;
   html: string;
-  headers: Record<string, string>;
+  headers?: Record<string, string>;
+  /** What the connector gets besides, such as a title and a url. */
+  data?: Record<string, string>;
   date: string;
 }
 
@@ -263,10 +290,10 @@ export class ApiError extends Error {
 }
 
 /** One request. It throws an ApiError. */
-export async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
-  if (method === 'POST') {
+  if (method !== 'GET') {
     // A page of another origin cannot send this header without asking first.
     headers['X-Stagecraft'] = 'console';
     headers['Content-Type'] = 'application/json';

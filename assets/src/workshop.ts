@@ -1,5 +1,5 @@
 // The API of drafts: what is edited here lies over the scripts folder until it is published.
-import { call, journeyPath, nodes, type FlowNode, type MessageState, type Reach } from './api';
+import { call, journeyPath, nodes, type FlowNode, type MessageState, type Reach, type Rendered } from './api';
 
 /** The files that were changed, by their names in the journey's folder. */
 export type Files = Record<string, string>;
@@ -172,4 +172,42 @@ export function reference(): Promise<Word[]> {
       return [];
     });
   return words;
+}
+
+/** Which message, for whom. Without a locale it is the customer's; without an event their newest. */
+export interface MessageWanted {
+  files?: Files;
+  version?: string;
+  message: string;
+  channel: string;
+  locale?: string;
+  user: string;
+  event?: DryEvent;
+  /** Of a test: where it is to go. */
+  to?: string;
+}
+
+/** POST /api/journeys/NAME/messages/preview: a message as a customer would get it. */
+export interface MessagePreview {
+  file: string;
+  channel: string;
+  channels: string[];
+  /** Of the text that was chosen; empty: the one without a language. */
+  locale: string;
+  locales: string[];
+  kind: string;
+  user: string;
+  event: string;
+  /** Why there is no address. */
+  problem: string;
+  rendered: Rendered;
+}
+
+export function previewMessage(journey: string, wanted: MessageWanted, signal?: AbortSignal): Promise<MessagePreview> {
+  return call('POST', journeyPath(journey, 'messages/preview'), wanted, signal);
+}
+
+/** Sends it to somebody who wants to look at it, and answers by what the ledger knows it. */
+export function sendTest(journey: string, wanted: MessageWanted): Promise<{ ref: string }> {
+  return call('POST', journeyPath(journey, 'messages/test'), wanted);
 }

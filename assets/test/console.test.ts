@@ -180,7 +180,7 @@ describe('the console', () => {
     expect((await drawer.locator('.mail .subject').innerText()).length).toBeGreaterThan(2);
     const life = await drawer.locator('.life').innerText();
     expect(life).toMatch(/single-purchase\.lua:\d+/);
-    expect(life).toMatch(/1 attempt/);
+    expect(life).toMatch(/Attempt 1/);
     expect(life).toMatch(/Accepted/);
     if ((await drawer.getByRole('tab', { name: 'HTML' }).count()) > 0) {
       await drawer.getByRole('tab', { name: 'HTML' }).click();

@@ -163,8 +163,8 @@ func (c *child) wait() {
 
 func (c *child) Wait(context.Context) error      { <-c.done; return nil }
 func (c *child) Kill(context.Context) error      { c.kill(); return nil }
-func (c *child) Stdout() io.ReadCloser           { return c.stdout }
-func (c *child) Stderr() io.ReadCloser           { return c.stderr }
+func (c *child) Stdout() io.ReadCloser           { return slowReader{c.stdout, newThrottle()} }
+func (c *child) Stderr() io.ReadCloser           { return slowReader{c.stderr, newThrottle()} }
 func (c *child) Name() string                    { return c.name }
 func (c *child) Diagnose(context.Context) string { return "" }
 

@@ -100,13 +100,22 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
+// Facts of a receipt by which a connector tells what the other side answered. They are kept with the message, attempt by
+// attempt, and shown to people; secrets do not belong there.
+const (
+	FactTook   = "took"   // milliseconds that the attempt took; without it the others do not count
+	FactStatus = "status" // the HTTP status of the answer; none: there was no answer
+	FactAnswer = "answer" // the beginning of the answer; 1 KB of it is kept
+)
+
 // Receipt is the answer to one attempt to send one message.
 type Receipt struct {
 	ID         string // of the message
 	Outcome    Outcome
 	Reason     string        // for people; empty when accepted
 	RetryAfter time.Duration // of a temporary outcome, a wish; 0 leaves it to the host
-	// Data holds small facts: "gone" = "1" says that the address does not exist any more and is to be dropped.
+	// Data holds small facts: "gone" = "1" says that the address does not exist any more and is to be dropped; FactTook,
+	// FactStatus and FactAnswer tell what the other side said.
 	Data map[string]string
 }
 

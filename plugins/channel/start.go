@@ -19,7 +19,7 @@ import (
 type Launch struct {
 	Command   []string            // executable and arguments; no shell
 	SocketDir string              // a private folder (0700) for the socket; its path must be short, see MaxSocketDir
-	Stderr    io.Writer           // takes standard error; nil discards it. It is written to by two goroutines
+	Stderr    io.Writer           // takes standard error, 1 MB a second at most; nil discards it. It is written to by two goroutines
 	Started   func(pid int) error // called as soon as there is a process, before it is spoken to; an error ends it
 	Grace     time.Duration       // how long Close waits before it kills; 0 means 3 s
 }
@@ -59,6 +59,7 @@ func Start(ctx context.Context, launch Launch) (*Process, error) {
 		timeout = time.Until(deadline)
 	}
 	process.child = newChild(launch.Command[0], launch.Started)
+	synced := newThrottle()
 	process.plugin = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  Handshake(),
 		VersionedPlugins: map[int]plugin.PluginSet{ProtocolVersion: {PluginName: &GRPCPlugin{}}},
@@ -71,7 +72,8 @@ func Start(ctx context.Context, launch Launch) (*Process, error) {
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: launch.SocketDir},
 		Stderr:           launch.Stderr,
-		SyncStderr:       launch.Stderr,
+		SyncStdout:       slowWriter{io.Discard, synced},
+		SyncStderr:       slowWriter{launch.Stderr, synced},
 		StartTimeout:     timeout + time.Second, // ctx is the real one
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
@@ -172,3 +174,7 @@ func (p *Process) release() {
 
 // Signal kills the process group at once and returns without waiting.
 func (p *Process) Signal() { p.child.kill() }
+
+// Abandon cuts the lifeline, as the system does when a host dies, and returns at once: the connector must end by itself
+// then. The conformance suite asks that of every connector.
+func (p *Process) Abandon() { _ = p.child.lifeline.Close() }

@@ -90,6 +90,8 @@ func Run(t *testing.T, command []string, settings string, options ...Option) {
 	t.Run("Callbacks", s.callbacks)
 	t.Run("Deadlines", s.deadlines)
 	t.Run("Later receipts", s.later)
+	t.Run("Host gone", s.hostGone)
+	t.Run("Stopped for a while", s.stopped)
 	t.Run("Shutdown", s.shutdown)
 }
 

@@ -1,11 +1,9 @@
 package email
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"mime/quotedprintable"
 	"net/mail"
 	"slices"
 	"strings"
@@ -22,9 +20,25 @@ type letter struct {
 	body          []byte // header and content, lines end with CRLF
 }
 
-// compose makes the bytes of a message. They depend on the settings and the message without its attempt number, and on
+// room is the memory in which a session's letters are made, one after the other.
+type room struct{ content, relaxed, body []byte }
+
+// maxRoom is how many bytes of each are kept for the next letter.
+const maxRoom = 256 << 10
+
+// tidy lets go of what one large letter needed.
+func (r *room) tidy() {
+	for _, b := range []*[]byte{&r.content, &r.relaxed, &r.body} {
+		if cap(*b) > maxRoom {
+			*b = nil
+		}
+	}
+}
+
+// compose makes the bytes of a message, which are good until the next one is made in the same room. They depend on the settings and the message without its attempt number, and on
 // nothing else, so that a retry sends the same ones. An error is for good.
-func compose(s *settings, m *channel.Message, to address) (*letter, error) {
+func compose(s *settings, m *channel.Message, to address, in *room) (*letter, error) {
+	in.tidy()
 	out := &letter{
 		id: m.ID, from: s.from.path, to: to.path, international: to.international || s.from.international,
 	}
@@ -35,29 +49,32 @@ func compose(s *settings, m *channel.Message, to address) (*letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, kind := content(m)
+	var kind []field
+	in.content, kind = content(in.content[:0], m)
 	fields = append(fields, kind...)
 
-	signatures, err := sign(s.DKIM, fields, content, m.Date)
+	signatures, err := in.sign(s.DKIM, fields, m.Date)
 	if err != nil {
 		return nil, err
 	}
-	out.body = make([]byte, 0, len(content)+2<<10)
+	body := in.body[:0]
 	for _, list := range [][]field{signatures, fields} {
 		for _, f := range list {
-			out.body = append(append(append(append(out.body, f.name...), ": "...), f.value...), "\r\n"...)
+			body = append(append(append(append(body, f.name...), ": "...), f.value...), "\r\n"...)
 		}
 	}
-	out.body = append(append(out.body, "\r\n"...), content...)
+	in.body = append(append(body, "\r\n"...), in.content...)
+	out.body = in.body
 	return out, nil
 }
 
 // sign makes one signature with each key.
-func sign(keys []signingKey, fields []field, content []byte, date time.Time) ([]field, error) {
+func (r *room) sign(keys []signingKey, fields []field, date time.Time) ([]field, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	body := sha256.Sum256(relaxBody(content))
+	r.relaxed = relaxBody(r.relaxed[:0], r.content)
+	body := sha256.Sum256(r.relaxed)
 	signatures := make([]field, len(keys))
 	for i := range keys {
 		var err error
@@ -126,15 +143,12 @@ func (l *letter) header(s *settings, m *channel.Message, to address) ([]field, e
 	return fields, failed
 }
 
-// content makes the body and the fields that describe it. There is always a text part: programs that show no HTML, and
-// people who cannot see it, read that, and filters distrust mail without.
-func content(m *channel.Message) ([]byte, []field) {
+// content appends the body and returns the fields that describe it. There is always a text part: programs that show no
+// HTML, and people who cannot see it, read that, and filters distrust mail without.
+func content(out []byte, m *channel.Message) ([]byte, []field) {
 	version := field{"MIME-Version", "1.0"}
-	var out bytes.Buffer
 	if m.HTML == "" {
-		out.Grow(len(m.Text)*5/4 + 64)
-		quote(&out, m.Text)
-		return out.Bytes(), []field{
+		return quote(out, m.Text), []field{
 			version, {"Content-Type", "text/plain; charset=UTF-8"}, {"Content-Transfer-Encoding", "quoted-printable"},
 		}
 	}
@@ -144,21 +158,13 @@ func content(m *channel.Message) ([]byte, []field) {
 	}
 	sum := sha256.Sum256([]byte("boundary\x00" + m.ID))
 	boundary := "=_" + hex.EncodeToString(sum[:20])
-	out.Grow(len(text)*5/4 + len(m.HTML)*5/4 + 512)
 	for _, part := range []struct{ kind, text string }{{"text/plain", text}, {"text/html", m.HTML}} {
-		fmt.Fprintf(&out, "--%s\r\nContent-Type: %s; charset=UTF-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", boundary, part.kind)
-		quote(&out, part.text)
-		out.WriteString("\r\n")
+		out = append(append(append(out, "--"...), boundary...), "\r\nContent-Type: "...)
+		out = append(append(out, part.kind...), "; charset=UTF-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"...)
+		out = append(quote(out, part.text), "\r\n"...)
 	}
-	out.WriteString("--" + boundary + "--\r\n")
-	return out.Bytes(), []field{version, {"Content-Type", "multipart/alternative;\r\n boundary=\"" + boundary + "\""}}
-}
-
-// quote writes a text as quoted-printable (RFC 2045 6.7). "=_" in it becomes "=3D_", so that no boundary can be forged.
-func quote(out *bytes.Buffer, text string) {
-	writer := quotedprintable.NewWriter(out)
-	_, _ = writer.Write([]byte(text)) // a buffer takes everything
-	_ = writer.Close()
+	out = append(append(append(out, "--"...), boundary...), "--\r\n"...)
+	return out, []field{version, {"Content-Type", "multipart/alternative;\r\n boundary=\"" + boundary + "\""}}
 }
 
 // messageID is the left side of the Message-ID: the ID itself where it is fit for one, and behind it the proof that it

@@ -170,30 +170,40 @@ func relaxField(out []byte, f field) []byte {
 	return out
 }
 
-// relaxBody returns a body, whose lines end with CRLF, in the form of RFC 6376 3.4.4.
-func relaxBody(body []byte) []byte {
-	out := make([]byte, 0, len(body)+2)
+// relaxBody appends a body, whose lines end with CRLF, in the form of RFC 6376 3.4.4.
+func relaxBody(out, body []byte) []byte {
+	begin := len(out)
 	for len(body) > 0 {
 		line, rest, _ := bytes.Cut(body, []byte("\r\n"))
 		body = rest
-		gap := false
-		for _, c := range line {
-			if c == ' ' || c == '\t' {
-				gap = true
-				continue
-			}
-			if gap {
-				out, gap = append(out, ' '), false
-			}
-			out = append(out, c)
+		if bytes.HasSuffix(line, []byte(" ")) || bytes.Contains(line, []byte("  ")) || bytes.IndexByte(line, '\t') >= 0 {
+			out = relaxLine(out, line)
+		} else {
+			out = append(out, line...)
 		}
 		out = append(out, "\r\n"...)
 	}
-	for bytes.HasSuffix(out, []byte("\r\n\r\n")) {
+	for bytes.HasSuffix(out[begin:], []byte("\r\n\r\n")) {
 		out = out[:len(out)-2]
 	}
-	if len(out) == 2 {
-		return nil
+	if len(out)-begin == 2 {
+		return out[:begin]
+	}
+	return out
+}
+
+// relaxLine appends a line with a space for each run of white space, and none at its end.
+func relaxLine(out, line []byte) []byte {
+	gap := false
+	for _, c := range line {
+		if c == ' ' || c == '\t' {
+			gap = true
+			continue
+		}
+		if gap {
+			out, gap = append(out, ' '), false
+		}
+		out = append(out, c)
 	}
 	return out
 }

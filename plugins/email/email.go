@@ -21,6 +21,7 @@ type Connector struct {
 	pool     *pool
 	rates    *rates
 	standing *standing
+	ramp     *ramp // nil where there is none
 
 	stopChecks  func()   // ends the checks of the domain and waits for that
 	folderError error    // why the bounce folder could not be read
@@ -51,6 +52,7 @@ func (c *Connector) Configure(ctx context.Context, raw json.RawMessage) error {
 	defer c.mu.Unlock()
 	c.settings, c.pool = settings, newPool(settings)
 	c.rates, c.standing = newRates(settings.RatePerDomain), newStanding(settings)
+	c.ramp = newRamp(settings.WarmUp, settings.from.domain)
 	c.stopChecks = c.startChecks(context.WithoutCancel(ctx), settings)
 	return nil
 }
@@ -60,7 +62,7 @@ func (c *Connector) Configure(ctx context.Context, raw json.RawMessage) error {
 func (c *Connector) Send(ctx context.Context, messages []channel.Message) []channel.Receipt {
 	c.mu.Lock()
 	settings, pool := c.settings, c.pool
-	batch := &batch{pool: pool, rates: c.rates, standing: c.standing, messages: messages}
+	batch := &batch{pool: pool, rates: c.rates, standing: c.standing, ramp: c.ramp, messages: messages}
 	c.mu.Unlock()
 	if pool == nil {
 		return channel.All(messages, channel.Temporary, "the connector has no settings yet", 0)
@@ -99,6 +101,7 @@ type batch struct {
 	pool     *pool
 	rates    *rates
 	standing *standing
+	ramp     *ramp
 	paused   string // why marketing may not leave; "" when it may
 	messages []channel.Message
 	receipts []channel.Receipt
@@ -108,44 +111,49 @@ type batch struct {
 // work sends messages over one connection at a time until there are none left. It takes a message only when it holds a
 // connection, so that one refused connection costs no message while others work.
 func (b *batch) work(ctx context.Context) error {
+	marketing := b.messages[0].Kind == "marketing" // a batch is of one kind
 	for ctx.Err() == nil {
 		if int(b.next.Load()) >= len(b.messages) {
 			return nil
 		}
-		session, err := b.pool.get(ctx)
+		session, err := b.pool.get(ctx, marketing)
 		if err != nil {
 			return err
 		}
 		at := int(b.next.Add(1)) - 1
 		if at >= len(b.messages) {
-			b.pool.put(session)
+			b.pool.put(session, marketing)
 			return nil
 		}
-		mail, refused := b.prepare(&b.messages[at])
+		mail, refused := b.prepare(&b.messages[at], &session.room)
 		if mail == nil {
 			b.receipts[at] = refused
-			b.pool.put(session)
+			b.pool.put(session, marketing)
 			continue
 		}
 		result := session.send(ctx, mail)
 		for result.stale && ctx.Err() == nil {
 			// The server had closed a connection that was kept open. Nothing has left; a new one costs little.
-			b.pool.put(session)
-			if session, err = b.pool.get(ctx); err != nil {
+			b.pool.put(session, marketing)
+			if session, err = b.pool.get(ctx, marketing); err != nil {
 				b.receipts[at] = channel.Receipt{Outcome: channel.Temporary, Reason: err.Error()}
+				b.ramp.giveBack()
 				return err
 			}
 			result = session.send(ctx, mail)
 		}
 		b.receipts[at] = result.Receipt
 		b.standing.receipt(result.Receipt, time.Now())
-		b.pool.put(session)
+		if result.Outcome == channel.Temporary {
+			b.ramp.giveBack()
+		}
+		b.pool.put(session, marketing)
 	}
 	return nil
 }
 
-// prepare composes a message that may leave now; otherwise it returns the receipt.
-func (b *batch) prepare(m *channel.Message) (*letter, channel.Receipt) {
+// prepare composes a message that may leave now, in a session's room; otherwise it returns the receipt.
+func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt) {
 	if b.paused != "" && m.Kind == "marketing" {
 		return nil, channel.Receipt{Outcome: channel.Temporary, Reason: b.paused, RetryAfter: pauseRetry}
 	}
@@ -153,11 +161,16 @@ func (b *batch) prepare(m *channel.Message) (*letter, channel.Receipt) {
 	if err != nil {
 		return nil, channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
 	}
+	if held, ok := b.ramp.take(m.Kind, time.Now()); !ok {
+		return nil, held
+	}
 	if wait := b.rates.take(strings.ToLower(to.domain), time.Now()); wait > 0 {
+		b.ramp.giveBack()
 		return nil, channel.Receipt{Outcome: channel.Temporary, Reason: "the rate for " + to.domain + " is used up for the moment", RetryAfter: wait}
 	}
-	mail, err := compose(b.pool.settings, m, to)
+	mail, err := compose(b.pool.settings, m, to, in)
 	if err != nil {
+		b.ramp.giveBack()
 		return nil, channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
 	}
 	return mail, channel.Receipt{}
@@ -185,7 +198,7 @@ func (c *Connector) Health(context.Context) error {
 	if reason := c.standing.paused(time.Now()); reason != "" {
 		unwell = append(unwell, errors.New(reason))
 	}
-	unwell = append(unwell, c.folderError)
+	unwell = append(unwell, c.folderError, c.ramp.health())
 	for _, finding := range c.findings {
 		unwell = append(unwell, errors.New(finding))
 	}

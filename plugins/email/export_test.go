@@ -1,6 +1,10 @@
 package email
 
-import "time"
+import (
+	"time"
+
+	"stagecraft/plugins/channel"
+)
 
 // NewRates gives the tests a clock of their own.
 func NewRates(perSecond map[string]float64) func(now time.Time, domain string) time.Duration {
@@ -14,3 +18,12 @@ func NewStanding(maxBounces float64, sample int) (count func(now time.Time, sent
 	return func(now time.Time, sent, bounced int) { st.count(now, sent, bounced, 0) },
 		func(now time.Time) bool { return st.paused(now) != "" }
 }
+
+// NewRamp gives the tests a clock of their own.
+func NewRamp(start int, growth float64, target int, state, domain string) func(now time.Time, kind string) (channel.Receipt, bool) {
+	r := newRamp(&warmUp{Start: start, Growth: growth, Target: target, State: state}, domain)
+	return func(now time.Time, kind string) (channel.Receipt, bool) { return r.take(kind, now) }
+}
+
+// Quote is quote.
+func Quote(text string) string { return string(quote(nil, text)) }

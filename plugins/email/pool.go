@@ -11,6 +11,7 @@ import (
 type pool struct {
 	settings *settings
 	slots    chan struct{} // one for each session in use
+	bulk     chan struct{} // likewise, for marketing: what waits here stands in nobody's way
 
 	mu     sync.Mutex
 	idle   []*session // the last one was used last
@@ -20,20 +21,31 @@ type pool struct {
 }
 
 func newPool(s *settings) *pool {
-	return &pool{settings: s, slots: make(chan struct{}, s.Connections)}
+	return &pool{settings: s, slots: make(chan struct{}, s.Connections), bulk: make(chan struct{}, s.Connections)}
 }
 
-// get returns a session that is open, or opens one; it waits while all are in use.
-func (p *pool) get(ctx context.Context) (*session, error) {
+// get returns a session that is open, or opens one; it waits while all are in use. What is owed is served first: marketing
+// queues for the next session that is given back by marketing.
+func (p *pool) get(ctx context.Context, marketing bool) (*session, error) {
+	if marketing {
+		select {
+		case p.bulk <- struct{}{}:
+		case <-ctx.Done():
+			return nil, errNoneFree
+		}
+	}
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, errors.New("the time for the batch was over before a connection was free")
+		if marketing {
+			<-p.bulk
+		}
+		return nil, errNoneFree
 	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		<-p.slots
+		p.free(marketing)
 		return nil, errors.New("the connector is closing")
 	}
 	if n := len(p.idle); n > 0 {
@@ -48,13 +60,23 @@ func (p *pool) get(ctx context.Context) (*session, error) {
 	p.failed = err
 	p.mu.Unlock()
 	if err != nil {
-		<-p.slots
+		p.free(marketing)
 	}
 	return s, err
 }
 
-// put gives a session back; a broken one is closed.
-func (p *pool) put(s *session) {
+var errNoneFree = errors.New("the time for the batch was over before a connection was free")
+
+// free gives the place of a session back, to what is owed first.
+func (p *pool) free(marketing bool) {
+	<-p.slots
+	if marketing {
+		<-p.bulk
+	}
+}
+
+// put gives a session back that get was asked for; a broken one is closed.
+func (p *pool) put(s *session, marketing bool) {
 	p.mu.Lock()
 	keep := !s.broken && !p.closed
 	if keep {
@@ -68,7 +90,7 @@ func (p *pool) put(s *session) {
 	if !keep {
 		s.quit()
 	}
-	<-p.slots
+	p.free(marketing)
 }
 
 // sweep closes what has been idle for too long.

@@ -2,6 +2,7 @@ package email
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -35,6 +36,15 @@ func (c *Connector) Check(ctx context.Context, resolver Resolver) []Record {
 		return nil
 	}
 	return check(ctx, resolver, s)
+}
+
+// Records is Check for settings as Configure takes them, without a connector.
+func Records(ctx context.Context, resolver Resolver, raw json.RawMessage) ([]Record, error) {
+	s, err := parseSettings(raw)
+	if err != nil {
+		return nil, err
+	}
+	return check(ctx, resolver, s), nil
 }
 
 func check(ctx context.Context, resolver Resolver, s *settings) []Record {

@@ -20,6 +20,7 @@ type session struct {
 	settings *settings
 	wire     *wire
 	client   *smtp.Client
+	room     room
 	used     bool // a message was tried on it
 	broken   bool // it must not be used again
 	idle     time.Time
@@ -52,34 +53,27 @@ func (s *session) send(ctx context.Context, mail *letter) result {
 	return s.content(ctx, mail)
 }
 
-// content writes header, body and the final dot, and reads the answer to it.
+// content writes header, body and the final dot at once, and reads the answer. What the system took only in part has no
+// dot, since that is what comes last.
 func (s *session) content(ctx context.Context, mail *letter) result {
 	s.wire.extend(ctx, s.settings.timeout)
-	text := s.client.Text
-	_, err := text.W.Write(stuffed(mail.body))
+	if err := ctx.Err(); err != nil {
+		s.broken = true
+		return outcome(channel.Temporary, "the message was not written: "+plain(err))
+	}
+	text, written := s.client.Text, s.wire.written.Load()
+	_, err := text.W.Write(append(stuffed(mail.body), ".\r\n"...))
 	if err == nil {
 		err = text.W.Flush()
 	}
-	if err == nil && ctx.Err() != nil {
-		err = ctx.Err()
-	}
 	if err != nil {
 		s.broken = true
-		return outcome(channel.Temporary, "the connection was lost while the message was being written: "+plain(err))
-	}
-	// From here on only the dot is missing.
-	before := s.wire.written.Load()
-	s.wire.extend(ctx, s.settings.timeout)
-	if _, err = text.W.WriteString(".\r\n"); err == nil {
-		err = text.W.Flush()
-	}
-	if err != nil {
-		s.broken = true
-		if s.wire.written.Load() == before {
-			return outcome(channel.Temporary, "the connection was lost before the message was complete: "+plain(err))
+		if s.wire.written.Load() == written || s.wire.short.Load() {
+			return outcome(channel.Temporary, "the connection was lost while the message was being written: "+plain(err))
 		}
 		return outcome(channel.InDoubt, "the connection was lost while the message was being completed: "+plain(err))
 	}
+	s.wire.extend(ctx, s.settings.timeout)
 	code, words, err := text.ReadResponse(2)
 	var answer *textproto.Error
 	switch {

@@ -55,6 +55,13 @@ const schema = `{
       "description": "What a service that hands on bounces has to show: as a bearer token, or as the password of basic authentication."},
     "rate_per_domain": {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}, "title": "Rate by domain",
       "description": "Messages a second by the recipient's domain; * stands for each domain that is not named."},
+    "warm_up": {"type": "object", "additionalProperties": false, "required": ["target", "state"], "title": "Warm-up",
+      "description": "A new sender's marketing begins with little and grows each day. What is too much for a day waits for the next one.",
+      "properties": {
+        "start": {"type": "integer", "minimum": 1, "default": 50, "title": "First day", "description": "Messages on the first day."},
+        "growth": {"type": "number", "minimum": 1, "maximum": 900, "default": 50, "title": "Growth", "description": "Percent a day."},
+        "target": {"type": "integer", "minimum": 1, "title": "Target", "description": "Messages a day; once these may leave, the ramp has ended."},
+        "state": {"type": "string", "minLength": 1, "title": "State", "description": "The whole path of a file that keeps how far it is, of each sender's domain."}}},
     "max_bounces": {"type": "number", "minimum": 0, "maximum": 100, "default": 5, "title": "Bounce limit",
       "description": "Percent of the last day's messages that may bounce for good before marketing is paused; 0 is no limit."},
     "max_complaints": {"type": "number", "minimum": 0, "maximum": 100, "default": 0.3, "title": "Complaint limit",
@@ -86,6 +93,7 @@ type settings struct {
 	BouncePoll     int                `json:"bounce_poll"`
 	CallbackSecret string             `json:"callback_secret"`
 	RatePerDomain  map[string]float64 `json:"rate_per_domain"`
+	WarmUp         *warmUp            `json:"warm_up"` // nil: there is no ramp
 	MaxBounces     float64            `json:"max_bounces"`
 	MaxComplaints  float64            `json:"max_complaints"`
 	PauseAfter     int                `json:"pause_after"`
@@ -156,7 +164,7 @@ func parseSettings(raw json.RawMessage) (*settings, error) {
 	} else if !isHostname(s.Helo) {
 		return nil, fmt.Errorf("helo %q is not a host name", s.Helo)
 	}
-	for _, prepare := range []func() error{s.trust, s.loadKeys, s.prepareReturns, s.checkLimits} {
+	for _, prepare := range []func() error{s.trust, s.loadKeys, s.prepareReturns, s.checkLimits, s.checkWarmUp} {
 		if err := prepare(); err != nil {
 			return nil, err
 		}

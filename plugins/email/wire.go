@@ -13,6 +13,7 @@ import (
 type wire struct {
 	net.Conn
 	written atomic.Int64
+	short   atomic.Bool // of the last piece that was written not everything was taken
 
 	mu          sync.Mutex
 	interrupted bool
@@ -22,6 +23,7 @@ type wire struct {
 func (w *wire) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
 	w.written.Add(int64(n))
+	w.short.Store(n < len(p))
 	return n, err
 }
 

@@ -25,6 +25,7 @@ import (
 const (
 	maxAnswer = 64 << 10 // read so that the connection can be used again
 	maxQuoted = 200      // of it in a reason
+	maxKept   = 1 << 10  // of it in the log of deliveries
 )
 
 // post makes one request and judges what became of it. Until the first byte of the request is written, nothing has left;
@@ -46,20 +47,23 @@ func post(ctx context.Context, s *settings, client *http.Transport, m *channel.M
 	if err != nil {
 		return channel.Receipt{Outcome: channel.Permanent, Reason: "the address cannot be used"}
 	}
-	setHeaders(request, s, m, time.Now())
+	start := time.Now()
+	setHeaders(request, s, m, start)
 	answer, err := client.RoundTrip(request)
 	if err == nil {
 		defer answer.Body.Close()
-		return judge(target.Hostname(), answer, time.Now())
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+		text := cover(s, request, beginning(body))
+		return told(judge(target.Hostname(), answer, text, time.Now()), time.Since(start), answer.StatusCode, text)
 	}
 	var refused *refusedError
 	switch {
 	case errors.As(err, &refused):
 		return channel.Receipt{Outcome: channel.Permanent, Reason: refused.Error()}
 	case begun.Load():
-		return channel.Receipt{Outcome: channel.InDoubt, Reason: target.Hostname() + " did not answer: " + plain(err)}
+		return told(channel.Receipt{Outcome: channel.InDoubt, Reason: target.Hostname() + " did not answer: " + plain(err)}, time.Since(start), 0, "")
 	}
-	return channel.Receipt{Outcome: channel.Temporary, Reason: target.Hostname() + " cannot be reached: " + plain(err)}
+	return told(channel.Receipt{Outcome: channel.Temporary, Reason: target.Hostname() + " cannot be reached: " + plain(err)}, time.Since(start), 0, "")
 }
 
 // parseURL checks an address as far as this can be done without looking its host up.
@@ -88,10 +92,14 @@ func setHeaders(request *http.Request, s *settings, m *channel.Message, now time
 	request.Header.Set("User-Agent", "Stagecraft")
 	request.Header.Set("Webhook-Id", headerText(m.ID))
 	request.Header.Set("Webhook-Timestamp", stamp)
-	if len(s.key) > 0 {
-		sum := hmac.New(sha256.New, s.key)
+	var signatures []string // one for each secret: while they change, a receiver may know either
+	for _, key := range s.keys {
+		sum := hmac.New(sha256.New, key)
 		_, _ = io.WriteString(sum, headerText(m.ID)+"."+stamp+"."+m.Text)
-		request.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(sum.Sum(nil)))
+		signatures = append(signatures, "v1,"+base64.StdEncoding.EncodeToString(sum.Sum(nil)))
+	}
+	if len(signatures) > 0 {
+		request.Header.Set("Webhook-Signature", strings.Join(signatures, " "))
 	}
 }
 
@@ -105,9 +113,8 @@ func headerText(text string) string {
 	}, text)
 }
 
-// judge makes a receipt of an answer.
-func judge(host string, answer *http.Response, now time.Time) channel.Receipt {
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+// judge makes a receipt of an answer that says text.
+func judge(host string, answer *http.Response, text string, now time.Time) channel.Receipt {
 	code := answer.StatusCode
 	if code >= 200 && code < 300 {
 		return channel.Receipt{Outcome: channel.Accepted}
@@ -116,8 +123,8 @@ func judge(host string, answer *http.Response, now time.Time) channel.Receipt {
 	if code >= 300 && code < 400 {
 		return channel.Receipt{Outcome: channel.Permanent, Reason: reason + "; redirects are not followed, name the address itself"}
 	}
-	if text := firstLine(body); text != "" {
-		reason += ": " + text
+	if line := firstLine(text); line != "" {
+		reason += ": " + line
 	}
 	switch {
 	case code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests || code >= 500:
@@ -142,14 +149,9 @@ func retryAfter(text string, now time.Time) time.Duration {
 }
 
 // firstLine is what an answer says, for a reason.
-func firstLine(body []byte) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(body), "\uFFFD")), "\n")
-	line = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, line)
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	line = strings.ReplaceAll(line, "\t", " ")
 	if len(line) > maxQuoted {
 		line = strings.ToValidUTF8(line[:maxQuoted], "") + "…"
 	}

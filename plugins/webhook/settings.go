@@ -20,6 +20,8 @@ const schema = `{
   "properties": {
     "secret": {"type": "string", "format": "password", "writeOnly": true, "title": "Signing secret",
       "description": "whsec_ and 24 to 64 bytes in base64. Receivers check the Webhook-Signature with it; without one there is none."},
+    "former_secret": {"type": "string", "format": "password", "writeOnly": true, "title": "Former signing secret",
+      "description": "While receivers change over to a new secret, posts are signed with this one too."},
     "allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "title": "Allowed hosts",
       "description": "Names or addresses, as they stand in the URL, that may be in the own network: loopback, private and link-local addresses are refused otherwise."},
     "timeout": {"type": "integer", "minimum": 1, "maximum": 25, "default": 10, "title": "Timeout",
@@ -30,10 +32,11 @@ const schema = `{
 // settings are what Configure takes, checked and completed.
 type settings struct {
 	Secret  string   `json:"secret"`
+	Former  string   `json:"former_secret"`
 	Allow   []string `json:"allow"`
 	Timeout int      `json:"timeout"`
 
-	key     []byte
+	keys    [][]byte // what is signed with: none, one, or the new one and the former
 	allowed map[string]bool
 	timeout time.Duration
 }
@@ -58,12 +61,18 @@ func parseSettings(raw json.RawMessage) (*settings, error) {
 		}
 		s.allowed[host] = true
 	}
-	if s.Secret != "" {
-		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s.Secret, "whsec_"))
-		if err != nil || len(key) < 24 || len(key) > 64 {
-			return nil, errors.New("secret is not a signing secret; write whsec_ and 24 to 64 bytes in base64")
+	if s.Former != "" && s.Secret == "" {
+		return nil, errors.New("former_secret is of no use without secret; set both, or secret alone")
+	}
+	for _, given := range [...]struct{ name, text string }{{"secret", s.Secret}, {"former_secret", s.Former}} {
+		if given.text == "" {
+			continue
 		}
-		s.key = key
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(given.text, "whsec_"))
+		if err != nil || len(key) < 24 || len(key) > 64 {
+			return nil, fmt.Errorf("%s is not a signing secret; write whsec_ and 24 to 64 bytes in base64", given.name)
+		}
+		s.keys = append(s.keys, key)
 	}
 	return s, nil
 }
@@ -80,7 +89,7 @@ func readable(err error) error {
 		return fmt.Errorf("%s must be of type %s, not %s", kind.Field, kind.Type, kind.Value)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("there is no setting %s; there are secret, allow and timeout", name)
+		return fmt.Errorf("there is no setting %s; there are secret, former_secret, allow and timeout", name)
 	}
 	return errors.New("the settings must be a JSON object")
 }

@@ -77,7 +77,7 @@ func TestConformance(t *testing.T) {
 	})
 	channeltest.Run(t, channeltest.Self(t, "plugin"), `{"allow": ["127.0.0.1"], "secret": "`+secret+`", "timeout": 5}`,
 		channeltest.WithMessage(func(i int) channel.Message { return message(i+1, url+"/hook", `{"n": 1}`) }),
-		channeltest.WithRefusedSettings(`{"timeout": 0}`, `{"timeout": 60}`, `{"timeout": "long"}`, `{"secret": "whsec_c2hvcnQ="}`, `{"secret": "?"}`,
+		channeltest.WithRefusedSettings(`{"timeout": 0}`, `{"timeout": 60}`, `{"timeout": "long"}`, `{"secret": "whsec_c2hvcnQ="}`, `{"secret": "?"}`, `{"former_secret": "`+secret+`"}`, `{"secret": "`+secret+`", "former_secret": "x"}`,
 			`{"allow": "localhost"}`, `{"allow": [""]}`, `{"allow": ["http://localhost"]}`, `{"allow": ["*"]}`, `{"colour": "blue"}`, `{} {}`),
 		channeltest.WithDelivered(func(_ *testing.T, id string) int {
 			mu.Lock()

@@ -33,6 +33,12 @@ export function messageNames(files: string[]): string[] {
   return [...new Set(names)].sort();
 }
 
+/** What a file says of a message: "messages/thank-you.email.vi.liquid". Null for layouts, partials and scripts. */
+export function messageFile(file: string): { name: string; channel: string; locale: string } | null {
+  const [, name = '', channel = '', locale = ''] = /^messages\/([^./]+)\.([a-z]+)(?:\.([A-Za-z0-9-]+))?\.liquid$/.exec(file) ?? [];
+  return name ? { name, channel, locale } : null;
+}
+
 /** The event names that scripts mention: on("Order Completed", …), goal = "…", count("…"). */
 export function eventNames(sources: string[]): string[] {
   const found = new Set<string>();

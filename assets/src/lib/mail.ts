@@ -38,8 +38,11 @@ export function allowsInlineStyle(policy: string | null): boolean {
 
 const remove = 'script,link,meta,base,iframe,frame,object,embed,form,input,button,textarea,select,audio,video,svg,template,noscript';
 
-/** The preview of a mail. `sheet` is the address of a stylesheet of ours for mails without styles of their own. */
-export function preview(html: string, styles: boolean, sheet: string): Preview {
+/**
+ * The preview of a mail, in light or dark. `sheet` is the address of a stylesheet of ours for mails without styles of
+ * their own.
+ */
+export function preview(html: string, styles: boolean, sheet: string, dark = false): Preview {
   const doc = new DOMParser().parseFromString(styles ? html : withoutStyles(html), 'text/html');
   let pictures = 0;
   for (const element of doc.querySelectorAll(remove)) element.remove();
@@ -74,7 +77,7 @@ export function preview(html: string, styles: boolean, sheet: string): Preview {
     else if (style !== null) element.removeAttribute('style');
   }
   for (const style of doc.querySelectorAll('style')) {
-    if (styles) style.textContent = withoutFetches(style.textContent ?? '');
+    if (styles) style.textContent = inScheme(withoutFetches(style.textContent ?? ''), dark);
     else style.remove();
   }
 
@@ -83,6 +86,7 @@ export function preview(html: string, styles: boolean, sheet: string): Preview {
   link.href = sheet;
   // Before the mail's own styles, which may say otherwise.
   doc.head.prepend(link);
+  doc.documentElement.classList.add(dark ? 'sc-dark' : 'sc-light');
   const plain = !styles && /<style[\s>]|\sstyle\s*=/i.test(html);
   return { html: `<!doctype html>${doc.documentElement.outerHTML}`, pictures, plain };
 }
@@ -90,6 +94,13 @@ export function preview(html: string, styles: boolean, sheet: string): Preview {
 /** Takes out of styles whatever fetches something. */
 export function withoutFetches(css: string): string {
   return css.replace(/@import[^;]*;?/gi, '').replace(/(?:url|image-set|src)\s*\((?:"[^"]*"|'[^']*'|[^)]*)\)/gi, 'none');
+}
+
+/** Decides what styles ask about light and dark, whatever the reader's own machine prefers. */
+export function inScheme(css: string, dark: boolean): string {
+  return css.replace(/\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)/gi, (_, asked: string) =>
+    (asked.toLowerCase() === 'dark') === dark ? '(min-width: 0)' : '(max-width: 0)',
+  );
 }
 
 /** The mail without its styles. It works on text, because a browser reports refused styles as soon as it parses them. */

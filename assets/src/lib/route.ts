@@ -4,6 +4,9 @@
 //   #/journey/NAME/FILE[:LINE]  one of its files: a stage's page
 //   #/edit/NAME/FILE[:LINE]     the same file in the editor
 //   #/message/REF               a message
+//   #/NAME[?QUERY]              a page of its own, see pages.ts
+
+import { pages } from './pages';
 
 export interface Route {
   journey: string;
@@ -11,11 +14,16 @@ export interface Route {
   line: number;
   edit: boolean;
   message: string;
+  /** A page beside the journeys, and what stands behind its ?. */
+  page: string;
+  query: string;
 }
 
-export const nowhere: Route = { journey: '', file: '', line: 0, edit: false, message: '' };
+export const nowhere: Route = { journey: '', file: '', line: 0, edit: false, message: '', page: '', query: '' };
 
 export function parseRoute(hash: string): Route {
+  const [, page = '', query = ''] = /^#\/([a-z]+)(?:\?(.*))?$/.exec(hash) ?? [];
+  if (pages.some((one) => one.name === page)) return { ...nowhere, page, query };
   const parts = hash.replace(/^#\/?/, '').split('/').map(decode);
   const [kind, name = '', ...rest] = parts;
   if (kind === 'message' && name) return { ...nowhere, message: name };
@@ -49,4 +57,10 @@ export function editHash(journey: string, file: string, line = 0): string {
 
 export function messageHash(ref: string): string {
   return `#/message/${encodeURIComponent(ref)}`;
+}
+
+/** The address of a page; fields that are empty are left out. */
+export function pageHash(page: string, fields: Record<string, string> = {}): string {
+  const query = new URLSearchParams(Object.entries(fields).filter(([, value]) => value !== '')).toString();
+  return `#/${page}${query === '' ? '' : `?${query}`}`;
 }

@@ -5,11 +5,15 @@ export class Router {
   route = $state.raw<Route>(nowhere);
   /** The journey shown, which stays while a message is open. */
   journey = $state('');
+  /** The page shown and its query, which stay likewise; empty: the journeys. */
+  page = $state('');
+  query = $state('');
 
   start(): () => void {
     const read = () => {
       this.route = parseRoute(location.hash);
       if (this.route.journey) this.journey = this.route.journey;
+      if (!this.route.message) ({ page: this.page, query: this.query } = this.route);
     };
     read();
     window.addEventListener('hashchange', read);
@@ -19,7 +23,8 @@ export class Router {
   /** Closes what is open. */
   close(): void {
     if (!this.route.file && !this.route.message) return;
-    history.replaceState(null, '', this.journey ? journeyHash(this.journey) : '#/');
-    this.route = { ...nowhere, journey: this.journey };
+    const behind = this.journey ? journeyHash(this.journey) : '#/';
+    history.replaceState(null, '', this.page ? `#/${this.page}${this.query && `?${this.query}`}` : behind);
+    this.route = { ...nowhere, journey: this.journey, page: this.page, query: this.query };
   }
 }

@@ -1,0 +1,87 @@
+package app_test
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"stagecraft/app/config"
+	"stagecraft/app/lifecycle"
+)
+
+// A body lies in memory before anybody looks at it. Who shows no key is cut off before much of it is there.
+func TestBodiesOfStrangersAreSmall(t *testing.T) {
+	s := startServer(t, func(c *config.Config) { c.AdminKey = "the admin key" })
+	for _, c := range []struct {
+		path, header string
+		size         int
+		refused      bool
+	}{
+		{"/p/x", "", 100 << 10, true},
+		{"/v1/send", "", 4_000_000, true},
+		{"/v1/batch", "", 400 << 10, false}, // the key may stand in it
+		{"/v1/batch", "Authorization: Basic YTo=\r\n", 1 << 20, true},
+		{"/callbacks/sms", "", 2 << 20, true},
+		{"/api/journeys/x/check", "X-Stagecraft: 1\r\n", 1 << 20, true},
+		{"/api/journeys/x/check", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(":the admin key")) + "\r\n", 1 << 20, false},
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n", c.path, c.size, c.header)
+		if !c.refused { // who is refused has the answer without a byte of it
+			fmt.Fprint(conn, strings.Repeat("x", c.size))
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if refused := err == nil && response.StatusCode == http.StatusRequestEntityTooLarge; refused != c.refused {
+			t.Errorf("%s with %d bytes and %q: %+v, %v", c.path, c.size, c.header, response, err)
+		}
+		conn.Close()
+	}
+}
+
+// Who sends tests from the console cannot flood a mailbox, nor write to whoever has complained.
+func TestTestsAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	writeScripts(t, dir, map[string]string{
+		"care/journey.lua":                 "journey { title = \"Care\", stages = { \"welcome\" } }\n",
+		"care/welcome.lua":                 "on(\"Ask\", function(customer) send \"hello\" end)\n",
+		"care/messages/hello.email.liquid": "---\nsubject: Hi\nkind: transactional\n---\nHi\n",
+	})
+	s := startServer(t, func(c *config.Config) { c.Scripts = dir })
+	s.setMode("care", lifecycle.Live)
+	s.must("POST", "/v1/identify", map[string]any{"userId": "u-1", "traits": map[string]any{"email": "ada@example.com"}})
+	status := 0
+	for n := 0; n < 100 && status != http.StatusTooManyRequests; n++ {
+		status, _, _ = s.call("POST", "/api/journeys/care/messages/test", map[string]any{"message": "hello", "user": "u-1", "to": "me@shop.example"})
+	}
+	if status != http.StatusTooManyRequests {
+		t.Errorf("a hundred tests: %d", status)
+	}
+}
+
+// Numbers that do not fit are refused; they do not come round on the other side.
+func TestNumbersThatDoNotFit(t *testing.T) {
+	s := startServer(t)
+	for _, c := range []struct {
+		method, path string
+		body         any
+	}{
+		{"POST", "/v1/inapp/token", `{"userId": "u-1", "seconds": 18446744074}`},
+		{"POST", "/v1/inapp/token", `{"userId": "u-1", "seconds": -9223372036854775808}`},
+		{"GET", "/api/messages?until=9999-12-31T23:59:59Z", nil},
+		{"GET", "/api/messages?from=1600-01-01T00:00:00Z", nil},
+		{"POST", "/v1/send", `{"userId": "u-1", "message": "care/hello", "expires": "9999999 days"}`},
+	} {
+		if status, text, _ := s.call(c.method, c.path, c.body); status != http.StatusBadRequest {
+			t.Errorf("%s %v: %d %s", c.path, c.body, status, text)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+type broadcastAnswer struct {
+	Status                        string
+	Let, Listed, Heldout, Waiting int64
+	Figures                       []struct {
+		Name                                                 string
+		Decided, Sent, Suppressed, Queued, Opened, Cancelled int64
+	}
+	Reasons []struct {
+		State, Reason string
+		Count         int64
+	}
+	Script []struct{ File, Text string }
+}
+
+func (s *server) broadcast(method, path string, body any) (b broadcastAnswer) {
+	s.t.Helper()
+	if err := json.Unmarshal([]byte(s.must(method, "/api/broadcasts/"+path, body)), &b); err != nil {
+		s.t.Fatal(err)
+	}
+	return b
+}
+
+// people makes customers with mail addresses; every fourth has refused mail.
+func (s *server) people(n int) {
+	s.t.Helper()
+	for i := range n {
+		traits := fmt.Sprintf(`{"email": "u%d@example.com", "plan": "%s"%s}`, i, []string{"free", "pro"}[i%2], map[bool]string{true: `, "unsubscribed": true`}[i%4 == 1])
+		s.must("POST", "/v1/identify", fmt.Sprintf(`{"userId": "u%d", "traits": %s}`, i, traits))
+	}
+}
+
+const saleDraft = `{"title": "Sale", "audience": {"where": [{"trait": "plan", "is": "equal", "value": "pro"}]},
+	"parts": [{"share": 50, "texts": {"email": "---\nsubject: Sale\n---\nHi {{ customer.email }}\n"}},
+	          {"share": 50, "subject": "Last day", "texts": {"email": "---\nsubject: Sale\n---\nHello\n"}}]}`
+
+// From the draft to the figures: whom it would reach, a preview, a test, and what became of it.
+func TestABroadcast(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()))
+	s.people(40)
+	draft := s.broadcast("PUT", "sale", saleDraft)
+	if draft.Status != "draft" || len(draft.Script) != 2 || !strings.Contains(draft.Script[1].Text, `split("sale", "a", "b", { weights = { 50, 50 } })`) {
+		t.Fatalf("%+v", draft)
+	}
+	var ahead struct {
+		Matched, Reached int64
+		Kept, Parts      map[string]int64
+		Complete         bool
+	}
+	if err := json.Unmarshal([]byte(s.must("POST", "/api/broadcasts/sale/ahead", "{}")), &ahead); err != nil {
+		t.Fatal(err)
+	}
+	if ahead.Matched != 20 || ahead.Reached != 10 || ahead.Kept["opted out"] != 10 || !ahead.Complete {
+		t.Errorf("ahead: %+v", ahead)
+	}
+	if preview := s.must("POST", "/api/broadcasts/sale/preview", `{"user": "u3", "part": "b"}`); !strings.Contains(preview, `"subject":"Last day"`) {
+		t.Errorf("the preview is %s", preview)
+	}
+	s.must("POST", "/api/broadcasts/sale/test", `{"user": "u3", "part": "a", "to": ["me@example.com", "you@example.com"]}`)
+	s.eventually("the tests leave", func() bool { return len(s.mails()) == 2 })
+	if mail := s.mails()[0]; !strings.Contains(mail, "[Test] Sale") {
+		t.Errorf("the test is %s", mail)
+	}
+	s.must("POST", "/api/broadcasts/sale/start", `{"by": "ada"}`)
+	var done broadcastAnswer
+	s.eventually("it is done", func() bool { done = s.broadcast("GET", "sale", nil); return done.Status == "done" })
+	if done.Let != 20 || done.Figures[0].Sent+done.Figures[1].Sent != 10 || done.Figures[0].Sent != ahead.Parts["a"] {
+		t.Errorf("done: %+v", done)
+	}
+	kept := int64(0)
+	for _, r := range done.Reasons {
+		if r.State == "suppressed" && r.Reason == "opted out" {
+			kept += r.Count
+		}
+	}
+	if kept != 10 {
+		t.Errorf("the reasons are %+v", done.Reasons)
+	}
+	if len(s.mails()) != 12 {
+		t.Errorf("%d mails", len(s.mails()))
+	}
+	if overview := s.must("GET", "/api/overview", nil); strings.Contains(overview, `"name":"broadcast.sale"`) {
+		t.Error("it stands among the journeys")
+	}
+	if list := s.must("GET", "/api/broadcasts", nil); !strings.Contains(list, `"status":"done"`) || strings.Contains(list, "Hello") {
+		t.Errorf("the list is %s", list)
+	}
+	if status, text, _ := s.call("PUT", "/api/broadcasts/sale", saleDraft); status != 409 {
+		t.Errorf("changed after its start: %d %s", status, text)
+	}
+	s.must("DELETE", "/api/broadcasts/sale", nil)
+	if status, text, _ := s.call("PUT", "/api/broadcasts/other", `{"audience": {"everybody": true}, "parts": [{"texts": {"email": "---\nsubject: x\n---\n{{ customer.name"}}]}`); status != 400 || !strings.Contains(text, "message.email.liquid") {
+		t.Errorf("a broken text: %d %s", status, text)
+	}
+}
+
+// A list with columns of its own; paused, over a restart, resumed, stopped.
+func TestABroadcastToAListIsPausedAndStopped(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()))
+	s.people(12)
+	s.broadcast("PUT", "codes", `{"audience": {"list": true}, "parts": [{"texts": {"email": "---\nsubject: Code {{ event.properties.code }}\nkind: transactional\n---\nHi\n"}}]}`)
+	added := s.must("POST", "/api/broadcasts/codes/list", "email,code\nu1@example.com,A1\nU2@example.com,A2\nno@example.com,A3\n")
+	if !strings.Contains(added, `"added":2,"again":0,"unknown":1,"names":["no@example.com"]`) {
+		t.Errorf("added: %s", added)
+	}
+	s.must("POST", "/api/orders/pause", `{"channel": "email", "by": "ada"}`)
+	s.must("POST", "/api/broadcasts/codes/start", "{}")
+	s.eventually("both wait", func() bool { b := s.broadcast("GET", "codes", nil); return b.Let == 2 && b.Figures[0].Queued == 2 })
+	if b := s.broadcast("POST", "codes/pause", `{"by": "ada"}`); b.Status != "paused" {
+		t.Errorf("%+v", b)
+	}
+	s.must("POST", "/api/orders/resume", `{"channel": "email"}`)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if b := s.broadcast("GET", "codes", nil); b.Status != "paused" || b.Figures[0].Queued != 2 {
+		t.Errorf("after a restart: %+v", b)
+	}
+	s.must("POST", "/api/broadcasts/codes/resume", "{}")
+	s.eventually("both leave", func() bool { return s.broadcast("GET", "codes", nil).Figures[0].Sent == 2 })
+	if mails := strings.Join(s.mails(), " "); !strings.Contains(mails, "Code A1") || !strings.Contains(mails, "Code A2") {
+		t.Errorf("the mails are %s", mails)
+	}
+
+	s.broadcast("PUT", "never", saleDraft)
+	s.must("POST", "/api/orders/pause", `{"channel": "email", "by": "ada"}`)
+	s.must("POST", "/api/broadcasts/never/start", "{}")
+	s.eventually("all are let in", func() bool { return s.broadcast("GET", "never", nil).Let == 6 })
+	s.must("POST", "/api/broadcasts/never/stop", `{"by": "ada", "why": "a wrong price"}`)
+	s.must("POST", "/api/orders/resume", `{"channel": "email"}`)
+	s.eventually("what is queued is cancelled", func() bool {
+		b := s.broadcast("GET", "never", nil)
+		return b.Status == "stopped" && b.Figures[0].Cancelled+b.Figures[1].Cancelled == 6
+	})
+	if len(s.mails()) != 2 {
+		t.Errorf("%d mails", len(s.mails()))
+	}
+	s.must("DELETE", "/api/broadcasts/never", nil)
+	if status, _, _ := s.call("GET", "/api/broadcasts/never", nil); status != 404 {
+		t.Errorf("after it was removed: %d", status)
+	}
+}

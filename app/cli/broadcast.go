@@ -1,0 +1,421 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// BroadcastCommand is about broadcasts: one message to many.
+type BroadcastCommand struct {
+	List   BroadcastListCommand   `cmd:"" default:"withargs" help:"List the broadcasts (the default)."`
+	Show   BroadcastShowCommand   `cmd:"" help:"Show one, with its figures."`
+	Save   BroadcastSaveCommand   `cmd:"" help:"Keep a draft, as a JSON file has it (see docs/broadcasts.md); a draft of the same name is replaced."`
+	Add    BroadcastAddCommand    `cmd:"" help:"Put customers on the list of a draft, from CSV, NDJSON or JSON."`
+	Ahead  BroadcastAheadCommand  `cmd:"" help:"Say whom it would reach now, and whom policy would keep back, and why."`
+	Test   BroadcastTestCommand   `cmd:"" help:"Send it to addresses, marked as a test, as a customer would get it."`
+	Start  BroadcastStartCommand  `cmd:"" help:"Start a draft, at its time or at once."`
+	Pause  BroadcastPauseCommand  `cmd:"" help:"Let nobody in any more, and hold what is queued."`
+	Resume BroadcastResumeCommand `cmd:"" help:"Go on with one that is paused."`
+	Stop   BroadcastStopCommand   `cmd:"" help:"End it for good, and cancel what is queued."`
+	Remove BroadcastRemoveCommand `cmd:"" help:"Forget a draft, or one that is over; its messages stay in the ledger."`
+}
+
+// broadcastAnswer is what the verbs show of a broadcast.
+type broadcastAnswer struct {
+	Name    string     `json:"name"`
+	Title   string     `json:"title"`
+	Status  string     `json:"status"`
+	Begins  *time.Time `json:"begins"`
+	Who     string     `json:"who"`
+	Listed  int64      `json:"listed"`
+	Let     int64      `json:"let"`
+	Gone    int64      `json:"gone"`
+	Waiting int64      `json:"waiting"`
+	Heldout int64      `json:"heldout"`
+	Errors  int64      `json:"errors"`
+	Figures []struct {
+		Name                                                                         string
+		Decided, Queued, Sent, Failed, Suppressed, Opened, Clicked, Bounced, Expired int64
+	} `json:"figures"`
+	Reasons []struct {
+		Part, State, Reason string
+		Count               int64
+	} `json:"reasons"`
+}
+
+func broadcastPath(name, what string) string { return "/api/broadcasts/" + url.PathEscape(name) + what }
+
+func (b *broadcastAnswer) print(w *world) error {
+	fmt.Fprintf(w.stdout, "%s  %s  to %s\n", b.Name, b.Status, b.Who)
+	if b.Begins != nil && b.Status == "scheduled" {
+		fmt.Fprintf(w.stdout, "begins at %s\n", localTime(*b.Begins))
+	}
+	fmt.Fprintf(w.stdout, "%d let in", b.Let)
+	for _, more := range []struct {
+		n    int64
+		what string
+	}{{b.Listed, "on the list"}, {b.Gone, "of the list not there any more"}, {b.Waiting, "waiting for their hour"}, {b.Heldout, "held out"}, {b.Errors, "failed in the script"}} {
+		if more.n > 0 {
+			fmt.Fprintf(w.stdout, ", %d %s", more.n, more.what)
+		}
+	}
+	fmt.Fprintln(w.stdout)
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "message\tdecided\tqueued\tsent\tfailed\tsuppressed\topened\tclicked")
+	for _, f := range b.Figures {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", f.Name, f.Decided, f.Queued, f.Sent, f.Failed, f.Suppressed, f.Opened, f.Clicked)
+	}
+	for _, r := range b.Reasons {
+		fmt.Fprintf(table, "%s\t%d %s: %s\n", r.Part, r.Count, r.State, r.Reason)
+	}
+	return table.Flush()
+}
+
+// BroadcastListCommand lists broadcasts.
+type BroadcastListCommand struct {
+	JSON bool `name:"json" help:"Print JSON."`
+	Remote
+}
+
+// Run lists.
+func (c *BroadcastListCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var all struct {
+		Broadcasts []json.RawMessage `json:"broadcasts"`
+	}
+	if _, err = client.Get(w.ctx, "/api/broadcasts", &all); err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(w.stdout).Encode(all.Broadcasts)
+	}
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	for _, raw := range all.Broadcasts {
+		var b broadcastAnswer
+		if err = json.Unmarshal(raw, &b); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+		}
+		sent := int64(0)
+		for _, f := range b.Figures {
+			sent += f.Sent
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d let in\t%d sent\t%s\n", b.Name, b.Status, b.Let, sent, b.Title)
+	}
+	return table.Flush()
+}
+
+// BroadcastName names a broadcast.
+type BroadcastName struct {
+	Name string `arg:"" help:"The broadcast's name."`
+}
+
+// BroadcastShowCommand shows one.
+type BroadcastShowCommand struct {
+	BroadcastName
+	JSON bool `name:"json" help:"Print JSON, the script of its journey included."`
+	Remote
+}
+
+// Run shows it.
+func (c *BroadcastShowCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var raw json.RawMessage
+	if _, err = client.Get(w.ctx, broadcastPath(c.Name, ""), &raw); err != nil {
+		return err
+	}
+	if c.JSON {
+		_, err = fmt.Fprintf(w.stdout, "%s\n", raw)
+		return err
+	}
+	var b broadcastAnswer
+	if err = json.Unmarshal(raw, &b); err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+	}
+	return b.print(w)
+}
+
+// BroadcastSaveCommand keeps a draft.
+type BroadcastSaveCommand struct {
+	BroadcastName
+	File string `arg:"" help:"The JSON file; - is standard input."`
+	Remote
+}
+
+// Run keeps it.
+func (c *BroadcastSaveCommand) Run(w *world) error {
+	data, err := contentOf(w, c.File)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var b broadcastAnswer
+	if _, err = client.call(w.ctx, http.MethodPut, broadcastPath(c.Name, ""), data, &b); err != nil {
+		return err
+	}
+	return b.print(w)
+}
+
+func contentOf(w *world, file string) ([]byte, error) {
+	data, err := io.ReadAll(w.stdin)
+	if file != "-" {
+		data, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, lifecycle.Wrap(lifecycle.NotFound, err, "the file cannot be read")
+	}
+	return data, nil
+}
+
+// BroadcastAddCommand puts customers on a list.
+type BroadcastAddCommand struct {
+	BroadcastName
+	File string `arg:"" help:"CSV with a header line, or NDJSON; packed with gzip or not; - is standard input. userId or email names the customer; other columns are event.properties of the message."`
+	Remote
+}
+
+// rowsAtOnce is how much of a list goes in one request.
+const (
+	rowsAtOnce = 20_000
+	rowBytes   = 600 << 10
+)
+
+// Run sends the list in parts.
+func (c *BroadcastAddCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	rows, err := OpenRows(c.File, w.stdin)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	var sum struct {
+		Added, Again, Unknown int
+		Names                 []string
+	}
+	var part bytes.Buffer
+	n := 0
+	send := func() error {
+		if n == 0 {
+			return nil
+		}
+		added := sum
+		if _, err := client.Post(w.ctx, broadcastPath(c.Name, "/list"), part.Bytes(), &added); err != nil {
+			return err
+		}
+		sum.Added, sum.Again, sum.Unknown, sum.Names = sum.Added+added.Added, sum.Again+added.Again, sum.Unknown+added.Unknown, append(sum.Names, added.Names...)
+		part.Reset()
+		n = 0
+		return nil
+	}
+	for {
+		row, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = row.Err
+		}
+		if err != nil {
+			return err
+		}
+		text := row.Text
+		if rows.Format == CSV {
+			if n == 0 {
+				part.WriteString(csvLine(columns))
+			}
+			text = strings.TrimSuffix(csvLine(row.cells), "\n")
+		}
+		part.WriteString(text)
+		part.WriteByte('\n')
+		if n++; n == rowsAtOnce || part.Len() > rowBytes {
+			if err = send(); err != nil {
+				return err
+			}
+		}
+	}
+	if err = send(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w.stdout, "%d put on the list, %d were there already, %d are not known\n", sum.Added, sum.Again, sum.Unknown)
+	if sum.Unknown > 0 {
+		fmt.Fprintf(w.stderr, "not known, among others: %s\n", strings.Join(sum.Names[:min(len(sum.Names), 20)], ", "))
+	}
+	return nil
+}
+
+func csvLine(cells []string) string {
+	var line strings.Builder
+	writer := csv.NewWriter(&line)
+	_ = writer.Write(cells) // into memory
+	writer.Flush()
+	return line.String()
+}
+
+// BroadcastAheadCommand looks ahead.
+type BroadcastAheadCommand struct {
+	BroadcastName
+	Remote
+}
+
+// Run looks.
+func (c *BroadcastAheadCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var ahead struct {
+		Looked, Matched, Heldout, Reached int64
+		Waiting, Kept, Parts, Channels    map[string]int64
+		Complete                          bool
+	}
+	if _, err = client.Post(w.ctx, broadcastPath(c.Name, "/ahead"), map[string]string{}, &ahead); err != nil {
+		return err
+	}
+	fmt.Fprintf(w.stdout, "%d of %d are meant, %d are reached, %d held out\n", ahead.Matched, ahead.Looked, ahead.Reached, ahead.Heldout)
+	for _, list := range []struct {
+		what   string
+		counts map[string]int64
+	}{{"by", ahead.Channels}, {"message", ahead.Parts}, {"would wait:", ahead.Waiting}, {"kept back:", ahead.Kept}} {
+		for _, name := range slices.Sorted(maps.Keys(list.counts)) {
+			fmt.Fprintf(w.stdout, "  %d %s %s\n", list.counts[name], list.what, name)
+		}
+	}
+	if !ahead.Complete {
+		fmt.Fprintln(w.stderr, "there are more customers than were looked at")
+	}
+	return nil
+}
+
+// BroadcastTestCommand sends a test.
+type BroadcastTestCommand struct {
+	BroadcastName
+	To      []string `arg:"" help:"Where it goes to."`
+	User    string   `name:"user" required:"" placeholder:"ID" help:"The customer as whom it is written."`
+	Part    string   `name:"part" placeholder:"NAME" help:"Of an A/B test, which message. Default: the one that the customer would get."`
+	Channel string   `name:"channel" placeholder:"NAME" help:"By which channel. Default: the one that the customer prefers."`
+	Remote
+}
+
+// Run sends.
+func (c *BroadcastTestCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	client.Patience = 0 // a repeat would send another one
+	var answer struct{ Refs []string }
+	request := map[string]any{"user": c.User, "part": c.Part, "channel": c.Channel, "to": c.To}
+	if _, err = client.Post(w.ctx, broadcastPath(c.Name, "/test"), request, &answer); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w.stdout, strings.Join(answer.Refs, "\n"))
+	return err
+}
+
+// actOnBroadcast starts, pauses, resumes or stops one and shows it.
+func actOnBroadcast(w *world, from Remote, name, act, why string) error {
+	client, err := from.client()
+	if err != nil {
+		return err
+	}
+	var b broadcastAnswer
+	if _, err = client.Post(w.ctx, broadcastPath(name, "/"+act), map[string]string{"by": operator(), "why": why}, &b); err != nil {
+		return err
+	}
+	return b.print(w)
+}
+
+// BroadcastStartCommand starts.
+type BroadcastStartCommand struct {
+	BroadcastName
+	Remote
+}
+
+// Run starts it.
+func (c *BroadcastStartCommand) Run(w *world) error {
+	return actOnBroadcast(w, c.Remote, c.Name, "start", "")
+}
+
+// BroadcastWhy says why.
+type BroadcastWhy struct {
+	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
+}
+
+// BroadcastPauseCommand pauses.
+type BroadcastPauseCommand struct {
+	BroadcastName
+	BroadcastWhy
+	Remote
+}
+
+// Run pauses it.
+func (c *BroadcastPauseCommand) Run(w *world) error {
+	return actOnBroadcast(w, c.Remote, c.Name, "pause", c.Why)
+}
+
+// BroadcastResumeCommand resumes.
+type BroadcastResumeCommand struct {
+	BroadcastName
+	Remote
+}
+
+// Run resumes it.
+func (c *BroadcastResumeCommand) Run(w *world) error {
+	return actOnBroadcast(w, c.Remote, c.Name, "resume", "")
+}
+
+// BroadcastStopCommand stops.
+type BroadcastStopCommand struct {
+	BroadcastName
+	BroadcastWhy
+	Remote
+}
+
+// Run stops it.
+func (c *BroadcastStopCommand) Run(w *world) error {
+	return actOnBroadcast(w, c.Remote, c.Name, "stop", c.Why)
+}
+
+// BroadcastRemoveCommand forgets one.
+type BroadcastRemoveCommand struct {
+	BroadcastName
+	Remote
+}
+
+// Run forgets it.
+func (c *BroadcastRemoveCommand) Run(w *world) error {
+	client, err := c.client()
+	if err == nil {
+		_, err = client.call(w.ctx, http.MethodDelete, broadcastPath(c.Name, ""), nil, nil)
+	}
+	return err
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"stagecraft/app/lifecycle"
+)
+
+// maxSettingsBytes bounds a file of settings.
+const maxSettingsBytes = 512 << 10
+
+// ChannelsCommand is about the channels of a running server: by which connectors they are served, and with what settings.
+type ChannelsCommand struct {
+	List   ChannelsListCommand   `cmd:"" default:"withargs" help:"List the channels and how they are (the default)."`
+	Set    ChannelsSetCommand    `cmd:"" help:"Have a channel served with the settings in a file, from now on; settings that the connector refuses change nothing."`
+	Remove ChannelsRemoveCommand `cmd:"" help:"Forget a channel's settings and stop its connector; what is queued waits."`
+}
+
+// channelsAnswer is what the verbs show of what the server answers.
+type channelsAnswer struct {
+	Channels []struct {
+		Channel   string `json:"channel"`
+		Connector string `json:"connector"`
+		State     string `json:"state"`
+		From      string `json:"from"`
+		Fixed     string `json:"fixed"`
+		LastError string `json:"lastError"`
+		Callback  string `json:"callback"`
+	} `json:"channels"`
+}
+
+// show prints the channels, or the one of a name; those that are not set only in a list of all.
+func (a *channelsAnswer) show(w *world, name string) error {
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	for _, c := range a.Channels {
+		if name != "" && c.Channel != name {
+			continue
+		}
+		connector, from := "via "+c.Connector, "set by "+c.From
+		switch c.From {
+		case "none":
+			connector, from = "", "not set"
+		case "flags":
+			from = "set by " + c.Fixed
+		case "default":
+			from = "nothing is set"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Channel, c.State, connector, from)
+		if c.LastError != "" {
+			fmt.Fprintf(table, "  last error: %s\n", c.LastError)
+		}
+		if c.Callback != "" && name != "" {
+			fmt.Fprintf(table, "  callbacks to: %s\n", c.Callback)
+		}
+	}
+	return table.Flush()
+}
+
+// ChannelsListCommand lists.
+type ChannelsListCommand struct {
+	Remote
+	JSON bool `name:"json" help:"Print JSON, with the settings (without secrets), schemas and logs."`
+}
+
+// Run lists.
+func (c *ChannelsListCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var raw json.RawMessage
+	if _, err = client.Get(w.ctx, "/api/channels", &raw); err != nil {
+		return err
+	}
+	if c.JSON {
+		_, err = fmt.Fprintf(w.stdout, "%s\n", raw)
+		return err
+	}
+	var answer channelsAnswer
+	if err = json.Unmarshal(raw, &answer); err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the server answered something that is not Stagecraft's; is --server right?")
+	}
+	return answer.show(w, "")
+}
+
+// ChannelsSetCommand sets.
+type ChannelsSetCommand struct {
+	Remote
+	Connector string `name:"connector" placeholder:"NAME" help:"The connector, if it is not the built-in one of the channel's name."`
+	Name      string `arg:"" help:"The channel, such as sms."`
+	File      string `arg:"" help:"JSON file with the settings, such as {\"provider\": \"twilio\", ...}; - reads standard input. Where it says ******** for a secret, the secret stays as it is."`
+}
+
+// Run sets.
+func (c *ChannelsSetCommand) Run(w *world) error {
+	settings, err := c.settings(w)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var answer channelsAnswer
+	body := map[string]any{"connector": c.Connector, "settings": settings}
+	if _, err = client.call(w.ctx, http.MethodPut, "/api/channels/"+url.PathEscape(c.Name), body, &answer); err != nil {
+		return err
+	}
+	return answer.show(w, c.Name)
+}
+
+// settings reads the file. Its words are not repeated in an error: they may be secrets.
+func (c *ChannelsSetCommand) settings(w *world) (json.RawMessage, error) {
+	in := w.stdin
+	if c.File != "-" {
+		file, err := os.Open(c.File)
+		if err != nil {
+			return nil, lifecycle.Wrap(lifecycle.Invalid, err, "the settings cannot be read")
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxSettingsBytes+1))
+	if err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be read", c.File)
+	}
+	var object map[string]json.RawMessage
+	if len(text) > maxSettingsBytes || json.Unmarshal(text, &object) != nil || object == nil {
+		return nil, lifecycle.Errorf(lifecycle.Invalid, "%s must hold one JSON object, the settings of the connector, such as {\"provider\": \"twilio\", …}", c.File)
+	}
+	return json.RawMessage(strings.TrimSpace(string(text))), nil
+}
+
+// ChannelsRemoveCommand removes.
+type ChannelsRemoveCommand struct {
+	Remote
+	Name string `arg:"" help:"The channel."`
+}
+
+// Run removes.
+func (c *ChannelsRemoveCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var answer channelsAnswer
+	if _, err = client.call(w.ctx, http.MethodDelete, "/api/channels/"+url.PathEscape(c.Name), nil, &answer); err != nil {
+		return err
+	}
+	return answer.show(w, c.Name)
+}

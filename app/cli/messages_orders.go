@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// MessageTarget says which messages an order is about.
+type MessageTarget struct {
+	Channel  string `name:"channel" placeholder:"NAME" help:"Those of a channel."`
+	Journey  string `name:"journey" placeholder:"NAME" help:"Those of a journey."`
+	Name     string `name:"name" placeholder:"NAME" help:"Those of this name."`
+	Endpoint string `name:"endpoint" placeholder:"URL" help:"Webhooks to an address, without its query."`
+}
+
+func (t MessageTarget) body(why string) map[string]string {
+	return map[string]string{"channel": t.Channel, "journey": t.Journey, "name": t.Name, "endpoint": t.Endpoint, "why": why, "by": operator()}
+}
+
+// MessagesPauseCommand pauses.
+type MessagesPauseCommand struct {
+	MessageTarget
+	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
+	Remote
+}
+
+// Run pauses.
+func (c *MessagesPauseCommand) Run(w *world) error { return order(w, c.Remote, "pause", c.body(c.Why)) }
+
+// MessagesResumeCommand resumes.
+type MessagesResumeCommand struct {
+	MessageTarget
+	Remote
+}
+
+// Run resumes.
+func (c *MessagesResumeCommand) Run(w *world) error { return order(w, c.Remote, "resume", c.body("")) }
+
+// MessagesCancelCommand cancels.
+type MessagesCancelCommand struct {
+	Ref string `arg:"" optional:"" help:"The reference of one message."`
+	MessageTarget
+	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
+	Remote
+}
+
+// Run cancels.
+func (c *MessagesCancelCommand) Run(w *world) error {
+	if c.Ref == "" {
+		return order(w, c.Remote, "cancel", c.body(c.Why))
+	}
+	if c.MessageTarget != (MessageTarget{}) {
+		return lifecycle.Errorf(lifecycle.Invalid, "name one message by its reference, or several by --channel, --journey, --name and --endpoint")
+	}
+	client, err := c.client()
+	if err == nil {
+		_, err = client.Post(w.ctx, "/api/messages/"+url.PathEscape(c.Ref)+"/cancel", c.body(c.Why), nil)
+	}
+	return err
+}
+
+// MessagesOrdersCommand lists orders.
+type MessagesOrdersCommand struct{ Remote }
+
+// Run lists them.
+func (c *MessagesOrdersCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var orders messageOrders
+	if _, err = client.Get(w.ctx, "/api/orders", &orders); err != nil {
+		return err
+	}
+	return orders.print(w)
+}
+
+type messageOrder struct {
+	Channel  string    `json:"channel"`
+	Journey  string    `json:"journey"`
+	Name     string    `json:"name"`
+	Endpoint string    `json:"endpoint"`
+	By       string    `json:"by"`
+	Why      string    `json:"why"`
+	At       time.Time `json:"at"`
+	Done     bool      `json:"done"`
+	Count    int       `json:"count"`
+}
+
+type messageOrders struct {
+	Pauses  []messageOrder `json:"pauses"`
+	Cancels []messageOrder `json:"cancels"`
+}
+
+func (o messageOrders) print(w *world) error {
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	line := func(what string, one messageOrder, more string) {
+		var of []string
+		for _, part := range [][2]string{{"channel", one.Channel}, {"journey", one.Journey}, {"message", one.Name}, {"endpoint", one.Endpoint}} {
+			if part[1] != "" {
+				of = append(of, part[0]+" "+part[1])
+			}
+		}
+		at := ""
+		if !one.At.IsZero() {
+			at = one.At.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\tby %s\t%s%s\n", what, strings.Join(of, ", "), at, one.By, one.Why, more)
+	}
+	for _, one := range o.Pauses {
+		line("paused", one, "")
+	}
+	for _, one := range o.Cancels {
+		more := fmt.Sprintf(" (%s", plural(one.Count, "message", "messages"))
+		if !one.Done {
+			more += " so far"
+		}
+		line("cancelled", one, more+")")
+	}
+	if len(o.Pauses)+len(o.Cancels) == 0 {
+		fmt.Fprintln(table, "Nothing is paused, and nothing was cancelled lately.")
+	}
+	return table.Flush()
+}
+
+// order gives one and prints what is in force then.
+func order(w *world, from Remote, what string, body map[string]string) error {
+	client, err := from.client()
+	if err != nil {
+		return err
+	}
+	var orders messageOrders
+	if _, err = client.Post(w.ctx, "/api/orders/"+what, body, &orders); err != nil {
+		return err
+	}
+	return orders.print(w)
+}
+
+// operator names who gives an order from the command line.
+func operator() string {
+	for _, name := range []string{"SUDO_USER", "USER", "USERNAME"} {
+		if user := os.Getenv(name); user != "" {
+			return user
+		}
+	}
+	return "the command line"
+}

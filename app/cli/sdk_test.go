@@ -1,0 +1,254 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+const (
+	sdkFolder      = "testdata/sdk"
+	testBrowserKey = "test-browser-key"
+)
+
+// sdkServer starts a server for libraries that other people wrote. Without their packages the test is skipped, loudly.
+func sdkServer(t *testing.T) *serverProcess {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		skipLoudly(t, "Node.js is not installed")
+	}
+	if _, err := os.Stat(filepath.Join(sdkFolder, "node_modules", "@segment")); err != nil {
+		skipLoudly(t, "the libraries are not installed; run npm ci in app/cli/"+sdkFolder)
+	}
+	data := t.TempDir()
+	return startServer(t, data, filepath.Join(data, "scripts"), "STAGECRAFT_BROWSER_KEY="+testBrowserKey, "STAGECRAFT_MAX_PENDING=64")
+}
+
+// stored returns the events of all customers, as the name of the call and of the event.
+func (p *serverProcess) stored(t *testing.T) (events []lifecycle.Event) {
+	t.Helper()
+	for partition := range lifecycle.Partitions {
+		var page struct{ Past []engine.Past }
+		if err := p.call("GET", fmt.Sprintf("/api/history?partition=%d", partition), nil, &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, past := range page.Past {
+			events = append(events, past.Event)
+		}
+	}
+	slices.SortStableFunc(events, func(a, b lifecycle.Event) int { return a.Timestamp.Compare(b.Timestamp) })
+	return events
+}
+
+// wantCalls compares what came in with what was sent; the order between calls of the same millisecond is not of interest.
+func (p *serverProcess) wantCalls(t *testing.T, want map[string]string) {
+	t.Helper()
+	got := map[string]int{}
+	for _, e := range p.stored(t) {
+		call := strings.TrimSpace(string(e.Type) + " " + e.Name)
+		got[call]++
+		text, known := want[call]
+		if all := string(e.Properties) + string(e.Traits); !known || !strings.Contains(all, text) {
+			t.Errorf("%s came in with %s; want %q in it", call, all, text)
+		}
+		if age := time.Since(e.Timestamp); age > 5*time.Minute || age < -time.Minute {
+			t.Errorf("%s happened at %s", call, e.Timestamp)
+		}
+	}
+	for call := range want {
+		if n := got[call]; n != 1 && call != "track Ping" || call == "track Ping" && n != 20 {
+			t.Errorf("%s came in %d times", call, n)
+		}
+	}
+}
+
+// busyOnce stands before a server and gives the first request the answer of a server that has too much to do: the very
+// one, which it gave to somebody else before.
+func busyOnce(t *testing.T, p *serverProcess) *httptest.Server {
+	t.Helper()
+	batch := strings.Repeat(`{"type":"track","userId":"u","event":"X"},`, 65)
+	request, _ := http.NewRequest("POST", "http://"+p.addr()+"/v1/batch", strings.NewReader(`{"batch":[`+strings.TrimSuffix(batch, ",")+`]}`))
+	request.SetBasicAuth(testKey, "")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body)
+	if answer.StatusCode != http.StatusTooManyRequests {
+		t.Fatalf("a server with too much to do answers %d %s", answer.StatusCode, text)
+	}
+	target, _ := url.Parse("http://" + p.addr())
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	first := make(chan struct{}, 1)
+	first <- struct{}{}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-first:
+			_, _ = io.Copy(io.Discard, r.Body)
+			for name, values := range answer.Header {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(answer.StatusCode)
+			_, _ = w.Write(text)
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(front.Close)
+	return front
+}
+
+// TestServerLibraries runs the libraries of Segment and RudderStack for Node.js against the program. They meet a busy server
+// first, and send an event that no server would take among good ones.
+func TestServerLibraries(t *testing.T) {
+	for _, library := range []string{"segment", "rudder"} {
+		t.Run(library, func(t *testing.T) {
+			server := sdkServer(t)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			command := exec.CommandContext(ctx, "node", library+".js", busyOnce(t, server).URL, testKey)
+			command.Dir = sdkFolder
+			var log bytes.Buffer
+			command.Stderr = &log // it speaks of the 429
+			output, err := command.Output()
+			if err != nil || strings.TrimSpace(string(output)) != "0" {
+				t.Fatalf("%v\n%s\n%s\n%s", err, output, log.Bytes(), server.lastWords())
+			}
+			server.wantCalls(t, map[string]string{
+				"identify": `"plan":"pro"`, "track Order Completed": `27.5`, "page Page Viewed": `"name":"Home"`, "screen Screen Viewed": `"name":"Start"`,
+				"group": `"group":{"id":"acme","size":12}`, "alias": `"previousId":"` + library + `-before"`, "track Ping": `"n":`,
+			})
+			for _, e := range server.stored(t) {
+				if age := time.Since(e.Timestamp); e.Name == "Order Completed" && age < time.Minute {
+					t.Errorf("the order happened a minute before it was sent, not at %s", e.Timestamp)
+				}
+			}
+		})
+	}
+}
+
+// inPage opens a page of a shop in Chromium and waits until it has said what became of it.
+func inPage(t *testing.T, server *serverProcess, page, query string, until func() bool) {
+	t.Helper()
+	chromium, _ := findBrowser(t)
+	said := make(chan string, 1)
+	files := map[string]string{"/segment.js": "node_modules/@segment/analytics-next/dist/umd/index.js", "/": page}
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/done" {
+			text, _ := io.ReadAll(r.Body)
+			select {
+			case said <- string(text):
+			default:
+			}
+			return
+		}
+		if file, ok := files[r.URL.Path]; ok {
+			http.ServeFile(w, r, filepath.Join(sdkFolder, file))
+		} else {
+			fmt.Fprint(w, "<!doctype html><title>Thanks</title><link rel=icon href=data:,>Thank you")
+		}
+	}))
+	defer shop.Close()
+	var output bytes.Buffer
+	command := exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr", "--user-data-dir="+t.TempDir(),
+		fmt.Sprintf("%s/?server=http://%s&key=%s%s", shop.URL, server.addr(), testBrowserKey, query))
+	command.Stderr, command.SysProcAttr, command.WaitDelay = &output, ownGroup(), 10*time.Second
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
+		_ = command.Wait()
+		if t.Failed() {
+			t.Logf("the browser says:\n%s", output.Bytes())
+		}
+	}()
+	limit := time.After(time.Minute)
+	for until == nil || !until() {
+		select {
+		case text := <-said:
+			if text != "" {
+				t.Fatal(text)
+			}
+			if until == nil {
+				return
+			}
+		case <-limit:
+			t.Error("the page was not done within a minute")
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// TestBrowserLibrary runs Segment's library for browsers, from the server's settings to the last event, one by one and in
+// batches.
+func TestBrowserLibrary(t *testing.T) {
+	for name, query := range map[string]string{"one by one": "", "batches": "&batching=1"} {
+		t.Run(name, func(t *testing.T) {
+			server := sdkServer(t)
+			all := 8
+			inPage(t, server, "segment.html", query, func() bool { return len(server.stored(t)) >= all })
+			server.wantCalls(t, map[string]string{
+				"page Page Viewed": `"name":"Home"`, "track Product Viewed": `45790`, "identify": `"email":"browser@example.com"`,
+				"group": `"id":"acme"`, "screen Screen Viewed": `"name":"Start"`, "alias": `"previousId":"browser-device"`,
+				"track Order Completed": `27.5`, "track Last": ``,
+			})
+			for _, e := range server.stored(t) {
+				if !e.Public {
+					t.Errorf("%s %s came with the browser key and is not marked so", e.Type, e.Name)
+				}
+			}
+		})
+	}
+}
+
+// TestSnippetInABrowser runs the script of our own in a page of another origin.
+func TestSnippetInABrowser(t *testing.T) {
+	server := sdkServer(t)
+	inPage(t, server, "snippet.html", "", func() bool { return len(server.stored(t)) >= 6 })
+	seen := map[string]string{}
+	anonymous := map[string]bool{}
+	for _, e := range server.stored(t) {
+		call := strings.TrimSpace(string(e.Type) + " " + e.Name)
+		seen[call] += string(e.Properties) + string(e.Traits)
+		anonymous[e.AnonymousID] = true
+		if !e.Public || !strings.Contains(string(e.Context), `"page":{"url":"http://127.0.0.1`) || !strings.Contains(string(e.Context), `"timezone":"`) {
+			t.Errorf("%s has the context %s", call, e.Context)
+		}
+	}
+	for call, texts := range map[string][]string{
+		"page Page Viewed":           {`"title":"Shop"`, `"name":"Details"`, `"category":"Shoes"`},
+		"track Product Viewed":       {`{"sku":"45790"}`},
+		"identify":                   {`{"plan":"pro"}`, `{"email":"page@example.com","news":true,"ads":false,"size":"m","country":"VN"}`},
+		"track Newsletter Signed Up": {`{"form":"newsletter"}`},
+	} {
+		for _, text := range texts {
+			if !strings.Contains(seen[call], text) {
+				t.Errorf("%s came in with %s; want %s in it", call, seen[call], text)
+			}
+		}
+	}
+	if len(seen) != 4 || len(anonymous) != 1 || anonymous[""] {
+		t.Errorf("%v of %v", seen, anonymous)
+	}
+}

@@ -1,0 +1,277 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/web"
+	"stagecraft/plugins/email"
+)
+
+// dnsPatience bounds the look at a sender's DNS records.
+const dnsPatience = 5 * time.Second
+
+// connections are the channels that connectors serve, and their settings. They are set, replaced and removed while the
+// server runs. What is fixed is so by flags, and cannot be changed here.
+type connections struct {
+	host     *channels.Host
+	settings *channels.Settings
+	plugins  channels.Plugins
+	command  func(connector string) []string
+	fallback channels.Connection // of mail, where nothing is set: the log that shows what would have been sent
+	fixed    map[string]fixed
+	names    []string // of the channels, in the order in which they are shown
+	slots    map[string]*slot
+	log      *slog.Logger
+
+	changing sync.Mutex // one channel is changed at a time
+
+	mu       sync.Mutex
+	serving  map[string]channels.Connection  // what each channel was started with
+	problems map[string]string               // why one was not
+	known    map[string]channels.Description // of connectors, by name, or name and SHA-256
+}
+
+// fixed is a channel that flags decide about.
+type fixed struct {
+	channels.Connection
+	why string
+}
+
+// start begins with what is fixed, stored, or the fallback. Settings that cannot be read cost only their own channel.
+func (c *connections) start(ctx context.Context) error {
+	for _, name := range c.names {
+		wanted, from, err := c.wanted(name)
+		if err != nil {
+			c.note(name, channels.Connection{}, err.Error())
+			c.log.Error("a channel cannot be started: its settings cannot be read", "channel", name, "error", err)
+		}
+		if from == "" {
+			continue
+		}
+		if err = c.run(ctx, name, wanted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wanted returns how a channel is to be served, and who says so: flags, settings or default; "" for nobody.
+func (c *connections) wanted(channel string) (wanted channels.Connection, from string, err error) {
+	if f, ok := c.fixed[channel]; ok {
+		return f.Connection, "flags", nil
+	}
+	switch wanted, err = c.settings.Load(channel); {
+	case err == nil:
+		return wanted, "settings", nil
+	case lifecycle.CodeOf(err) != lifecycle.NotFound:
+		return wanted, "", err
+	case channel == "email":
+		return c.fallback, "default", nil
+	}
+	return wanted, "", nil
+}
+
+// run puts a connector into a channel's slot.
+func (c *connections) run(ctx context.Context, channel string, wanted channels.Connection) error {
+	err := c.slots[channel].replace(ctx, func(ctx context.Context) (*channels.Channel, error) {
+		return c.host.Start(ctx, c.spec(channel, wanted))
+	})
+	if err != nil {
+		c.note(channel, channels.Connection{}, err.Error())
+		return err
+	}
+	c.note(channel, wanted, "")
+	return nil
+}
+
+func (c *connections) note(channel string, serving channels.Connection, problem string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.serving[channel], c.problems[channel] = serving, problem
+}
+
+// Set has a channel served by a connector with settings, from now on. They are tried first: where the connector refuses
+// them, nothing changes. Secrets that come hidden stay as they are.
+func (c *connections) Set(ctx context.Context, channel string, wanted channels.Connection) error {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	if err := c.changeable(channel); err != nil {
+		return err
+	}
+	if wanted.Connector == "" {
+		wanted.Connector = channel
+	}
+	if len(wanted.Settings) == 0 {
+		wanted.Settings = json.RawMessage("{}")
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(wanted.Settings, &object) != nil || object == nil {
+		failure := lifecycle.Errorf(lifecycle.Invalid, "the settings must be a JSON object")
+		failure.Field = "settings"
+		return failure
+	}
+	d, err := c.host.Describe(ctx, c.spec(channel, wanted))
+	if err != nil {
+		return err
+	}
+	before, err := c.settings.Load(channel)
+	if err != nil || before.Connector != wanted.Connector {
+		before.Settings = nil // another's secrets are none of its business
+	}
+	wanted.Settings = channels.Restore(d.Schema, wanted.Settings, before.Settings)
+	if _, err = c.host.Try(ctx, c.spec(channel, wanted)); err != nil {
+		return err
+	}
+	if err = c.settings.Save(channel, wanted); err != nil {
+		return err
+	}
+	// It is kept now; who asked for it may go away.
+	ctx = context.WithoutCancel(ctx)
+	if err = c.run(ctx, channel, wanted); err != nil {
+		return err
+	}
+	c.log.Info("a channel has new settings", "channel", channel, "connector", wanted.Connector)
+	if running := c.slots[channel].channel.Load(); running != nil {
+		soon, cancel := context.WithTimeout(ctx, startPatience)
+		defer cancel()
+		_ = running.WaitReady(soon) // how it stands is in its status
+	}
+	return nil
+}
+
+// Remove forgets a channel's settings and stops its connector; mail goes to the log again. What is queued waits.
+func (c *connections) Remove(ctx context.Context, channel string) error {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	if err := c.changeable(channel); err != nil {
+		return err
+	}
+	if err := c.settings.Remove(channel); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	c.log.Info("a channel's settings were removed", "channel", channel)
+	if channel == "email" {
+		return c.run(ctx, channel, c.fallback)
+	}
+	c.note(channel, channels.Connection{}, "")
+	return c.slots[channel].replace(ctx, nil)
+}
+
+func (c *connections) changeable(channel string) error {
+	if !slices.Contains(c.names, channel) {
+		return lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(c.names))
+	}
+	if f, ok := c.fixed[channel]; ok {
+		return lifecycle.Errorf(lifecycle.Conflict, "channel %s is set by %s; start the server without that to set it here", channel, f.why)
+	}
+	return nil
+}
+
+// describe asks a connector what it is, once for each: of others, once for each SHA-256.
+func (c *connections) describe(ctx context.Context, connector, sum string) (channels.Description, error) {
+	c.mu.Lock()
+	d, ok := c.known[connector+" "+sum]
+	c.mu.Unlock()
+	if ok {
+		return d, nil
+	}
+	d, err := c.host.Describe(ctx, c.spec("", channels.Connection{Connector: connector}))
+	if err == nil {
+		c.mu.Lock()
+		c.known[connector+" "+sum] = d
+		c.mu.Unlock()
+	}
+	return d, err
+}
+
+// View returns all that can be said about the channels and the connectors there are. Secrets are hidden.
+func (c *connections) View(ctx context.Context) (web.ChannelsView, error) {
+	view := web.ChannelsView{Channels: []web.ChannelView{}, Connectors: []web.ConnectorView{}}
+	var err error
+	if view.Plugins, err = c.plugins.List(); err != nil {
+		return view, err
+	}
+	schemas := map[string]json.RawMessage{}
+	add := func(name, sum string, own bool) {
+		d, err := c.describe(ctx, name, sum)
+		connector := web.ConnectorView{Name: name, BuiltIn: own, Version: d.Version, Channels: d.Channels, Schema: d.Schema, Callbacks: d.Callbacks}
+		if err != nil {
+			connector.Problem = err.Error()
+		}
+		schemas[name] = d.Schema
+		view.Connectors = append(view.Connectors, connector)
+	}
+	for _, name := range append([]string{"email", "log"}, builtIn...) {
+		add(name, "", true)
+	}
+	for _, plugin := range view.Plugins {
+		if plugin.Approval == channels.Approved {
+			add(plugin.Name, plugin.SHA256, false)
+		}
+	}
+	for _, name := range c.names {
+		view.Channels = append(view.Channels, c.viewOf(name, schemas))
+	}
+	return view, nil
+}
+
+func (c *connections) viewOf(name string, schemas map[string]json.RawMessage) web.ChannelView {
+	view := web.ChannelView{Status: channels.Status{Channel: name, State: "none"}, From: "none"}
+	wanted, from, err := c.wanted(name)
+	if err != nil {
+		view.LastError, view.From = err.Error(), "settings"
+	}
+	if from != "" {
+		view.From, view.Fixed, view.Connector = from, c.fixed[name].why, wanted.Connector
+		view.Settings = channels.Redact(schemas[wanted.Connector], wanted.Settings)
+	}
+	if running := c.slots[name].channel.Load(); running != nil {
+		view.Status = running.Status()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if view.LastError == "" {
+		view.LastError = c.problems[name]
+	}
+	return view
+}
+
+// Records returns the DNS records that the sender of mail needs, and what is there in their place.
+func (c *connections) Records(ctx context.Context) ([]web.DNSRecord, error) {
+	c.mu.Lock()
+	serving := c.serving["email"]
+	c.mu.Unlock()
+	records := []web.DNSRecord{}
+	if serving.Connector != "email" {
+		return records, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, dnsPatience)
+	defer cancel()
+	found, err := email.Records(ctx, net.DefaultResolver, serving.Settings)
+	if err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "the settings of mail say nothing about its sender")
+	}
+	for _, r := range found {
+		records = append(records, web.DNSRecord(r))
+	}
+	return records, nil
+}
+
+// statuses returns how the channels are that have a connector.
+func (c *connections) statuses() (all []channels.Status) {
+	for _, name := range c.names {
+		if running := c.slots[name].channel.Load(); running != nil {
+			all = append(all, running.Status())
+		}
+	}
+	return all
+}

@@ -1,0 +1,149 @@
+package delivery_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/delivery"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// alternatives are the channels of every message, in order.
+type alternatives []string
+
+func (a alternatives) Alternatives(_ store.Reader, _, name string, customer *lifecycle.Customer) []*lifecycle.Template {
+	var templates []*lifecycle.Template
+	for _, channel := range a {
+		if customer.Reachable(channel, "", owed) {
+			templates = append(templates, &lifecycle.Template{Name: name, Channel: channel, Front: map[string]string{"kind": "transactional"}})
+		}
+	}
+	return templates
+}
+
+// newFallback is a post where the first sendings fail for good.
+func newFallback(t *testing.T, failures int, order ...string) *post {
+	refused := lifecycle.Receipt{Outcome: lifecycle.OutcomePermanent, Reason: "no such address"}
+	c := newConnector()
+	left := make(chan struct{}, failures)
+	for range failures {
+		left <- struct{}{}
+	}
+	c.answer = func(channels.Outgoing) lifecycle.Receipt {
+		select {
+		case <-left:
+			return refused
+		default:
+			return lifecycle.Receipt{Outcome: lifecycle.OutcomeAccepted}
+		}
+	}
+	p := newPost(t, c, func(p *post) { p.further = []string{"sms", "push"} })
+	p.delivery.SetAlternatives(alternatives(order))
+	p.run()
+	return p
+}
+
+// instead returns the message that was sent instead of another one.
+func (p *post) instead(m *lifecycle.Message, channel string) *lifecycle.Message {
+	p.t.Helper()
+	next := m.Instead(channel, owed)
+	next.Customer = m.Customer
+	return next
+}
+
+// A message that fails for good goes by the next channel that reaches the customer, once; the two know of each other.
+func TestFallback(t *testing.T) {
+	p := newFallback(t, 1, "email", "push", "sms")
+	ada := p.customer("email", address, "phone", "+491701234567")
+	m := p.send(ada, owed, "hello")
+	p.becomes(m, lifecycle.Failed)
+	next := p.instead(m, "sms")
+	p.becomes(next, lifecycle.Accepted)
+	p.lifeIs(m, `
+0 decided email
+0 queued until 0
+0 attempt 1 ada@example.com
+0 settled failed no such address
+0 fallback sms`)
+	p.lifeIs(next, `
+0 decided sms
+0 instead email
+0 queued until 0
+0 attempt 1 +491701234567
+0 settled accepted`)
+	life, err := p.delivery.LifeOf(t.Context(), p.look(m).Ref)
+	p.must(err)
+	if life.Steps[4].Ref != p.look(next).Ref || next.First() != m.ID {
+		t.Errorf("the messages do not know of each other: %+v", life.Steps)
+	}
+	if n := len(p.connector.sendings(nil)); n != 2 {
+		t.Errorf("%d sendings, want 2", n)
+	}
+	if !p.left(m) {
+		t.Error("the message has left by another channel, but is said not to have")
+	}
+}
+
+// What was cancelled while it was with the connector, and failed there, does not leave by another channel.
+func TestNoFallbackOfWhatWasCancelled(t *testing.T) {
+	p := newFallback(t, 0, "email", "sms")
+	p.connector.answer = func(channels.Outgoing) lifecycle.Receipt {
+		if _, err := p.delivery.CancelMessages(t.Context(), delivery.Target{Name: "hello"}, "ops", "the price is wrong"); err != nil {
+			t.Error(err)
+		}
+		p.clock.Advance(time.Second)
+		return lifecycle.Receipt{Outcome: lifecycle.OutcomePermanent, Reason: "no such address"}
+	}
+	p.becomes(p.send(p.customer("email", address, "phone", "+491701234567"), owed, "hello"), lifecycle.Failed)
+	quiet()
+	if n := len(p.connector.sendings(nil)); n != 1 {
+		t.Errorf("%d sendings, want 1", n)
+	}
+}
+
+// When every channel has failed, none is tried twice.
+func TestFallbackEnds(t *testing.T) {
+	p := newFallback(t, 3, "email", "sms")
+	ada := p.customer("email", address, "phone", "+491701234567")
+	m := p.send(ada, owed, "hello")
+	p.becomes(m, lifecycle.Failed)
+	p.becomes(p.instead(m, "sms"), lifecycle.Failed)
+	quiet()
+	if n := len(p.connector.sendings(nil)); n != 2 || p.left(m) {
+		t.Errorf("%d sendings, want 2", n)
+	}
+}
+
+// A send may keep to its channel; and whom no other channel reaches gets nothing else.
+func TestNoFallback(t *testing.T) {
+	p := newFallback(t, 2, "email", "sms")
+	kept := p.message(p.customer("email", address, "phone", "+491701234567"), owed, "hello")
+	kept.Options = map[string]string{lifecycle.OptionFallback: "false"}
+	p.put(kept)
+	p.becomes(kept, lifecycle.Failed)
+	p.becomes(p.send(p.customer("email", address), owed, "hello"), lifecycle.Failed)
+	quiet()
+	if n := len(p.connector.sendings(nil)); n != 2 {
+		t.Errorf("%d sendings, want 2", n)
+	}
+}
+
+// Who waits for the message waits for the one that is sent instead.
+func TestAFallbackIsWaitedFor(t *testing.T) {
+	p := newFallback(t, 1, "email", "sms")
+	m := p.message(p.customer("email", address, "phone", "+491701234567"), owed, "hello")
+	m.Watched = true
+	p.put(m)
+	p.becomes(m, lifecycle.Failed)
+	next := p.instead(m, "sms")
+	p.becomes(next, lifecycle.Accepted)
+	if told := p.watched.told(next); len(told) != 1 || !strings.HasPrefix(told[0], string(lifecycle.Accepted)) {
+		t.Errorf("the watcher was told %q", told)
+	}
+	if told := p.watched.told(m); len(told) != 0 {
+		t.Errorf("the watcher was told %q of what goes on by another channel", told)
+	}
+}

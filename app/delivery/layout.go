@@ -1,0 +1,84 @@
+package delivery
+
+import (
+	"net/url"
+	"strings"
+
+	"stagecraft/app/lifecycle"
+)
+
+const maxDataBytes = 4 << 10 // of one rendered value for a connector; longer ones are cut
+
+// dataPart is a value for the connector.
+type dataPart struct {
+	name string
+	url  bool // it is a link: outputs in it are escaped as such
+	part *templatePart
+}
+
+// isLink reports whether a value for the connector is a link, by its name.
+func isLink(name string) bool {
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	return name == "url" || name == "icon" || name == "image"
+}
+
+// renderData renders what the connector gets besides text. A value that comes out empty is left out.
+func (r *templateRun) renderData(compiled *compiledTemplate) (map[string]string, error) {
+	if len(compiled.data) == 0 {
+		return nil, nil
+	}
+	data := make(map[string]string, len(compiled.data))
+	for _, d := range compiled.data {
+		if d.part == nil {
+			continue
+		}
+		r.link = d.url
+		text, err := r.render(d.part, false)
+		r.link = false
+		if err != nil {
+			return nil, err
+		}
+		if text = oneLine(text, maxDataBytes); text != "" {
+			data[d.name] = text
+		}
+	}
+	return data, nil
+}
+
+// writeLink appends an output to a link: at its start it is a whole one, which must lead to the web, behind that a part in
+// which nothing has a meaning of its own.
+func (r *templateRun) writeLink(text string) error {
+	if len(r.out) > 0 {
+		return r.write(strings.ReplaceAll(url.QueryEscape(text), "+", "%20"))
+	}
+	parsed, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" {
+		return faultf("a link may begin with a value only if that is a whole address: http://… or https://…", "write its beginning out, as in https://example.com/{{ … }}; or end with | raw for an address that you trust")
+	}
+	return r.write(parsed.String())
+}
+
+// renderBody renders the body and the layouts around it. Of a mail that has a tag anywhere the result is HTML.
+func (r *templateRun) renderBody(t *lifecycle.Template, compiled *compiledTemplate, subject string) (text string, markup bool, err error) {
+	markup = t.Channel == "email" && compiled.html
+	inner := t.Channel == "email" && compiled.body.html // else the body is plain text, whatever lies around it
+	if text, err = r.render(compiled.body, inner); err != nil {
+		return "", false, err
+	}
+	for i, layout := range compiled.layouts {
+		if i == 0 && markup && !inner {
+			text = textToHTML(tidyText(text))
+		}
+		text = strings.TrimSpace(text) // a file ends with a line break that nobody means
+		r.content, r.subject = text, subject
+		if markup {
+			r.content = templateSafe(text)
+		}
+		text, err = r.render(layout, markup)
+		r.content = nil
+		if err != nil {
+			return "", false, err
+		}
+	}
+	return text, markup, nil
+}

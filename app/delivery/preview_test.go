@@ -1,0 +1,30 @@
+package delivery_test
+
+import (
+	"context"
+	"testing"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/lifecycle"
+)
+
+// A test goes to whoever looks at the message, and to nobody who has complained, however the address is written.
+func TestATestGoesToNoSuppressedAddress(t *testing.T) {
+	p := newPost(t, newConnector())
+	p.run()
+	ada := p.customer("email", address)
+	p.change(ada, func(c *lifecycle.Customer) {
+		c.Suppress(lifecycle.Suppression{Channel: "email", Address: address, Reason: lifecycle.SuppressedComplaint, At: start})
+	})
+	test := func(id, to string) error {
+		_, err := p.store.Do(context.Background(), ada.Partition(), delivery.TestSend{ID: lifecycle.HashID(id), Customer: ada, Journey: "j", Name: "hello",
+			Channel: "email", Rendered: lifecycle.Rendered{To: to, Subject: "Hi", Text: "Hi"}, At: start})
+		return err
+	}
+	for _, to := range []string{address, "ADA@example.com"} {
+		if err := test("one", to); lifecycle.CodeOf(err) != lifecycle.Conflict {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+	p.must(test("two", "me@shop.example"))
+}

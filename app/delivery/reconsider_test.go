@@ -1,0 +1,90 @@
+package delivery_test
+
+import (
+	"testing"
+	"time"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// says stores a customer with a word about consent.
+func (p *post) says(id lifecycle.ID, word lifecycle.Consent) {
+	p.t.Helper()
+	p.do(id.Partition(), func(tx store.Tx) {
+		customer := lifecycle.Customer{}
+		if err := store.Decode(tx.Get(append([]byte{'c'}, id[:]...)), &customer); err != nil {
+			panic(err)
+		}
+		word.At = p.clock.Now()
+		customer.Say(word)
+		tx.Set(append([]byte{'c'}, id[:]...), store.Encode(&customer))
+	})
+}
+
+// Sends in flight when consent is withdrawn do not leave: neither what waits for its next attempt, nor what was claimed for a
+// connector that is busy or away.
+func TestWhatIsInFlightWhenConsentIsWithdrawn(t *testing.T) {
+	no := lifecycle.Consent{Source: "preferences"}
+	t.Run("it waits for another attempt", func(t *testing.T) {
+		conn := replies(lifecycle.Receipt{Outcome: lifecycle.OutcomeTemporary, RetryAfter: time.Minute})
+		p := newPost(t, conn)
+		p.run()
+		ada := p.customer("email", "ada@example.com")
+		m := p.send(ada, lifecycle.Marketing, "hello")
+		p.queuedFor(m, start.Add(time.Minute))
+		p.says(ada, no)
+		p.clock.Advance(time.Minute)
+		if full := p.becomes(m, lifecycle.Suppressed); full.Reason != "opted out: preferences" || len(conn.sendings(m)) != 1 {
+			t.Errorf("%s after %d attempts", full.Reason, len(conn.sendings(m)))
+		}
+	})
+	t.Run("it was claimed", func(t *testing.T) {
+		conn := newConnector()
+		p := newPost(t, conn)
+		p.run()
+		ada, bob := p.customer("email", "ada@example.com"), p.customer("email", "bob@example.com")
+		p.becomes(p.send(bob, lifecycle.Marketing, "hello"), lifecycle.Accepted) // the connector answers promptly
+		conn.ready.Store(false)
+		time.Sleep(100 * time.Millisecond) // senders look whether it is ready, by the machine's clock
+		claimed := []*lifecycle.Message{p.send(ada, lifecycle.Marketing, "hello"), p.send(bob, lifecycle.Marketing, "hello"), p.send(ada, lifecycle.Transactional, "hello")}
+		if p.look(claimed[0]).Rendered == nil {
+			t.Fatal("it was not claimed as it was decided")
+		}
+		p.says(ada, no)
+		p.clock.Advance(2 * time.Second)
+		conn.ready.Store(true)
+		if full := p.becomes(claimed[0], lifecycle.Suppressed); full.Reason != "opted out: preferences" || full.Attempts != 0 {
+			t.Errorf("%s after %d attempts", full.Reason, full.Attempts)
+		}
+		p.becomes(claimed[1], lifecycle.Accepted)
+		p.becomes(claimed[2], lifecycle.Accepted)
+		if len(conn.sendings(claimed[0])) != 0 {
+			t.Error("it has left")
+		}
+		p.counts("queued>suppressed", 1)
+	})
+	t.Run("it waits behind others", func(t *testing.T) {
+		conn := newConnector()
+		release := make(chan struct{})
+		conn.gate = func([]channels.Outgoing) { <-release }
+		p := newPost(t, conn)
+		ada := p.customer("email", "ada@example.com")
+		var all []*lifecycle.Message
+		for range 1000 {
+			all = append(all, p.message(ada, lifecycle.Marketing, "hello"))
+		}
+		p.put(all...)
+		p.run()
+		p.eventually(func() bool { return conn.called() > 0 }, func() string { return "nothing is sent" })
+		p.says(ada, no)
+		close(release)
+		p.eventually(func() bool { return p.facts.count("queued>suppressed")+p.facts.count("queued>accepted") == len(all) },
+			func() string { return "not all of them are settled" })
+		// At most four senders work while none has come back, with a batch each.
+		if left := len(conn.sendings(nil)); left > 400 || left == 0 {
+			t.Errorf("%d left", left)
+		}
+	})
+}

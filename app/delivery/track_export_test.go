@@ -1,0 +1,4 @@
+package delivery
+
+// WithLinks lets tests see how links are found.
+var WithLinks = withLinks

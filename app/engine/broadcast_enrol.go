@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// What one chunk of a broadcast looks at and lets in. Other inputs of the partition come in between.
+const (
+	maxLetLook = 1000
+	maxLetIn   = 100
+)
+
+// BroadcastEvent is what stands in a customer's timeline for it, and what the message sees as `event`, with what the list
+// says of the customer as properties.
+const BroadcastEvent = "Broadcast Reached"
+
+// candidate is a customer who is to be let in.
+type candidate struct {
+	id     lifecycle.ID
+	record []byte // nil: to be found
+	row    json.RawMessage
+	key    []byte // of the list
+}
+
+// room is how many may be let in now. What was missed is not made up for, but for a second.
+func (b *broadcastShare) room(at time.Time) int {
+	if b.Rate == 0 {
+		return maxLetIn
+	}
+	if late := at.Add(-time.Second); b.Next.Before(late) {
+		b.Next = late
+	}
+	return min(maxLetIn, int(at.Sub(b.Next)/b.every())+1)
+}
+
+// every is the time from one customer of the partition to the next.
+func (b *broadcastShare) every() time.Duration {
+	return lifecycle.Partitions * time.Second / time.Duration(b.Rate)
+}
+
+// letSome lets the next customers in. How far it came is part of the same commit, so that nobody is let in twice and nobody
+// is left out, whenever the program ends.
+func (e *Engine) letSome(tx store.Tx, b *broadcastShare, at time.Time) error {
+	if _, err := e.journeys(tx); err != nil {
+		return err
+	}
+	j := e.parts[tx.Partition()].broadcasts[lifecycle.BroadcastPrefix+b.Name]
+	if j == nil {
+		return lifecycle.Errorf(lifecycle.Internal, "broadcast %s has no journey in partition %d", b.Name, tx.Partition())
+	}
+	room := b.room(at)
+	list, more := b.listed(tx, room)
+	if !b.Audience.List {
+		var err error
+		if list, more, err = b.matching(tx, room); err != nil {
+			return err
+		}
+	}
+	written, let := 0, 0
+	for _, c := range list {
+		if written >= maxWritten {
+			more, b.Cursor = true, c.id
+			break
+		}
+		size, did, err := e.letIn(tx, j, letIn{Broadcast: b.Name, Customer: c.id, Row: c.row, At: at}, c.record)
+		if err != nil {
+			return err
+		}
+		if c.key != nil {
+			tx.Delete(c.key)
+		}
+		if written += size; did {
+			let++
+		} else {
+			b.Gone++
+		}
+	}
+	if b.Let += int64(let); b.Rate > 0 {
+		b.Next = b.Next.Add(time.Duration(len(list)) * b.every())
+	}
+	if !more {
+		b.Done = at
+	}
+	e.writeShare(tx, b)
+	return nil
+}
+
+// listed are the next ones of the list.
+func (b *broadcastShare) listed(tx store.Reader, room int) (list []candidate, more bool) {
+	if !b.Audience.List {
+		return nil, false
+	}
+	// What was let in is deleted; the cursor spares walking over it again.
+	tx.Scan(listKey(b.Name, b.Cursor), store.PrefixEnd(listPrefix(b.Name)), func(key, value []byte) bool {
+		id := lifecycle.ID(key[len(key)-16:])
+		if len(list) == room {
+			more, b.Cursor = true, id
+			return false
+		}
+		list = append(list, candidate{id: id, row: bytes.Clone(value), key: bytes.Clone(key)})
+		return true
+	})
+	return list, more
+}
+
+// matching are the next customers of the partition who are meant.
+func (b *broadcastShare) matching(tx store.Reader, room int) (list []candidate, more bool, failed error) {
+	meant, looked := b.Audience.matcher(), 0
+	tx.Scan(customerKey(b.Cursor), []byte{'c' + 1}, func(key, value []byte) bool {
+		id := lifecycle.ID(key[1:])
+		if len(list) == room || looked == maxLetLook {
+			more, b.Cursor = true, id
+			return false
+		}
+		looked++
+		c := &lifecycle.Customer{}
+		if failed = store.Decode(value, c); failed != nil {
+			failed = lifecycle.Wrap(lifecycle.Internal, failed, "customer %s cannot be read", id)
+			return false
+		}
+		if meant.includes(c) {
+			list = append(list, candidate{id: id, record: bytes.Clone(value)})
+		}
+		return true
+	})
+	return list, more, failed
+}
+
+// letIn is the input "this customer gets the broadcast". It is safe to repeat as long as the broadcast is at work.
+type letIn struct {
+	Broadcast string          `msgpack:"b"`
+	Customer  lifecycle.ID    `msgpack:"c"`
+	Row       json.RawMessage `msgpack:"r,omitempty"`
+	At        time.Time       `msgpack:"a"`
+}
+
+func (e *Engine) letInFromElsewhere(tx store.Tx, in letIn) error {
+	if _, err := e.journeys(tx); err != nil {
+		return err
+	}
+	j := e.parts[tx.Partition()].broadcasts[lifecycle.BroadcastPrefix+in.Broadcast]
+	if j == nil {
+		return nil // it was stopped meanwhile
+	}
+	_, _, err := e.letIn(tx, j, in, nil)
+	return err
+}
+
+// letIn lets one customer in, or sends word to where the customer is. It reports about how many bytes that wrote, and
+// whether there is such a customer.
+func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (written int, is bool, err error) {
+	id, here := in.Customer, true
+	if record == nil {
+		if id, record, here = e.find(tx, id); !here {
+			cause := lifecycle.HashID("broadcast", in.Broadcast, in.Customer.Part())
+			in.Customer = id
+			e.instruct(tx, in.At, cause, 0, instruction{LetIn: &in})
+			return costOfKey, true, nil
+		}
+		if record == nil {
+			return 0, false, nil
+		}
+	}
+	s, err := e.openRecord(tx, id, record)
+	if err != nil || s.customer.Test() {
+		return 0, false, err
+	}
+	if s.customer.Visit(j.name) != nil { // merged with somebody who was let in
+		return 0, true, nil
+	}
+	s.forgetBroadcasts()
+	if err = s.letIn(j, in); err != nil {
+		return 0, false, err
+	}
+	return s.written, true, nil
+}
+
+func (s *session) letIn(j *journey, in letIn) error {
+	c := s.customer
+	s.at, s.now = in.At, later(c.Lapsed(in.At), c.Clock)
+	s.cause = lifecycle.HashID("broadcast", in.Broadcast, c.ID.Part(), in.At.UTC().Format(time.RFC3339Nano))
+	properties := map[string]json.RawMessage{}
+	if len(in.Row) > 0 && json.Unmarshal(in.Row, &properties) != nil {
+		properties = map[string]json.RawMessage{}
+	}
+	properties["broadcast"], _ = json.Marshal(in.Broadcast)
+	event := lifecycle.Event{Type: lifecycle.Track, Name: BroadcastEvent, MessageID: s.cause.String(), UserID: c.UserID(), AnonymousID: c.AnonymousID(),
+		Timestamp: in.At, Received: in.At}
+	event.Properties, _ = json.Marshal(properties) // texts and JSON that was read before
+	s.event = &event
+	first := len(s.decision.Facts)
+	s.note(lifecycle.Fact{Kind: lifecycle.FactEvent, Name: event.Name})
+	s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
+	s.timeline(TimelineEntry{At: c.Real(s.now), Event: &event, Facts: s.decision.Facts[first:]})
+	return s.save()
+}
+
+// forgetBroadcasts takes the visits of broadcasts that are over out of the record, so that it does not grow with each one.
+func (s *session) forgetBroadcasts() {
+	c := s.customer
+	for i := len(c.Visits) - 1; i >= 0; i-- {
+		visit := &c.Visits[i]
+		if lifecycle.IsBroadcast(visit.Journey) && s.active(visit.Journey) == nil {
+			s.endRuns(visit, true)
+			c.Visits = append(c.Visits[:i:i], c.Visits[i+1:]...)
+		}
+	}
+}

@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Keys of broadcasts:
+//
+//	G name             -> Broadcast, in the first partition
+//	B name             -> broadcastShare
+//	L name, 0, customer -> what the list says of a customer, JSON or nothing
+func broadcastKey(name string) []byte { return append([]byte{'G'}, name...) }
+
+func shareKey(name string) []byte { return append([]byte{'B'}, name...) }
+
+func listPrefix(name string) []byte { return append(append([]byte{'L'}, name...), 0) }
+
+func listKey(name string, customer lifecycle.ID) []byte {
+	return append(listPrefix(name), customer[:]...)
+}
+
+// How long the journey of a broadcast stays at work after the last customer was let in: customers may be on their way from
+// another partition, and runs may wait for the morning of a zone.
+const (
+	broadcastGrace      = time.Hour
+	broadcastClockGrace = 72 * time.Hour
+)
+
+// broadcastShare is what a partition keeps of a broadcast, and how far it has come.
+type broadcastShare struct {
+	Name     string         `msgpack:"n"`
+	Version  string         `msgpack:"v"`
+	State    BroadcastState `msgpack:"s"`
+	Audience Audience       `msgpack:"a"`
+	Rate     int            `msgpack:"r"`
+	Clock    bool           `msgpack:"k"` // runs wait for a time of day
+	Cursor   lifecycle.ID   `msgpack:"c"` // everybody before it was looked at
+	Next     time.Time      `msgpack:"x"` // when the next one may be let in
+	Done     time.Time      `msgpack:"d"` // when nobody was left; zero: not yet
+	Over     bool           `msgpack:"o"` // nothing of it is at work any more
+	Dropped  bool           `msgpack:"p"` // it is to be forgotten
+	Listed   int64          `msgpack:"l"`
+	Let      int64          `msgpack:"e"` // let in
+	Gone     int64          `msgpack:"g"` // of the list: not there any more, or test people
+}
+
+// atWork reports whether runs of it go on.
+func (b *broadcastShare) atWork() bool {
+	return (b.State == BroadcastRunning || b.State == BroadcastPaused) && !b.Over
+}
+
+// due is when something is to be done about it next; false: nothing, until somebody says so.
+func (b *broadcastShare) due() (time.Time, bool) {
+	switch {
+	case b.Dropped:
+		return time.Time{}, true
+	case b.Over, b.State == BroadcastDraft:
+		return time.Time{}, false
+	case b.State == BroadcastStopped:
+		return time.Time{}, true
+	case !b.Done.IsZero():
+		grace := broadcastGrace
+		if b.Clock {
+			grace = broadcastClockGrace
+		}
+		return b.Done.Add(grace), true
+	}
+	return b.Next, b.State == BroadcastRunning
+}
+
+func readShare(tx store.Reader, name string) (*broadcastShare, error) {
+	data := tx.Get(shareKey(name))
+	if data == nil {
+		return nil, nil
+	}
+	b := &broadcastShare{}
+	if err := store.Decode(data, b); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, err, "broadcast %s cannot be read", name)
+	}
+	return b, nil
+}
+
+func (e *Engine) writeShare(tx store.Tx, b *broadcastShare) {
+	tx.Set(shareKey(b.Name), store.Encode(b))
+	e.rouse(tx)
+}
+
+// rouse lets the owner look for broadcasts that have something to do.
+func (e *Engine) rouse(tx store.Tx) {
+	part := &e.parts[tx.Partition()]
+	tx.After(func() { part.casting.Store(true) })
+	e.hint(tx, time.Unix(0, 0))
+}
+
+// shares visits what a partition keeps of all broadcasts.
+func shares(tx store.Reader, visit func(b *broadcastShare)) error {
+	var failed error
+	prefix := []byte{'B'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		b := &broadcastShare{}
+		if failed = store.Decode(value, b); failed != nil {
+			failed = lifecycle.Wrap(lifecycle.Internal, failed, "broadcast %s cannot be read", key[1:])
+			return false
+		}
+		visit(b)
+		return true
+	})
+	return failed
+}
+
+// broadcastJourneys compiles the journeys of the broadcasts that are at work in a partition. One that cannot be compiled is
+// left out: it must not stand in the way of everything else.
+func (e *Engine) broadcastJourneys(tx store.Tx) (map[string]*journey, error) {
+	var at map[string]*journey
+	err := shares(tx, func(b *broadcastShare) {
+		if !b.atWork() {
+			return
+		}
+		program, err := e.program(tx, b.Version)
+		if err != nil {
+			e.log.Error("the journey of a broadcast cannot be used", "broadcast", b.Name, "partition", tx.Partition(), "error", err)
+			return
+		}
+		j := newJourney(lifecycle.BroadcastPrefix+b.Name, lifecycle.Live, program)
+		if at == nil {
+			at = map[string]*journey{}
+		}
+		at[j.name] = j
+	})
+	return at, err
+}
+
+// shareBroadcast is the input "this is how the broadcast stands". It is safe to repeat.
+type shareBroadcast struct {
+	Broadcast Broadcast
+	ready     *release
+}
+
+func (e *Engine) shareBroadcast(tx store.Tx, in shareBroadcast) error {
+	b, err := readShare(tx, in.Broadcast.Name)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		b = &broadcastShare{Name: in.Broadcast.Name, State: BroadcastDraft}
+	}
+	if b.State == BroadcastStopped || b.State == in.Broadcast.State {
+		return nil
+	}
+	if in.ready != nil && !tx.Has(versionKey(in.ready.version)) {
+		tx.Set(versionKey(in.ready.version), in.ready.stored())
+	}
+	if b.State == BroadcastDraft {
+		def := &in.Broadcast
+		b.Version, b.Audience, b.Rate, b.Clock = def.Version, def.Audience, def.Rate, def.clock() != ""
+		b.Next = later(def.Started, def.Begins())
+		if b.Rate > 0 { // the partitions take turns
+			b.Next = b.Next.Add(time.Duration(tx.Partition()) * time.Second / time.Duration(b.Rate))
+		}
+	}
+	b.State = in.Broadcast.State
+	e.writeShare(tx, b)
+	return nil
+}
+
+// dropShare is the input "forget this broadcast".
+type dropShare struct{ Name string }
+
+func (e *Engine) dropShare(tx store.Tx, in dropShare) error {
+	b, err := readShare(tx, in.Name)
+	if err != nil || b == nil {
+		return err
+	}
+	b.Dropped = true
+	e.writeShare(tx, b)
+	return nil
+}
+
+// dueShares asks which broadcasts have something to do, and when.
+type dueShares struct{}
+
+type dueShare struct {
+	name string
+	due  time.Time
+}
+
+func (e *Engine) dueShares(tx store.Reader) ([]dueShare, error) {
+	var list []dueShare
+	err := shares(tx, func(b *broadcastShare) {
+		if due, any := b.due(); any {
+			list = append(list, dueShare{b.Name, due})
+		}
+	})
+	return list, err
+}
+
+// cast does what is due of broadcasts in a partition, a chunk of each.
+func (e *Engine) cast(ctx context.Context, p int, now time.Time) (bool, error) {
+	part := &e.parts[p]
+	if !part.casting.Swap(false) {
+		return false, nil
+	}
+	part.castAt.Store(0)
+	answer, err := e.store.Ask(ctx, p, dueShares{})
+	if err != nil {
+		part.casting.Store(true)
+		return false, err
+	}
+	busy := false
+	var next time.Time
+	for _, share := range answer.([]dueShare) {
+		part.casting.Store(true)
+		if share.due.After(now) {
+			if next.IsZero() || share.due.Before(next) {
+				next = share.due
+			}
+			continue
+		}
+		if _, err = e.store.Do(ctx, p, castStep{share.name, now}); err != nil {
+			return false, err
+		}
+		busy = true
+	}
+	if !next.IsZero() {
+		part.castAt.Store(next.UnixNano())
+	}
+	return busy, nil
+}
+
+// castStep is the input "do the next chunk of what this broadcast has to do".
+type castStep struct {
+	Name string
+	At   time.Time
+}
+
+func (e *Engine) castStep(tx store.Tx, in castStep) error {
+	b, err := readShare(tx, in.Name)
+	if err != nil || b == nil {
+		return err
+	}
+	due, any := b.due()
+	if !any || due.After(in.At) {
+		return nil
+	}
+	if b.State == BroadcastRunning && b.Done.IsZero() && !b.Dropped {
+		return e.letSome(tx, b, in.At)
+	}
+	if clearList(tx, b.Name) { // there is more of it
+		e.rouse(tx)
+		return nil
+	}
+	if b.Dropped {
+		tx.Delete(shareKey(b.Name))
+	} else {
+		b.Over = true
+		e.writeShare(tx, b)
+	}
+	e.forgetJourneys(tx)
+	return nil
+}
+
+// maxCleared is how much of a list goes at once.
+const maxCleared = 1000
+
+func clearList(tx store.Tx, name string) (more bool) {
+	var keys [][]byte
+	prefix := listPrefix(name)
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		keys = append(keys, bytes.Clone(key))
+		return len(keys) < maxCleared
+	})
+	for _, key := range keys {
+		tx.Delete(key)
+	}
+	return len(keys) == maxCleared
+}
+
+// alignBroadcasts tells every partition how the broadcasts stand: an earlier start may have ended before it had told all.
+func (e *Engine) alignBroadcasts(ctx context.Context) error {
+	e.publishing.Lock()
+	defer e.publishing.Unlock()
+	list, err := e.Broadcasts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range list {
+		if b.State == BroadcastDraft {
+			continue
+		}
+		answer, err := e.store.Ask(ctx, 0, shareOf{b.Name})
+		if err != nil {
+			return err
+		}
+		if share := answer.(*broadcastShare); share != nil && share.Over {
+			continue
+		}
+		source, err := e.SourceOf(ctx, b.Version)
+		if err != nil {
+			return err
+		}
+		if err = e.everywhere(ctx, shareBroadcast{b, newRelease(source, b.Version)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shareOf asks what a partition keeps of a broadcast; nil: nothing.
+type shareOf struct{ Name string }

@@ -1,0 +1,6 @@
+package web
+
+import "stagecraft/app/engine"
+
+// ReadMembers is for tests.
+func ReadMembers(data []byte) ([]engine.Member, error) { return readMembers(data) }

@@ -1,0 +1,173 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+)
+
+// Connections are the channels that can be set while the server runs.
+type Connections interface {
+	// View returns all there is to say about them; secrets are hidden.
+	View(ctx context.Context) (ChannelsView, error)
+	// Set has a channel served from now on with settings that its connector takes; else nothing changes.
+	Set(ctx context.Context, channel string, wanted channels.Connection) error
+	// Remove forgets the settings of a channel and stops its connector.
+	Remove(ctx context.Context, channel string) error
+	// Records returns the DNS records of the mail's sender.
+	Records(ctx context.Context) ([]DNSRecord, error)
+}
+
+// ChannelsView is what GET /api/channels answers.
+type ChannelsView struct {
+	Channels   []ChannelView     `json:"channels"`
+	Connectors []ConnectorView   `json:"connectors"` // that may be chosen: ours, and approved ones of others
+	Plugins    []channels.Plugin `json:"plugins"`    // of others, approved or not
+}
+
+// ChannelView is a channel and how it is served.
+type ChannelView struct {
+	channels.Status
+	From     string          `json:"from"`            // settings, flags, default, or none
+	Fixed    string          `json:"fixed,omitempty"` // the flag that keeps it from being set here
+	Settings json.RawMessage `json:"settings,omitempty"`
+	Callback string          `json:"callback,omitempty"` // the address to give to the provider
+}
+
+// ConnectorView is a connector that may serve channels.
+type ConnectorView struct {
+	Name      string          `json:"name"`
+	BuiltIn   bool            `json:"builtIn"`
+	Version   string          `json:"version"`
+	Channels  []string        `json:"channels"`
+	Callbacks bool            `json:"callbacks"` // its provider calls back
+	Schema    json.RawMessage `json:"schema,omitempty"`
+	Problem   string          `json:"problem,omitempty"`
+}
+
+// DNSRecord is a TXT record that lets receivers see that mail is the sender's.
+type DNSRecord struct {
+	Name    string `json:"name"`
+	Want    string `json:"want"`
+	Problem string `json:"problem"` // empty when what is there will do
+}
+
+// routeChannels has what sets channels up.
+func (s *Server) routeChannels(api fiber.Router) {
+	api.Get("/channels", s.channelsView)
+	api.Get("/channels/email/records", s.dnsRecords)
+	api.Put("/channels/:name", s.setChannel)
+	api.Delete("/channels/:name", s.removeChannel)
+	api.Post("/connectors/:name/approve", s.approveConnector)
+	api.Delete("/connectors/:name/approve", s.disapproveConnector)
+}
+
+func (s *Server) channelsView(c *fiber.Ctx) error {
+	view, err := s.Connections.View(c.UserContext())
+	if err != nil {
+		return err
+	}
+	if view.Plugins == nil {
+		view.Plugins = []channels.Plugin{}
+	}
+	calledBack := map[string]bool{}
+	for _, connector := range view.Connectors {
+		calledBack[connector.Name] = connector.Callbacks
+	}
+	for i := range view.Channels {
+		if one := &view.Channels[i]; calledBack[one.Connector] {
+			one.Callback = s.PublicURL + "/callbacks/" + one.Channel
+		}
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(view)
+}
+
+func (s *Server) setChannel(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	data, err := body(c, maxBody)
+	if err != nil {
+		return err
+	}
+	var wanted channels.Connection
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.DisallowUnknownFields()
+	if decoder.Decode(&wanted) != nil { // its own words could quote a secret
+		return lifecycle.Errorf(lifecycle.Invalid, `send one JSON object such as {"connector": "sms", "settings": {…}}`)
+	}
+	if err = s.Connections.Set(c.UserContext(), name, wanted); err != nil {
+		return err
+	}
+	return s.channelsView(c)
+}
+
+func (s *Server) removeChannel(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	if err = s.Connections.Remove(c.UserContext(), name); err != nil {
+		return err
+	}
+	return s.channelsView(c)
+}
+
+func (s *Server) dnsRecords(c *fiber.Ctx) error {
+	records, err := s.Connections.Records(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"records": records})
+}
+
+// approveConnector lets a connector of others be started. The SHA-256 that the operator saw has to come with it: what was
+// looked at is what is approved.
+func (s *Server) approveConnector(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	data, err := body(c, maxSingle)
+	if err != nil {
+		return err
+	}
+	var seen struct {
+		SHA256 string `json:"sha256"`
+	}
+	if json.Unmarshal(data, &seen) != nil || seen.SHA256 == "" {
+		failure := lifecycle.Errorf(lifecycle.Invalid, "send the SHA-256 of the connector that is approved")
+		failure.Field = "sha256"
+		return failure
+	}
+	s.approving.Lock()
+	_, err = s.Plugins.Approve(name, seen.SHA256, s.Clock.Now())
+	s.approving.Unlock()
+	if err != nil {
+		return err
+	}
+	s.Log.Info("a connector was approved", "connector", name, "sha256", seen.SHA256)
+	return s.channelsView(c)
+}
+
+func (s *Server) disapproveConnector(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	s.approving.Lock()
+	err = s.Plugins.Remove(name)
+	s.approving.Unlock()
+	if err != nil {
+		return err
+	}
+	s.Log.Info("the approval of a connector was taken back", "connector", name)
+	return s.channelsView(c)
+}

@@ -1,0 +1,235 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"stagecraft/app/lifecycle"
+)
+
+// wireEvent is an event in the format of the Segment HTTP API.
+type wireEvent struct {
+	Type              string          `json:"type"`
+	Event             string          `json:"event"`
+	Name              loose           `json:"name"`     // of a page or screen
+	Category          loose           `json:"category"` // of a page or screen
+	MessageID         string          `json:"messageId"`
+	UserID            string          `json:"userId"`
+	AnonymousID       string          `json:"anonymousId"`
+	PreviousID        string          `json:"previousId"` // of alias
+	GroupID           string          `json:"groupId"`    // of group
+	Timestamp         string          `json:"timestamp"`
+	OriginalTimestamp string          `json:"originalTimestamp"` // RudderStack's name for it
+	SentAt            loose           `json:"sentAt"`
+	Properties        json.RawMessage `json:"properties"`
+	Traits            json.RawMessage `json:"traits"`
+	Context           json.RawMessage `json:"context"`
+}
+
+// loose is a text that an event can do without: whatever else stands there is left out.
+type loose string
+
+// UnmarshalJSON never fails.
+func (l *loose) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		*l = loose(text)
+	}
+	return nil
+}
+
+// decodeEvent reads one event; kind is its type where the path says so already.
+func decodeEvent(data []byte, kind lifecycle.EventType) (lifecycle.Event, error) {
+	event, _, err := decodeCall(data, kind)
+	return event, err
+}
+
+// decodeCall reads one event, and when it was sent by the sender's clock, if it says so.
+func decodeCall(data []byte, kind lifecycle.EventType) (event lifecycle.Event, sentAt loose, err error) {
+	var wire wireEvent
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return lifecycle.Event{}, "", decodeError(err)
+	}
+	if kind == "" {
+		kind = lifecycle.EventType(wire.Type)
+	}
+	event = lifecycle.Event{
+		Type: kind, MessageID: wire.MessageID, UserID: wire.UserID, AnonymousID: wire.AnonymousID,
+		Properties: object(wire.Properties), Traits: object(wire.Traits), Context: object(wire.Context),
+	}
+	if written := cmp.Or(wire.Timestamp, wire.OriginalTimestamp); written != "" {
+		at, ok := instant(written)
+		if !ok {
+			return event, "", fieldError("timestamp", "timestamp %.40q is not a time between 1900 and 2200 like 2026-01-31T12:00:00Z", written)
+		}
+		event.Timestamp = at
+	}
+	if kind == lifecycle.Track {
+		event.Name = wire.Event
+	} else if err = shape(&event, &wire); err != nil {
+		return event, "", err
+	}
+	for _, text := range []struct{ field, value string }{{"event", event.Name}, {"userId", event.UserID}, {"anonymousId", event.AnonymousID},
+		{"previousId", wire.PreviousID}, {"groupId", wire.GroupID}} {
+		if strings.ContainsFunc(text.value, unreadable) {
+			return event, "", fieldError(text.field, "%s holds control characters or broken text", text.field)
+		}
+	}
+	return event, wire.SentAt, event.Validate()
+}
+
+// shape gives the calls that are not track the form in which journeys know them: pages and screens are events, what a
+// group says is the customer's trait group, and the former ID of alias is a property.
+func shape(event *lifecycle.Event, wire *wireEvent) error {
+	switch event.Type {
+	case lifecycle.Page, lifecycle.Screen:
+		event.Name = lifecycle.PageViewed
+		if event.Type == lifecycle.Screen {
+			event.Name = lifecycle.ScreenViewed
+		}
+		event.Properties = with(event.Properties, "name", string(wire.Name), "category", string(wire.Category))
+	case lifecycle.Group:
+		var stored struct {
+			GroupID string `json:"groupId"`
+		}
+		if wire.GroupID == "" && len(event.Properties) > 0 && json.Unmarshal(event.Properties, &stored) == nil && stored.GroupID != "" {
+			return nil // it has its form already
+		}
+		if err := identifier("groupId", wire.GroupID); err != nil {
+			return err
+		}
+		if len(event.Traits) > 0 && event.Traits[0] != '{' {
+			return nil // refused by Validate
+		}
+		group, err := json.Marshal(map[string]json.RawMessage{"group": with(event.Traits, "id", wire.GroupID)})
+		if err != nil {
+			return lifecycle.Wrap(lifecycle.Invalid, err, "the group's traits are not valid JSON")
+		}
+		event.Traits, event.Properties = group, with(event.Properties, "groupId", wire.GroupID)
+	case lifecycle.Alias:
+		if wire.PreviousID == "" { // it has its form already
+			wire.PreviousID = event.PreviousID()
+		}
+		if err := identifier("previousId", wire.PreviousID); err != nil {
+			return err
+		}
+		if wire.UserID == "" {
+			return fieldError("userId", "an alias call needs the userId that previousId belongs to from now on")
+		}
+		event.Properties = with(event.Properties, "previousId", wire.PreviousID)
+	}
+	return nil
+}
+
+func identifier(field, value string) error {
+	if value == "" || len(value) > lifecycle.MaxNameBytes {
+		return fieldError(field, "%s must have 1 to %d bytes", field, lifecycle.MaxNameBytes)
+	}
+	return nil
+}
+
+// with sets texts of a JSON object, given as names and values; empty ones are left out. What is no object stays as it is.
+func with(object json.RawMessage, texts ...string) json.RawMessage {
+	fields := map[string]json.RawMessage{}
+	if len(object) > 0 && (json.Unmarshal(object, &fields) != nil || fields == nil) {
+		return object
+	}
+	set := false
+	for i := 0; i+1 < len(texts); i += 2 {
+		if texts[i+1] != "" {
+			fields[texts[i]], _ = json.Marshal(texts[i+1]) // a text always can
+			set = true
+		}
+	}
+	if !set {
+		return object
+	}
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return object
+	}
+	return data
+}
+
+// instant reads a time of a plausible year.
+func instant(text string) (time.Time, bool) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	return at.UTC(), err == nil && at.Year() >= 1900 && at.Year() <= 2200
+}
+
+// unskew corrects the time of an event by how far the sender's clock is off: it lies as long before now as it lay, by that
+// clock, before it was sent (https://segment.com/docs/connections/spec/common/#timestamps). A sentAt that is no time is of
+// no use, and no reason to refuse an event.
+func unskew(event *lifecycle.Event, sentAt loose, now time.Time) {
+	if sentAt == "" || event.Timestamp.IsZero() {
+		return
+	}
+	sent, ok := instant(string(sentAt))
+	if !ok {
+		return
+	}
+	if at := now.Add(event.Timestamp.Sub(sent)); at.Year() >= 1900 && at.Year() <= 2200 {
+		event.Timestamp = at.UTC()
+	}
+}
+
+// unreadable runes are in no name that a person would write: controls, and what was no UTF-8.
+func unreadable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
+
+// object leaves a JSON null out.
+func object(raw json.RawMessage) json.RawMessage {
+	if raw = bytes.TrimSpace(raw); string(raw) == "null" {
+		return nil
+	}
+	return raw
+}
+
+// kindOf names a Go type in JSON's words.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a number"
+}
+
+// a puts the article before a kind of JSON value, which may be followed by the value itself.
+func a(kind string) string {
+	if strings.HasPrefix(kind, "array") || strings.HasPrefix(kind, "object") {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+func decodeJSON(data []byte, target any) error {
+	if err := json.Unmarshal(data, target); err != nil {
+		return decodeError(err)
+	}
+	return nil
+}
+
+func decodeError(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) && wrongType.Field != "" {
+		return &lifecycle.Error{Code: lifecycle.Invalid, Field: wrongType.Field,
+			Message: fmt.Sprintf("%s must be %s, not %s", wrongType.Field, kindOf(wrongType.Type), a(wrongType.Value))}
+	}
+	if errors.As(err, &wrongType) {
+		return lifecycle.Errorf(lifecycle.Invalid, "an event must be a JSON object, not %s", a(wrongType.Value))
+	}
+	return lifecycle.Wrap(lifecycle.Invalid, err, "the body is not valid JSON")
+}

@@ -1,0 +1,228 @@
+package web
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// ledgerPage is how many messages a page of the list has, unless it is asked for otherwise.
+const ledgerPage = 50
+
+// lifeEvents is how many entries of the customer's timeline are looked at for what came back of a message.
+const lifeEvents = 1000
+
+// routeMessages has the ledger, and what operators order about messages.
+func (s *Server) routeMessages(api fiber.Router) {
+	api.Get("/messages", s.ledger)
+	api.Get("/messages/:ref", s.message)
+	api.Post("/messages/:ref/cancel", s.cancelMessage)
+	api.Get("/orders", s.orders)
+	api.Post("/orders/pause", s.order(func(c *fiber.Ctx, o wireOrder) error {
+		return s.Delivery.PauseMessages(c.UserContext(), o.Target, o.By, o.Why)
+	}))
+	api.Post("/orders/resume", s.order(func(c *fiber.Ctx, o wireOrder) error {
+		return s.Delivery.ResumeMessages(c.UserContext(), o.Target)
+	}))
+	api.Post("/orders/cancel", s.order(func(c *fiber.Ctx, o wireOrder) error {
+		_, err := s.Delivery.CancelMessages(c.UserContext(), o.Target, o.By, o.Why)
+		return err
+	}))
+}
+
+// wireLedger is a page of the list of messages.
+type wireLedger struct {
+	Messages []wireMessage `json:"messages"`
+	Next     string        `json:"next,omitempty"` // the cursor of what follows; empty: there is no more
+	Looked   int           `json:"looked"`         // how many messages were looked at
+	Back     *time.Time    `json:"back,omitempty"` // everything newer was looked at; none: everything was
+}
+
+// ledger lists messages, newest first: ?channel=&journey=&name=&state=&kind=&customer=&from=&until=&limit=&cursor=.
+func (s *Server) ledger(c *fiber.Ctx) error {
+	filter, err := s.ledgerFilter(c)
+	if err != nil {
+		return err
+	}
+	limit := ledgerPage
+	if text := c.Query("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > delivery.MaxLedgerPage {
+			return &lifecycle.Error{Code: lifecycle.Invalid, Field: "limit", Message: fmt.Sprintf("limit must be a number from 1 to %d", delivery.MaxLedgerPage)}
+		}
+	}
+	ledger, err := s.Delivery.Ledger(c.UserContext(), filter, strings.Clone(c.Query("cursor")), limit)
+	if err != nil {
+		return err
+	}
+	page := wireLedger{Messages: make([]wireMessage, 0, len(ledger.Messages)), Next: ledger.Next, Looked: ledger.Looked}
+	for _, m := range ledger.Messages {
+		page.Messages = append(page.Messages, messageOf(m))
+	}
+	if !ledger.Back.IsZero() {
+		back := ledger.Back.UTC()
+		page.Back = &back
+	}
+	return c.JSON(page)
+}
+
+var messageStates = []lifecycle.MessageState{lifecycle.Queued, lifecycle.Accepted, lifecycle.Failed, lifecycle.Suppressed, lifecycle.Expired,
+	lifecycle.Held, lifecycle.Cancelled}
+
+func (s *Server) ledgerFilter(c *fiber.Ctx) (f delivery.Filter, err error) {
+	text := func(name string) string { return strings.Clone(c.Query(name)) }
+	f = delivery.Filter{Channel: text("channel"), Journey: text("journey"), Name: text("name"),
+		State: lifecycle.MessageState(text("state")), Kind: lifecycle.MessageKind(text("kind"))}
+	if f.State != "" && !slices.Contains(messageStates, f.State) {
+		return f, &lifecycle.Error{Code: lifecycle.Invalid, Field: "state", Message: fmt.Sprintf("there is no state %q", f.State),
+			Hint: "queued, accepted, failed, suppressed, expired, held or cancelled"}
+	}
+	if f.Kind != "" && f.Kind != lifecycle.Transactional && f.Kind != lifecycle.Marketing {
+		return f, &lifecycle.Error{Code: lifecycle.Invalid, Field: "kind", Message: "kind is transactional or marketing"}
+	}
+	for name, at := range map[string]*time.Time{"from": &f.From, "until": &f.Until} {
+		if value := text(name); value != "" {
+			if *at, err = time.Parse(time.RFC3339, value); err != nil || at.Year() < 1970 || at.Year() > 2200 { // keys hold no others
+				return f, &lifecycle.Error{Code: lifecycle.Invalid, Field: name, Message: name + " must be a time", Hint: "as in 2026-03-01T09:00:00Z"}
+			}
+		}
+	}
+	if user := text("customer"); user != "" {
+		customer, err := s.customer(c, user)
+		if err != nil {
+			return f, err
+		}
+		f.Customer = customer.ID
+	}
+	return f, nil
+}
+
+// message answers with one message, its bytes and its life.
+func (s *Server) message(c *fiber.Ctx) error {
+	life, err := s.Delivery.LifeOf(c.UserContext(), strings.Clone(c.Params("ref")))
+	if err != nil {
+		return err
+	}
+	if life.Rendered != nil {
+		life.Rendered.Date = life.Rendered.Date.UTC()
+	}
+	entries, err := s.Engine.Timeline(c.UserContext(), life.Customer, lifeEvents)
+	if err != nil && lifecycle.CodeOf(err) != lifecycle.NotFound { // a message stays when its customer has gone
+		return err
+	}
+	steps := append(life.Steps, eventsOf(entries, life.First())...)
+	delivery.SortSteps(steps)
+	for i := range steps {
+		steps[i].At = steps[i].At.UTC()
+		if !steps[i].Until.IsZero() {
+			steps[i].Until = steps[i].Until.UTC()
+		}
+	}
+	return c.JSON(struct {
+		wireMessage
+		Rendered *lifecycle.Rendered `json:"rendered"`
+		Life     []delivery.Step     `json:"life"`
+	}{messageOf(life.Listed), life.Rendered, steps})
+}
+
+// eventsOf picks from a customer's timeline what is about a message, oldest first.
+func eventsOf(entries []engine.TimelineEntry, id lifecycle.ID) []delivery.Step {
+	var steps []delivery.Step
+	for _, entry := range slices.Backward(entries) {
+		if entry.Event == nil || !strings.Contains(string(entry.Event.Properties), id.String()) {
+			continue
+		}
+		var about struct {
+			Message string `json:"message"`
+			URL     string `json:"url"`
+			Reason  string `json:"reason"`
+			Machine any    `json:"machine"` // true, or what kind of program it was
+		}
+		if json.Unmarshal(entry.Event.Properties, &about) != nil || about.Message != id.String() {
+			continue
+		}
+		reason := about.Reason
+		if reason == "" {
+			reason = about.URL
+		}
+		by := fmt.Sprint(about.Machine)
+		steps = append(steps, delivery.Step{Kind: delivery.StepEvent, At: entry.At, Name: entry.Event.Name, Reason: reason,
+			Machine: about.Machine != nil && by != "false" && by != ""})
+	}
+	return steps
+}
+
+// wireOrder is what an operator wants, of whichever messages the target covers.
+type wireOrder struct {
+	delivery.Target
+	By  string `json:"by"`
+	Why string `json:"why"`
+}
+
+// decodeOrder reads an order. Who it is by is the name that was given beside the admin key, else what the body says.
+func (s *Server) decodeOrder(c *fiber.Ctx) (wireOrder, error) {
+	var o wireOrder
+	data, err := body(c, maxSingle)
+	if err != nil {
+		return o, err
+	}
+	if err = decodeJSON(data, &o); err != nil {
+		return o, err
+	}
+	o.By = s.operator(c, o.By)
+	return o, nil
+}
+
+// operator names who asks: by the name that was given beside the admin key, else as they say themselves.
+func (s *Server) operator(c *fiber.Ctx, said string) string {
+	if user, password, ok := basic(c); ok && s.AskAdminKey && user != "" && equal(password, s.AdminKey) && user != password {
+		return user
+	}
+	return cmp.Or(said, "an operator")
+}
+
+// order takes an order and answers with those that are in force.
+func (s *Server) order(give func(c *fiber.Ctx, o wireOrder) error) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		o, err := s.decodeOrder(c)
+		if err != nil {
+			return err
+		}
+		if err = give(c, o); err != nil {
+			return err
+		}
+		s.Log.Info("an operator ordered something about messages", "order", c.Path(), "of", o.Target.String(), "by", o.By, "why", o.Why)
+		s.Insight.Touch()
+		return s.orders(c)
+	}
+}
+
+func (s *Server) orders(c *fiber.Ctx) error {
+	orders, err := s.Delivery.Orders(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return c.JSON(orders)
+}
+
+// cancelMessage takes one queued message back.
+func (s *Server) cancelMessage(c *fiber.Ctx) error {
+	o, err := s.decodeOrder(c)
+	if err != nil {
+		return err
+	}
+	if err = s.Delivery.CancelMessage(c.UserContext(), strings.Clone(c.Params("ref")), o.By, o.Why); err != nil {
+		return err
+	}
+	s.Insight.Touch()
+	return s.message(c)
+}

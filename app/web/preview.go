@@ -1,0 +1,256 @@
+package web
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+)
+
+func (s *Server) routePreview(api fiber.Router) {
+	api.Post("/journeys/:name/messages/preview", s.previewMessage)
+	api.Post("/journeys/:name/messages/test", s.sendTest)
+}
+
+// previewRequest asks for a message as one customer would get it.
+type previewRequest struct {
+	Files   map[string]string `json:"files"`   // a draft over the scripts folder
+	Version string            `json:"version"` // instead: one that was published
+	Message string            `json:"message"`
+	Channel string            `json:"channel"` // empty: the first that it has
+	Locale  *string           `json:"locale"`  // absent: the customer's; empty: the text without a language
+	User    string            `json:"user"`
+	Event   *struct {         // absent: the customer's newest
+		Name       string          `json:"name"`
+		Properties json.RawMessage `json:"properties"`
+	} `json:"event"`
+	To string `json:"to"` // of a test
+}
+
+// wirePreview is a message as it would leave now.
+type wirePreview struct {
+	File     string                `json:"file"`
+	Channel  string                `json:"channel"`
+	Channels []string              `json:"channels"` // that the message has
+	Locale   string                `json:"locale"`   // of the text that was chosen
+	Locales  []string              `json:"locales"`  // that there are on the channel; empty: the one without a language
+	Kind     lifecycle.MessageKind `json:"kind"`
+	User     string                `json:"user"`
+	Event    string                `json:"event"`   // behind it
+	Problem  string                `json:"problem"` // why there is no address
+	Rendered lifecycle.Rendered    `json:"rendered"`
+}
+
+func (s *Server) previewMessage(c *fiber.Ctx) error {
+	_, wire, _, err := s.sampled(c)
+	if err != nil {
+		return err
+	}
+	return c.JSON(wire)
+}
+
+// sendTest sends a preview to an address, through the connector that customers' messages go through.
+func (s *Server) sendTest(c *fiber.Ctx) error {
+	request, wire, sample, err := s.sampled(c)
+	if err != nil {
+		return err
+	}
+	if wire.Rendered.To, err = testAddress(wire.Channel, strings.TrimSpace(request.To)); err != nil {
+		return err
+	}
+	id, now := sample.Customer.ID, s.Clock.Now()
+	if !s.tests.take(now) {
+		return lifecycle.Errorf(lifecycle.Busy, "%d tests were sent within a minute; wait a little", maxTests)
+	}
+	ref, err := s.Store.Do(c.UserContext(), id.Partition(), delivery.TestSend{
+		ID: lifecycle.HashID("test", uuid.NewString()), Customer: id, User: wire.User, Journey: sample.Journey, Name: sample.Template.Name,
+		File: wire.File, Channel: wire.Channel, Rendered: wire.Rendered, At: now,
+	})
+	if err != nil {
+		return err
+	}
+	s.Log.Info("a test was sent from the console", "journey", sample.Journey, "message", sample.Template.Name, "channel", wire.Channel)
+	s.Insight.Touch()
+	return c.JSON(fiber.Map{"ref": ref})
+}
+
+// maxTests is how many tests the console sends within a minute: enough for whoever looks at messages, and nobody's mailbox
+// is flooded by it.
+const maxTests = 30
+
+// tests remembers when the last ones were sent.
+type tests struct {
+	mu   sync.Mutex
+	sent []time.Time // at most maxTests, oldest first
+}
+
+// take reports whether another one may be sent, and counts it.
+func (t *tests) take(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.sent) == maxTests {
+		if now.Sub(t.sent[0]) < time.Minute {
+			return false
+		}
+		t.sent = t.sent[1:]
+	}
+	t.sent = append(t.sent, now)
+	return true
+}
+
+// testAddress reads where a test is to go.
+func testAddress(channel, to string) (string, error) {
+	wrong := func(message, hint string) error {
+		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "to", Message: message, Hint: hint}
+	}
+	if to == "" || len(to) > 4096 || strings.ContainsAny(to, "\r\n") {
+		return "", wrong("a test needs an address", "say where it is to go")
+	}
+	switch channel {
+	case "email":
+		if parsed, err := mail.ParseAddress(to); err != nil || parsed.Address != to {
+			return "", wrong(fmt.Sprintf("%.200q is no mail address", to), "write it like you@example.com")
+		}
+	case "sms":
+		var person lifecycle.Customer
+		person.SetTrait("phone", json.RawMessage(fmt.Sprintf("%q", to)))
+		number, problem := person.Address(channel)
+		if problem != "" {
+			return "", wrong(fmt.Sprintf("%.200q is no telephone number", to), "write it with its country, like +84 90 123 4567")
+		}
+		return number, nil
+	case "push", "social":
+	default:
+		return "", wrong("a test goes by email, sms, push or social", "look at the preview")
+	}
+	return to, nil
+}
+
+// sampled renders what a request asks for.
+func (s *Server) sampled(c *fiber.Ctx) (request previewRequest, wire *wirePreview, sample *delivery.Sample, err error) {
+	journey, err := param(c, "name")
+	if err != nil {
+		return
+	}
+	data, err := body(c, maxDraft)
+	if err != nil {
+		return
+	}
+	if err = decodeJSON(data, &request); err != nil {
+		return
+	}
+	source, err := s.sampleSource(c, journey, &request)
+	if err != nil {
+		return
+	}
+	customer, err := s.customer(c, request.User)
+	if err != nil {
+		return
+	}
+	done, err := s.turn()
+	if err != nil {
+		return
+	}
+	defer done()
+	program, err := s.Compile(source)
+	if err != nil {
+		return
+	}
+	wire = &wirePreview{Channels: program.Channels(request.Message), User: request.User}
+	template, err := wire.choose(program, &request, customer)
+	if err != nil {
+		return
+	}
+	sample = &delivery.Sample{Template: template, Customer: customer, Journey: journey, At: s.Clock.Now()}
+	if visit := customer.Visit(journey); visit != nil {
+		sample.Stage = visit.Stage
+	}
+	if err = s.eventBehind(c, &request, sample); err != nil {
+		return
+	}
+	wire.Event, wire.Kind = sample.Event.Name, sample.Kind()
+	_, wire.Problem = customer.Address(template.Channel)
+	wire.Rendered, err = s.Delivery.Preview(sample)
+	wire.Rendered.Date = wire.Rendered.Date.UTC()
+	return
+}
+
+func (s *Server) sampleSource(c *fiber.Ctx, journey string, request *previewRequest) (script.Source, error) {
+	if request.Version != "" {
+		source, err := s.Engine.SourceOf(c.UserContext(), request.Version)
+		if err == nil && source.Name != journey {
+			err = lifecycle.Errorf(lifecycle.NotFound, "journey %s has no version %s", journey, request.Version)
+		}
+		return source, err
+	}
+	files := map[string][]byte{}
+	for file, text := range request.Files {
+		files[file] = []byte(text)
+	}
+	return s.Drafts.Folder(journey, files)
+}
+
+// choose finds the text that is meant.
+func (w *wirePreview) choose(program *script.Program, request *previewRequest, customer *lifecycle.Customer) (*lifecycle.Template, error) {
+	if len(w.Channels) == 0 {
+		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "message", Message: fmt.Sprintf("the journey has no message %.100q", request.Message)}
+	}
+	w.Channel = cmp.Or(request.Channel, customer.Preferred(w.Channels)[0])
+	if !slices.Contains(w.Channels, w.Channel) {
+		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "channel", Message: fmt.Sprintf("message %s has no text for the channel %.100q", request.Message, w.Channel)}
+	}
+	w.Locales = []string{}
+	for _, t := range program.Templates {
+		if t.Name == request.Message && t.Channel == w.Channel {
+			w.Locales = append(w.Locales, t.Locale)
+		}
+	}
+	slices.Sort(w.Locales)
+	locale, _ := customer.Trait("locale").(string)
+	if locale == "" {
+		locale, _ = customer.Trait("language").(string)
+	}
+	if request.Locale != nil {
+		locale = *request.Locale
+	}
+	template, ok := program.Template(request.Message, w.Channel, locale)
+	if !ok {
+		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "locale", Message: fmt.Sprintf("message %s has no text without a language", request.Message)}
+	}
+	w.File, w.Locale = template.File, template.Locale
+	return template, nil
+}
+
+// maxBehind is how many entries of a customer's life are searched for the newest event.
+const maxBehind = 50
+
+// eventBehind sets the event that the message answers: the one of the request, else the customer's newest.
+func (s *Server) eventBehind(c *fiber.Ctx, request *previewRequest, sample *delivery.Sample) error {
+	if e := request.Event; e != nil {
+		sample.Event = lifecycle.Event{Type: lifecycle.Track, Name: e.Name, Timestamp: sample.At, Received: sample.At, Properties: object(e.Properties)}
+		return nil
+	}
+	entries, err := s.Engine.Timeline(c.UserContext(), sample.Customer.ID, maxBehind)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Event != nil && entry.Event.Type == lifecycle.Track {
+			sample.Event = *entry.Event
+			return nil
+		}
+	}
+	sample.Event = lifecycle.Event{Type: lifecycle.Track, Timestamp: sample.At.Add(-time.Second), Received: sample.At}
+	return nil
+}

@@ -1,0 +1,50 @@
+// Stagecraft, Apache-2.0
+(() => {
+  const { currentScript: me, referrer } = document, text = JSON.stringify, id = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
+  let busy, kept = {};
+  try { kept = localStorage || kept; } catch {}
+  const queue = () => JSON.parse(kept.sc_q || '[]');
+  const flush = async () => {
+    const batch = queue().slice(0, 20);
+    if (busy || !batch[0]) return;
+    busy = 1;
+    try {
+      const body = text({ writeKey: me.dataset.key, sentAt: new Date(), batch });
+      const { status } = await fetch(me.src.replace(/[^/]*$/, 'v1/b'), { method: 'POST', keepalive: body.length < 2e4, body });
+      busy = /429|5../.test(status);
+    } catch {}
+    if (busy) return setTimeout(() => flush(busy = 0), 5e3);
+    kept.sc_q = text(queue().filter((e) => batch.every((b) => b.messageId != e.messageId)));
+    flush();
+  };
+  const send = (type, more) => {
+    kept.sc_id ||= id();
+    kept.sc_q = text([...queue(), {
+      type, ...more, messageId: id(), timestamp: new Date(), anonymousId: kept.sc_id, userId: kept.sc_u,
+      context: { page: { url: location.href, referrer }, locale: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+    }].slice(-99));
+    flush();
+  };
+  const my = Object.assign(window.stagecraft ||= {}, {
+    page: (name, properties) => send('page', { name, properties: { url: location.href, title: document.title, ...properties } }),
+    track: (event, properties) => send('track', { event, properties }),
+    identify: (user, traits) => {
+      if (user?.trim) {
+        if (kept.sc_u && kept.sc_u != user) my.reset();
+        kept.sc_u = user;
+      } else traits = user || traits;
+      send('identify', { traits });
+    },
+    reset: () => kept.sc_u = kept.sc_id = '',
+  });
+  addEventListener('submit', ({ target: form }) => {
+    const event = form.dataset.stagecraft, traits = {};
+    if (event == null) return;
+    for (const { name, type, value, checked, autocomplete } of form.elements)
+      if (name && !/pass|hid|file|sub|but|cc-/.test(type + autocomplete) && (checked || type != 'radio')) traits[name] = type == 'checkbox' ? checked : value;
+    my.identify(traits);
+    my.track(event || 'Form Submitted', { form: form.id });
+  }, true);
+  if (me.dataset.page != 'off') my.page();
+  flush();
+})();

@@ -1,0 +1,4 @@
+package web
+
+// MachineAgent lets tests name agents.
+var MachineAgent = machineAgent

@@ -1,0 +1,86 @@
+// The console's API of channels: by which connectors they are served, and with what settings.
+import { call } from './api';
+import type { Schema, Settings } from './lib/schema';
+
+/** GET /api/channels, and the answer to every change. Secrets are hidden: see hidden in lib/schema. */
+export interface ChannelsView {
+  channels: ChannelView[];
+  /** Those that may be chosen. */
+  connectors: Connector[];
+  /** Connectors of others, approved or not. */
+  plugins: Plugin[];
+}
+
+export interface ChannelView {
+  channel: string;
+  connector: string;
+  /** starting, running, backoff, stopped, or none. */
+  state: string;
+  version?: string;
+  pid?: number;
+  restarts: number;
+  /** It runs, but fails one call after the other, and has a pause. */
+  broken?: boolean;
+  lastError?: string;
+  since: string;
+  /** The connector's last lines. */
+  log?: string[];
+  from: 'settings' | 'flags' | 'default' | 'none';
+  /** The flag that keeps it from being set here. */
+  fixed?: string;
+  settings?: Settings;
+  /** The address to give to the provider. */
+  callback?: string;
+}
+
+export interface Connector {
+  name: string;
+  builtIn: boolean;
+  version: string;
+  channels: string[] | null;
+  schema?: Schema;
+  problem?: string;
+}
+
+export interface Plugin {
+  name: string;
+  path: string;
+  approval: 'approved' | 'not approved' | 'changed' | 'missing' | 'unfit';
+  sha256?: string;
+  problem?: string;
+}
+
+/** A TXT record that lets receivers see that mail is the sender's. */
+export interface DnsRecord {
+  name: string;
+  want: string;
+  /** Empty when what is there will do. */
+  problem: string;
+}
+
+const path = (channel: string) => `/api/channels/${encodeURIComponent(channel)}`;
+const approval = (name: string) => `/api/connectors/${encodeURIComponent(name)}/approve`;
+
+export function getChannels(signal?: AbortSignal): Promise<ChannelsView> {
+  return call('GET', '/api/channels', undefined, signal);
+}
+
+export function setChannel(channel: string, connector: string, settings: Settings): Promise<ChannelsView> {
+  return call('PUT', path(channel), { connector, settings });
+}
+
+export function removeChannel(channel: string): Promise<ChannelsView> {
+  return call('DELETE', path(channel));
+}
+
+export async function getRecords(signal?: AbortSignal): Promise<DnsRecord[]> {
+  return (await call<{ records: DnsRecord[] }>('GET', '/api/channels/email/records', undefined, signal)).records;
+}
+
+export function approve(name: string, sha256: string): Promise<ChannelsView> {
+  return call('POST', approval(name), { sha256 });
+}
+
+export function disapprove(name: string): Promise<ChannelsView> {
+  return call('DELETE', approval(name));
+}

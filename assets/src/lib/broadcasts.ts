@@ -1,0 +1,189 @@
+// Broadcasts: one message to many. GET, PUT and POST /api/broadcasts.
+
+import { ApiError, call, type Message } from '../api';
+import type { MessagePreview } from '../workshop';
+
+export interface Condition {
+  trait: string;
+  is: 'equal' | 'not equal' | 'known' | 'unknown' | 'more' | 'less' | 'contains';
+  value?: string | number | boolean;
+}
+
+export interface Audience {
+  everybody?: boolean;
+  list?: boolean;
+  where?: Condition[];
+  journey?: string;
+  stage?: string;
+}
+
+export interface Part {
+  name?: string;
+  /** Percent. */
+  share?: number;
+  subject?: string;
+  /** A message that is written already, as "journey/message". */
+  from?: string;
+  /** Message files by channel. */
+  texts?: Record<string, string>;
+}
+
+export interface Definition {
+  title: string;
+  audience: Audience;
+  at?: string;
+  on?: string;
+  local?: string;
+  parts: Part[];
+  holdout?: number;
+  rate?: number;
+}
+
+export interface PartFigures {
+  name: string;
+  decided: number;
+  queued: number;
+  sent: number;
+  failed: number;
+  suppressed: number;
+  expired: number;
+  cancelled: number;
+  opened: number;
+  clicked: number;
+}
+
+export interface Broadcast extends Definition {
+  name: string;
+  status: 'draft' | 'scheduled' | 'sending' | 'paused' | 'stopped' | 'done';
+  created: string;
+  started?: string;
+  begins?: string;
+  who: string;
+  journey: string;
+  listed: number;
+  /** Customers who were let in. */
+  let: number;
+  gone: number;
+  /** 0 to 1. */
+  done: number;
+  waiting: number;
+  heldout: number;
+  errors: number;
+  figures: PartFigures[];
+  reasons: { part: string; state: Message['state']; reason: string; count: number }[];
+  script?: { file: string; text: string }[];
+}
+
+export interface Ahead {
+  looked: number;
+  matched: number;
+  heldout: number;
+  reached: number;
+  waiting: Record<string, number>;
+  kept: Record<string, number>;
+  parts: Record<string, number>;
+  channels: Record<string, number>;
+  complete: boolean;
+  example: string;
+}
+
+export interface Added {
+  added: number;
+  again: number;
+  unknown: number;
+  names: string[];
+}
+
+export interface Sample {
+  user: string;
+  part?: string;
+  channel?: string;
+  to?: string[];
+}
+
+function path(name: string, what = ''): string {
+  return `/api/broadcasts/${encodeURIComponent(name)}${what}`;
+}
+
+export async function listBroadcasts(signal?: AbortSignal): Promise<Broadcast[]> {
+  return (await call<{ broadcasts: Broadcast[] }>('GET', '/api/broadcasts', undefined, signal)).broadcasts;
+}
+
+export function getBroadcast(name: string, signal?: AbortSignal): Promise<Broadcast> {
+  return call('GET', path(name), undefined, signal);
+}
+
+export function saveBroadcast(name: string, definition: Definition): Promise<Broadcast> {
+  return call('PUT', path(name), definition);
+}
+
+export function removeBroadcast(name: string): Promise<void> {
+  return call('DELETE', path(name));
+}
+
+export function act(name: string, what: 'start' | 'pause' | 'resume' | 'stop'): Promise<Broadcast> {
+  return call('POST', path(name, `/${what}`), {});
+}
+
+export function lookAhead(name: string): Promise<Ahead> {
+  return call('POST', path(name, '/ahead'), {});
+}
+
+export function previewOf(name: string, sample: Sample): Promise<MessagePreview> {
+  return call('POST', path(name, '/preview'), sample);
+}
+
+export function testOf(name: string, sample: Sample): Promise<{ refs: string[] }> {
+  return call('POST', path(name, '/test'), sample);
+}
+
+/** Puts the customers of a file on the list; it is packed on its way. */
+export async function addFile(name: string, file: Blob): Promise<Added> {
+  const packed = await new Response(file.stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
+  const response = await fetch(path(name, '/list'), {
+    method: 'POST',
+    body: packed,
+    credentials: 'same-origin',
+    headers: { 'X-Stagecraft': 'console', 'Content-Type': 'application/octet-stream' },
+  });
+  const value = (await response.json()) as Added & { error?: { code: string; message: string; hint?: string } };
+  if (!response.ok) throw new ApiError(response.status, value.error ?? { code: 'internal', message: 'The list was not taken.' });
+  return value;
+}
+
+/** A mail file of a subject and a text. */
+export function mailFile(subject: string, kind: string, body: string): string {
+  return `---\nsubject: ${subject.replace(/\s+/g, ' ').trim()}\n${kind === 'transactional' ? 'kind: transactional\n' : ''}---\n${body.trimEnd()}\n`;
+}
+
+/** What stands in such a file; null if there is more in its front matter than the form has fields for. */
+export function readMail(file: string): { subject: string; kind: string; body: string } | null {
+  const [, front, body] = /^---\n([\s\S]*?)\n---\n?([\s\S]*)$/.exec(file) ?? [];
+  if (front === undefined || body === undefined) return null;
+  const found = { subject: '', kind: 'marketing', body };
+  for (const line of front.split('\n')) {
+    const [, key = '', value = ''] = /^(\w+):\s*(.*)$/.exec(line) ?? [];
+    if (key !== 'subject' && key !== 'kind') return null;
+    found[key] = value;
+  }
+  return found;
+}
+
+/** A name made of a title: "Spring sale!" -> "spring-sale". */
+export function nameOf(title: string): string {
+  return title
+    .normalize('NFD')
+    .replace(/[\u0300-\u036f]/g, '')
+    .replace(/[đĐ]/g, 'd')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
+}
+
+/** What somebody wrote as a value: a number, true or false, else a text. */
+export function valueOf(text: string): string | number | boolean {
+  const trimmed = text.trim();
+  if (trimmed === 'true' || trimmed === 'false') return trimmed === 'true';
+  return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
+}

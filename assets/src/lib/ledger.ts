@@ -1,0 +1,106 @@
+// The ledger's API: the list of messages, and what operators order about those that are queued.
+
+import { call, type Message, type MessageDetail } from '../api';
+
+/** What a list of messages is narrowed to; an empty field does not matter. Times are RFC 3339. */
+export interface Filter {
+  channel: string;
+  journey: string;
+  name: string;
+  state: string;
+  kind: string;
+  customer: string;
+  from: string;
+  until: string;
+}
+
+export const noFilter: Filter = { channel: '', journey: '', name: '', state: '', kind: '', customer: '', from: '', until: '' };
+
+/** Reads a filter from the query of the page's address. */
+export function readFilter(query: string): Filter {
+  const given = new URLSearchParams(query);
+  const filter = { ...noFilter };
+  for (const field of Object.keys(filter) as (keyof Filter)[]) filter[field] = given.get(field) ?? '';
+  return filter;
+}
+
+/** What a pause or a cancellation covers; an empty field covers all. */
+export type Target = Pick<Filter, 'channel' | 'journey' | 'name'> & { /** Where webhooks go, without the query. */ endpoint?: string };
+
+/** "journey customer-lifecycle, message welcome": in words, or empty. */
+export function targetText(target: Partial<Target>): string {
+  return (
+    [
+      ['channel', target.channel],
+      ['journey', target.journey],
+      ['message', target.name],
+      ['endpoint', target.endpoint],
+    ] as const
+  )
+    .filter(([, name]) => name)
+    .map(([what, name]) => `${what} ${name}`)
+    .join(', ');
+}
+
+export interface Ledger {
+  messages: Message[];
+  /** The cursor of what follows; or empty. */
+  next: string;
+  looked: number;
+  /** Everything newer was looked at; null: everything was. */
+  back: string | null;
+}
+
+export async function getLedger(filter: Filter, cursor = '', signal?: AbortSignal): Promise<Ledger> {
+  const fields = Object.entries({ ...filter, cursor }).filter(([, value]) => value !== '');
+  const query = new URLSearchParams(fields).toString();
+  const answer = await call<Partial<Ledger>>('GET', `/api/messages${query && `?${query}`}`, undefined, signal);
+  return { messages: answer.messages ?? [], next: answer.next ?? '', looked: answer.looked ?? 0, back: answer.back ?? null };
+}
+
+export interface Order extends Partial<Target> {
+  by: string;
+  why?: string;
+  /** The year 1: it is a setting of the server's start. */
+  at: string;
+}
+
+export interface Cancellation extends Order {
+  id: string;
+  done: boolean;
+  count: number;
+}
+
+/** GET /api/orders */
+export interface Orders {
+  pauses: Order[];
+  /** Of the last seven days, newest first. */
+  cancels: Cancellation[];
+}
+
+export function getOrders(signal?: AbortSignal): Promise<Orders> {
+  return call('GET', '/api/orders', undefined, signal);
+}
+
+/** Gives an order and returns those in force. */
+export function giveOrder(what: 'pause' | 'resume' | 'cancel', target: Partial<Target>, why = ''): Promise<Orders> {
+  const { channel = '', journey = '', name = '', endpoint = '' } = target;
+  return call('POST', `/api/orders/${what}`, { channel, journey, name, endpoint, why });
+}
+
+export function cancelMessage(ref: string): Promise<MessageDetail> {
+  return call('POST', `/api/messages/${encodeURIComponent(ref)}/cancel`, {});
+}
+
+/** Posts a webhook once more. */
+export function replayMessage(ref: string): Promise<MessageDetail> {
+  return call('POST', `/api/messages/${encodeURIComponent(ref)}/replay`, {});
+}
+
+/** Posts webhooks once more that have failed since a time; there is more to do as long as it returns a next cursor. */
+export function replayWebhooks(
+  wanted: { since: string; endpoint: string; journey: string; name: string },
+  cursor: string,
+): Promise<{ replayed: number; next?: string }> {
+  return call('POST', '/api/webhooks/replay', { ...wanted, cursor });
+}

@@ -1,0 +1,32 @@
+// The console's pages beside the journeys, in the order of the navigation. Each is a chunk of its own, loaded when it is
+// opened. Those of which there is nothing yet are not in the list, so that no link leads nowhere.
+
+import type { Component } from 'svelte';
+import type { Overview } from '../api';
+import type { Notice } from './notice.svelte';
+
+/** What every page is given. */
+export interface PageProps {
+  overview: Overview;
+  /** The server's time, milliseconds since 1970. */
+  now: number;
+  notice: Notice;
+  /** What stands behind the ? of the page's address, such as filters; see pageHash. */
+  query: string;
+  /** The message whose drawer is open over the page, or empty. */
+  open: string;
+}
+
+export interface Page {
+  /** Its address is #/NAME. */
+  name: string;
+  title: string;
+  load: () => Promise<{ default: Component<PageProps> }>;
+}
+
+export const pages: Page[] = [
+  { name: 'broadcasts', title: 'Broadcasts', load: () => import('../view/BroadcastsPage.svelte') },
+  { name: 'messages', title: 'Messages', load: () => import('../view/MessagesPage.svelte') },
+  { name: 'calls', title: 'Calls', load: () => import('../view/CallsPage.svelte') },
+  { name: 'channels', title: 'Channels', load: () => import('../view/ChannelsPage.svelte') },
+];
