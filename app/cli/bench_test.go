@@ -56,7 +56,10 @@ func TestBench(t *testing.T) {
 	writeFiles(t, scripts, benchScripts)
 	t.Logf("machine: %d cores, %s %s/%s", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	benchMail(t, program)
-	if strings.HasPrefix(os.Getenv("STAGECRAFT_BENCH_ONLY"), "mail") {
+	if benchOnly("queued") {
+		benchQueued(t, program)
+	}
+	if only := os.Getenv("STAGECRAFT_BENCH_ONLY"); strings.HasPrefix(only, "mail") || only == "queued" {
 		return
 	}
 	if benchOnly("start") {
@@ -249,14 +252,41 @@ type figures struct {
 // run sends the load and waits until every message has left and every receipt is stored.
 func (b *bench) run(l load) figures {
 	b.t.Helper()
+	before := b.metrics()
+	connector := b.connector()
+	connectorBefore, ownBefore := cpuSeconds(connector), cpuSeconds(os.Getpid())
+	first, requests := b.next, l.events/l.batch
+	began := time.Now()
+	answers := b.offer(l)
+	taken := time.Since(began)
+	b.drain()
+	through := time.Since(began)
+	arrivals := b.arrivals(first)
+	slices.Sort(answers)
+	after := b.metrics()
+	grown := func(name string) float64 { return after[name] - before[name] }
+	events := float64(requests * l.batch)
+	f := figures{taken: events / taken.Seconds(), through: events / through.Seconds(),
+		entries: grown("stagecraft_commit_entries_total") / events, bytes: grown("stagecraft_commit_bytes_total") / events}
+	b.t.Logf("%-14s %.0f events/s taken, %.0f through to the stored receipt; POST to 200 p50 %s p99 %s; POST to connector p50 %s p99 %s; "+
+		"%.1f keys and %.0f bytes an event; %.0f synced commits/s of %.1f groups, %.1f inputs in a group; "+
+		"%.0f us CPU an event in the server, %.0f in the connector, %.0f in what makes the load",
+		l.name+":", f.taken, f.through, ms(quantile(answers, 0.5)), ms(quantile(answers, 0.99)), ms(quantile(arrivals, 0.5)),
+		ms(quantile(arrivals, 0.99)), f.entries, f.bytes, grown("stagecraft_commits_total")/through.Seconds(),
+		grown("stagecraft_commit_groups_total")/grown("stagecraft_commits_total"),
+		grown("stagecraft_inputs_total")/grown("stagecraft_commit_groups_total"), grown("process_cpu_seconds_total")/events*1e6,
+		(cpuSeconds(connector)-connectorBefore)/events*1e6, (cpuSeconds(os.Getpid())-ownBefore)/events*1e6)
+	return f
+}
+
+// offer sends the load and returns how long each request was in coming back, from when it was due.
+func (b *bench) offer(l load) []time.Duration {
+	b.t.Helper()
 	requests := l.events / l.batch
 	first := b.next
 	b.next += requests * l.batch
 	b.sent = append(b.sent, make([]int64, requests*l.batch)...)
 	answers := make([]time.Duration, requests)
-	before := b.metrics()
-	connector := b.connector()
-	connectorBefore, ownBefore := cpuSeconds(connector), cpuSeconds(os.Getpid())
 	var ticket, failed atomic.Int64
 	var sending sync.WaitGroup
 	began := time.Now()
@@ -312,28 +342,10 @@ func (b *bench) run(l load) figures {
 		})
 	}
 	sending.Wait()
-	taken := time.Since(began)
 	if failed.Load() > 0 {
 		b.t.FailNow()
 	}
-	b.drain()
-	through := time.Since(began)
-	arrivals := b.arrivals(first)
-	slices.Sort(answers)
-	after := b.metrics()
-	grown := func(name string) float64 { return after[name] - before[name] }
-	events := float64(requests * l.batch)
-	f := figures{taken: events / taken.Seconds(), through: events / through.Seconds(),
-		entries: grown("stagecraft_commit_entries_total") / events, bytes: grown("stagecraft_commit_bytes_total") / events}
-	b.t.Logf("%-14s %.0f events/s taken, %.0f through to the stored receipt; POST to 200 p50 %s p99 %s; POST to connector p50 %s p99 %s; "+
-		"%.1f keys and %.0f bytes an event; %.0f synced commits/s of %.1f groups, %.1f inputs in a group; "+
-		"%.0f us CPU an event in the server, %.0f in the connector, %.0f in what makes the load",
-		l.name+":", f.taken, f.through, ms(quantile(answers, 0.5)), ms(quantile(answers, 0.99)), ms(quantile(arrivals, 0.5)),
-		ms(quantile(arrivals, 0.99)), f.entries, f.bytes, grown("stagecraft_commits_total")/through.Seconds(),
-		grown("stagecraft_commit_groups_total")/grown("stagecraft_commits_total"),
-		grown("stagecraft_inputs_total")/grown("stagecraft_commit_groups_total"), grown("process_cpu_seconds_total")/events*1e6,
-		(cpuSeconds(connector)-connectorBefore)/events*1e6, (cpuSeconds(os.Getpid())-ownBefore)/events*1e6)
-	return f
+	return answers
 }
 
 // cpuSeconds returns how much of the processor a process has used, 0 where the system does not say. It is field 14 and

@@ -261,7 +261,7 @@ func (p *serverProcess) call(method, path string, body, target any) error {
 	if err != nil {
 		return err
 	}
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode/100 != 2 {
 		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, text)
 	}
 	if target == nil {

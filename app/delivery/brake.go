@@ -24,7 +24,8 @@ const placeBytes = 8 + 8 + 16
 
 const (
 	brakePoll  = 500 * time.Millisecond // how often it is asked whether a brake was let go
-	maxRelease = 1000                   // messages that one input puts back
+	maxRelease = 200                    // messages that one input puts back
+	maxTurns   = 4                      // partitions that go through their messages at a time: what is decided meanwhile must not wait for a million
 )
 
 const becauseBraked = "the journey is braked"
@@ -33,6 +34,11 @@ const pauseMark = "\x01"
 
 func parkedPrefix(holder string) []byte {
 	return append(append([]byte{parkedKind}, holder...), 0)
+}
+
+func parkedKey(lane string, m *lifecycle.Message, holder string) []byte {
+	place := outboxKey(lane, m.Due, m.Decided, m.ID)
+	return append(append(append(parkedPrefix(holder), lane...), 0), place[len(place)-placeBytes:]...)
 }
 
 // holder names a pause in the keys of what it holds.
@@ -47,6 +53,12 @@ func targetOf(holder string) (s Target, ok bool) {
 		return s, false
 	}
 	return Target{Channel: parts[1], Journey: parts[2], Name: parts[3], Endpoint: parts[4]}, true
+}
+
+// wholeChannel reports whether a holder is the pause of a channel, which closes its lanes and leaves messages where they are.
+func wholeChannel(holder string) bool {
+	target, is := targetOf(holder)
+	return is && target.wholeChannel()
 }
 
 // heldBy returns who keeps a message from leaving, and why; "": nobody.
@@ -80,12 +92,19 @@ func (d *Delivery) holds(tx store.Reader, holder string) bool {
 
 // park takes a message out of its lane and returns how many bytes that wrote.
 func (d *Delivery) park(tx store.Tx, lane string, m *lifecycle.Message, holder, reason string, at time.Time) int {
-	from := outboxKey(lane, m.Due, m.Decided, m.ID)
-	tx.Delete(from)
-	tx.Set(append(append(append(parkedPrefix(holder), lane...), 0), from[len(from)-placeBytes:]...), []byte{})
+	tx.Delete(outboxKey(lane, m.Due, m.Decided, m.ID))
+	d.putAside(tx, lane, m, holder)
 	m.Reason = reason
 	step(tx, m.ID, Step{Kind: StepPaused, At: at, Reason: reason})
-	wrote := d.stand(tx, m)
+	return d.stand(tx, m)
+}
+
+// putAside keeps a message that stands in no lane for when its holder lets go.
+func (d *Delivery) putAside(tx store.Tx, lane string, m *lifecycle.Message, holder string) {
+	tx.Set(parkedKey(lane, m, holder), []byte{})
+	if _, pause := targetOf(holder); pause {
+		return // the end of a pause rouses the owner; that of a brake has to be looked for
+	}
 	wake := d.parked[tx.Partition()]
 	tx.After(func() {
 		select {
@@ -93,7 +112,6 @@ func (d *Delivery) park(tx store.Tx, lane string, m *lifecycle.Message, holder, 
 		default: // the owner is roused already
 		}
 	})
-	return wrote
 }
 
 // unpark forgets that a message is held, wherever that is.
@@ -102,10 +120,8 @@ func (d *Delivery) unpark(tx store.Tx, m *lifecycle.Message) {
 	for _, o := range d.controlled(tx).Pauses {
 		holders = append(holders, o.Target.holder())
 	}
-	lane := laneOf(m)
-	from := outboxKey(lane, m.Due, m.Decided, m.ID)
 	for _, holder := range holders {
-		tx.Delete(append(append(append(parkedPrefix(holder), lane...), 0), from[len(from)-placeBytes:]...))
+		tx.Delete(parkedKey(laneOf(m), m, holder))
 	}
 }
 
@@ -187,9 +203,9 @@ func (d *Delivery) mindOrders(ctx context.Context, p int) {
 		if err == nil {
 			switch c := answer.(chore); {
 			case c.cancel:
-				answer, err = d.store.Do(ctx, p, cancelSome{now})
+				answer, err = d.inTurn(ctx, p, cancelSome{now})
 			case c.braked || c.free:
-				answer, err = d.store.Do(ctx, p, release{})
+				answer, err = d.inTurn(ctx, p, release{})
 				if err == nil && answer == false && !c.braked {
 					continue
 				}
@@ -208,5 +224,16 @@ func (d *Delivery) mindOrders(ctx context.Context, p int) {
 			d.log.Warn("what is held or cancelled in a partition could not be looked at and is tried again", "partition", p, "error", err)
 		}
 		lifecycle.Sleep(ctx, d.clock, now.Add(brakePoll), nil)
+	}
+}
+
+// inTurn gives a partition one of the inputs that go through very many messages, when it is its turn.
+func (d *Delivery) inTurn(ctx context.Context, p int, input any) (any, error) {
+	select {
+	case d.turns <- struct{}{}:
+		defer func() { <-d.turns }()
+		return d.store.Do(ctx, p, input)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // maxWalk is how many entries of the outbox one input of a cancellation looks at.
-const maxWalk = 500
+const maxWalk = 200
 
 // cancellation is an order to settle what is queued, and how far its walk through the partition's outbox has come.
 type cancellation struct {

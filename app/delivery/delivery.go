@@ -79,6 +79,7 @@ type Delivery struct {
 	watched      [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
 	parked       [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held, or there is a new order
 	controls     [lifecycle.Partitions]*controls             // as they are stored; of each partition's single writer
+	turns        chan struct{}                               // has room for the partitions that may go through very many messages, see brake.go
 	endpoints    *endpoints                                  // of webhooks, that fail
 }
 
@@ -105,6 +106,7 @@ func New(opts Options) *Delivery {
 		settler: newSettler(), endpoints: newEndpoints(), policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
 	}
 	d.trackLinks = d.links.At(cmp.Or(d.trackURL, d.publicURL))
+	d.turns = make(chan struct{}, maxTurns)
 	for p := range d.parked {
 		d.parked[p] = make(chan struct{}, 1)
 	}

@@ -57,7 +57,6 @@ func TestALifeIsTold(t *testing.T) {
 	p.lifeIs(m, `
 0 decided email
 0 queued paused by ops until 0
-0 paused paused by ops
 10 temporary 1 greylisted until 15
 15 attempt 2 ada@example.com
 15 settled accepted`)

@@ -89,10 +89,16 @@ func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Cu
 				record.Due, record.Reason = m.Due, m.Reason
 			case lane.paused.Load():
 				record.Reason = becausePaused
-			default:
-				_, record.Reason = d.heldBy(tx, m)
 			}
-			d.queue(tx, m)
+			if holder, reason := d.heldBy(tx, m); holder != "" && lane != nil && !wholeChannel(holder) {
+				d.putAside(tx, laneOf(m), m, holder) // a claim would only come upon it and do the same
+				record.Reason = reason
+			} else {
+				if holder != "" && record.Reason == "" {
+					record.Reason = reason
+				}
+				d.queue(tx, m)
+			}
 		}
 	}
 	tx.Set(messageKey(m.Decided, m.ID), store.Encode(&record))
