@@ -2,9 +2,11 @@ package lifecycle_test
 
 import (
 	"encoding/json"
+	"net/mail"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"stagecraft/app/lifecycle"
 )
@@ -66,4 +68,25 @@ func TestTheChannelACustomerPrefers(t *testing.T) {
 	if reachable("email", lifecycle.Transactional) {
 		t.Error("a suppressed address is reachable")
 	}
+}
+
+// Whatever is taken without reading it whole is what reading it whole takes.
+func FuzzMailAddress(f *testing.F) {
+	for _, text := range []string{"ada@example.com", "a.b+c_d@x-y.example", ".a@b.c", "a..b@c", "a.@b", "a@b.", "a@.b", "@b", "a@", "a@b@c", "a b@c", "a@[1.2.3.4]",
+		`"a b"@c.example`, "Ada <ada@example.com>", "nhà@ví-dụ.vn", "a@b_c", "a@b+c", "a"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		value, _ := json.Marshal(text)
+		if text == "" || json.Unmarshal(value, new(string)) != nil || !utf8.ValidString(text) {
+			return
+		}
+		customer := &lifecycle.Customer{}
+		customer.SetTrait("email", value)
+		_, problem := customer.Address("email")
+		parsed, err := mail.ParseAddress(text)
+		if is := err == nil && parsed.Address == text && len(text) <= 254; is != (problem == "") {
+			t.Fatalf("%q: %q, but an address: %t", text, problem, is)
+		}
+	})
 }
