@@ -69,6 +69,13 @@ func TestABroadcast(t *testing.T) {
 	if mail := s.mails()[0]; !strings.Contains(mail, "[Test] Sale") {
 		t.Errorf("the test is %s", mail)
 	}
+	many := `"` + strings.Repeat(`x@example.com", "`, 19) + `x@example.com"`
+	for _, want := range []int{200, 429} { // with the two before, more than may be sent in a minute
+		if status, text, _ := s.call("POST", "/api/broadcasts/sale/test", `{"user": "u1", "to": [`+many+`]}`); status != want {
+			t.Errorf("many tests: %d %s", status, text)
+		}
+	}
+	s.eventually("those leave", func() bool { return len(s.mails()) == 22 })
 	s.must("POST", "/api/broadcasts/sale/start", `{"by": "ada"}`)
 	var done broadcastAnswer
 	s.eventually("it is done", func() bool { done = s.broadcast("GET", "sale", nil); return done.Status == "done" })
@@ -84,7 +91,7 @@ func TestABroadcast(t *testing.T) {
 	if kept != 10 {
 		t.Errorf("the reasons are %+v", done.Reasons)
 	}
-	if len(s.mails()) != 12 {
+	if len(s.mails()) != 32 {
 		t.Errorf("%d mails", len(s.mails()))
 	}
 	if overview := s.must("GET", "/api/overview", nil); strings.Contains(overview, `"name":"broadcast.sale"`) {

@@ -145,6 +145,9 @@ func TestAChannelIsSetWhileTheServerRuns(t *testing.T) {
 	if status != 200 {
 		t.Errorf("the secret is not what it was: %d %s", status, text)
 	}
+	if status, text, _ = s.call("GET", "/callbacks/sms/"+gatewayToken+"/status?SMSID=1&SendStatus=5", nil); status != 200 { // which has no body
+		t.Errorf("a callback that says it in its address: %d %s", status, text)
+	}
 	if policy := headers.Get("Content-Security-Policy"); !strings.Contains(policy, "sandbox") { // a connector wrote it
 		t.Errorf("a callback's answer may do what the console may: %q", policy)
 	}

@@ -169,9 +169,8 @@ func (d *Delivery) permitCall(tx store.Tx, call *Call, at time.Time) (verdict, e
 	if m == nil || data == nil {
 		return drop("merged"), nil
 	}
-	orders := d.controlled(tx)
-	if i := orders.cancelOf(&m.Message); i >= 0 {
-		return drop(orders.Cancels[i].reason("cancelled")), nil
+	if i := d.cancelOf(tx, &m.Message); i >= 0 {
+		return drop(d.controlled(tx).Cancels[i].reason("cancelled")), nil
 	}
 	if holder, reason := d.heldBy(tx, &m.Message); holder != "" {
 		return deferred(at, reason), nil

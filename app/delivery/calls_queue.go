@@ -127,7 +127,11 @@ func (c *Calls) list(ctx context.Context, q CallQuery, free bool) (CallList, err
 // listPartition asks one partition. Calls that have lapsed are dropped on the way, and it asks again.
 func (c *Calls) listPartition(ctx context.Context, p int, q listCalls) (CallList, error) {
 	for {
-		answer, err := c.delivery.store.Ask(ctx, p, q)
+		ask := c.delivery.store.Ask
+		if q.Free { // what holds calls is known where inputs are applied
+			ask = c.delivery.store.Do
+		}
+		answer, err := ask(ctx, p, q)
 		if err != nil {
 			return CallList{}, err
 		}
@@ -165,16 +169,11 @@ func (c *Call) settle(at time.Time) {
 
 type findCall struct{ Message lifecycle.ID }
 
+// listCalls asks a partition for calls. Those that an operator holds are left out only where it is an input.
 type listCalls struct {
 	CallQuery
 	Free bool // without those that an operator holds
 	At   time.Time
-}
-
-// heldCall reports whether an operator keeps a call from being made.
-func (d *Delivery) heldCall(tx store.Reader, orders *controls, c *Call) bool {
-	m := lifecycle.Message{Channel: callChannel, Journey: c.Journey, Name: c.Name}
-	return d.journeys != nil && d.journeys.Mode(tx, c.Journey) == lifecycle.Braked || orders.pauseOf(&m) != nil
 }
 
 type callsFound struct {
@@ -186,7 +185,10 @@ type callsFound struct {
 const maxLapsed = 200
 
 func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, err error) {
-	orders := readControls(tx)
+	free := func(c *Call) bool {
+		holder, _ := d.heldBy(tx, &lifecycle.Message{Channel: callChannel, Journey: c.Journey, Name: c.Name})
+		return holder == ""
+	}
 	take := func(id lifecycle.ID, wanted func(*Call) bool) bool {
 		var call *Call
 		if call, err = loadCall(tx, id); err != nil {
@@ -212,7 +214,7 @@ func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, er
 		looked := scanCalls(tx, begin, now, func(key []byte) bool {
 			found.Waiting++
 			if q.State == CallOpen && !q.Later && !full {
-				full = !take(lifecycle.ID(key[11:27]), func(c *Call) bool { return !q.Free || !d.heldCall(tx, orders, c) })
+				full = !take(lifecycle.ID(key[11:27]), func(c *Call) bool { return !q.Free || free(c) })
 			}
 			return err == nil && len(found.lapsed) < maxLapsed
 		})

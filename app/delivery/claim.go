@@ -34,7 +34,7 @@ type claimed struct {
 	From  []byte    // where the next claim begins
 }
 
-func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
+func (d *Delivery) claim(tx store.Tx, in claim) claimed {
 	type entry struct {
 		place        []byte // its key behind the lane's prefix
 		due, decided time.Time
@@ -61,8 +61,8 @@ func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
 			break
 		}
 		out, wrote, err := d.claimOne(tx, in, e.due, e.decided, e.id)
-		if err != nil {
-			return claimed{}, err
+		if err != nil { // it stays where it is, and is not in the way of others
+			d.log.Error("a queued message cannot be claimed", "message", e.id.String(), "error", err)
 		}
 		size += wrote
 		if out != nil {
@@ -70,11 +70,11 @@ func (d *Delivery) claim(tx store.Tx, in claim) (claimed, error) {
 		}
 		answer.From = e.place
 	}
-	return answer, nil
+	return answer
 }
 
 // claimOne decides about one entry: to be sent now, or settled without being sent, or left alone because it is in
-// flight already. It also returns how many bytes it wrote.
+// flight already. It also returns how many bytes it wrote. With an error it wrote nothing.
 func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id lifecycle.ID) (out *outgoing, wrote int, err error) {
 	m, err := loadMessage(tx, decided, id)
 	if err != nil {
@@ -94,7 +94,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	}
 	cancelled := -1
 	if m.State == lifecycle.Queued {
-		if cancelled = d.controlled(tx).cancelOf(&m.Message); cancelled < 0 {
+		if cancelled = d.cancelOf(tx, &m.Message); cancelled < 0 {
 			if holder, reason := d.heldBy(tx, &m.Message); holder != "" {
 				return nil, d.park(tx, in.Lane, &m.Message, holder, reason, in.At), nil
 			}

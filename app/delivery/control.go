@@ -36,9 +36,10 @@ type Target struct {
 	Endpoint string `json:"endpoint,omitempty" msgpack:"e,omitempty"`
 }
 
-func (s Target) covers(m *lifecycle.Message) bool {
+// covers reports whether it covers a message, to an endpoint as endpointOf returns it.
+func (s Target) covers(m *lifecycle.Message, endpoint string) bool {
 	return (s.Channel == "" || s.Channel == m.Channel) && (s.Journey == "" || s.Journey == m.Journey) && (s.Name == "" || s.Name == m.Name) &&
-		(s.Endpoint == "" || s.Endpoint == endpointOf(m))
+		(s.Endpoint == "" || s.Endpoint == endpoint)
 }
 
 // wholeChannel reports whether it covers all of one channel: then messages need not be looked at one by one.
@@ -105,7 +106,8 @@ func readControls(tx store.Reader) *controls {
 	return c
 }
 
-// controlled returns a partition's orders inside Apply, where they are kept at hand.
+// controlled returns a partition's orders inside Apply, where they are kept at hand. They are forgotten when they are
+// written, and when an input fails and is taken back: the next one that asks reads them.
 func (d *Delivery) controlled(tx store.Reader) *controls {
 	p := tx.Partition()
 	if d.controls[p] == nil {
@@ -114,11 +116,16 @@ func (d *Delivery) controlled(tx store.Reader) *controls {
 	return d.controls[p]
 }
 
-// control writes changed orders. What it is given is not shared with the former ones.
-func (d *Delivery) control(tx store.Tx, c *controls) {
-	p := tx.Partition()
+// keepControls writes changed orders.
+func (d *Delivery) keepControls(tx store.Tx, c *controls) {
 	tx.Set(controlsKey(), store.Encode(c))
-	d.controls[p] = c
+	d.controls[tx.Partition()] = nil
+}
+
+// control writes changed orders and lets them take effect. What it is given is not shared with the former ones.
+func (d *Delivery) control(tx store.Tx, c *controls) {
+	d.keepControls(tx, c)
+	p := tx.Partition()
 	wake := d.parked[p]
 	tx.After(func() {
 		d.holdLanes(p, c)
@@ -135,8 +142,12 @@ func (c *controls) clone() *controls {
 
 // pauseOf returns the pause that covers a message, or nil.
 func (c *controls) pauseOf(m *lifecycle.Message) *Order {
+	if len(c.Pauses) == 0 {
+		return nil
+	}
+	endpoint := endpointOf(m)
 	for i := range c.Pauses {
-		if c.Pauses[i].covers(m) {
+		if c.Pauses[i].covers(m, endpoint) {
 			return &c.Pauses[i]
 		}
 	}

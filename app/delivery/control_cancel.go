@@ -21,9 +21,14 @@ type cancellation struct {
 	Count int          `msgpack:"k,omitempty"` // cancelled so far
 }
 
-// ends reports whether it settles a message.
-func (c *cancellation) ends(m *lifecycle.Message) bool {
-	return !m.Decided.After(c.At) && c.covers(m)
+// wantedSince returns when a message was last asked for: when it was decided, or replayed.
+func wantedSince(tx store.Reader, m *lifecycle.Message) time.Time {
+	if m.Channel == webhookChannel {
+		if s := lastReplay(tx, m.ID); s != nil {
+			return s.At
+		}
+	}
+	return m.Decided
 }
 
 // Cancelled is how far a cancellation has come.
@@ -84,10 +89,16 @@ func (d *Delivery) CancelMessages(ctx context.Context, s Target, by, why string)
 	return id, d.everywhere(ctx, cancel{id, o})
 }
 
-// cancelOf returns the cancellation that settles a message, as an index; -1 if there is none.
-func (c *controls) cancelOf(m *lifecycle.Message) int {
-	for i := range c.Cancels {
-		if c.Cancels[i].ends(m) {
+// cancelOf returns the cancellation that settles a message, as an index; -1 if there is none. What was asked for later than
+// that is not settled by it.
+func (d *Delivery) cancelOf(tx store.Reader, m *lifecycle.Message) int {
+	cancels := d.controlled(tx).Cancels
+	if len(cancels) == 0 {
+		return -1
+	}
+	endpoint, since := endpointOf(m), wantedSince(tx, m)
+	for i := range cancels {
+		if !since.After(cancels[i].At) && cancels[i].covers(m, endpoint) {
 			return i
 		}
 	}
@@ -184,7 +195,8 @@ func (d *Delivery) cancelEntry(tx store.Tx, c *cancellation, e entry, at time.Ti
 		return false, nil
 	}
 	m, err := loadMessage(tx, e.decided, e.id)
-	if err != nil || m == nil || m.State != lifecycle.Queued || !m.Due.Equal(e.due) || !c.ends(&m.Message) {
+	if err != nil || m == nil || m.State != lifecycle.Queued || !m.Due.Equal(e.due) ||
+		!c.covers(&m.Message, endpointOf(&m.Message)) || wantedSince(tx, &m.Message).After(c.At) {
 		return false, err
 	}
 	last, err := lastAttempt(tx, m)
@@ -201,8 +213,7 @@ func (d *Delivery) cancelEntry(tx store.Tx, c *cancellation, e entry, at time.Ti
 func (d *Delivery) countCancelled(tx store.Tx, i int) {
 	changed := d.controlled(tx).clone()
 	changed.Cancels[i].Count++
-	tx.Set(controlsKey(), store.Encode(changed))
-	d.controls[tx.Partition()] = changed
+	d.keepControls(tx, changed)
 }
 
 // cancelOne is the input "settle this message, if it is still queued".

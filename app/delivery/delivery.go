@@ -1,9 +1,12 @@
 // Package delivery takes what scripts decided to say to the outside: it keeps the outbox, asks policy once more just
 // before sending, renders, hands batches to connectors, and settles what they answer.
 //
-// Reading order: outbox.go (what is stored), policy.go (what may be sent, and when), claim.go (the durable attempt),
-// settle.go (results, retries, doubt), dispatch.go (who sends when), brake.go (what waits until a journey goes on),
-// control.go (what operators hold or cancel), ledger.go (what is shown of messages), watch.go (who waits for a message).
+// Reading order: outbox.go (what is stored), lanes.go (where a message waits), policy.go (what may be sent, and when),
+// claim.go (the durable attempt), at_once.go (the same in the commit that decides), dispatch.go (who sends when),
+// reconsider.go (what has waited for its connector), settle.go (results, retries, doubt), fallback.go (another channel),
+// control.go (what operators hold or cancel), brake.go (where what is held waits), watch.go (who waits for a message),
+// ledger.go (what is shown of messages). What is said is made in text.go, from liquid.go on. Channels that end here:
+// inbox.go and calls.go; webhooks have replay.go and endpoints.go besides.
 package delivery
 
 import (
@@ -102,8 +105,9 @@ type Options struct {
 func New(opts Options) *Delivery {
 	d := &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
-		publicURL: opts.PublicURL, links: opts.Links, tracking: opts.Tracking, trackURL: opts.TrackingURL, testTo: opts.TestAddress, boot: opts.Boot, log: opts.Log, byName: map[string]*lane{},
-		settler: newSettler(), endpoints: newEndpoints(), policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
+		publicURL: opts.PublicURL, links: opts.Links, tracking: opts.Tracking, trackURL: opts.TrackingURL, testTo: opts.TestAddress,
+		boot: opts.Boot, log: opts.Log, byName: map[string]*lane{}, settler: newSettler(), endpoints: newEndpoints(),
+		policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
 	}
 	d.trackLinks = d.links.At(cmp.Or(d.trackURL, d.publicURL))
 	d.turns = make(chan struct{}, maxTurns)
@@ -141,11 +145,11 @@ func (d *Delivery) Connect(channel string, connector Connector) {
 func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err error) {
 	switch in := input.(type) {
 	case claim:
-		answer, err = d.claim(tx, in)
+		answer = d.claim(tx, in)
 	case settle:
-		answer, err = nil, d.settle(tx, in)
+		d.settle(tx, in)
 	case reconsider:
-		answer, err = d.reconsider(tx, in)
+		answer = d.reconsider(tx, in)
 	case release:
 		answer = d.release(tx, in)
 	case pause:
@@ -170,10 +174,15 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer, err = nil, d.fileInbox(tx, in)
 	case InboxMark:
 		answer, err = nil, d.markInbox(tx, in)
+	case listCalls:
+		answer, err = d.listCalls(tx, in)
 	case openCall, claimCall, releaseCall, closeCallOf, dropLapsed:
 		answer, err = d.applyCalls(tx, in)
 	default:
 		return nil, false, nil
+	}
+	if err != nil {
+		d.controls[tx.Partition()] = nil // what it changed is taken back
 	}
 	return answer, true, err
 }

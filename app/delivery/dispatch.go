@@ -224,11 +224,6 @@ func (d *Delivery) Own(ctx context.Context, p int) {
 	if err != nil {
 		return
 	}
-	orders, err := d.store.Ask(ctx, p, ordersOf{})
-	if err != nil {
-		return
-	}
-	d.holdLanes(p, orders.(*controls))
 	d.loadEndpoints(ctx, p)
 	for _, l := range d.lanes {
 		if due, ok := answer.(map[string]time.Time)[l.name]; ok {
@@ -439,8 +434,8 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing) {
 		r.Receipt.Message = out.ID
 		results[out.partition] = append(results[out.partition], r)
 	}
+	d.settler.add(results)
 	if l.name == webhookChannel+owedLane {
 		d.watchEndpoints(finish, batch, receipts, now)
 	}
-	d.settler.add(results)
 }

@@ -267,6 +267,7 @@ func (d *Delivery) mindEndpoints(ctx context.Context) {
 			}
 		}
 		d.endpoints.mu.Unlock()
+		due = append(due, d.forgotten(ctx)...)
 		for _, name := range due {
 			// First the record: what is let go may fail, and be paused again, before the next line is reached.
 			d.tellEndpoints(ctx, []endpointSeen{{Endpoint: name, At: now, Trial: true}})
@@ -276,6 +277,30 @@ func (d *Delivery) mindEndpoints(ctx context.Context) {
 		}
 		lifecycle.Sleep(ctx, d.clock, next, d.endpoints.wake)
 	}
+}
+
+// forgotten returns the endpoints that are paused because they fail, and of which nothing is known: one has taken
+// something while another message to it failed, or nothing was heard of it for long.
+func (d *Delivery) forgotten(ctx context.Context) (names []string) {
+	orders, err := d.Orders(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, o := range orders.Pauses {
+		if o.By == pausedBy && o.Endpoint != "" {
+			names = append(names, o.Endpoint)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	known, err := d.Endpoints(ctx)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(known, func(e Endpoint) bool { return e.Endpoint == name })
+	})
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -272,3 +272,28 @@ func TestAnOperatorsPauseOfAnEndpointStays(t *testing.T) {
 		t.Errorf("an endpoint is named by %d bytes", len(name))
 	}
 }
+
+// A pause of ours that outlives what was known of its endpoint ends with the next chance.
+func TestAForgottenEndpointGetsItsChance(t *testing.T) {
+	p, _ := hookPost(t)
+	quiet() // senders begin
+	p.must(p.delivery.PauseMessages(t.Context(), delivery.Target{Channel: "webhook", Endpoint: "https://hooks.example.com/x"}, "Stagecraft", "it failed"))
+	m := p.hook(p.customer(), "https://hooks.example.com/x")
+	p.holds(1)
+	p.clock.Advance(25 * time.Hour)
+	p.becomes(m, lifecycle.Accepted)
+}
+
+// Who replays a message wants it more lately than who cancelled it.
+func TestAReplayIsLaterThanACancellation(t *testing.T) {
+	p, hooks := hookPost(t)
+	hooks.set(refuses)
+	m := p.hook(p.customer(), "https://hooks.example.com/x")
+	p.becomes(m, lifecycle.Failed)
+	_, err := p.delivery.CancelMessages(t.Context(), delivery.Target{Channel: "webhook"}, "ops", "")
+	p.must(err)
+	hooks.set(accepts)
+	p.clock.Advance(time.Second)
+	p.must(p.delivery.ReplayMessage(t.Context(), p.look(m).Ref, "Grace"))
+	p.becomes(m, lifecycle.Accepted)
+}

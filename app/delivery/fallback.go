@@ -19,24 +19,47 @@ type Alternatives interface {
 // store starts.
 func (d *Delivery) SetAlternatives(a Alternatives) { d.alternatives = a }
 
-// fallBack sends a message that has failed for good by the next channel that the customer prefers, if it has another one
-// with a connector. It is a message of its own, which policy is asked about like any other; both know of each other in the
-// ledger. Whoever waits for the first then waits for this one.
-func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) error {
+// fallBack sends a message that has failed for good by the next channel that the customer prefers and policy allows, if it
+// has another one with a connector, and is still wanted. It is a message of its own; both know of each other in the ledger.
+// Whoever waits for the first then waits for this one.
+func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) {
 	if d.alternatives == nil || m.Test || m.Channel == webhookChannel || m.Options[lifecycle.OptionFallback] == "false" {
-		return nil
+		return
 	}
-	if d.controlled(tx).cancelOf(m) >= 0 { // while it was with the connector: nothing goes instead of it either
-		return nil
+	if d.cancelOf(tx, m) >= 0 { // while it was with the connector: nothing goes instead of it either
+		return
 	}
 	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
 	if data == nil {
-		return nil // merged
+		return // merged
 	}
 	customer := &lifecycle.Customer{}
 	if store.Decode(data, customer) != nil {
-		return nil
+		return
 	}
+	if q := d.question(m, customer, nil, at); !d.stillWanted(tx, q).passes() { // it has waited, and the customer went on
+		return
+	}
+	next := d.insteadFor(tx, m, customer, at)
+	if next == nil {
+		return
+	}
+	whole, err := loadMessage(tx, m.Decided, m.ID) // with the event, for the template
+	if err != nil || whole == nil {
+		return
+	}
+	from := refTo(tx.Partition(), messageKey(m.Decided, m.ID))
+	next.Event = whole.Event
+	d.note(tx, next, lifecycle.Fact{Kind: lifecycle.FactMessage, At: at, From: m.Stage, Reason: string(lifecycle.Queued)})
+	d.Put(tx, next, customer, at)
+	step(tx, m.ID, Step{Kind: StepFallback, At: at, Channel: next.Channel, Ref: refTo(tx.Partition(), messageKey(at, next.ID))})
+	step(tx, next.ID, Step{Kind: StepInstead, At: at, Channel: m.Channel, Ref: from})
+	m.Watched = false
+}
+
+// insteadFor returns the message for the next channel that policy allows, be it later; if it allows none, for the first one,
+// whose end then says why; nil if there is no other channel.
+func (d *Delivery) insteadFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) (next *lifecycle.Message) {
 	tried := m.Tried()
 	for _, t := range d.alternatives.Alternatives(tx, m.Version, m.Name, customer) {
 		if slices.Contains(tried, t.Channel) {
@@ -46,24 +69,19 @@ func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) err
 		if kind == "" {
 			kind = lifecycle.Marketing
 		}
-		next := m.Instead(t.Channel, kind)
-		if d.byName[laneOf(next)] == nil || m.Direct && kind != lifecycle.Transactional {
+		other := m.Instead(t.Channel, kind)
+		other.Decided, other.Due, other.Settled = at, at, time.Time{}
+		if lane := d.byName[laneOf(other)]; lane == nil || lane.vacant.Load() || m.Direct && kind != lifecycle.Transactional {
 			continue
 		}
-		whole, err := loadMessage(tx, m.Decided, m.ID) // with the event, for the template
-		if err != nil || whole == nil {
-			return err
+		if d.judge(tx, d.question(other, customer, nil, at)).state == lifecycle.Queued {
+			return other
 		}
-		from := refTo(tx.Partition(), messageKey(m.Decided, m.ID))
-		next.Event, next.Decided, next.Due, next.Settled = whole.Event, at, at, time.Time{}
-		d.note(tx, next, lifecycle.Fact{Kind: lifecycle.FactMessage, At: at, From: m.Stage, Reason: string(lifecycle.Queued)})
-		d.Put(tx, next, customer, at)
-		step(tx, m.ID, Step{Kind: StepFallback, At: at, Channel: next.Channel, Ref: refTo(tx.Partition(), messageKey(at, next.ID))})
-		step(tx, next.ID, Step{Kind: StepInstead, At: at, Channel: m.Channel, Ref: from})
-		m.Watched = false
-		return nil
+		if next == nil {
+			next = other
+		}
 	}
-	return nil
+	return next
 }
 
 // insteadOf returns the key of the message that was sent instead of one that has failed; false: there is none.

@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,4 +147,61 @@ func TestAFallbackIsWaitedFor(t *testing.T) {
 	if told := p.watched.told(m); len(told) != 0 {
 		t.Errorf("the watcher was told %q of what goes on by another channel", told)
 	}
+}
+
+// A channel that nobody serves, or that policy does not allow, is passed over.
+func TestFallbackPassesOverWhatCannotBe(t *testing.T) {
+	p := newFallback(t, 1, "email", "push", "sms")
+	p.delivery.Occupy("push", false)
+	ada := p.customer("email", address, "push", "token", "phone", "+491701234567")
+	m := p.send(ada, owed, "hello")
+	p.becomes(m, lifecycle.Failed)
+	p.becomes(p.instead(m, "sms"), lifecycle.Accepted)
+
+	p = newFallback(t, 1, "email", "push", "sms")
+	p.delivery.SetAlternatives(unasked{"push", "sms"})
+	ada = p.customer("email", address, "phone", "+491701234567") // whom push does not reach
+	m = p.send(ada, owed, "hello")
+	p.becomes(m, lifecycle.Failed)
+	p.becomes(p.instead(m, "sms"), lifecycle.Accepted)
+
+	p = newFallback(t, 1, "email", "push")
+	p.delivery.SetAlternatives(unasked{"push"})
+	m = p.send(p.customer("email", address), owed, "hello")
+	p.becomes(m, lifecycle.Failed)
+	if full := p.becomes(p.instead(m, "push"), lifecycle.Suppressed); full.Reason == "" {
+		t.Error("nobody learns why there was no other channel")
+	}
+}
+
+// What has waited is not sent by another channel once the customer has left the stage for which it was meant.
+func TestNoFallbackOfWhatIsNotWantedAnyMore(t *testing.T) {
+	p := newFallback(t, 0, "email", "sms")
+	var tries atomic.Int32
+	p.connector.answer = func(channels.Outgoing) lifecycle.Receipt {
+		if tries.Add(1) == 1 {
+			return lifecycle.Receipt{Outcome: lifecycle.OutcomeTemporary, Reason: "greylisted", RetryAfter: time.Hour}
+		}
+		return lifecycle.Receipt{Outcome: lifecycle.OutcomePermanent, Reason: "no such address"}
+	}
+	ada := p.customer("email", address, "phone", "+491701234567")
+	m := p.send(ada, wanted, "hello")
+	p.queuedFor(m, start.Add(time.Hour))
+	p.change(ada, func(c *lifecycle.Customer) { c.SetLeft("j", "a", start.Add(time.Minute)) })
+	p.clock.Advance(time.Hour)
+	p.becomes(m, lifecycle.Failed)
+	quiet()
+	if n := len(p.connector.sendings(nil)); n != 2 {
+		t.Errorf("%d sendings, want 2", n)
+	}
+}
+
+// unasked are channels that do not know whom they reach.
+type unasked []string
+
+func (a unasked) Alternatives(_ store.Reader, _, name string, _ *lifecycle.Customer) (templates []*lifecycle.Template) {
+	for _, channel := range a {
+		templates = append(templates, &lifecycle.Template{Name: name, Channel: channel, Front: map[string]string{"kind": "transactional"}})
+	}
+	return templates
 }

@@ -125,7 +125,8 @@ func (d *Delivery) oneLife(tx store.Reader, q oneLife) (Life, error) {
 	if err != nil {
 		return Life{}, err
 	}
-	if last != nil && !slices.ContainsFunc(kept, func(s Step) bool { return s.Attempt == last.Number && s.Kind == StepTemporary }) {
+	made := last != nil && last.Number > 0 // what was only rendered was not
+	if made && !slices.ContainsFunc(kept, func(s Step) bool { return s.Attempt == last.Number && s.Kind == StepTemporary }) {
 		steps = append(steps, Step{Kind: StepAttempt, At: last.At, Attempt: last.Number, To: last.Rendered.To})
 	}
 	if !m.Settled.IsZero() {

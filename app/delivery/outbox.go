@@ -230,18 +230,12 @@ type Listed struct {
 }
 
 func (d *Delivery) newest(tx store.Reader, q Newest) ([]Listed, error) {
-	var list []Listed
-	var failed error
-	prefix := []byte{'m'}
-	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
-		var m *decided
-		if m, failed = readMessage(tx, value, store.KeyTimeNewestFirst(key[1:9]), lifecycle.ID(key[9:25])); failed != nil {
-			return false
-		}
-		list = append(list, Listed{refTo(tx.Partition(), key), m.Message})
-		return len(list) < q.Limit
-	})
-	return list, failed
+	part, err := d.ledgerPage(tx, ledgerPage{Limit: q.Limit, Look: q.Limit})
+	list := make([]Listed, len(part.found))
+	for i := range part.found {
+		list[i] = part.found[i].Listed
+	}
+	return list, err
 }
 
 // OneMessage asks for a message and what was handed over of it.

@@ -461,3 +461,21 @@ func (c *connector) called() int {
 	defer c.mu.Unlock()
 	return c.calls
 }
+
+// A message that cannot be read is not in the way of those behind it.
+func TestAnUnreadableMessageStaysAlone(t *testing.T) {
+	p := newPost(t, newConnector())
+	p.connector.ready.Store(false)
+	ada := p.customer("email", address)
+	broken, whole := p.message(ada, owed, "hello"), p.message(ada, owed, "hello")
+	whole.Due = start.Add(1)
+	p.put(broken, whole)
+	p.do(ada.Partition(), func(tx store.Tx) {
+		tx.Set(append(store.AppendTimeNewestFirst([]byte{'m'}, broken.Decided), broken.ID[:]...), []byte{0xff})
+	})
+	p.run()
+	p.clock.Advance(time.Second)
+	p.connector.ready.Store(true)
+	p.eventually(func() bool { return len(p.connector.sendings(whole)) == 1 }, func() string { return "it has not left" })
+	p.counts("queued>accepted", 1)
+}

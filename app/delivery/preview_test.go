@@ -28,3 +28,18 @@ func TestATestGoesToNoSuppressedAddress(t *testing.T) {
 	}
 	p.must(test("two", "me@shop.example"))
 }
+
+// A test that waits was rendered, and not attempted.
+func TestATestThatWaitsWasNotAttempted(t *testing.T) {
+	p := newPost(t, newConnector())
+	p.run()
+	ada := p.customer("email", address)
+	p.must(p.delivery.PauseMessages(t.Context(), delivery.Target{Name: "hello"}, "ops", ""))
+	_, err := p.store.Do(t.Context(), ada.Partition(), delivery.TestSend{ID: lifecycle.HashID("one"), Customer: ada, Journey: "j", Name: "hello",
+		Channel: "email", Rendered: lifecycle.Rendered{To: "me@shop.example", Subject: "Hi", Text: "Hi"}, At: start})
+	p.must(err)
+	p.holds(1)
+	p.lifeIs(&lifecycle.Message{ID: lifecycle.HashID("one"), Customer: ada}, `
+0 decided email
+0 paused paused by ops`)
+}

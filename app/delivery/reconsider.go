@@ -9,40 +9,65 @@ import (
 )
 
 // claimLife is for how long a claim stands by itself. What has waited longer for its connector, which may have been slow or
-// away, is asked about once more: a customer may have taken consent back, or an address may have turned out to be dead.
+// away, is asked about once more: a customer may have taken consent back, an operator may have paused or cancelled it, or
+// the night may have come.
 const claimLife = time.Second
 
-// reconsider is the input "these have waited since they were claimed; may they still leave?". What may not is settled.
+// reconsider is the input "these have waited since they were claimed; may they still leave?". What may not is
+// settled, or goes back to the outbox.
 type reconsider struct {
 	Claimed []*outgoing // of one partition
 	At      time.Time
 }
 
 // reconsider answers for each message whether it may leave.
-func (d *Delivery) reconsider(tx store.Tx, in reconsider) ([]bool, error) {
+func (d *Delivery) reconsider(tx store.Tx, in reconsider) []bool {
 	leaves := make([]bool, len(in.Claimed))
 	var refused []result
 	for i, out := range in.Claimed {
 		v := d.lastWord(tx, out, in.At)
 		if leaves[i] = v.passes(); !leaves[i] {
-			refused = append(refused, result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, At: in.At, Refused: v.reason})
+			refused = append(refused, result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, At: in.At, Kept: v})
 		}
 	}
-	return leaves, d.settle(tx, settle{refused})
+	d.settle(tx, settle{refused})
+	return leaves
 }
 
-// lastWord asks what may have changed since the claim: suppression and consent.
+// lastWord asks what would be asked about another attempt.
 func (d *Delivery) lastWord(tx store.Tx, out *outgoing, at time.Time) verdict {
-	customer := &lifecycle.Customer{}
-	data := tx.Get(append([]byte{'c'}, out.message.Customer[:]...))
-	if data == nil || store.Decode(data, customer) != nil {
-		return drop("merged")
+	if d.cancelOf(tx, out.message) >= 0 {
+		return deferred(at, "") // the next claim settles it
 	}
-	q := d.question(out.message, customer, &attempt{Rendered: out.Rendered}, at)
-	if v := d.suppression(tx, q); !v.passes() {
-		return v
+	if holder, reason := d.heldBy(tx, out.message); holder != "" {
+		return deferred(at, reason)
 	}
-	return d.consent(tx, q)
+	_, v := d.permit(tx, out.message, &attempt{Rendered: out.Rendered}, at)
+	return v
+}
+
+// takeBack undoes an attempt that was not made. What is to wait goes back to its place in the outbox, where the next claim
+// finds what is to be done with it; anything else is settled.
+func (d *Delivery) takeBack(tx store.Tx, m *lifecycle.Message, v verdict, at time.Time) {
+	var last *attempt
+	whole, err := loadMessage(tx, m.Decided, m.ID)
+	if err == nil && whole != nil {
+		last, err = lastAttempt(tx, whole)
+	}
+	if last == nil {
+		d.log.Error("an attempt cannot be taken back", "message", m.ID.String(), "error", err)
+		return
+	}
+	undone := *last
+	undone.Number--
+	tx.Set(attemptKey(m.ID), store.Encode(&undone))
+	m.Attempts = undone.Number
+	if v.state == lifecycle.Queued {
+		d.queue(tx, m)
+	} else {
+		d.change(tx, m, v.state, v.reason, at)
+	}
+	d.stand(tx, m)
 }
 
 // stillLeaving returns those of a claimed batch that may leave. Nearly always that is all of them, and nobody is asked.

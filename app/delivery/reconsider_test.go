@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"stagecraft/app/channels"
+	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
@@ -87,4 +88,74 @@ func TestWhatIsInFlightWhenConsentIsWithdrawn(t *testing.T) {
 			t.Errorf("%d left", left)
 		}
 	})
+}
+
+// What was claimed as it was decided, for a connector that then went away, is not beyond an operator's orders, quiet hours
+// and its own time: the attempt that was not made is taken back.
+func TestWhatIsClaimedAndWaitsIsStillOurs(t *testing.T) {
+	night := delivery.Policy{Hours: map[string][]delivery.Hours{"email": {{Days: [7]bool{true, true, true, true, true, true, true}, From: 11 * 60, To: 13 * 60}}}}
+	p := newPost(t, newConnector(), func(p *post) { p.policy = night })
+	ada := warm(p)
+	p.connector.ready.Store(false)
+	time.Sleep(100 * time.Millisecond) // senders look whether it is ready, by the machine's clock
+	claim := func(name string, kind lifecycle.MessageKind, expires time.Time) *lifecycle.Message {
+		m := p.message(ada, kind, name)
+		m.Expires = expires
+		p.put(m)
+		if p.look(m).Rendered == nil {
+			t.Fatal("it was not claimed as it was decided")
+		}
+		return m
+	}
+	late, old := claim("insistent", wanted, time.Time{}), claim("insistent", owed, start.Add(time.Hour))
+	paused, cancelled := claim("personal", owed, time.Time{}), claim("hello", owed, time.Time{})
+	p.must(p.delivery.PauseMessages(t.Context(), delivery.Target{Name: "personal"}, "ops", ""))
+	_, err := p.delivery.CancelMessages(t.Context(), delivery.Target{Name: "hello"}, "ops", "")
+	p.must(err)
+	p.clock.Advance(2 * time.Hour)
+	p.connector.ready.Store(true)
+	if full := p.becomes(cancelled, lifecycle.Cancelled); full.Attempts != 0 || full.Reason != "cancelled by ops" {
+		t.Errorf("%d attempts, %s", full.Attempts, full.Reason)
+	}
+	p.becomes(old, lifecycle.Expired)
+	p.queuedFor(late, start.Add(23*time.Hour))
+	p.holds(1)
+	p.stop()
+	p.crash() // an attempt that was not made is not in doubt
+	p.run()
+	p.must(p.delivery.ResumeMessages(t.Context(), delivery.Target{Name: "personal"}))
+	p.becomes(paused, lifecycle.Accepted)
+	p.clock.Advance(21 * time.Hour)
+	p.becomes(late, lifecycle.Accepted)
+	for _, m := range []*lifecycle.Message{paused, late} {
+		sent := p.connector.sendings(m)
+		if full := p.look(m); full.Attempts != 1 || full.InDoubt != 0 || len(sent) != 1 || sent[0].Attempt != 1 {
+			t.Errorf("%s: %d attempts, %d in doubt, %d sendings", m.Name, full.Attempts, full.InDoubt, len(sent))
+		}
+	}
+	if n := len(p.connector.sendings(cancelled)) + len(p.connector.sendings(old)); n != 0 {
+		t.Errorf("%d left that should not", n)
+	}
+}
+
+// A webhook that was refused while it waited for its connector was never posted, and cannot be posted once more.
+func TestWhatWasRefusedWasNeverPosted(t *testing.T) {
+	p, hooks := hookPost(t)
+	ada := p.customer()
+	p.becomes(p.hook(ada, "https://hooks.example.com/x"), lifecycle.Accepted)
+	hooks.ready.Store(false)
+	time.Sleep(100 * time.Millisecond)
+	m := p.hook(ada, "https://hooks.example.com/x")
+	p.change(ada, func(c *lifecycle.Customer) {
+		c.Suppress(lifecycle.Suppression{Channel: "webhook", Reason: "erased", At: start})
+	})
+	p.clock.Advance(2 * time.Second)
+	hooks.ready.Store(true)
+	p.becomes(m, lifecycle.Suppressed)
+	if err := p.delivery.ReplayMessage(t.Context(), p.look(m).Ref, "Grace"); lifecycle.CodeOf(err) != lifecycle.Conflict {
+		t.Errorf("it was replayed: %v", err)
+	}
+	p.lifeIs(m, `
+0 decided webhook
+2 settled suppressed suppressed: erased`)
 }

@@ -37,7 +37,7 @@ func (d *Delivery) replay(tx store.Tx, in replay) error {
 		return err
 	case m.Channel != webhookChannel:
 		return lifecycle.Errorf(lifecycle.Conflict, "only webhooks are replayed; this message goes by %s, and its customer would get it twice", m.Channel)
-	case last == nil:
+	case last == nil || last.Number == 0:
 		return lifecycle.Errorf(lifecycle.Conflict, "the message was never posted: it is %s", m.State)
 	case m.State == lifecycle.Queued && last.Number > m.Attempts:
 		return lifecycle.Errorf(lifecycle.Conflict, "the message is just being posted")
@@ -58,14 +58,23 @@ func (d *Delivery) replay(tx store.Tx, in replay) error {
 	return nil
 }
 
-// triesBefore returns how often a message was tried before it was last replayed.
-func triesBefore(tx store.Reader, id lifecycle.ID) (tries int) {
-	for _, s := range stepsOf(tx, id) {
-		if s.Kind == StepReplayed {
-			tries = s.Attempt
+// lastReplay returns the step in which a message was last replayed; nil if it never was.
+func lastReplay(tx store.Reader, id lifecycle.ID) (last *Step) {
+	steps := stepsOf(tx, id)
+	for i := range steps {
+		if steps[i].Kind == StepReplayed {
+			last = &steps[i]
 		}
 	}
-	return tries
+	return last
+}
+
+// triesBefore returns how often a message was tried before it was last replayed.
+func triesBefore(tx store.Reader, id lifecycle.ID) int {
+	if s := lastReplay(tx, id); s != nil {
+		return s.Attempt
+	}
+	return 0
 }
 
 // ReplayMessage posts a webhook once more, whatever has become of it; one that waits for its next attempt is posted now.

@@ -20,10 +20,10 @@ type result struct {
 	Attempt    int
 	At         time.Time // when the receipt came
 	Idempotent bool      // of the connector
-	Refused    string    // it was not handed over at all, for this reason
+	Kept       verdict   // why it was not handed over at all; the zero verdict: it was
 }
 
-func (d *Delivery) settle(tx store.Tx, in settle) error {
+func (d *Delivery) settle(tx store.Tx, in settle) {
 	aloft := &d.aloft[tx.Partition()]
 	var landed []lifecycle.ID
 	for _, r := range in.Results {
@@ -39,8 +39,9 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 			}
 		} else {
 			now, err := loadMessage(tx, m.Decided, m.ID)
-			if err != nil {
-				return err
+			if err != nil { // it stays in flight, and the results of others count
+				d.log.Error("what became of a message cannot be written down", "message", m.ID.String(), "error", err)
+				continue
 			}
 			if now == nil || now.State != lifecycle.Queued || now.Attempts >= r.Attempt {
 				continue
@@ -49,10 +50,8 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 			d.unqueue(tx, &m)
 		}
 		m.Attempts = r.Attempt
-		if r.Refused != "" {
-			m.Attempts--
-			d.change(tx, &m, lifecycle.Suppressed, r.Refused, r.At)
-			d.stand(tx, &m)
+		if r.Kept.state != "" {
+			d.takeBack(tx, &m, r.Kept, r.At)
 			continue
 		}
 		if r.Receipt.Reply != nil && r.Receipt.Outcome != lifecycle.OutcomeTemporary {
@@ -63,9 +62,7 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 		case lifecycle.OutcomeAccepted:
 			d.change(tx, &m, lifecycle.Accepted, "", r.At)
 		case lifecycle.OutcomePermanent:
-			if err := d.fallBack(tx, &m, r.At); err != nil {
-				return err
-			}
+			d.fallBack(tx, &m, r.At)
 			d.change(tx, &m, lifecycle.Failed, r.Receipt.Reason, r.At)
 		case lifecycle.OutcomeTemporary:
 			d.retry(tx, &m, r.Receipt, r.At)
@@ -81,7 +78,6 @@ func (d *Delivery) settle(tx store.Tx, in settle) error {
 	if len(landed) > 0 {
 		tx.After(func() { aloft.landed(landed) })
 	}
-	return nil
 }
 
 // retry puts the message back for later: after the time that the receipt asks for, else after 5 s, doubling up to an

@@ -28,12 +28,12 @@ func (d *Delivery) Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifec
 	if !settled(&m.Message) && !m.Watched {
 		m.Watched = true
 		d.stand(tx, &m.Message)
-		// A message that was claimed at once is in a sender's hands, who knows nothing of this.
-		p := tx.Partition()
-		if d.watched[p] == nil {
-			d.watched[p] = map[lifecycle.ID]bool{}
+		if p := tx.Partition(); d.aloft[p].has(id) { // it is in a sender's hands, who knows nothing of this
+			if d.watched[p] == nil {
+				d.watched[p] = map[lifecycle.ID]bool{}
+			}
+			d.watched[p][id] = true
 		}
-		d.watched[p][id] = true
 	}
 	return m.State, m.Reason
 }

@@ -154,10 +154,11 @@ func (a *Audience) Text() string {
 	if a.List {
 		return "everybody on the list"
 	}
-	var parts []string
+	text := "customers"
 	if a.Journey != "" {
-		parts = append(parts, "in "+strings.TrimSuffix(a.Journey+"/"+a.Stage, "/"))
+		text += " in " + strings.TrimSuffix(a.Journey+"/"+a.Stage, "/")
 	}
+	var parts []string
 	for _, w := range a.Where {
 		switch w.Is {
 		case Known:
@@ -171,8 +172,11 @@ func (a *Audience) Text() string {
 			parts = append(parts, w.Trait+" "+sign+" "+raw(w.Value))
 		}
 	}
-	if len(parts) == 0 {
+	if len(parts) > 0 {
+		return text + " whose " + strings.Join(parts, ", whose ")
+	}
+	if a.Journey == "" {
 		return "everybody"
 	}
-	return "everybody: " + strings.Join(parts, ", ")
+	return text
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -27,13 +29,18 @@ type candidate struct {
 	key    []byte // of the list
 }
 
-// room is how many may be let in now. What was missed is not made up for, but for a second.
+// room is how many may be let in now. What was missed is not made up for, but for a second; whole turns are left out, so
+// that the partitions still take turns after it.
 func (b *broadcastShare) room(at time.Time) int {
 	if b.Rate == 0 {
 		return maxLetIn
 	}
-	if late := at.Add(-time.Second); b.Next.Before(late) {
-		b.Next = late
+	if missed := at.Add(-time.Second).Sub(b.Next); missed > 0 {
+		every := b.every()
+		b.Next = b.Next.Add((missed + every - 1) / every * every)
+	}
+	if b.Next.After(at) {
+		return 0
 	}
 	return min(maxLetIn, int(at.Sub(b.Next)/b.every())+1)
 }
@@ -50,10 +57,16 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, at time.Time) error {
 		return err
 	}
 	j := e.parts[tx.Partition()].broadcasts[lifecycle.BroadcastPrefix+b.Name]
-	if j == nil {
-		return lifecycle.Errorf(lifecycle.Internal, "broadcast %s has no journey in partition %d", b.Name, tx.Partition())
+	if j == nil { // the log says why; the partition has other things to do
+		b.Next = at.Add(time.Minute)
+		e.writeShare(tx, b)
+		return nil
 	}
 	room := b.room(at)
+	if room == 0 { // it is not its turn yet
+		e.writeShare(tx, b)
+		return nil
+	}
 	list, more := b.listed(tx, room)
 	if !b.Audience.List {
 		var err error
@@ -62,9 +75,9 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, at time.Time) error {
 		}
 	}
 	written, let := 0, 0
-	for _, c := range list {
+	for i, c := range list {
 		if written >= maxWritten {
-			more, b.Cursor = true, c.id
+			more, b.Cursor, list = true, c.id, list[:i]
 			break
 		}
 		size, did, err := e.letIn(tx, j, letIn{Broadcast: b.Name, Customer: c.id, Row: c.row, At: at}, c.record)
@@ -170,10 +183,12 @@ func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (writte
 	if err != nil || s.customer.Test() {
 		return 0, false, err
 	}
-	if s.customer.Visit(j.name) != nil { // merged with somebody who was let in
-		return 0, true, nil
+	if visit := s.customer.Visit(j.name); visit != nil {
+		if !visit.Entered.Before(j.started) { // merged with somebody who was let in
+			return 0, true, nil
+		}
+		s.forgetVisit(visit) // of a former broadcast of the same name
 	}
-	s.forgetBroadcasts()
 	if err = s.letIn(j, in); err != nil {
 		return 0, false, err
 	}
@@ -200,14 +215,40 @@ func (s *session) letIn(j *journey, in letIn) error {
 	return s.save()
 }
 
-// forgetBroadcasts takes the visits of broadcasts that are over out of the record, so that it does not grow with each one.
+// forgetBroadcasts takes the visits of broadcasts that are over out of the record, so that it does not grow with each one,
+// and no run of one that was stopped is left.
 func (s *session) forgetBroadcasts() {
-	c := s.customer
-	for i := len(c.Visits) - 1; i >= 0; i-- {
-		visit := &c.Visits[i]
+	for i := len(s.customer.Visits) - 1; i >= 0; i-- {
+		visit := &s.customer.Visits[i]
 		if lifecycle.IsBroadcast(visit.Journey) && s.active(visit.Journey) == nil {
-			s.endRuns(visit, true)
-			c.Visits = append(c.Visits[:i:i], c.Visits[i+1:]...)
+			s.forgetVisit(visit)
 		}
 	}
+}
+
+func (s *session) forgetVisit(visit *lifecycle.Visit) {
+	s.endRuns(visit, true)
+	name := visit.Journey
+	s.customer.Visits = slices.DeleteFunc(s.customer.Visits, func(v lifecycle.Visit) bool { return v.Journey == name })
+}
+
+// letInInstead has the customer into whom this one is merged let into the broadcasts whose messages this one still waited
+// for.
+func (s *session) letInInstead(survivor lifecycle.ID) error {
+	for i := range s.customer.Visits {
+		visit := &s.customer.Visits[i]
+		if !lifecycle.IsBroadcast(visit.Journey) || s.active(visit.Journey) == nil || len(visit.Runs) == 0 {
+			continue
+		}
+		r, err := s.loadRun(visit.Runs[0].ID)
+		if err != nil {
+			return err
+		}
+		in := letIn{Broadcast: strings.TrimPrefix(visit.Journey, lifecycle.BroadcastPrefix), Customer: survivor, At: s.at}
+		if r != nil && r.Event != nil {
+			in.Row = r.Event.Properties
+		}
+		s.engine.instruct(s.tx, s.at, lifecycle.HashID("instead", visit.Journey, s.customer.ID.Part()), 17, instruction{LetIn: &in})
+	}
+	return nil
 }

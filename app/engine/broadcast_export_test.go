@@ -1,6 +1,11 @@
 package engine
 
-import "stagecraft/app/script"
+import (
+	"context"
+	"time"
+
+	"stagecraft/app/script"
+)
 
 // CheckBroadcast and CompileBroadcast are for the fuzz test.
 func CheckBroadcast(b *Broadcast) error { return b.check() }
@@ -12,4 +17,16 @@ func CompileBroadcast(b *Broadcast) error {
 		_, err = script.New(script.Limits{}).Compile(source)
 	}
 	return err
+}
+
+// BreakStop stops a broadcast and ends before any partition but the first has heard of it.
+func (e *Engine) BreakStop(name string, at time.Time) error {
+	_, err := e.store.Do(context.Background(), 0, changeBroadcast{Broadcast: Broadcast{Name: name, State: BroadcastStopped}, At: at})
+	return err
+}
+
+// OverIn reports whether nothing of a broadcast is at work in a partition any more.
+func (e *Engine) OverIn(name string, p int) bool {
+	answer, err := e.store.Ask(context.Background(), p, shareOf{name})
+	return err == nil && answer.(*broadcastShare) != nil && answer.(*broadcastShare).Over
 }

@@ -64,7 +64,10 @@ func (e *Engine) addToList(tx store.Tx, in addToList) (answer addedAnswer, err e
 	if b == nil {
 		b = &broadcastShare{Name: in.Name, State: BroadcastDraft}
 	}
-	if b.State != BroadcastDraft || b.Dropped {
+	if b.Dropped {
+		return answer, errStillRemoved(in.Name)
+	}
+	if b.State != BroadcastDraft {
 		return answer, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s was started; its list cannot be changed", in.Name)
 	}
 	for _, m := range in.Members {

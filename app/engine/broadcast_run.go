@@ -170,6 +170,8 @@ func (e *Engine) SaveBroadcast(ctx context.Context, b Broadcast) (Broadcast, err
 
 // StartBroadcast lets a draft begin, at its time or at once. From then on it cannot be changed.
 func (e *Engine) StartBroadcast(ctx context.Context, name, by string) (Broadcast, error) {
+	e.publishing.Lock() // what is compiled is what is started: it is not saved anew meanwhile
+	defer e.publishing.Unlock()
 	b, err := e.Broadcast(ctx, name)
 	if err != nil {
 		return b, err
@@ -177,14 +179,14 @@ func (e *Engine) StartBroadcast(ctx context.Context, name, by string) (Broadcast
 	if b.State != BroadcastDraft {
 		return b, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s is %s already", name, b.State)
 	}
-	if b.Audience.List {
-		progress, err := e.BroadcastProgress(ctx, name)
-		if err != nil {
-			return b, err
-		}
-		if progress.Listed == 0 {
-			return b, lifecycle.Errorf(lifecycle.Conflict, "there is nobody on the list of broadcast %s", name)
-		}
+	progress, err := e.BroadcastProgress(ctx, name)
+	switch {
+	case err != nil:
+		return b, err
+	case progress.removed:
+		return b, errStillRemoved(name)
+	case b.Audience.List && progress.Listed == 0:
+		return b, lifecycle.Errorf(lifecycle.Conflict, "there is nobody on the list of broadcast %s", name)
 	}
 	program, err := e.BroadcastProgram(ctx, &b)
 	if err != nil {
@@ -205,18 +207,18 @@ func (e *Engine) SetBroadcast(ctx context.Context, name string, state BroadcastS
 	if now.State == BroadcastDraft {
 		return now, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s was not started", name)
 	}
+	e.publishing.Lock()
+	defer e.publishing.Unlock()
 	return e.setBroadcast(ctx, Broadcast{Name: name, State: state}, nil)
 }
 
 func (e *Engine) setBroadcast(ctx context.Context, b Broadcast, ready *release) (Broadcast, error) {
-	e.publishing.Lock()
-	defer e.publishing.Unlock()
 	answer, err := e.store.Do(ctx, 0, changeBroadcast{Broadcast: b, At: e.clock.Now(), ready: ready})
 	if err != nil {
 		return b, err
 	}
 	b = answer.(Broadcast)
-	return b, e.everywhere(ctx, shareBroadcast{b, ready})
+	return b, e.shareEverywhere(ctx, b)
 }
 
 // DropBroadcast forgets a draft, or a broadcast that was stopped or is over. Its messages stay in the ledger.
@@ -238,6 +240,8 @@ type BroadcastProgress struct {
 	Over   bool      // nothing is at work any more
 	Next   time.Time // when the next one is let in
 	Parts  int       // partitions that are done, of lifecycle.Partitions
+
+	removed bool // one of the same name is still being removed somewhere
 }
 
 // BroadcastProgress returns how far a broadcast has come.
@@ -253,6 +257,7 @@ func (e *Engine) BroadcastProgress(ctx context.Context, name string) (BroadcastP
 			sum.Done, sum.Over = false, false
 			continue
 		}
+		sum.removed = sum.removed || b.Dropped
 		sum.Listed, sum.Let, sum.Gone = sum.Listed+b.Listed, sum.Let+b.Let, sum.Gone+b.Gone
 		if !b.Done.IsZero() {
 			sum.Parts++

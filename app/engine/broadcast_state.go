@@ -44,6 +44,8 @@ type broadcastShare struct {
 	Done     time.Time      `msgpack:"d"` // when nobody was left; zero: not yet
 	Over     bool           `msgpack:"o"` // nothing of it is at work any more
 	Dropped  bool           `msgpack:"p"` // it is to be forgotten
+	Started  time.Time      `msgpack:"t"`
+	Offers   topics         `msgpack:"f"` // what its marketing is about
 	Listed   int64          `msgpack:"l"`
 	Let      int64          `msgpack:"e"` // let in
 	Gone     int64          `msgpack:"g"` // of the list: not there any more, or test people
@@ -127,6 +129,7 @@ func (e *Engine) broadcastJourneys(tx store.Tx) (map[string]*journey, error) {
 			return
 		}
 		j := newJourney(lifecycle.BroadcastPrefix+b.Name, lifecycle.Live, program)
+		j.started = b.Started
 		if at == nil {
 			at = map[string]*journey{}
 		}
@@ -149,16 +152,24 @@ func (e *Engine) shareBroadcast(tx store.Tx, in shareBroadcast) error {
 	if b == nil {
 		b = &broadcastShare{Name: in.Broadcast.Name, State: BroadcastDraft}
 	}
-	if b.State == BroadcastStopped || b.State == in.Broadcast.State {
+	switch {
+	case b.Dropped:
+		return errStillRemoved(b.Name)
+	case b.State == BroadcastStopped, b.State == in.Broadcast.State:
 		return nil
 	}
-	if in.ready != nil && !tx.Has(versionKey(in.ready.version)) {
+	if !tx.Has(versionKey(in.ready.version)) {
 		tx.Set(versionKey(in.ready.version), in.ready.stored())
 	}
 	if b.State == BroadcastDraft {
 		def := &in.Broadcast
 		b.Version, b.Audience, b.Rate, b.Clock = def.Version, def.Audience, def.Rate, def.clock() != ""
-		b.Next = later(def.Started, def.Begins())
+		b.Next, b.Started, b.Offers = later(def.Started, def.Begins()), def.Started, topics{}
+		program, err := e.program(tx, b.Version)
+		if err != nil {
+			return err
+		}
+		b.Offers.add(program)
 		if b.Rate > 0 { // the partitions take turns
 			b.Next = b.Next.Add(time.Duration(tx.Partition()) * time.Second / time.Duration(b.Rate))
 		}
@@ -166,6 +177,10 @@ func (e *Engine) shareBroadcast(tx store.Tx, in shareBroadcast) error {
 	b.State = in.Broadcast.State
 	e.writeShare(tx, b)
 	return nil
+}
+
+func errStillRemoved(name string) error {
+	return lifecycle.Errorf(lifecycle.Busy, "a former broadcast %s is still being removed; try again in a moment", name)
 }
 
 // dropShare is the input "forget this broadcast".
@@ -296,18 +311,24 @@ func (e *Engine) alignBroadcasts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if share := answer.(*broadcastShare); share != nil && share.Over {
-			continue
+		if share := answer.(*broadcastShare); share != nil && share.Over && share.State == b.State {
+			continue // it was told last
 		}
-		source, err := e.SourceOf(ctx, b.Version)
-		if err != nil {
-			return err
-		}
-		if err = e.everywhere(ctx, shareBroadcast{b, newRelease(source, b.Version)}); err != nil {
+		if err = e.shareEverywhere(ctx, b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shareEverywhere tells every partition how a broadcast that was started stands. Those that have not heard of it, because a
+// start was broken off, learn all of it.
+func (e *Engine) shareEverywhere(ctx context.Context, b Broadcast) error {
+	source, err := e.SourceOf(ctx, b.Version)
+	if err != nil {
+		return err
+	}
+	return e.everywhere(ctx, shareBroadcast{b, newRelease(source, b.Version)})
 }
 
 // shareOf asks what a partition keeps of a broadcast; nil: nothing.

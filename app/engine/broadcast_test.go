@@ -209,7 +209,7 @@ func TestABroadcastIsThrottled(t *testing.T) {
 	h.set("slow", engine.BroadcastRunning)
 	h.clock.Advance(time.Second)
 	h.eventually(func() bool { return h.progress("slow").Let > let })
-	if now := h.progress("slow").Let; now > let+2*64 {
+	if now := h.progress("slow").Let; now > let+2*10+5 { // the partitions still take turns
 		t.Errorf("%d at once after a pause", now-let)
 	}
 	for range 100 {
@@ -407,6 +407,8 @@ func TestWhatIsWrongWithABroadcast(t *testing.T) {
 func FuzzTheJourneyOfABroadcast(f *testing.F) {
 	f.Add("Spring", "subject", 70.0)
 	f.Add("\"]]--\\", "\\\"\t%d {{ x }}", 0.01)
+	f.Add("] ]=] ${x} \u2028", "]] end) --", 33.333333333333336)
+	f.Add("x", "", 1e-300)
 	f.Fuzz(func(t *testing.T, title, subject string, share float64) {
 		b := draft("fuzz")
 		b.Title = title

@@ -54,6 +54,9 @@ func (e *Engine) link(tx store.Tx, in link) error {
 	s.history, s.at = c.Import != "", in.At
 	s.catchUp(c.Lapsed(in.At))
 	s.now = later(c.Lapsed(in.At), c.Clock)
+	if err = s.letInInstead(in.Customer); err != nil {
+		return err
+	}
 	s.leaveFigures()
 	if !c.Due.IsZero() {
 		tx.Delete(timerKey(c.Due, id))
@@ -181,11 +184,17 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 	}
 }
 
-// takeOverVisit puts the customer where the merged one was in a journey, if that one came there later.
+// takeOverVisit puts the customer where the merged one was in a journey, if that one came there later. Of a broadcast one
+// message is enough: whoever waited for theirs waits no longer if the other one has been through it, and letInInstead sees to
+// one who was merged while waiting.
 func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Visit) {
 	c := s.customer
 	visit := c.Visit(theirs.Journey)
-	if visit != nil && !arrived(loser, theirs).After(arrived(c, visit)) {
+	if lifecycle.IsBroadcast(theirs.Journey) {
+		if len(theirs.Runs) > 0 || visit != nil && len(visit.Runs) == 0 {
+			return
+		}
+	} else if visit != nil && !arrived(loser, theirs).After(arrived(c, visit)) {
 		return
 	}
 	place := lifecycle.Visit{Journey: theirs.Journey, Stage: theirs.Stage, Entered: theirs.Entered, Number: s.nextSeq(),

@@ -1,16 +1,16 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 	"stagecraft/app/store"
 )
 
-// Preferences are what customers can say about being written to: what the marketing of the live journeys is about, on the
-// channels that reach them.
+// Preferences are what customers can say about being written to: what the marketing of the live journeys and of broadcasts
+// is about, on the channels that reach them.
 type Preferences struct {
 	Customer *lifecycle.Customer
 	Offered  []Offered // in the order in which the customer prefers channels
@@ -33,30 +33,31 @@ func (e *Engine) Preferences(ctx context.Context, customer lifecycle.ID) (Prefer
 	if err != nil {
 		return Preferences{}, err
 	}
-	topics := answer.(map[string][]string)
+	offered := answer.(topics)
 	p := Preferences{Customer: found.Customer}
 	var names []string
-	for channel := range topics {
+	for channel := range offered {
 		if _, problem := found.Customer.Address(channel); problem == "" {
 			names = append(names, channel)
 		}
 	}
 	slices.Sort(names)
 	for _, channel := range found.Customer.Preferred(names) {
-		p.Offered = append(p.Offered, Offered{channel, topics[channel]})
+		p.Offered = append(p.Offered, Offered{channel, offered[channel]})
 	}
 	return p, nil
 }
 
-// offers asks for the topics of the live journeys' marketing, by channel.
+// offers asks for the topics of the marketing of the live journeys, and of the broadcasts that were started and are still
+// kept: their messages may be read long after they were sent.
 type offers struct{}
 
-func (e *Engine) offers(tx store.Reader) (map[string][]string, error) {
+func (e *Engine) offers(tx store.Reader) (topics, error) {
 	states, err := e.journeyStates(tx)
 	if err != nil {
 		return nil, err
 	}
-	topics := map[string][]string{}
+	offered := topics{}
 	for _, state := range states {
 		if state.Mode != lifecycle.Live {
 			continue
@@ -65,17 +66,34 @@ func (e *Engine) offers(tx store.Reader) (map[string][]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range program.Templates {
-			t := &program.Templates[i]
-			if kindOf(t) != lifecycle.Marketing {
-				continue
-			}
-			list := topics[t.Channel]
-			if at, known := slices.BinarySearchFunc(list, t.Front["topic"], cmp.Compare[string]); !known && t.Front["topic"] != "" {
-				list = slices.Insert(list, at, t.Front["topic"])
-			}
-			topics[t.Channel] = list
+		offered.add(program)
+	}
+	err = shares(tx, func(b *broadcastShare) {
+		for channel, list := range b.Offers {
+			offered.about(channel, list...)
+		}
+	})
+	return offered, err
+}
+
+// topics are what marketing is about, by channel, in alphabetical order. A channel may have none.
+type topics map[string][]string
+
+// add adds those of a program's messages.
+func (t topics) add(program *script.Program) {
+	for i := range program.Templates {
+		if template := &program.Templates[i]; kindOf(template) == lifecycle.Marketing {
+			t.about(template.Channel, template.Front["topic"])
 		}
 	}
-	return topics, nil
+}
+
+func (t topics) about(channel string, names ...string) {
+	list := t[channel]
+	for _, name := range names {
+		if at, known := slices.BinarySearch(list, name); !known && name != "" {
+			list = slices.Insert(list, at, name)
+		}
+	}
+	t[channel] = list
 }

@@ -17,6 +17,7 @@ type journey struct {
 	mode    lifecycle.Mode
 	program *script.Program
 	byStage map[string][]lifecycle.Handler
+	started time.Time // of a broadcast: who was let in before was let into another one
 }
 
 func newJourney(name string, mode lifecycle.Mode, program *script.Program) *journey {

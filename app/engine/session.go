@@ -104,6 +104,7 @@ func (s *session) save() error {
 		return s.failed
 	}
 	c := s.customer
+	s.forgetBroadcasts()
 	due := time.Time{}
 	if c.Import == "" {
 		due = s.earliestDue()

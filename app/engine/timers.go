@@ -40,7 +40,6 @@ func (e *Engine) fire(tx store.Tx, in fire) error {
 		return nil // an import has taken hold of the customer meanwhile: what is due belongs to its history
 	}
 	s.at = in.At
-	s.forgetBroadcasts()                // else timers of those that were stopped would stay
 	s.catchUp(s.customer.Lapsed(in.At)) // what does not fit is still due, and fired by another input
 	return s.save()
 }

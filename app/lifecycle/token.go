@@ -49,7 +49,7 @@ func (t Tokens) Read(token string, now time.Time) (user string, ends time.Time, 
 	}
 	parts := strings.Split(token, ".")
 	if len(t.key) == 0 || len(token) > MaxTokenBytes || len(parts) != 3 {
-		return refused("is none")
+		return refused("is no token of this server: a JSON Web Token has three parts")
 	}
 	strict := base64.RawURLEncoding.Strict()
 	mac, err := strict.DecodeString(parts[2])

@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
@@ -210,6 +208,11 @@ func (s *Server) saveBroadcast(c *fiber.Ctx) error {
 		return fieldError("name", "the body names broadcast %.80q, but the address %.80q", b.Name, name)
 	}
 	b.Name = name
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if b, err = s.Engine.SaveBroadcast(c.UserContext(), b); err != nil {
 		return err
 	}
@@ -268,6 +271,11 @@ func (s *Server) broadcastAhead(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	ahead, err := s.Engine.BroadcastAhead(c.UserContext(), b)
 	if err != nil {
 		return err
@@ -349,6 +357,11 @@ func (s *Server) sampleOfBroadcast(c *fiber.Ctx) (asked broadcastSample, wire *w
 	if err != nil {
 		return
 	}
+	done, err := s.turn()
+	if err != nil {
+		return
+	}
+	defer done()
 	program, err := s.Engine.BroadcastProgram(c.UserContext(), &b)
 	if err != nil {
 		return
@@ -359,7 +372,7 @@ func (s *Server) sampleOfBroadcast(c *fiber.Ctx) (asked broadcastSample, wire *w
 		return
 	}
 	name := b.Parts[part].Name
-	wire = &wirePreview{Channels: program.Channels(name), User: asked.User, Event: engine.BroadcastEvent}
+	wire = &wirePreview{Channels: program.Channels(name), User: asked.User}
 	template, err := wire.choose(program, &previewRequest{Message: name, Channel: asked.Channel, Locale: asked.Locale}, customer)
 	if err != nil {
 		return
@@ -370,10 +383,7 @@ func (s *Server) sampleOfBroadcast(c *fiber.Ctx) (asked broadcastSample, wire *w
 	if subject := b.Parts[part].Subject; subject != "" {
 		sample.Options = map[string]string{"subject": subject}
 	}
-	wire.Kind = sample.Kind()
-	_, wire.Problem = customer.Address(template.Channel)
-	wire.Rendered, err = s.Delivery.Preview(sample)
-	wire.Rendered.Date = wire.Rendered.Date.UTC()
+	err = s.render(wire, sample)
 	return
 }
 
@@ -391,20 +401,9 @@ func (s *Server) testBroadcast(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	refs := []string{}
-	for _, to := range asked.To {
-		rendered, id := wire.Rendered, sample.Customer.ID
-		rendered.To = to
-		ref, err := s.Store.Do(c.UserContext(), id.Partition(), delivery.TestSend{
-			ID: lifecycle.HashID("test", uuid.NewString()), Customer: id, User: wire.User, Journey: sample.Journey, Name: sample.Template.Name,
-			File: wire.File, Channel: wire.Channel, Rendered: rendered, At: s.Clock.Now(),
-		})
-		if err != nil {
-			return err
-		}
-		refs = append(refs, fmt.Sprint(ref))
+	refs, err := s.sendTests(c.UserContext(), wire, sample, asked.To...)
+	if err != nil {
+		return err
 	}
-	s.Log.Info("a test of a broadcast was sent", "broadcast", sample.Journey, "message", sample.Template.Name, "channel", wire.Channel, "addresses", len(refs))
-	s.Insight.Touch()
 	return c.JSON(fiber.Map{"refs": refs})
 }

@@ -72,10 +72,11 @@ func jsonMembers(rows []json.RawMessage) ([]engine.Member, error) {
 		for name, value := range object {
 			lower := strings.ToLower(strings.TrimSpace(name))
 			if slices.Contains(userColumns, lower) || slices.Contains(emailColumns, lower) {
-				if json.Unmarshal(value, &text) != nil {
-					text = string(bytes.TrimSpace(value)) // numbers are IDs, too
+				var named string // null names nobody
+				if json.Unmarshal(value, &named) != nil {
+					named = string(bytes.TrimSpace(value)) // numbers are IDs, too
 				}
-				names[lower] = text
+				names[lower] = named
 			} else {
 				rest[name] = value
 			}

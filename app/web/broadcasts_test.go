@@ -17,6 +17,7 @@ func TestListsOfBroadcasts(t *testing.T) {
 		"id\temail\n7\ta@x.org":                                `7|a@x.org|`,
 		`["ada", "bob@x.org", {"userId": 7, "n": {"x": [1]}}]`: `ada|| |bob@x.org| 7||{"n":{"x":[1]}}`,
 		"{\"email\":\"a@x.org\"}\n\n{\"user_id\":\"u\"}\n":     `|a@x.org| u||`,
+		`[{"email": "a@x.org", "userId": null, "id": null}]`:   `|a@x.org|`,
 		"\"ada\"\n\"bob\"":                                     `ada|| bob||`,
 		"\"userId\",\"x\"\n\"ada\",\"1\"":                      `ada||{"x":"1"}`,
 	} {
@@ -40,7 +41,12 @@ func TestListsOfBroadcasts(t *testing.T) {
 
 func FuzzListsOfBroadcasts(f *testing.F) {
 	f.Add([]byte("userId,code\nada,A1\n"))
-	f.Add([]byte(`["a", {"email": 1}]`))
+	for _, seed := range []string{
+		`["a", {"email": 1}]`, `[{"email":"a@x.org","userId":null}]`, "{\"email\":\"a@x.org\"}\n\n{\"user_id\":\"u\"}\n", "\xef\xbb\xbfE-Mail;Name\r\nAda@x.org;Ada\r\n",
+		"\"userId\",\"x\"\n\"ada\",\"1\"", "\"ada\"\n\"bob\"", "id\temail\n7\t", "userId,a\n\"x\"\"", "[null]", "{\"a\":", "\"",
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		members, err := web.ReadMembers(data)
 		for _, m := range members {

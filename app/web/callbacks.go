@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,12 +17,15 @@ func (s *Server) routeCallbacks() {
 
 // callback passes a request on to the connector of a channel, takes what it reports, and answers as it says.
 func (s *Server) callback(c *fiber.Ctx) error {
-	data, err := body(c, maxBody)
-	if err != nil {
-		return err
+	var data []byte
+	if len(c.Request().Body()) > 0 { // some providers say it all in the address
+		var err error
+		if data, err = body(c, maxBody); err != nil {
+			return err
+		}
 	}
 	in := channels.Callback{Method: strings.Clone(c.Method()), URL: s.PublicURL + strings.Clone(c.OriginalURL()),
-		Path: "/" + strings.Clone(c.Params("*")), Headers: map[string]string{}, Body: bytes.Clone(data)}
+		Path: "/" + strings.Clone(c.Params("*")), Headers: map[string]string{}, Body: data}
 	c.Request().Header.VisitAll(func(key, value []byte) { in.Headers[strings.ToLower(string(key))] = string(value) })
 	reply, reports, err := s.Callback(c.UserContext(), strings.Clone(c.Params("channel")), in)
 	if err != nil {

@@ -94,13 +94,13 @@ var callStates = map[string]delivery.CallQuery{
 func (s *Server) listCalls(c *fiber.Ctx) error {
 	query, ok := callStates[c.Query("state")]
 	if !ok {
-		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "state", Message: "state must be open, later, claimed or closed"}
+		return fieldError("state", "state must be open, later, claimed or closed")
 	}
 	query.Agent = strings.Clone(c.Query("agent"))
 	if text := c.Query("limit"); text != "" {
 		limit, err := strconv.Atoi(text)
 		if err != nil || limit < 1 || limit > 200 {
-			return &lifecycle.Error{Code: lifecycle.Invalid, Field: "limit", Message: "limit must be a number from 1 to 200"}
+			return fieldError("limit", "limit must be a number from 1 to 200")
 		}
 		query.Limit = limit
 	}
@@ -219,7 +219,7 @@ func (s *Server) closeCall(c *fiber.Ctx) error {
 	ending := delivery.Ending{Agent: request.Agent, Disposition: request.Disposition, Note: request.Note}
 	if request.Until != "" {
 		if ending.Until, err = time.Parse(time.RFC3339, request.Until); err != nil {
-			return &lifecycle.Error{Code: lifecycle.Invalid, Field: "until", Message: "until must be a time like 2026-01-31T12:00:00Z"}
+			return fieldError("until", "until must be a time like 2026-01-31T12:00:00Z")
 		}
 	}
 	return sendCall(c, s.Calls.Close, ref, ending)

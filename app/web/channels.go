@@ -143,9 +143,7 @@ func (s *Server) approveConnector(c *fiber.Ctx) error {
 		SHA256 string `json:"sha256"`
 	}
 	if json.Unmarshal(data, &seen) != nil || seen.SHA256 == "" {
-		failure := lifecycle.Errorf(lifecycle.Invalid, "send the SHA-256 of the connector that is approved")
-		failure.Field = "sha256"
-		return failure
+		return fieldError("sha256", "send the SHA-256 of the connector that is approved")
 	}
 	s.approving.Lock()
 	_, err = s.Plugins.Approve(name, seen.SHA256, s.Clock.Now())

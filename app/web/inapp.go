@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -96,14 +95,14 @@ func (s *Server) makeToken(c *fiber.Ctx) error {
 	}
 	in.UserID = strings.TrimSpace(in.UserID)
 	if in.UserID == "" || len(in.UserID) > lifecycle.MaxNameBytes || strings.ContainsFunc(in.UserID, unreadable) {
-		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "userId", Message: fmt.Sprintf("userId must be a user ID of 1 to %d bytes", lifecycle.MaxNameBytes)}
+		return fieldError("userId", "userId must be a user ID of 1 to %d bytes", lifecycle.MaxNameBytes)
 	}
 	life := tokenLife
 	if in.Seconds != 0 {
 		life = time.Duration(min(max(in.Seconds, 0), int(maxTokenLife/time.Second)+1)) * time.Second // so many do not fit into a duration
 	}
 	if life <= 0 || life > maxTokenLife {
-		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "seconds", Message: fmt.Sprintf("seconds must be between 1 and %d", int(maxTokenLife/time.Second))}
+		return fieldError("seconds", "seconds must be between 1 and %d", int(maxTokenLife/time.Second))
 	}
 	ends := s.Clock.Now().Add(life).Truncate(time.Second)
 	c.Set(fiber.HeaderCacheControl, "no-store")

@@ -57,7 +57,7 @@ func (s *Server) ledger(c *fiber.Ctx) error {
 	limit := ledgerPage
 	if text := c.Query("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > delivery.MaxLedgerPage {
-			return &lifecycle.Error{Code: lifecycle.Invalid, Field: "limit", Message: fmt.Sprintf("limit must be a number from 1 to %d", delivery.MaxLedgerPage)}
+			return fieldError("limit", "limit must be a number from 1 to %d", delivery.MaxLedgerPage)
 		}
 	}
 	ledger, err := s.Delivery.Ledger(c.UserContext(), filter, strings.Clone(c.Query("cursor")), limit)
@@ -87,7 +87,7 @@ func (s *Server) ledgerFilter(c *fiber.Ctx) (f delivery.Filter, err error) {
 			Hint: "queued, accepted, failed, suppressed, expired, held or cancelled"}
 	}
 	if f.Kind != "" && f.Kind != lifecycle.Transactional && f.Kind != lifecycle.Marketing {
-		return f, &lifecycle.Error{Code: lifecycle.Invalid, Field: "kind", Message: "kind is transactional or marketing"}
+		return f, fieldError("kind", "kind is transactional or marketing")
 	}
 	for name, at := range map[string]*time.Time{"from": &f.From, "until": &f.Until} {
 		if value := text(name); value != "" {

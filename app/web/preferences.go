@@ -20,7 +20,7 @@ var preferencesPage string
 
 // preferencesWords are the page's words, by language. Those of channels have the channel's name.
 var preferencesWords = map[string]map[string]string{
-	"en": {"title": "Your preferences", "ask": "What would you like to hear from us?", "note": "Messages that you are owed, such as receipts, still come.",
+	"en": {"title": "Your preferences", "ask": "What would you like to hear from us?", "note": "You still get what you need, such as receipts.",
 		"other": "Everything else", "save": "Save", "none": "Unsubscribe from everything", "saved": "Your preferences are saved.",
 		"nothing": "There is nothing to choose at the moment.",
 		"email":   "Email", "sms": "Text message", "push": "Notifications", "inapp": "On our site", "social": "Messenger", "call": "Telephone", "letter": "Letter"},

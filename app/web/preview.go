@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/mail"
@@ -66,23 +67,40 @@ func (s *Server) sendTest(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if wire.Rendered.To, err = testAddress(wire.Channel, strings.TrimSpace(request.To)); err != nil {
-		return err
-	}
-	id, now := sample.Customer.ID, s.Clock.Now()
-	if !s.tests.take(now) {
-		return lifecycle.Errorf(lifecycle.Busy, "%d tests were sent within a minute; wait a little", maxTests)
-	}
-	ref, err := s.Store.Do(c.UserContext(), id.Partition(), delivery.TestSend{
-		ID: lifecycle.HashID("test", uuid.NewString()), Customer: id, User: wire.User, Journey: sample.Journey, Name: sample.Template.Name,
-		File: wire.File, Channel: wire.Channel, Rendered: wire.Rendered, At: now,
-	})
+	to, err := testAddress(wire.Channel, strings.TrimSpace(request.To))
 	if err != nil {
 		return err
 	}
-	s.Log.Info("a test was sent from the console", "journey", sample.Journey, "message", sample.Template.Name, "channel", wire.Channel)
+	refs, err := s.sendTests(c.UserContext(), wire, sample, to)
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"ref": refs[0]})
+}
+
+// sendTests sends a rendered sample to addresses and returns the references of the messages. All of them go, or none if there
+// were too many lately.
+func (s *Server) sendTests(ctx context.Context, wire *wirePreview, sample *delivery.Sample, addresses ...string) ([]string, error) {
+	id, now := sample.Customer.ID, s.Clock.Now()
+	if !s.tests.take(now, len(addresses)) {
+		return nil, lifecycle.Errorf(lifecycle.Busy, "at most %d tests are sent within a minute; wait a little", maxTests)
+	}
+	refs := make([]string, 0, len(addresses))
+	for _, to := range addresses {
+		rendered := wire.Rendered
+		rendered.To = to
+		ref, err := s.Store.Do(ctx, id.Partition(), delivery.TestSend{
+			ID: lifecycle.HashID("test", uuid.NewString()), Customer: id, User: wire.User, Journey: sample.Journey, Name: sample.Template.Name,
+			File: wire.File, Channel: wire.Channel, Rendered: rendered, At: now,
+		})
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, fmt.Sprint(ref))
+	}
+	s.Log.Info("a test was sent", "journey", sample.Journey, "message", sample.Template.Name, "channel", wire.Channel, "addresses", len(refs))
 	s.Insight.Touch()
-	return c.JSON(fiber.Map{"ref": ref})
+	return refs, nil
 }
 
 // maxTests is how many tests the console sends within a minute: enough for whoever looks at messages, and nobody's mailbox
@@ -95,17 +113,17 @@ type tests struct {
 	sent []time.Time // at most maxTests, oldest first
 }
 
-// take reports whether another one may be sent, and counts it.
-func (t *tests) take(now time.Time) bool {
+// take reports whether n more may be sent, and counts them.
+func (t *tests) take(now time.Time, n int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.sent) == maxTests {
-		if now.Sub(t.sent[0]) < time.Minute {
-			return false
-		}
-		t.sent = t.sent[1:]
+	t.sent = slices.DeleteFunc(t.sent, func(at time.Time) bool { return now.Sub(at) >= time.Minute })
+	if len(t.sent)+n > maxTests {
+		return false
 	}
-	t.sent = append(t.sent, now)
+	for range n {
+		t.sent = append(t.sent, now)
+	}
 	return true
 }
 
@@ -179,11 +197,17 @@ func (s *Server) sampled(c *fiber.Ctx) (request previewRequest, wire *wirePrevie
 	if err = s.eventBehind(c, &request, sample); err != nil {
 		return
 	}
+	err = s.render(wire, sample)
+	return
+}
+
+// render fills in the message as it would leave now.
+func (s *Server) render(wire *wirePreview, sample *delivery.Sample) (err error) {
 	wire.Event, wire.Kind = sample.Event.Name, sample.Kind()
-	_, wire.Problem = customer.Address(template.Channel)
+	_, wire.Problem = sample.Customer.Address(wire.Channel)
 	wire.Rendered, err = s.Delivery.Preview(sample)
 	wire.Rendered.Date = wire.Rendered.Date.UTC()
-	return
+	return err
 }
 
 func (s *Server) sampleSource(c *fiber.Ctx, journey string, request *previewRequest) (script.Source, error) {

@@ -15,9 +15,9 @@ var unsubscribePage string
 
 // unsubscribeWords are the page's words, by language.
 var unsubscribeWords = map[string]map[string]string{
-	"en": {"title": "Unsubscribe", "ask": "Do you want to receive no more of these messages?", "button": "Unsubscribe",
-		"note": "Messages that you are owed, such as receipts, still come.", "done": "You are unsubscribed.", "preferences": "Choose what you receive",
-		"doneNote": "No more of these messages will be sent to you.", "broken": "This link does not work.",
+	"en": {"title": "Unsubscribe", "ask": "Unsubscribe from these messages?", "button": "Unsubscribe",
+		"note": "You still get what you need, such as receipts.", "done": "You are unsubscribed.", "preferences": "Choose what you receive",
+		"doneNote": "These messages will not be sent to you any more.", "broken": "This link does not work.",
 		"brokenNote": "Not all of it may have come. Open it from the message once more."},
 	"vi": {"title": "Ngừng nhận thư", "ask": "Bạn không muốn nhận những tin nhắn này nữa?", "button": "Ngừng nhận",
 		"note": "Những tin cần thiết, như biên nhận, vẫn được gửi.", "done": "Bạn đã ngừng nhận.", "preferences": "Chọn những tin bạn muốn nhận",
