@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,7 +40,7 @@ func exchange(ctx context.Context, client *http.Transport, request *http.Request
 	if err == nil {
 		defer response.Body.Close()
 		body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-		return answer{response.StatusCode, retryAfter(response.Header.Get("Retry-After"), time.Now()), body}, channel.Receipt{}
+		return answer{response.StatusCode, channel.RetryAfter(response.Header.Get("Retry-After"), time.Now()), body}, channel.Receipt{}
 	}
 	var refused *refusedError
 	switch {
@@ -69,21 +68,6 @@ func (a answer) reason(host string) string {
 		reason += ": " + text
 	}
 	return reason
-}
-
-// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date. Anything else, the past and more than a
-// day are no wish.
-func retryAfter(text string, now time.Time) time.Duration {
-	wait := time.Duration(0)
-	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && seconds >= 0 && seconds <= 86400 {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	if wait < 0 || wait > 24*time.Hour {
-		return 0
-	}
-	return wait
 }
 
 // quoted is the beginning of what a server says, in one line.

@@ -14,7 +14,6 @@ var (
 	National        = national
 	Measure         = measure
 	Prepare         = prepare
-	RetryAfter      = retryAfter
 	ParseJSON       = parseJSON
 	AtPath          = at
 	ParseTemplate   = parseTemplate

@@ -169,24 +169,9 @@ func (s *sender) exchange(ctx context.Context, m *outgoing) verdict {
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	return s.provider.judge(&answer{
-		status: response.StatusCode, retryAfter: retryAfter(response.Header.Get("Retry-After"), s.now()),
+		status: response.StatusCode, retryAfter: channel.RetryAfter(response.Header.Get("Retry-After"), s.now()),
 		body: body[:min(len(body), maxAnswer)], whole: err == nil && len(body) <= maxAnswer,
 	})
-}
-
-// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date. Anything else, the past and more than a
-// day are no wish.
-func retryAfter(text string, now time.Time) time.Duration {
-	wait := time.Duration(0)
-	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && seconds >= 0 && seconds <= 86400 {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	if wait < 0 || wait > 24*time.Hour {
-		return 0
-	}
-	return wait
 }
 
 // quote is what an answer says in one line, for a reason.

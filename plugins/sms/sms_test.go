@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"stagecraft/plugins/channel"
 	"stagecraft/plugins/channeltest"
@@ -182,17 +181,6 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 	}
 	if r := send(t, sms.New(), "+84901234567", "Hello"); r.Outcome != channel.Temporary {
 		t.Errorf("without settings: %+v", r)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for text, want := range map[string]time.Duration{
-		"": 0, "30": 30 * time.Second, "-5": 0, "86401": 0, "Sun, 01 Mar 2026 12:02:00 GMT": 2 * time.Minute, "Sun, 01 Mar 2026 11:00:00 GMT": 0,
-	} {
-		if got := sms.RetryAfter(text, now); got != want {
-			t.Errorf("%q: %v, want %v", text, got, want)
-		}
 	}
 }
 

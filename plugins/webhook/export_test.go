@@ -8,7 +8,6 @@ type Resolver = resolver
 func WithResolver(r Resolver) *Connector { return &Connector{resolver: r} }
 
 var (
-	IsPublic   = isPublic
-	RetryAfter = retryAfter
-	ParseURL   = parseURL
+	IsPublic = isPublic
+	ParseURL = parseURL
 )

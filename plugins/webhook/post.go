@@ -128,24 +128,9 @@ func judge(host string, answer *http.Response, text string, now time.Time) chann
 	}
 	switch {
 	case code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests || code >= 500:
-		return channel.Receipt{Outcome: channel.Temporary, Reason: reason, RetryAfter: retryAfter(answer.Header.Get("Retry-After"), now)}
+		return channel.Receipt{Outcome: channel.Temporary, Reason: reason, RetryAfter: channel.RetryAfter(answer.Header.Get("Retry-After"), now)}
 	}
 	return channel.Receipt{Outcome: channel.Permanent, Reason: reason}
-}
-
-// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date. Anything else, the past and more than a
-// day are no wish.
-func retryAfter(text string, now time.Time) time.Duration {
-	wait := time.Duration(0)
-	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && seconds >= 0 && seconds <= 86400 {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	if wait < 0 || wait > 24*time.Hour {
-		return 0
-	}
-	return wait
 }
 
 // firstLine is what an answer says, for a reason.
