@@ -28,6 +28,10 @@ type Customer struct {
 	Import       string                     `msgpack:"m,omitempty"` // the open history import that holds this customer's timers back
 	TraitsHash   uint64                     `msgpack:"h"`           // of the traits that came in last, which many senders repeat with every event
 	Due          time.Time                  `msgpack:"u"`           // the earliest timer as it stands in the due index; zero: none
+	Origins      []Origin                   `msgpack:"o,omitempty"` // where the traits came from, by the name of the trait
+	Acquired     *Acquisition               `msgpack:"a,omitempty"` // how the customer was won: the first touch; nil: not known
+	Revenue      Revenue                    `msgpack:"b,omitempty"` // what they have bought
+	SegmentsDue  time.Time                  `msgpack:"y,omitempty"` // when a segment's answer may change by the passing of time alone; zero: never
 
 	decoded map[string]any
 	shared  bool // Traits belong to a Kept as well: they are copied before they change
@@ -213,6 +217,11 @@ func (c *Customer) Clone() *Customer {
 	clone.decoded, clone.shared = nil, false
 	clone.Identities, clone.Tags = slices.Clone(c.Identities), slices.Clone(c.Tags)
 	clone.Points, clone.Past = slices.Clone(c.Points), slices.Clone(c.Past)
+	clone.Origins = slices.Clone(c.Origins)
+	if c.Acquired != nil {
+		acquired := *c.Acquired
+		clone.Acquired = &acquired
+	}
 	clone.Traits = maps.Clone(c.Traits)
 	for name, value := range clone.Traits {
 		clone.Traits[name] = slices.Clone(value)

@@ -60,6 +60,7 @@ type Event struct {
 	Traits      json.RawMessage `json:"traits,omitempty"`                      // a JSON object, or empty
 	Context     json.RawMessage `json:"context,omitempty"`                     // a JSON object, or empty
 	Public      bool            `json:"public,omitempty" msgpack:",omitempty"` // it came with a key that anybody can read: it proves nobody's identity
+	Source      string          `json:"source,omitempty" msgpack:",omitempty"` // the named source it came from; empty: the write key or our own scripts
 	Depth       int             `json:"-" msgpack:",omitempty"`                // how many events stand before it in a chain of events that scripts tracked; 0: nobody's script made it
 }
 

@@ -7,8 +7,9 @@ import (
 
 // customerRecord is the version in which customers are written, with their identities, visits, timers and waiting
 // runs. Version 1 had no tags, points, past and lapse, and did not say where a run waits and for what; version 2 did not
-// say in which visits somebody was written to; version 3 knew nothing of consent and suppressions.
-const customerRecord = 4
+// say in which visits somebody was written to; version 3 knew nothing of consent and suppressions; version 4 had one score
+// without a name and knew nothing of where traits and the customer came from, of revenue and of segments.
+const customerRecord = 5
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -21,6 +22,7 @@ const (
 	leastPast     = 3
 	leastConsent  = 5
 	leastSuppress = 4
+	leastOrigin   = 3
 )
 
 // RecordSize returns about how many bytes AppendRecord appends.
@@ -46,7 +48,9 @@ func (c *Customer) RecordSize() int {
 	for _, tag := range c.Tags {
 		size += 2 + len(tag)
 	}
-	size += 28 * len(c.Points)
+	for i := range c.Points {
+		size += 29 + len(c.Points[i].Name)
+	}
 	for i := range c.Past {
 		size += 13 + len(c.Past[i].Journey) + len(c.Past[i].Stage)
 	}
@@ -56,7 +60,13 @@ func (c *Customer) RecordSize() int {
 	for _, s := range c.Suppressions {
 		size += 15 + len(s.Channel) + len(s.Address) + len(s.Reason)
 	}
-	return size
+	for i := range c.Origins {
+		size += 14 + len(c.Origins[i].Trait) + len(c.Origins[i].Source)
+	}
+	if a := c.Acquired; a != nil {
+		size += 40 + len(a.Source) + len(a.Medium) + len(a.Campaign) + len(a.Referrer) + len(a.Landing)
+	}
+	return size + 50
 }
 
 // AppendRecord appends the customer as it is stored. Traits that were decoded are not kept decoded.
@@ -114,7 +124,8 @@ func (c *Customer) ReadRecord(data []byte) error {
 
 // writeRest writes what most customers do not have; for them it is one byte.
 func (c *Customer) writeRest(w *RecordWriter) {
-	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0)
+	further := len(c.Origins) > 0 || c.Acquired != nil || !c.Revenue.IsZero() || !c.SegmentsDue.IsZero()
+	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0, further)
 	if len(c.Tags) > 0 {
 		w.List(len(c.Tags))
 		for _, tag := range c.Tags {
@@ -127,6 +138,7 @@ func (c *Customer) writeRest(w *RecordWriter) {
 			w.Varint(int64(points.HalfLife))
 			w.Float(points.Value)
 			w.Time(points.At)
+			w.Text(points.Name)
 		}
 	}
 	if len(c.Past) > 0 {
@@ -159,12 +171,67 @@ func (c *Customer) writeRest(w *RecordWriter) {
 			w.Time(s.At)
 		}
 	}
+	if further {
+		c.writeFurther(w)
+	}
+}
+
+// writeFurther writes what came with version 5.
+func (c *Customer) writeFurther(w *RecordWriter) {
+	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero())
+	if len(c.Origins) > 0 {
+		w.List(len(c.Origins))
+		for i := range c.Origins {
+			w.Text(c.Origins[i].Trait)
+			w.Text(c.Origins[i].Source)
+			w.Time(c.Origins[i].At)
+		}
+	}
+	if a := c.Acquired; a != nil {
+		for _, text := range [...]string{a.Source, a.Medium, a.Campaign, a.Referrer, a.Landing} {
+			w.Text(text)
+		}
+		w.OptionalID(a.By)
+		w.Time(a.At)
+	}
+	if !c.Revenue.IsZero() {
+		w.Uvarint(c.Revenue.Orders)
+		w.Float(c.Revenue.Total)
+		w.Time(c.Revenue.First)
+		w.Time(c.Revenue.Last)
+	}
+	if !c.SegmentsDue.IsZero() {
+		w.Time(c.SegmentsDue)
+	}
+}
+
+func (c *Customer) readFurther(r *RecordReader) {
+	parts := r.Flags(4)
+	if parts.Has(0) {
+		c.Origins = make([]Origin, r.List(leastOrigin))
+		for i := range c.Origins {
+			c.Origins[i] = Origin{Trait: r.Text(), Source: r.Text(), At: r.Time()}
+		}
+	}
+	if parts.Has(1) {
+		c.Acquired = &Acquisition{Source: r.Text(), Medium: r.Text(), Campaign: r.Text(), Referrer: r.Text(), Landing: r.Text(),
+			By: r.OptionalID(), At: r.Time()}
+	}
+	if parts.Has(2) {
+		c.Revenue = Revenue{Orders: r.Uvarint(), Total: r.Float(), First: r.Time(), Last: r.Time()}
+	}
+	if parts.Has(3) {
+		c.SegmentsDue = r.Time()
+	}
 }
 
 func (c *Customer) readRest(r *RecordReader, version byte) {
-	flags := 6
-	if version < 4 {
+	flags := 7
+	switch {
+	case version < 4:
 		flags = 4
+	case version < 5:
+		flags = 6
 	}
 	parts := r.Flags(flags)
 	if parts.Has(0) {
@@ -177,6 +244,9 @@ func (c *Customer) readRest(r *RecordReader, version byte) {
 		c.Points = make([]Points, r.List(leastPoints))
 		for i := range c.Points {
 			c.Points[i] = Points{HalfLife: time.Duration(r.Varint()), Value: r.Float(), At: r.Time()}
+			if version > 4 {
+				c.Points[i].Name = r.Text()
+			}
 		}
 	}
 	if parts.Has(2) {
@@ -199,6 +269,9 @@ func (c *Customer) readRest(r *RecordReader, version byte) {
 		for i := range c.Suppressions {
 			c.Suppressions[i] = Suppression{Channel: r.Text(), Address: r.Text(), Reason: r.Text(), At: r.Time()}
 		}
+	}
+	if parts.Has(6) {
+		c.readFurther(r)
 	}
 }
 

@@ -1,13 +1,13 @@
 package lifecycle
 
 // eventRecord is the version in which events are written. Version 1 had no depth, version 2 did not say whether the event
-// came with a public key.
-const eventRecord = 3
+// came with a public key, version 3 not from which source.
+const eventRecord = 4
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (e *Event) RecordSize() int {
 	return 48 + len(e.Type) + len(e.Name) + len(e.MessageID) + len(e.UserID) + len(e.AnonymousID) +
-		len(e.Properties) + len(e.Traits) + len(e.Context)
+		len(e.Properties) + len(e.Traits) + len(e.Context) + len(e.Source)
 }
 
 // AppendRecord appends the event as it is stored.
@@ -24,9 +24,12 @@ func (e *Event) AppendRecord(b []byte) []byte {
 	w.Bytes(e.Properties)
 	w.Bytes(e.Traits)
 	w.Bytes(e.Context)
-	w.Flags(e.Depth != 0, e.Public)
+	w.Flags(e.Depth != 0, e.Public, e.Source != "")
 	if e.Depth != 0 {
 		w.Varint(int64(e.Depth))
+	}
+	if e.Source != "" {
+		w.Text(e.Source)
 	}
 	return w.Result()
 }
@@ -55,9 +58,12 @@ func (e *Event) ReadRecordFrom(r *RecordReader) {
 	}
 	switch {
 	case version > 2:
-		parts := r.Flags(2)
+		parts := r.Flags(int(version) - 1) // each version since has had one more
 		if e.Public = parts.Has(1); parts.Has(0) {
 			e.Depth = r.Int()
+		}
+		if parts.Has(2) {
+			e.Source = r.Text()
 		}
 	case version > 1:
 		e.Depth = r.Int()

@@ -34,7 +34,7 @@ var records = map[string]func() record{
 }
 
 // versions in which they are written.
-var versions = map[string]byte{"customer": 4, "event": 3, "fact": 3, "message": 2, "rendered": 2}
+var versions = map[string]byte{"customer": 5, "event": 4, "fact": 3, "message": 2, "rendered": 2}
 
 // diff says how two records differ; nil and empty lists are the same.
 func diff(a, b any) string {
@@ -91,6 +91,13 @@ func fill(t *rapid.T, v reflect.Value) {
 			fill(t, key)
 			fill(t, value)
 			v.SetMapIndex(key, value)
+		}
+	case reflect.Pointer:
+		if rapid.Bool().Draw(t, "there") {
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(t, v.Elem())
+		} else {
+			v.SetZero()
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {

@@ -8,6 +8,7 @@ import (
 
 // Points are what a customer was given with one half-life. They fade: after one half-life half of them are left.
 type Points struct {
+	Name     string        `msgpack:"n,omitempty"` // which score; empty: the one that has no name
 	HalfLife time.Duration `msgpack:"h,omitempty"` // zero: they stay
 	Value    float64       `msgpack:"v"`           // as of At
 	At       time.Time     `msgpack:"a"`

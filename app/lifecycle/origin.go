@@ -1,0 +1,36 @@
+package lifecycle
+
+import "time"
+
+// Origin is where a trait's value came from.
+type Origin struct {
+	Trait  string    `json:"trait" msgpack:"n"`
+	Source string    `json:"source" msgpack:"s"` // the named source; empty: the write key
+	At     time.Time `json:"at" msgpack:"a"`     // when it was said
+}
+
+// Acquisition is the first touch of a customer: what brought them here. It is kept from the first event that says so and
+// never replaced; of two who become one the earlier holds.
+type Acquisition struct {
+	Source   string    `json:"source,omitempty" msgpack:"s"` // utm_source, or the name of the form or of the referral
+	Medium   string    `json:"medium,omitempty" msgpack:"m"`
+	Campaign string    `json:"campaign,omitempty" msgpack:"c"`
+	Referrer string    `json:"referrer,omitempty" msgpack:"r"` // the page that linked here
+	Landing  string    `json:"landing,omitempty" msgpack:"l"`  // the page they came to first
+	By       ID        `json:"by,omitzero" msgpack:"b"`        // the customer who recommended us
+	At       time.Time `json:"at" msgpack:"a"`
+}
+
+// Revenue is what a customer has bought, from the events that carry revenue: the raw figures of recency, frequency and
+// monetary value.
+type Revenue struct {
+	Orders uint64    `json:"orders" msgpack:"o"`
+	Total  float64   `json:"total" msgpack:"t"` // in the currency of the events, which is the business's to keep one
+	First  time.Time `json:"first,omitzero" msgpack:"f"`
+	Last   time.Time `json:"last,omitzero" msgpack:"l"`
+}
+
+// IsZero reports whether nothing was bought.
+func (r Revenue) IsZero() bool {
+	return r.Orders == 0 && r.Total == 0 && r.First.IsZero() && r.Last.IsZero()
+}
