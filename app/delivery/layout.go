@@ -3,6 +3,7 @@ package delivery
 import (
 	"net/url"
 	"strings"
+	"unicode"
 
 	"stagecraft/app/lifecycle"
 )
@@ -62,6 +63,7 @@ func (r *templateRun) writeLink(text string) error {
 func (r *templateRun) renderBody(t *lifecycle.Template, compiled *compiledTemplate, subject string) (text string, markup bool, err error) {
 	markup = t.Channel == "email" && compiled.html
 	inner := t.Channel == "email" && compiled.body.html // else the body is plain text, whatever lies around it
+	r.marking = inner
 	if text, err = r.render(compiled.body, inner); err != nil {
 		return "", false, err
 	}
@@ -69,7 +71,7 @@ func (r *templateRun) renderBody(t *lifecycle.Template, compiled *compiledTempla
 		if i == 0 && markup && !inner {
 			text = textToHTML(tidyText(text))
 		}
-		text = strings.TrimSpace(text) // a file ends with a line break that nobody means
+		text = r.trim(text)
 		r.content, r.subject = text, subject
 		if markup {
 			r.content = templateSafe(text)
@@ -81,4 +83,14 @@ func (r *templateRun) renderBody(t *lifecycle.Template, compiled *compiledTempla
 		}
 	}
 	return text, markup, nil
+}
+
+// trim takes the line break off with which a file ends, which nobody means, and keeps where the outputs stand.
+func (r *templateRun) trim(text string) string {
+	start := len(text) - len(strings.TrimLeftFunc(text, unicode.IsSpace))
+	r.inner = r.inner[:0]
+	for _, h := range r.holes {
+		r.inner = append(r.inner, hole{h.from - start, h.to - start})
+	}
+	return strings.TrimSpace(text)
 }

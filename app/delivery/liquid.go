@@ -111,7 +111,11 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 	case t.Channel != "email":
 		rendered.Text = tidyText(body)
 	case markup:
-		rendered.Text = htmlToText(body)
+		if run.marking {
+			rendered.Text = compiled.texts.text(body, run.holes)
+		} else {
+			rendered.Text = htmlToText(body)
+		}
 		rendered.HTML = body
 	default:
 		rendered.Text = tidyText(body)
@@ -119,6 +123,9 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 	}
 	if t.Channel == "email" {
 		rendered.Layout, rendered.Preheader, rendered.Locale = mailLayout, preheader, t.Locale
+		if markup {
+			rendered.Layout = markupLayout
+		}
 	}
 	if len(rendered.HTML) > 2*MaxTemplateOutput || len(rendered.Text) > 2*MaxTemplateOutput {
 		return lifecycle.Rendered{}, renderError(compiled.body, 0, errOutputTooLarge())

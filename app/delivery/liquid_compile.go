@@ -18,6 +18,7 @@ type compiledTemplate struct {
 	data                     []dataPart      // for the connector, in the order of their names
 	html                     bool            // the body or a layout contains a tag
 	partials                 []*templatePart // all that are rendered
+	texts                    *textPatterns   // of the mails made of it
 }
 
 // templateCompiler compiles the parts of one template. A partial is compiled once, however often it is rendered.
@@ -32,7 +33,7 @@ type templateCompiler struct {
 // compileTemplate compiles all parts of a template, or returns what is wrong with them.
 func compileTemplate(t *lifecycle.Template, filters map[string]templateFilter) (*compiledTemplate, []*lifecycle.Error) {
 	c := &templateCompiler{filters: filters, files: t.Partials, partials: map[string]*templatePart{}}
-	compiled := &compiledTemplate{}
+	compiled := &compiledTemplate{texts: &textPatterns{}}
 	front := func(field, source string) *templatePart {
 		if source == "" {
 			return nil

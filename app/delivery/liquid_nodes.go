@@ -20,7 +20,10 @@ type templateRun struct {
 	content    any           // of a layout: what it lies around
 	subject    string        // of a layout: the message's
 	out        []byte
-	line       int // of the output or tag that runs
+	marking    bool   // outputs are noted in holes
+	holes      []hole // outputs of the part that runs, and of what it lies around; all of them, while marking
+	inner      []hole // in content
+	line       int    // of the output or tag that runs
 	steps      int
 	rounds     int
 	fault      error
@@ -62,14 +65,14 @@ func newTemplateRun() *templateRun {
 // forget makes the run ready for another message. It reports false if the run has grown too large to be kept.
 func (r *templateRun) forget() bool {
 	clear(r.vars)
-	*r = templateRun{vars: r.vars, context: r.context, out: r.out[:0]}
+	*r = templateRun{vars: r.vars, context: r.context, out: r.out[:0], holes: r.holes[:0], inner: r.inner[:0]}
 	return cap(r.out) <= 64<<10
 }
 
 // start binds the variables that a part begins with. What the part before assigned is gone.
 func (r *templateRun) start(part *templatePart, html bool) {
 	clear(r.vars)
-	r.html, r.line, r.cycles, r.fault = html, 0, nil, nil
+	r.html, r.line, r.cycles, r.fault, r.holes = html, 0, nil, nil, r.holes[:0]
 	if r.out = r.out[:0]; cap(r.out) < part.size {
 		r.out = make([]byte, 0, part.size+part.size/4+64)
 	}
@@ -176,6 +179,7 @@ func (n *outputNode) render(r *templateRun) error {
 		return faultf("{{ "+shorten(n.value.source)+` }} has no value; give it a default: | default: "…"`, "")
 	}
 	if safe, ok := value.(templateSafe); ok {
+		r.markSafe(safe)
 		return r.write(string(safe))
 	}
 	text, ok := value.(string)
@@ -189,6 +193,9 @@ func (n *outputNode) render(r *templateRun) error {
 	}
 	switch {
 	case r.html:
+		if r.marking = r.marking && isPlain(text); r.marking {
+			r.holes = append(r.holes, hole{len(r.out), len(r.out) + len(text)})
+		}
 		return r.writeEscaped(text)
 	case r.link:
 		return r.writeLink(text)
@@ -417,7 +424,7 @@ type captureNode struct {
 
 func (n *captureNode) render(r *templateRun) error {
 	outer := r.out
-	r.out = nil
+	r.out, r.marking = nil, false
 	err := r.all(n.nodes)
 	captured := string(r.out)
 	r.out = outer
@@ -479,4 +486,15 @@ func (r *templateRun) clock() (time.Time, error) {
 		return time.Time{}, faultf("the present time is not known here", "use event.timestamp")
 	}
 	return r.scope.Now, nil
+}
+
+// markSafe notes the outputs in HTML that is put in as it is. Only those of what a layout lies around are known.
+func (r *templateRun) markSafe(safe templateSafe) {
+	content, is := r.content.(templateSafe)
+	if r.marking = r.marking && is && safe == content; !r.marking {
+		return
+	}
+	for _, h := range r.inner {
+		r.holes = append(r.holes, hole{len(r.out) + h.from, len(r.out) + h.to})
+	}
 }

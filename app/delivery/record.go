@@ -15,6 +15,10 @@ func (a *attempt) AppendRecord(b []byte) []byte {
 	w.Varint(int64(a.Number))
 	w.Text(a.Boot)
 	w.Time(a.At)
+	if rendered := a.Rendered; rendered.Layout == markupLayout { // its text is made again when it is wanted
+		rendered.Text = ""
+		return rendered.AppendRecord(w.Result())
+	}
 	return a.Rendered.AppendRecord(w.Result())
 }
 
@@ -28,7 +32,9 @@ func (a *attempt) ReadRecord(data []byte) error {
 func (a *attempt) readRecordFrom(r *lifecycle.RecordReader) {
 	r.Version("an attempt", attemptRecord)
 	*a = attempt{Number: r.Int(), Boot: r.Text(), At: r.Time()}
-	a.Rendered.ReadRecordFrom(r)
+	if a.Rendered.ReadRecordFrom(r); a.Rendered.Layout == markupLayout {
+		a.Rendered.Text = ""
+	}
 }
 
 // decidedRecord is the version in which decided messages are written.

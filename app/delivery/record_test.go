@@ -37,11 +37,14 @@ func TestAttemptRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		for encoding, data := range map[byte][]byte{1: append([]byte{1}, old...), 2: store.Encode(&written)} {
-			var read delivery.Attempt
+			written, read := written, delivery.Attempt{}
 			if err := store.Decode(data, &read); err != nil || data[0] != encoding {
 				t.Fatal(data[0], err)
 			}
 			clear(data)
+			if encoding == 2 && written.Rendered.Layout == delivery.MarkupLayout {
+				written.Rendered.Text = "" // it is what the HTML says
+			}
 			if d := cmp.Diff(written, read, cmpopts.EquateEmpty()); d != "" {
 				t.Fatalf("encoding %d: %s", encoding, d)
 			}

@@ -8,13 +8,19 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// mailLayout is the number of the document that mailDocument makes. Should that change, it becomes another number, and
-// this one stays what it is: retries send the same bytes.
-const mailLayout = 1
+// The numbers of the document that mailDocument makes. Should that change, or what htmlToText makes of HTML, they become
+// other numbers, and these stay what they are: retries send the same bytes.
+const (
+	mailLayout   = 1
+	markupLayout = 2 // besides, the text part is what htmlToText makes of the body, and is not stored
+)
 
 // Whole puts the document around the body of a mail that RenderParts has made. Anything else stays as it is.
 func Whole(rendered lifecycle.Rendered) lifecycle.Rendered {
-	if rendered.Layout == mailLayout {
+	if rendered.Layout == markupLayout && rendered.Text == "" {
+		rendered.Text = htmlToText(rendered.HTML)
+	}
+	if rendered.Layout == mailLayout || rendered.Layout == markupLayout {
 		rendered.HTML = mailDocument(rendered.HTML, rendered.Subject, rendered.Preheader, rendered.Locale)
 		rendered.Layout, rendered.Preheader, rendered.Locale = 0, "", ""
 	}

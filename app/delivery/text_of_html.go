@@ -96,7 +96,15 @@ type textList struct {
 // htmlToText writes HTML as plain text: links as "text (address)", list entries with a dash or number, blocks and <br>
 // as line breaks, images by their alternative text, entities decoded. What is hidden or is no text is left out. It
 // reads any input and never fails.
-func htmlToText(source string) string {
+func htmlToText(source string) string { return textOfHTML(source, nil) }
+
+// showsAddress reports whether what is shown of a link is where it leads.
+func showsAddress(shown, bare string) bool {
+	return shown == bare || strings.TrimSuffix(shown, "/") == strings.TrimSuffix(bare, "/")
+}
+
+// textOfHTML is htmlToText, and tells of each link what is shown of it, and where it leads.
+func textOfHTML(source string, tell func(shown, bare string, same bool)) string {
 	var w textWriter
 	w.out.Grow(len(source))
 	var lists []textList
@@ -110,9 +118,13 @@ func htmlToText(source string) string {
 		}
 		shown := strings.TrimSpace(w.out.String()[min(linkStart, w.out.Len()):])
 		bare := strings.TrimPrefix(strings.TrimPrefix(address, "mailto:"), "tel:")
+		same := shown != "" && showsAddress(shown, bare)
+		if tell != nil {
+			tell(shown, bare, same)
+		}
 		if shown == "" {
 			w.text(bare)
-		} else if shown != bare && strings.TrimSuffix(shown, "/") != strings.TrimSuffix(bare, "/") {
+		} else if !same {
 			w.space = true
 			w.text("(" + bare + ")")
 		}
