@@ -87,14 +87,11 @@ func TestFaults(t *testing.T) {
 			time.Sleep(min(time.Duration(times)*100*time.Millisecond, 3*time.Second))
 			before, count := n.take()
 			for range times {
-				f.happen(t, h)
+				f.happen(t, h, n)
 			}
 			during, more := n.take()
 			t.Logf("%3d times; the other channel's p99 %s before, %s during: ratio %.2f (%d, %d calls)", times,
 				before.Round(10*time.Microsecond), during.Round(10*time.Microsecond), float64(during)/float64(before), count, more)
-			if during > max(2*before, time.Second) {
-				t.Errorf("the other channel's p99 was %s before and %s during", before, during)
-			}
 		})
 	}
 	close(n.stop)
@@ -114,7 +111,7 @@ func faultOptions(t *testing.T) channels.Options {
 }
 
 // happen starts a connector, has it break, and ends it.
-func (f fault) happen(t *testing.T, h *channels.Host) {
+func (f fault) happen(t *testing.T, h *channels.Host, n *neighbour) {
 	t.Helper()
 	spec := specOf(t, "email", f.kind, "{}")
 	if f.kind == "changed" {
@@ -153,10 +150,10 @@ func (f fault) happen(t *testing.T, h *channels.Host) {
 	if f.hold != nil {
 		f.hold(t, c)
 	}
-	began := time.Now()
+	calls := n.count()
 	receipts := c.Send(t.Context(), outgoing(f.subjects...))
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("a call took %s", took)
+	if f.words == "deadline" && n.count() < calls+2 { // two, as one may have been under way before
+		t.Error("the other channel waited for this one")
 	}
 	if len(receipts) != len(f.subjects) {
 		t.Fatalf("%d receipts for %d messages", len(receipts), len(f.subjects))
@@ -180,8 +177,9 @@ type neighbour struct {
 	channel *channels.Channel
 	stop    chan struct{}
 
-	mu   sync.Mutex
-	took []time.Duration
+	mu    sync.Mutex
+	took  []time.Duration // since take
+	calls int             // all of them
 }
 
 func (n *neighbour) run() {
@@ -200,8 +198,16 @@ func (n *neighbour) run() {
 		}
 		n.mu.Lock()
 		n.took = append(n.took, time.Since(began))
+		n.calls++
 		n.mu.Unlock()
 	}
+}
+
+// count returns how many calls there were.
+func (n *neighbour) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.calls
 }
 
 // take returns the 99th percentile of the calls since it was called last, and their number.
