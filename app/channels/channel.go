@@ -167,6 +167,15 @@ func (c *Channel) note(text string) {
 	c.lastError = c.hide.over(text)
 }
 
+// noteOf records an error of a process, unless it is known already how that has ended: a call that broke off says less.
+func (c *Channel) noteOf(process *channel.Process, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == process {
+		c.lastError = c.hide.over(text)
+	}
+}
+
 // covered returns what a connector said without the secrets of its settings.
 func (c *Channel) covered(text string) string {
 	c.mu.Lock()

@@ -164,6 +164,11 @@ func (f fault) happen(t *testing.T, h *channels.Host, n *neighbour) {
 		}
 	}
 	if f.words != "" {
+		defer func() {
+			if t.Failed() {
+				t.Logf("in the end: %+v", c.Status())
+			}
+		}()
 		eventually(t, f.words, func() bool { return strings.Contains(c.Status().LastError, f.words) })
 	}
 	if starts && f.kind != "changed" {

@@ -187,7 +187,7 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 		c.gone(messages, answers)
 		return receipts, wrong == len(messages)
 	case errors.Is(err, channel.ErrNotSent):
-		c.note(fmt.Sprintf("connector %s refused a batch: %v", c.spec.Name, err))
+		c.noteOf(process, fmt.Sprintf("connector %s refused a batch: %v", c.spec.Name, err))
 		return all(messages, lifecycle.OutcomeTemporary, "the connector refused the batch: "+err.Error(), 0), true
 	case passed(limited):
 		c.condemn(process, "it let the deadline of a batch pass and was killed")
@@ -195,7 +195,7 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 	case limited.Err() != nil:
 		return all(messages, lifecycle.OutcomeInDoubt, "the batch was given up before the connector answered", 0), false
 	}
-	c.note(fmt.Sprintf("connector %s broke off a batch: %v", c.spec.Name, err))
+	c.noteOf(process, fmt.Sprintf("connector %s broke off a batch: %v", c.spec.Name, err))
 	return all(messages, lifecycle.OutcomeInDoubt, "the connector did not answer: "+err.Error(), 0), true
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"stagecraft/plugins/channel"
@@ -139,6 +140,9 @@ func (c *Channel) watch(process *channel.Process) error {
 		case <-ticker.C:
 			if err := c.ping(process); err != nil && c.ctx.Err() == nil {
 				process.Kill()
+				if ended := process.Ended(); !strings.Contains(ended, "killed") { // it had ended by itself
+					return fmt.Errorf("connector %s: %s%s", c.spec.Name, ended, c.log.last())
+				}
 				return err
 			}
 		}
