@@ -25,6 +25,7 @@ import (
 	"stagecraft/app/script"
 	"stagecraft/app/store"
 	"stagecraft/app/web"
+	"stagecraft/plugins/webhook"
 )
 
 // AddressFile is the file in the data folder that says where the server listens, for the verbs that talk to it.
@@ -47,6 +48,9 @@ type App struct {
 	webhook  *lazyChannel
 	secrets  *webhookSecrets // of webhooks
 	scripts  *publisher
+	sources  *sources
+	forms    *forms
+	rights   *rights
 	web      *web.Server
 	failed   chan error
 
@@ -63,6 +67,8 @@ type Options struct {
 	Listening func(address string)
 	// Plugin is the command that runs a built-in connector; its name is added at the end.
 	Plugin []string
+	// Rows reads what sources fetch.
+	Rows Rows
 }
 
 // New opens the data folder and starts everything but the network.
@@ -108,12 +114,18 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		TestAddress: cfg.TestAddress, Boot: uuid.NewString(), Log: opts.Log})
 	host := script.New(script.Limits{})
 	a.engine = engine.New(engine.Options{Clock: opts.Clock, Host: host, Outbox: a.delivery, Recorder: a.insight,
-		Log: opts.Log, MaxPending: cfg.MaxPending, Zone: cfg.Zone()})
+		ErasureKey: []byte(a.keys.Erased), Log: opts.Log, MaxPending: cfg.MaxPending, Zone: cfg.Zone(), Precedence: cfg.Sources.Precedence,
+		Identities: engine.IdentityLimits{Users: cfg.Identity.Users, Joined: cfg.Identity.Joined},
+		Revenue:    engine.RevenueRules{Orders: cfg.Revenue.Orders, Refunds: cfg.Revenue.Refunds, Amount: cfg.Revenue.Amount}})
 	a.delivery.SetTemplates(a.engine)
 	a.delivery.SetJourneys(a.engine)
 	a.delivery.SetWatcher(a.engine)
 	a.delivery.SetHoldOuts(a.engine)
 	a.delivery.SetAlternatives(a.engine)
+	a.delivery.SetReferrals(cfg.Forms.ReferralURL != "")
+	a.engine.SetReferrals(cfg.Forms.ReferralEvent, links.ReadReferral)
+	a.delivery.SetHeirs(a.engine)
+	a.engine.SetStageWebhooks(cfg.StageWebhooks)
 	a.engine.SetBroadcasts(a.delivery, func(source script.Source) (*script.Program, error) { return compile(host, source) })
 	if err = a.startChannels(ctx, opts.Plugin); err != nil {
 		return nil, err
@@ -125,23 +137,38 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	for _, channel := range cfg.Policy.Pause {
 		a.delivery.Pause(channel, true)
 	}
+	a.engine.SetForgetter(a.delivery)
 	a.engine.Bind(a.store)
 	a.delivery.Bind(a.store)
 	a.insight.Bind(a.store)
 	a.store.Start(&machine{a.engine, a.delivery, a.insight})
 	a.scripts = newPublisher(cfg.Scripts, host, a.engine, a.insight, opts.Clock, opts.Log)
 	a.scripts.policy = policy
+	a.rights = newRights(a)
+	a.forms = newForms(cfg.Scripts, host, opts.Log)
 	if err = a.scripts.publishAll(ctx); err != nil {
 		return nil, err
 	}
+	if a.sources, err = a.newSources(newFetcher(webhook.NewTransport(cfg.Sources.Allow, 10*time.Second)), opts.Rows); err != nil {
+		return nil, err
+	}
+	if err = a.rights.begin(ctx); err != nil {
+		return nil, err
+	}
 	a.web, err = web.New(web.Options{
+		Rights:  a.rights,
+		Sources: a.sources, Rejected: a.sources,
 		Engine: a.engine, Delivery: a.delivery, Calls: calls, Insight: a.insight, Store: a.store, Scripts: a.scripts,
 		Channels: a.statuses, Connections: a.connect, Plugins: a.connect.plugins, Callback: a.callback, Secrets: a.secrets, Links: links,
 		Tokens: lifecycle.NewTokens([]byte(a.keys.InApp)), InAppOrigins: cfg.InAppOrigins,
 		Clock: opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
-		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "",
-		Drafts: a.scripts, Compile: host.Compile, PublishLimit: cfg.PublishLimit,
+		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "", RateLimit: cfg.RateLimit,
+		Forms: a.forms, FormSettings: cfg.Forms, Downloads: filepath.Join(cfg.Data, "downloads"),
+		Drafts: a.scripts, Segments: a.scripts, Lives: NewLives(a.engine, a.delivery, opts.Clock), Compile: host.Compile, PublishLimit: cfg.PublishLimit,
 	})
+	if err == nil {
+		err = a.web.ReadKeys(ctx)
+	}
 	return a, err
 }
 
@@ -163,8 +190,15 @@ func (a *App) Run(ctx context.Context) error {
 	workers.Go(func() { a.delivery.Run(sending) })
 	workers.Go(func() { a.engine.TakeReports(sending) })
 	workers.Go(func() { a.scripts.watch(ctx) })
+	workers.Go(func() { a.sources.watch(ctx) })
+	workers.Go(func() { a.sources.run(ctx) })
+	workers.Go(func() { a.forms.watch(ctx) })
+	workers.Go(func() { a.rights.run(ctx) })
 	a.web.Serve()
-	workers.Go(debug.FreeOSMemory) // a start takes about 10 MB more than idling ever will
+	workers.Go(func() {
+		a.insight.Warm(ctx)
+		debug.FreeOSMemory() // a start takes about 10 MB more than idling ever will
+	})
 	if a.listening != nil {
 		a.listening(address)
 	}

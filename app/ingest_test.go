@@ -98,12 +98,13 @@ func TestBadInputNamesTheField(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, text, _ := s.call("POST", check.path, check.body)
 			var answer struct {
-				Error struct{ Code, Message, Field string }
+				Code, Detail, Field string
+				Error               struct{ Code, Message, Field string } // of a batch that was taken
 			}
 			if err := json.Unmarshal([]byte(text), &answer); err != nil {
 				t.Fatalf("%d %q is no JSON: %v", status, text, err)
 			}
-			if status != check.status || answer.Error.Field != check.field || answer.Error.Message == "" {
+			if status != check.status || answer.Field+answer.Error.Field != check.field || answer.Detail+answer.Error.Message == "" {
 				t.Errorf("%d %s, want %d and field %q", status, text, check.status, check.field)
 			}
 		})

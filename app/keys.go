@@ -27,7 +27,9 @@ type keys struct {
 	InApp         string `json:"inapp"` // signs the tokens of customers who look at their inboxes; the backend of the business has it too
 	// Settings encrypts the settings of connectors; 32 bytes in base64. Without it they have to be set again.
 	Settings string `json:"settings"`
-	drawn    bool   // this start made the first two
+	// Erased makes the hashes that stay of who was erased. Without it nobody can be told who comes back with an older backup.
+	Erased string `json:"erased"`
+	drawn  bool   // this start made the first two
 }
 
 func loadKeys(dir string, write, browser, admin config.Secret) (keys, error) {
@@ -62,6 +64,9 @@ func loadKeys(dir string, write, browser, admin config.Secret) (keys, error) {
 	}
 	if k.InApp == "" {
 		k.InApp = rand.Text() + rand.Text()
+	}
+	if k.Erased == "" {
+		k.Erased = rand.Text() + rand.Text()
 	}
 	if k != known {
 		if data, err = json.MarshalIndent(k, "", "  "); err == nil {

@@ -58,6 +58,7 @@ func newPublisher(dir string, host *script.Host, e *engine.Engine, i *insight.In
 }
 
 // UnpackScripts writes the built-in journeys to a folder that does not exist yet, so that they can be read and changed.
+// Segments and forms have no switch: the built-in ones are examples, and are written when somebody asks for one.
 func UnpackScripts(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -67,6 +68,9 @@ func UnpackScripts(dir string) error {
 			return err
 		}
 		target := filepath.Join(dir, filepath.FromSlash(path))
+		if path == script.SegmentsFolder || path == script.FormsFolder {
+			return fs.SkipDir
+		}
 		if entry.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}
@@ -124,6 +128,16 @@ func (p *publisher) publishAll(ctx context.Context) error {
 			p.refused[source.Name] = version
 			p.log.Error("a journey was not published; the last good version goes on", "journey", source.Name, "error", err)
 		}
+	}
+	if problem, err := p.publishScores(ctx); problem != nil {
+		found[script.ScoresFile] = problem
+	} else if err != nil {
+		return err
+	}
+	if problem, err := p.publishSegments(ctx); problem != nil {
+		found[script.SegmentsFolder] = problem
+	} else if err != nil {
+		return err
 	}
 	p.mu.Lock()
 	p.errors = found
@@ -232,10 +246,10 @@ func (p *publisher) keepsCustomers(ctx context.Context, plan *lifecycle.Journey)
 		return err
 	}
 	for stage, count := range report.Journey(plan.Name).In {
-		if count > 0 && plan.Stage(stage) == nil {
+		if _, said := plan.Heir(stage); count > 0 && plan.Stage(stage) == nil && !said {
 			return &lifecycle.Error{Code: lifecycle.Conflict, File: plan.Name + "/journey.lua", Line: 1,
 				Message: fmt.Sprintf("stage %q is gone, but %d customers are in it", stage, count),
-				Hint:    "bring the stage back, or move its customers on first"}
+				Hint:    fmt.Sprintf(`say where they go: renamed = { [%q] = "its new name" } or retired = { [%q] = "another stage" } in journey { … }; or bring the stage back`, stage, stage)}
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ func owing() map[string]string {
 type sentAnswer struct {
 	Ref, Channel, State, Reason, Message, UserID string
 	Attempts                                     int
-	Error                                        struct{ Code, Field, Message string }
+	Code, Field, Detail                          string
 }
 
 func (s *server) send(body any, change ...func(*http.Request)) (int, sentAnswer, http.Header) {
@@ -55,7 +55,7 @@ func TestSendingOneMessage(t *testing.T) {
 	if status != 202 || again != first || header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("again: %d %+v", status, again)
 	}
-	if status, other, _ := s.send(strings.Replace(request, "12", "13", 1), withKey("order-7")); status != 409 || other.Error.Code != "conflict" {
+	if status, other, _ := s.send(strings.Replace(request, "12", "13", 1), withKey("order-7")); status != 409 || other.Code != "conflict" {
 		t.Errorf("another message with the same key: %d %+v", status, other)
 	}
 	var life sentAnswer
@@ -100,22 +100,22 @@ func TestErrorsOfSendNameTheField(t *testing.T) {
 		if field == "Idempotency-Key" {
 			key = strings.Repeat("k", 201)
 		}
-		if status, answer, _ := s.send(body, withKey(key)); status != 400 || answer.Error.Field != field {
-			t.Errorf("%s: %d %+v", body, status, answer.Error)
+		if status, answer, _ := s.send(body, withKey(key)); status != 400 || answer.Field != field {
+			t.Errorf("%s: %d %+v", body, status, answer)
 		}
 	}
 	for name, body := range map[string]string{"news are marketing": `{"userId": "ada", "message": "trial/news"}`, "no name": `{"userId": "ada", "message": "receipt"}`,
 		"a number": `{"userId": "ada", "message": 3}`} {
-		if status, answer, _ := s.send(body); status != 400 || answer.Error.Field != "message" {
-			t.Errorf("%s: %d %+v", name, status, answer.Error)
+		if status, answer, _ := s.send(body); status != 400 || answer.Field != "message" {
+			t.Errorf("%s: %d %+v", name, status, answer)
 		}
 	}
-	if status, answer, _ := s.send(`{"email": 3, "message": "trial/receipt"}`); status != 400 || answer.Error.Field != "email" {
-		t.Errorf("%d %+v", status, answer.Error)
+	if status, answer, _ := s.send(`{"email": 3, "message": "trial/receipt"}`); status != 400 || answer.Field != "email" {
+		t.Errorf("%d %+v", status, answer)
 	}
 	for _, body := range []string{"", "{", "[]", "{} {}", "null"} {
-		if status, answer, _ := s.send(body); status != 400 || answer.Error.Code != "invalid" {
-			t.Errorf("%q: %d %+v", body, status, answer.Error)
+		if status, answer, _ := s.send(body); status != 400 || answer.Code != "invalid" {
+			t.Errorf("%q: %d %+v", body, status, answer)
 		}
 	}
 	noKey := func(r *http.Request) { r.Header.Del("Authorization") }
@@ -181,7 +181,7 @@ func TestConsentFromAnotherProgram(t *testing.T) {
 	} {
 		status, text := consent(body)
 		var answer sentAnswer
-		if json.Unmarshal([]byte(text), &answer) != nil || status != 400 || answer.Error.Field != field {
+		if json.Unmarshal([]byte(text), &answer) != nil || status != 400 || answer.Field != field {
 			t.Errorf("%.80s: %d %s", body, status, text)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -100,22 +99,26 @@ func (s *server) start() {
 	})
 }
 
-// call makes a request with the write key and the console's header; body is JSON, bytes or nil.
+// call makes a request with the write key and the console's header, and holds it and its answer to the description of the
+// API; body is JSON, bytes or nil.
 func (s *server) call(method, path string, body any, change ...func(*http.Request)) (int, string, http.Header) {
 	s.t.Helper()
-	var reader io.Reader
+	var sent []byte
 	switch b := body.(type) {
 	case nil:
 	case []byte:
-		reader = bytes.NewReader(b)
+		sent = b
 	case string:
-		reader = strings.NewReader(b)
+		sent = []byte(b)
 	default:
-		data, err := json.Marshal(b)
-		if err != nil {
+		var err error
+		if sent, err = json.Marshal(b); err != nil {
 			s.t.Fatal(err)
 		}
-		reader = bytes.NewReader(data)
+	}
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(sent)
 	}
 	request, err := http.NewRequest(method, s.url+path, reader)
 	if err != nil {
@@ -134,6 +137,13 @@ func (s *server) call(method, path string, body any, change ...func(*http.Reques
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	k, err := readContract()
+	if err == nil {
+		err = k.check(request, sent, response.StatusCode, response.Header, data)
+	}
+	if err != nil {
+		s.t.Errorf("%s %s is not as docs/openapi.yaml has it: %v", method, path, err)
 	}
 	return response.StatusCode, string(data), response.Header
 }

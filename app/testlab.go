@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"slices"
 	"time"
@@ -18,6 +19,9 @@ type TestLab struct {
 	source script.Source
 	by     []string // channels
 
+	segments script.Source        // which customers are members of; may be empty
+	scores   lifecycle.ScoreRules // what is declared of scores
+
 	world *laboratory
 	taken map[lifecycle.ID]bool // identities that cases of this world have used
 	stale bool                  // a case needs a world in which nobody has been
@@ -32,8 +36,11 @@ func NewTestLab(ctx context.Context, host *script.Host, source script.Source) (*
 	return &TestLab{ctx: ctx, host: host, source: source, by: channelsOf(program)}, nil
 }
 
-// RunTests runs the tests of one journey of a scripts folder, as script.Host.RunTests does.
+// RunTests runs the tests of one journey of a scripts folder, or those of its segments, as script.Host.RunTests does.
 func RunTests(ctx context.Context, host *script.Host, folder fs.FS, source script.Source, filter string, tell func(script.TestResult)) (passed bool, err error) {
+	if source.Name == script.SegmentsFolder {
+		return runSegmentTests(ctx, host, folder, filter, tell)
+	}
 	files, err := script.ReadTests(folder, source.Name)
 	if err != nil || len(files) == 0 {
 		return err == nil, err
@@ -42,8 +49,34 @@ func RunTests(ctx context.Context, host *script.Host, folder fs.FS, source scrip
 	if err != nil {
 		return false, err
 	}
+	if lab.segments, err = script.ReadSegments(folder); err != nil {
+		return false, err
+	}
+	if lab.scores, err = host.ReadScores(folder); err != nil {
+		return false, err
+	}
 	defer lab.Close()
 	return host.RunTests(ctx, source, files, lab, filter, tell)
+}
+
+// runSegmentTests runs segments/NAME_test.lua of a scripts folder, in a world in which there is no journey.
+func runSegmentTests(ctx context.Context, host *script.Host, folder fs.FS, filter string, tell func(script.TestResult)) (passed bool, err error) {
+	if info, err := fs.Stat(folder, script.SegmentsFolder); err != nil || !info.IsDir() {
+		return true, nil
+	}
+	files, err := script.ReadTests(folder, script.SegmentsFolder)
+	if err != nil || len(files) == 0 {
+		return err == nil, err
+	}
+	lab := &TestLab{ctx: ctx, host: host, by: []string{"webhook"}, source: script.Source{Name: script.SegmentsFolder}}
+	if lab.segments, err = script.ReadSegments(folder); err != nil {
+		return false, err
+	}
+	if lab.scores, err = host.ReadScores(folder); err != nil {
+		return false, err
+	}
+	defer lab.Close()
+	return host.RunTests(ctx, lab.source, files, lab, filter, tell)
 }
 
 // channelsOf are those that a journey's messages are written for, and webhook.
@@ -65,14 +98,30 @@ func (l *TestLab) NewCase(start time.Time) (script.Case, error) {
 		}
 	}
 	if l.world == nil {
-		world, err := newLaboratory(l.ctx, l.host, []script.Source{l.source}, l.by, maxTested)
+		world, err := newLaboratory(l.ctx, l.host, l.journeys(), l.by, maxTested)
 		if err != nil {
 			return nil, err
+		}
+		if err = world.engine.PublishScores(l.ctx, l.scores); err != nil {
+			return nil, errors.Join(err, world.scratch.close())
+		}
+		if len(l.segments.Files) > 0 {
+			if err = world.engine.PublishSegments(l.ctx, l.segments); err != nil {
+				return nil, errors.Join(err, world.scratch.close())
+			}
 		}
 		l.world, l.taken, l.stale = world, map[lifecycle.ID]bool{}, false
 	}
 	l.world.begin(start)
 	return &labCase{laboratory: l.world, lab: l, mine: map[lifecycle.ID]bool{}}, nil
+}
+
+// journeys are those that the world has: one, or none where segments are tested alone.
+func (l *TestLab) journeys() []script.Source {
+	if l.source.Name == script.SegmentsFolder {
+		return nil
+	}
+	return []script.Source{l.source}
 }
 
 // Close frees the store.

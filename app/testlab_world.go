@@ -226,6 +226,9 @@ func (l *laboratory) life(ctx context.Context, id lifecycle.ID) (*script.Life, e
 	if life.Happened, err = l.happened(ctx, c.ID, maxLooked); err != nil {
 		return nil, err
 	}
+	if life.Segments, err = l.engine.SegmentsOf(ctx, c); err != nil {
+		return nil, err
+	}
 	own := []lifecycle.ID{c.ID}
 	for _, identity := range c.Identities {
 		own = append(own, identity.Hash())

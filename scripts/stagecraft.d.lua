@@ -24,7 +24,11 @@
 ---@class stagecraft.Journey
 ---@field title? string for people
 ---@field stages string[] the stages in order; each has a file of its name
----@field moves? table<string, string[]> from each stage, the stages it may move to
+---@field moves? table<string, string[]>|string from each stage, the stages it may move to; or `"next"` (none is skipped), `"forward"` (any later one) or `"any"`
+---@field step_back? string which earlier stages a customer may go back to as well: `"previous"` or `"any"`; none if it is left out
+---@field entry? string|string[]|false the events at which customers enter; `false`: they are only enrolled by hand. Left out: the first event, whichever it is
+---@field renamed? table<string, string> former stages and what they are called now: their customers are there, and all that waits goes on
+---@field retired? table<string, string|false> former stages and where their customers are put, without messages; `false`: out of the journey
 ---@field phases? string[][] a coarser view: lists of a title and the stages it covers
 ---@field exit? string|string[] events at which the customer leaves the journey, from every stage
 ---@field holdout? string the share of customers who get no marketing, for comparison, in every stage that does not say otherwise: `"10%"`
@@ -53,7 +57,11 @@
 
 --- Of `score`.
 ---@class stagecraft.ScoreOptions
+---@field name? string which score; the one without a name if it is left out
 ---@field half_life? stagecraft.Duration after which half of the points are left; without it they stay
+---@field cap? number the points take the score no higher
+---@field floor? number the points take the score no lower
+---@field once? string a key: the customer is given the points of this key once; left out, each time
 
 --- Of `split`.
 ---@class stagecraft.SplitOptions
@@ -78,8 +86,13 @@
 ---@field user_id string? the first user ID by which the customer is known
 ---@field anonymous_id string? the first anonymous ID
 ---@field stage string? where the customer is in this journey
----@field score number the points that are left now
+---@field score number the points that are left now, of the score without a name
+---@field scores table<string, number> `customer.scores.fit`: the points that are left of a score with a name, 0 if there are none
+---@field orders number how often they have ordered, the event at hand included
+---@field revenue number what the orders come to, less refunds
+---@field last_order string? when they last ordered, in RFC 3339
 ---@field tags table<string, true?> `customer.tags.vip` is true or nil
+---@field acquired table<string, string?> what brought them here: `customer.acquired.source`, medium, campaign, referrer, landing, by (the friend's customer ID) and at
 ---@field traits table<string, any> `customer.traits.plan`
 ---@field [string] any
 
@@ -120,13 +133,18 @@
 ---@field inbox fun(self: stagecraft.Person, message?: string): table[] the messages that arrived, as they were rendered
 ---@field messages fun(self: stagecraft.Person, message?: string): table[] everything that was decided, also what was kept back, and why
 ---@field has_tag fun(self: stagecraft.Person, tag: string): boolean whether they have a tag
+---@field in_segment fun(self: stagecraft.Person, segment: string): boolean whether they are in a segment
 ---@field stage string? where they are in this journey
 ---@field stages string[] the stages entered, in order
 ---@field converted string[] the stages whose goal was reached
 ---@field refused string[] the moves that were refused, as "member > lost"
 ---@field events string[] the names of the events that happened
 ---@field logged string[] what scripts logged
----@field score number the points that are left now
+---@field score number the points that are left now, of the score without a name
+---@field scores table<string, number> those of the scores with a name
+---@field orders number how often they have ordered
+---@field revenue number what the orders come to, less refunds
+---@field last_order string? when they last ordered
 ---@field tags table<string, true> the tags
 ---@field traits table<string, any> everything that is known of them; a trait may be read by its name, too
 ---@field [string] any
@@ -292,14 +310,15 @@ function tag(name) end
 ---@param name string the tag
 function untag(name) end
 
---- Gives points, negative ones too; `customer.score` is their sum.
+--- Gives points, negative ones too; `customer.score` is their sum, `customer.scores.fit` that of a score with a name. What `scores.lua` says of the score goes before the options.
 ---
 --- ```lua
 --- score(10)
 --- score(10, { half_life = "30 days" })
+--- score(5, { name = "fit", once = "newsletter", cap = 100 })
 --- ```
 ---@param points number how many
----@param options? stagecraft.ScoreOptions how they fade
+---@param options? stagecraft.ScoreOptions of which score, and how they fade
 function score(points, options) end
 
 --- How many such events there were, ever or in the time up to now.

@@ -66,8 +66,7 @@ func benchMail(t *testing.T, program string) {
 		writeFiles(t, scripts, benchMailScripts)
 		sink := startMailSink(t)
 		server := startServer(t, data, scripts, "STAGECRAFT_PUBLIC_URL=https://mail.shop.example")
-		settings := map[string]any{"host": "127.0.0.1", "port": sink.port, "security": "none", "connections": 20,
-			"from": "The Shop <hello@shop.example>"}
+		settings := sink.settings()
 		if kind.key != nil {
 			der, err := x509.MarshalPKCS8PrivateKey(kind.key)
 			if err != nil {
@@ -99,6 +98,11 @@ func benchMail(t *testing.T, program string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// settings are those of an email connector that sends to the sink over 20 connections.
+func (s *mailSink) settings() map[string]any {
+	return map[string]any{"host": "127.0.0.1", "port": s.port, "security": "none", "connections": 20, "from": "The Shop <hello@shop.example>"}
 }
 
 // loadAverage says how busy the machine was.

@@ -202,13 +202,18 @@ const (
 	rowBytes   = 600 << 10
 )
 
-// Run sends the list in parts.
+// Run sends the list.
 func (c *BroadcastAddCommand) Run(w *world) error {
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	rows, err := OpenRows(c.File, w.stdin)
+	return addRows(w, client, c.File, broadcastPath(c.Name, "/list"))
+}
+
+// addRows sends the customers of a file to the list at a path, in parts, and says what became of them.
+func addRows(w *world, client *Client, file, path string) error {
+	rows, err := OpenRows(file, w.stdin)
 	if err != nil {
 		return err
 	}
@@ -228,7 +233,7 @@ func (c *BroadcastAddCommand) Run(w *world) error {
 			return nil
 		}
 		added := sum
-		if _, err := client.Post(w.ctx, broadcastPath(c.Name, "/list"), part.Bytes(), &added); err != nil {
+		if _, err := client.Post(w.ctx, path, part.Bytes(), &added); err != nil {
 			return err
 		}
 		sum.Added, sum.Again, sum.Unknown, sum.Names = sum.Added+added.Added, sum.Again+added.Again, sum.Unknown+added.Unknown, append(sum.Names, added.Names...)

@@ -58,6 +58,11 @@ func (c *CheckCommand) Run(w *world) error {
 			result.Problems = append(result.Problems, host.Check(source, delivery.CheckTemplate, delivery.CheckVariables)...)
 		}
 	}
+	if only == "" {
+		result.Problems = append(result.Problems, host.CheckScores(folder)...)
+		result.Problems = append(result.Problems, checkSegments(host, folder)...)
+	}
+	result.Problems = append(result.Problems, checkSources(folder, only)...)
 	result.Problems = once(result.Problems)
 	for _, p := range result.Problems {
 		if p.Severity == script.Warning {
@@ -140,6 +145,9 @@ func shortest(dir string) string {
 
 // colours tells whether a stream is a terminal that shows them. NO_COLOR (no-color.org) says no.
 func colours(out io.Writer) bool {
+	if within, is := out.(*harmlessText); is {
+		out = within.out
+	}
 	file, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

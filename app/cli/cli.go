@@ -22,20 +22,35 @@ import (
 // program is the command line as kong reads it.
 type program struct {
 	Serve     ServeCommand     `cmd:"" default:"withargs" help:"Run the server (the default)."`
-	Import    ImportCommand    `cmd:"" help:"Import events from CSV or NDJSON into a running server."`
+	Import    ImportCommand    `cmd:"" help:"Import events or customers from CSV or NDJSON into a running server."`
+	Export    ExportCommand    `cmd:"" help:"Write customers, events, messages or decisions of a running server to a file."`
 	New       NewCommand       `cmd:"" help:"Make a journey from a built-in one, or add a stage to a journey."`
 	Check     CheckCommand     `cmd:"" help:"Look for mistakes in journeys, without running them."`
 	Test      TestCommand      `cmd:"" help:"Run the tests that stand beside the scripts (*_test.lua), in virtual time, without a server."`
 	Simulate  SimulateCommand  `cmd:"" help:"Run a journey, or two versions of it, over a history of events in their own time."`
 	Journeys  JourneysCommand  `cmd:"" help:"List the journeys of a running server, or switch one: off, shadow, live or braked."`
-	Customers CustomersCommand `cmd:"" help:"Make test people of customers of a running server, or tokens for their inboxes."`
+	Customers CustomersCommand `cmd:"" help:"Find customers of a running server, make test people of them, or tokens for their inboxes."`
+	Events    EventsCommand    `cmd:"" help:"What happened to one customer of a running server, newest first."`
+	Keys      KeysCommand      `cmd:"" help:"The keys with which programs use the API of a running server: make, list and revoke them."`
 	Calls     CallsCommand     `cmd:"" help:"The call centre's queue of a running server: list, claim and close calls."`
 	Channels  ChannelsCommand  `cmd:"" help:"List the channels of a running server, set one up, or remove its settings."`
 	Messages  MessagesCommand  `cmd:"" help:"List the messages of a running server, show what became of one, pause, resume and cancel."`
 	Send      SendCommand      `cmd:"" help:"Send one transactional message to one customer of a running server, now."`
+	Move      MoveCommand      `cmd:"" help:"Move one customer to another stage of a journey, as its moves allow."`
+	Enrol     EnrolCommand     `cmd:"" help:"Enrol one customer into a journey."`
+	Exit      ExitCommand      `cmd:"" help:"Take one customer out of a journey."`
+	Place     PlaceCommand     `cmd:"" help:"Say in which stage one customer is already: no move, no handler, no message."`
+	Privacy   PrivacyCommand   `cmd:"" help:"What a running server keeps for how long, and writing its files anew without what was erased."`
+	Bulk      BulkCommand      `cmd:"" help:"One act on many customers: keep drafts, look ahead, start, pause and stop them on a running server."`
+	Plan      PlanCommand      `cmd:"" help:"Say what publishing a journey would do to the customers in it."`
 	Broadcast BroadcastCommand `cmd:"" help:"One message to many: keep drafts, look ahead, start, pause and stop them on a running server."`
+	Segments  SegmentsCommand  `cmd:"" help:"The segments of a running server: how many are in each, and who."`
+	Forms     FormsCommand     `cmd:"" help:"List the forms of a running server, with their figures."`
 	Webhooks  WebhooksCommand  `cmd:"" help:"The webhooks of a running server: list endpoints that fail, post once more what has failed, change the secret."`
+	Sources   SourcesCommand   `cmd:"" help:"The sources of a running server: list them, set their secrets, try a payload, fetch, and look at what was not taken."`
 	Push      PushCommand      `cmd:"" help:"Draw keys for notifications in browsers."`
+	Why       WhyCommand       `cmd:"" help:"Why a customer of a running server is where they are, or did or did not get a message."`
+	Replay    ReplayCommand    `cmd:"" help:"Live a customer's events again, and say where what comes of them differs from what is stored."`
 	Plugin    PluginCommand    `cmd:"" help:"List the connectors of others in the data folder, and approve or remove them."`
 	Version   VersionCommand   `cmd:"" help:"Print the version."`
 
@@ -65,12 +80,13 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
-	w := &world{ctx, version, stdin, stdout, stderr}
+	w := &world{ctx, version, stdin, harmless(stdout), stderr}
 	code := -1
 	parser, err := kong.New(&program{}, kong.Name("stagecraft"),
 		kong.Description("Takes every customer through the stages of a lifecycle: events in, Lua stage scripts, messages out."),
 		kong.Writers(stdout, stderr), kong.Exit(func(c int) { code = c }), kong.Bind(w), kong.UsageOnError(),
-		kong.Vars{"version": "stagecraft " + version, "presets": strings.Join(presets(), ", ")},
+		kong.Vars{"version": "stagecraft " + version, "presets": strings.Join(presets(), ", "),
+			"segmentSamples": strings.Join(samples("segments"), ", "), "formSamples": strings.Join(samples("forms"), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
 	if err != nil {
 		return exitCode(err, stderr)

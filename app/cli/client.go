@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -160,7 +161,12 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, ans
 		return response.StatusCode, 0, &repeatable{c.unreachable(err)}
 	}
 	if response.StatusCode >= 200 && response.StatusCode < 300 {
-		if answer != nil {
+		if raw, ok := answer.(*page); ok {
+			if len(text) == maxAnswerBytes {
+				return response.StatusCode, 0, lifecycle.Errorf(lifecycle.Internal, "a page of the server's answer is longer than %d bytes", maxAnswerBytes)
+			}
+			raw.text, raw.next = text, response.Header.Get(nextCursor)
+		} else if answer != nil {
 			if err := json.Unmarshal(text, answer); err != nil {
 				return response.StatusCode, 0, lifecycle.Wrap(lifecycle.Internal, err, "%s answered something that is not Stagecraft's; is --server right?", c.server)
 			}
@@ -199,11 +205,13 @@ func refused(err error) bool {
 func (c *Client) refusal(status int, text []byte) error {
 	var answer struct {
 		lifecycle.Error
-		Nested json.RawMessage `json:"error"`
+		Detail string          `json:"detail"` // of a problem as RFC 9457 writes it
+		Nested json.RawMessage `json:"error"`  // of other servers, on the way to ours
 	}
 	failure := &lifecycle.Error{}
 	if json.Unmarshal(text, &answer) == nil {
 		*failure = answer.Error
+		failure.Message = cmp.Or(answer.Detail, failure.Message)
 		if len(answer.Nested) > 0 && json.Unmarshal(answer.Nested, failure) != nil {
 			_ = json.Unmarshal(answer.Nested, &failure.Message)
 		}
@@ -225,8 +233,10 @@ func (c *Client) refusal(status int, text []byte) error {
 
 func codeOf(status int) lifecycle.Code {
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusUnauthorized:
 		return lifecycle.Unauthorized
+	case http.StatusForbidden:
+		return lifecycle.Forbidden
 	case http.StatusNotFound:
 		return lifecycle.NotFound
 	case http.StatusConflict:

@@ -4,8 +4,14 @@ import "fmt"
 
 // CustomersCommand holds the verbs for single customers.
 type CustomersCommand struct {
-	Test  CustomersTestCommand  `cmd:"" help:"Make a test person of a customer: a day is a minute for them, and what they get goes to the test address."`
-	Token CustomersTokenCommand `cmd:"" help:"Make a token with which a page or an app shows a customer their own inbox."`
+	List       CustomersListCommand       `cmd:"" help:"List customers: everybody, the newest, or who has an identity."`
+	Show       CustomersShowCommand       `cmd:"" aliases:"find" help:"Show a customer, with all that is kept of them, by whatever is known of them: an ID, a mail address, a telephone number."`
+	Suspicious CustomersSuspiciousCommand `cmd:"" help:"List identities behind which more people seem to be than one, and let one join people again."`
+	Export     CustomersExportCommand     `cmd:"" help:"Write everything that is kept of one person, as one JSON document."`
+	Erase      CustomersEraseCommand      `cmd:"" help:"Forget one person for good."`
+	Consents   CustomersConsentsCommand   `cmd:"" help:"Show everything somebody said about being written to, and how it can be proven."`
+	Test       CustomersTestCommand       `cmd:"" help:"Make a test person of a customer: a day is a minute for them, and what they get goes to the test address."`
+	Token      CustomersTokenCommand      `cmd:"" help:"Make a token with which a page or an app shows a customer their own inbox."`
 }
 
 // CustomersTestCommand marks a test person.

@@ -28,12 +28,13 @@ var ErrInterrupted = errors.New("interrupted")
 // ErrStrict is why a strict import ended at its first bad row.
 var ErrStrict = errors.New("stopped at the first bad row")
 
-// Importer sends the events of one source to a server, each once however often it is run, and each customer's in the
+// Importer sends the events, or the customers, of one source to a server, each once however often it is run, and each customer's in the
 // order of the source.
 type Importer struct {
 	Client   *Client
 	Source   string                         // the import's name at the server
 	History  bool                           // the events are the past; otherwise they count as happening now
+	Persons  bool                           // the rows are customers, not events
 	Until    time.Time                      // rows of a later time are left out; zero: none are
 	Workers  int                            // requests in flight
 	Strict   bool                           // end at the first bad row
@@ -112,6 +113,14 @@ func (im *Importer) orInterrupted(ctx context.Context, err error) error {
 
 func (im *Importer) path(verb string) string {
 	return "/v1/import/" + url.PathEscape(im.Source) + "/" + verb
+}
+
+// kind is what the rows are, as the server's paths name it.
+func (im *Importer) kind() string {
+	if im.Persons {
+		return "customers"
+	}
+	return "events"
 }
 
 // open announces the import. A server that is not there is not waited for: nothing was begun.

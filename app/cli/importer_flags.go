@@ -18,19 +18,28 @@ import (
 
 // ImportFlags are the flags of `stagecraft import`, for kong.
 type ImportFlags struct {
-	File    string   `arg:"" optional:"" name:"file" help:"CSV or NDJSON, plain or gzipped; - reads standard input."`
-	Events  string   `name:"events" placeholder:"FILE" help:"The same as the argument."`
-	Map     []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"What a column means, or 'TARGET:=CONSTANT'; give it for each. Targets: userId, anonymousId, event, type, timestamp, messageId, properties.NAME, traits.NAME, context.NAME. Without any, NDJSON holds events of the Segment API."`
-	Source  string   `name:"source" placeholder:"NAME" help:"Name of the import; rows are counted once under one name. Default: the file's name."`
-	History bool     `name:"history" help:"The rows are the past: scripts run in the time of each row, and nothing is sent."`
-	Until   string   `name:"until" placeholder:"TIME" help:"With --history: leave out rows of a later time. Whatever is due by the end of the import happens as history in any case."`
-	Strict  bool     `name:"strict" help:"Stop at the first bad row. Default: write it to the rejects and go on."`
-	Rejects string   `name:"rejects" placeholder:"FILE" help:"Where bad rows go. Default: SOURCE.rejects.csv or SOURCE.rejects.ndjson."`
-	Workers int      `name:"workers" default:"4" placeholder:"N" help:"Requests in flight, 1 to 64. Default: ${default}."`
-	Server  string   `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
-	Key     string   `name:"key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Its write key. Default: from keys.json in the data folder."`
-	Data    string   `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its key and address are. Default: ${default}."`
-	JSON    bool     `name:"json" help:"Print the result as JSON."`
+	File   string   `arg:"" optional:"" name:"file" help:"CSV or NDJSON, plain or gzipped; - reads standard input."`
+	Events string   `name:"events" placeholder:"FILE" help:"The same as the argument."`
+	Map    []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"What a column means, or 'TARGET:=CONSTANT'; give it for each. Targets: userId, anonymousId, event, type, timestamp, messageId, properties.NAME, traits.NAME, context.NAME. Without any, NDJSON holds events of the Segment API."`
+	Source string   `name:"source" placeholder:"NAME" help:"Name of the import; rows are counted once under one name. Without --map the one is used that was saved for it. Default: the file's name."`
+	Save   string   `name:"save" placeholder:"NAME" help:"Keep the mapping at the server under this name, for further files with --source NAME."`
+	DryRun bool     `name:"dry-run" short:"n" help:"Only say what would be done, and show the first errors."`
+
+	Customers bool     `name:"customers" help:"The rows are customers, not events: traits, tags, consent and stages are taken over, and nothing is sent. Targets of --map: userId, anonymousId, email, phone, created, timestamp, tags, traits.NAME, consent, unsubscribed, bounced, complained, status, consentAt, stage.JOURNEY, since.JOURNEY; without any, columns are guessed by their names."`
+	Place     string   `name:"place" placeholder:"COLUMN" help:"Put customers in the stage that this column names, without a message; needs --journey."`
+	Journey   string   `name:"journey" placeholder:"NAME" help:"With --place: whose stages they are."`
+	Since     string   `name:"since" placeholder:"COLUMN" help:"With --place: since when customers are there."`
+	Stage     []string `name:"stage" sep:"none" placeholder:"THEIRS=OURS" help:"What a stage of the source is called here; give it for each that differs."`
+
+	History bool   `name:"history" help:"The rows are the past: scripts run in the time of each row, and nothing is sent."`
+	Until   string `name:"until" placeholder:"TIME" help:"With --history: leave out rows of a later time. Whatever is due by the end of the import happens as history in any case."`
+	Strict  bool   `name:"strict" help:"Stop at the first bad row. Default: write it to the rejects and go on."`
+	Rejects string `name:"rejects" placeholder:"FILE" help:"Where bad rows go. Default: SOURCE.rejects.csv or SOURCE.rejects.ndjson."`
+	Workers int    `name:"workers" default:"4" placeholder:"N" help:"Requests in flight, 1 to 64. Default: ${default}."`
+	Server  string `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
+	Key     string `name:"key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Its write key. Default: from keys.json in the data folder."`
+	Data    string `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its key and address are. Default: ${default}."`
+	JSON    bool   `name:"json" help:"Print the result as JSON."`
 }
 
 // Exit is an error with the exit code that the program should end with. Its sentence may be empty: then everything
@@ -60,16 +69,30 @@ const shownRejects = 5
 // Import runs the import. It ends with nil (exit 0), or an *Exit: 1 where rows were rejected or something failed, 130
 // where ctx ended. The result goes to stdout, what happens meanwhile to stderr.
 func (f *ImportFlags) Import(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+	flags := *f // what is saved for the source is added to them
+	f = &flags
 	importer, path, err := f.prepare()
+	if err == nil {
+		err = f.recall(ctx, importer.Client, importer.Source)
+	}
 	if err != nil {
 		return &Exit{1, err}
 	}
-	events, err := OpenEvents(path, stdin, importer.Source, f.Map, f.History)
+	importer.History, importer.Persons = f.History, f.Customers
+	events, err := f.open(path, stdin, importer.Source)
 	if err != nil {
 		return &Exit{1, err}
 	}
 	if path != "-" {
 		defer events.Close()
+	}
+	if f.Save != "" {
+		if err = f.keep(ctx, importer.Client, f.Save); err != nil {
+			return &Exit{1, err}
+		}
+	}
+	if f.DryRun {
+		return f.look(ctx, importer, events, stdout, stderr)
 	}
 	rejects := NewRejects(f.rejectsPath(importer.Source, events.Rows.Format), events.Rows)
 	progress := NewProgress(stderr)
@@ -113,6 +136,43 @@ func (f *ImportFlags) Import(ctx context.Context, stdin io.Reader, stdout, stder
 	return nil
 }
 
+// open opens the source as the flags say that it is to be read.
+func (f *ImportFlags) open(path string, stdin io.Reader, source string) (*Events, error) {
+	if !f.Customers {
+		return OpenEvents(path, stdin, source, f.Map, f.History)
+	}
+	if f.History {
+		return nil, lifecycle.Errorf(lifecycle.Invalid, "--history is for events; customers are taken quietly in any case")
+	}
+	stages, err := f.stages()
+	if err != nil {
+		return nil, err
+	}
+	return OpenCustomers(path, stdin, source, f.Map, stages)
+}
+
+// look makes a dry run.
+func (f *ImportFlags) look(ctx context.Context, importer *Importer, events *Events, stdout, stderr io.Writer) error {
+	progress := NewProgress(stderr)
+	importer.Rows = progress.Rows
+	outlook, err := importer.Look(ctx, events)
+	progress.Clear()
+	switch {
+	case errors.Is(err, ErrInterrupted):
+		return &Exit{130, errors.New("interrupted")}
+	case err != nil:
+		return &Exit{1, err}
+	case f.JSON:
+		err = json.NewEncoder(stdout).Encode(outlook)
+	default:
+		err = outlook.print(stdout)
+	}
+	if err == nil && outlook.Rejected > 0 {
+		return &Exit{1, fmt.Errorf("%s would be rejected", plural(outlook.Rejected, "row", "rows"))}
+	}
+	return err
+}
+
 // prepare checks the flags.
 func (f *ImportFlags) prepare() (*Importer, string, error) {
 	invalid := func(format string, args ...any) (*Importer, string, error) {
@@ -127,7 +187,13 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 	case f.File == "":
 		path = f.Events
 	}
+	if err := f.placing(); err != nil {
+		return nil, "", err
+	}
 	source := f.Source
+	if source == "" {
+		source = f.Save
+	}
 	if source == "" && path == "-" {
 		return invalid("standard input has no name; give the import one with --source, the same when you repeat it")
 	}
@@ -160,7 +226,7 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 	}
 	client.Grace = 10 * time.Second
 	importer := NewImporter(client, source)
-	importer.History, importer.Until, importer.Strict, importer.Workers = f.History, until, f.Strict, f.Workers
+	importer.Until, importer.Strict, importer.Workers = until, f.Strict, f.Workers
 	return importer, path, nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// item is one event on its way, or a request to say when everything before it is sent.
+// item is one row on its way, or a request to say when everything before it is sent.
 type item struct {
 	record  Record
 	encoded json.RawMessage
@@ -29,8 +29,25 @@ type wireEvent struct {
 }
 
 func newItem(record Record) (item, error) {
+	encoded, err := encodeRecord(record)
+	if err != nil {
+		failure := lifecycle.Wrap(lifecycle.Internal, err, "the row cannot be written as JSON")
+		failure.File, failure.Line = record.file, record.Row.Line
+		return item{}, failure
+	}
+	return item{record: record, encoded: encoded}, nil
+}
+
+func encodeRecord(record Record) ([]byte, error) {
+	if record.person != nil {
+		return json.Marshal(struct {
+			Line     int       `json:"line"`
+			ID       string    `json:"id"`
+			Customer *customer `json:"customer"`
+		}{record.Row.Line, record.ID.String(), record.person})
+	}
 	event := record.Event
-	encoded, err := json.Marshal(struct {
+	return json.Marshal(struct {
 		Line  int       `json:"line"`
 		ID    string    `json:"id"`
 		Event wireEvent `json:"event"`
@@ -38,12 +55,6 @@ func newItem(record Record) (item, error) {
 		Type: event.Type, Name: event.Name, MessageID: event.MessageID, UserID: event.UserID, AnonymousID: event.AnonymousID,
 		Timestamp: event.Timestamp, Properties: event.Properties, Traits: event.Traits, Context: event.Context,
 	}})
-	if err != nil {
-		failure := lifecycle.Wrap(lifecycle.Internal, err, "the event cannot be written as JSON")
-		failure.File, failure.Line = record.file, record.Row.Line
-		return item{}, failure
-	}
-	return item{record: record, encoded: encoded}, nil
 }
 
 // lane sends the events of some of the customers, one batch at a time.
@@ -89,7 +100,7 @@ func (l *lane) run(ctx context.Context) {
 				close(next.drained)
 				continue
 			}
-			if len(batch) == maxBatchEvents || size+len(next.encoded)+1 > maxBatchBytes-len(`{"events":[]}`) {
+			if len(batch) == maxBatchEvents || size+len(next.encoded)+1 > maxBatchBytes-len(`{"customers":[]}`) {
 				flush()
 			}
 			batch, size = append(batch, next), size+len(next.encoded)+1
@@ -101,17 +112,25 @@ func (l *lane) run(ctx context.Context) {
 }
 
 func (l *lane) send(ctx context.Context, batch []item) error {
-	body := []byte(`{"events":[`)
+	var reply answer
+	if _, err := l.importer.Client.Post(ctx, l.importer.path(l.importer.kind()), batchBody(l.importer.kind(), batch), &reply); err != nil {
+		return err
+	}
+	return l.importer.count(batch, reply)
+}
+
+// batchBody is the body of a request.
+func batchBody(kind string, batch []item) []byte {
+	size := len(kind) + 8
+	for _, next := range batch {
+		size += len(next.encoded) + 1
+	}
+	body := append(append(append(make([]byte, 0, size), `{"`...), kind...), `":[`...)
 	for i, next := range batch {
 		if i > 0 {
 			body = append(body, ',')
 		}
 		body = append(body, next.encoded...)
 	}
-	body = append(body, "]}"...)
-	var reply answer
-	if _, err := l.importer.Client.Post(ctx, l.importer.path("events"), body, &reply); err != nil {
-		return err
-	}
-	return l.importer.count(batch, reply)
+	return append(body, "]}"...)
 }

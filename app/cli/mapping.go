@@ -23,7 +23,11 @@ import (
 // and 12.00 do; 00001, +5, 1e5, 1,000 and anything of more than 15 digits stay text. true and false become booleans.
 // Constants follow the same rules; one in double quotes is a JSON text whatever it looks like (`properties.code:="5"`).
 // Values of NDJSON keep their type.
-type Mapping struct{ rules []rule }
+type Mapping struct {
+	rules     []rule
+	customers bool              // the rows are customers, not events; see customerTargets
+	stages    map[string]string // of customers: stages by the names that the source has for them
+}
 
 type rule struct {
 	target   string
@@ -50,15 +54,9 @@ func ParseMapping(texts []string) (*Mapping, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, other := range mapping.rules {
-			if other.target == next.target {
-				return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: %s is mapped twice, by %q and %q", next.target, other, next)
-			}
-			if strings.HasPrefix(next.target, other.target+".") || strings.HasPrefix(other.target, next.target+".") {
-				return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: %s and %s cannot both be there: one lies inside the other", other.target, next.target)
-			}
+		if err = mapping.add(next); err != nil {
+			return nil, err
 		}
-		mapping.rules = append(mapping.rules, next)
 	}
 	if !mapping.has("userId") && !mapping.has("anonymousId") {
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: nothing says whose events these are; add userId=COLUMN or anonymousId=COLUMN")
@@ -69,7 +67,22 @@ func ParseMapping(texts []string) (*Mapping, error) {
 	return mapping, nil
 }
 
-func parseRule(text string) (rule, error) {
+// add adds a rule that no other one contradicts.
+func (m *Mapping) add(next rule) error {
+	for _, other := range m.rules {
+		if other.target == next.target {
+			return lifecycle.Errorf(lifecycle.Invalid, "--map: %s is mapped twice, by %q and %q", next.target, other, next)
+		}
+		if (next.path != nil || other.path != nil) && (strings.HasPrefix(next.target, other.target+".") || strings.HasPrefix(other.target, next.target+".")) {
+			return lifecycle.Errorf(lifecycle.Invalid, "--map: %s and %s cannot both be there: one lies inside the other", other.target, next.target)
+		}
+	}
+	m.rules = append(m.rules, next)
+	return nil
+}
+
+// splitRule cuts a rule into its target and where the value comes from.
+func splitRule(text string) (rule, error) {
 	target, value, ok := strings.Cut(text, "=")
 	constant := strings.HasSuffix(target, ":")
 	target = strings.TrimSpace(strings.TrimSuffix(target, ":"))
@@ -80,6 +93,15 @@ func parseRule(text string) (rule, error) {
 	if constant {
 		next.column, next.constant = "", &value
 	}
+	return next, nil
+}
+
+func parseRule(text string) (rule, error) {
+	next, err := splitRule(text)
+	if err != nil {
+		return next, err
+	}
+	target := next.target
 	path := strings.Split(target, ".")
 	switch {
 	case len(path) > 1 && slices.Contains(sections, path[0]):
@@ -124,7 +146,7 @@ func (m *Mapping) Check(rows *Rows) error {
 		}
 		if rows.Format == NDJSON {
 			found := slices.ContainsFunc(rows.ahead, func(row Row) bool { _, ok := row.Get(rule.column); return ok })
-			if found || rule.path != nil || rule.target == "messageId" {
+			if found || m.customers || rule.path != nil || rule.target == "messageId" {
 				continue
 			}
 		} else if index, ok := rows.csv.names[rule.column]; ok && index >= 0 {
@@ -159,13 +181,9 @@ func (m *Mapping) Event(row Row) (lifecycle.Event, error) {
 	event := lifecycle.Event{Type: lifecycle.Track}
 	var trees [3]*branch
 	for _, rule := range m.rules {
-		value := Value{}
-		if rule.constant != nil {
-			value.Text = *rule.constant
-		} else if found, ok := row.Get(rule.column); !ok || found.Empty() {
+		value, ok := rule.value(row)
+		if !ok {
 			continue
-		} else {
-			value = found
 		}
 		if rule.path != nil {
 			section := slices.Index(sections, rule.path[0])
@@ -185,6 +203,15 @@ func (m *Mapping) Event(row Row) (lifecycle.Event, error) {
 		}
 	}
 	return event, event.Validate()
+}
+
+// value returns what the row has for the rule; ok is false if it has nothing.
+func (r *rule) value(row Row) (value Value, ok bool) {
+	if r.constant != nil {
+		return Value{Text: *r.constant}, true
+	}
+	value, ok = row.Get(r.column)
+	return value, ok && !value.Empty()
 }
 
 func setPlain(event *lifecycle.Event, rule rule, value Value) error {

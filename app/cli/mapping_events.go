@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"stagecraft/app/lifecycle"
 )
@@ -14,6 +16,7 @@ type Record struct {
 	Event lifecycle.Event
 	Err   error // why there is no event: a *lifecycle.Error with file and line
 
+	person   *customer    // of a list of customers: what it says; Event has the identity only
 	file     string       // the name that stands before the line in errors
 	customer lifecycle.ID // of what a server has stored: whose event it is, however it names them; zero otherwise
 }
@@ -24,6 +27,7 @@ type Events struct {
 
 	source    string
 	mapping   *Mapping
+	customers bool // rows are customers, not events
 	needsTime bool
 	unseen    map[string]bool // mapped columns of NDJSON that no row had so far
 }
@@ -45,6 +49,30 @@ func OpenEvents(path string, stdin io.Reader, source string, rules []string, nee
 	}
 	events := &Events{Rows: rows, source: source, mapping: mapping, needsTime: needsTime, unseen: map[string]bool{}}
 	if err := events.check(path == "-"); err != nil {
+		rows.Close()
+		return nil, err
+	}
+	return events, nil
+}
+
+// OpenCustomers opens a list of customers. Without rules the columns of CSV are guessed by their names, and NDJSON holds
+// customers of the API. stages has our names for stages that the source names otherwise; "" is nowhere.
+func OpenCustomers(path string, stdin io.Reader, source string, rules []string, stages map[string]string) (*Events, error) {
+	rows, err := OpenRows(path, stdin)
+	if err != nil {
+		return nil, err
+	}
+	events := &Events{Rows: rows, source: source, customers: true, unseen: map[string]bool{}}
+	if rows.Format == CSV && !slices.ContainsFunc(rules, func(rule string) bool {
+		return !strings.HasPrefix(rule, "stage.") && !strings.HasPrefix(rule, "since.")
+	}) {
+		rules = append(GuessCustomerRules(rows.csv.header), rules...)
+	}
+	if events.mapping, err = ParseCustomerMapping(rules); err == nil && events.mapping != nil {
+		events.mapping.stages = stages
+		err = events.check(path == "-")
+	}
+	if err != nil {
 		rows.Close()
 		return nil, err
 	}
@@ -93,7 +121,18 @@ func (e *Events) Next() (Record, error) {
 			delete(e.unseen, column)
 		}
 	}
-	if e.mapping != nil {
+	if e.customers {
+		record.person, err = e.person(row)
+		if err == nil {
+			switch identity := record.person.identity(); identity.Kind {
+			case lifecycle.UserID:
+				record.Event.UserID, record.Event.AnonymousID = identity.Value, record.person.AnonymousID
+			default:
+				record.Event.AnonymousID = identity.Value
+			}
+			record.Event.Type, record.Event.Timestamp = lifecycle.Identify, record.person.Timestamp
+		}
+	} else if e.mapping != nil {
 		record.Event, err = e.mapping.Event(row)
 	} else {
 		record.Event, err = SegmentEvent(row)
@@ -108,6 +147,15 @@ func (e *Events) Next() (Record, error) {
 		record.Event.MessageID = record.ID.String()
 	}
 	return record, nil
+}
+
+func (e *Events) person(row Row) (*customer, error) {
+	read := readCustomer
+	if e.mapping != nil {
+		read = e.mapping.customer
+	}
+	c, err := read(row)
+	return &c, err
 }
 
 // Unseen returns the mapped columns of NDJSON that no row had so far.

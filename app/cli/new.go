@@ -18,10 +18,12 @@ import (
 	"stagecraft/scripts"
 )
 
-// NewCommand makes journeys and stages that work, to be changed. Nothing that is there is overwritten.
+// NewCommand makes scripts that work, to be changed. Nothing that is there is overwritten.
 type NewCommand struct {
 	Journey NewJourney `cmd:"" help:"Make a journey from a built-in one."`
 	Stage   NewStage   `cmd:"" help:"Add a stage to a journey."`
+	Segment NewSegment `cmd:"" help:"Make a segment from a built-in one."`
+	Form    NewForm    `cmd:"" help:"Make a form from a built-in one."`
 }
 
 // scriptsFolder says where the journeys are.

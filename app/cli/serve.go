@@ -30,7 +30,7 @@ func (c *ServeCommand) Run(w *world) error {
 		return lifecycle.Wrap(lifecycle.Internal, err, "the program does not know where its own file is")
 	}
 	server, err := app.New(w.ctx, c.Config, app.Options{Version: w.version, Log: slog.New(handler), Out: w.stdout,
-		Plugin: []string{self, "plugin"}})
+		Rows: sourceRows{}, Plugin: []string{self, "plugin"}})
 	if err != nil {
 		return err
 	}

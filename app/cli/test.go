@@ -139,6 +139,8 @@ func (c *TestCommand) once(ctx context.Context, out io.Writer, folder fs.FS, dir
 			}
 		}
 		sources = kept
+	} else {
+		sources = append(sources, script.Source{Name: script.SegmentsFolder})
 	}
 	run := testRun{Journeys: []testedJourney{}, Results: []script.TestResult{}}
 	for _, tested := range c.journeys(ctx, folder, sources) {

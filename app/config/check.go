@@ -45,10 +45,16 @@ func (c *Config) Check() error {
 	c.checkKeys(&problems)
 	c.checkPeople(&problems)
 	c.checkOrigins(&problems)
+	c.checkStageWebhooks(&problems)
 	c.checkChannels(&problems)
 	c.checkDispositions(&problems)
 	c.Policy.read(&problems)
 	c.Tracking.check(&problems)
+	c.Sources.check(&problems)
+	c.Identity.check(&problems)
+	c.Revenue.check(&problems)
+	c.Forms.check(&problems)
+	c.Privacy.check(&problems)
 	c.SMTP.check(&problems)
 	c.checkRunning(&problems)
 	if len(problems) > 0 {
@@ -134,6 +140,9 @@ func (c *Config) checkKeys(problems *Problems) {
 	}
 	if c.BrowserKey != "" && (c.BrowserKey == c.WriteKey || c.BrowserKey == c.AdminKey) {
 		problems.add("--browser-key", "it is the same as --write-key or --admin-key, and everybody can read it in your pages; draw another one")
+	}
+	if c.RateLimit < 0 || c.RateLimit > 100_000 {
+		problems.add("--rate-limit", "%d is none of 0 to 100000 requests a second", c.RateLimit)
 	}
 	if c.AdminKey != "" && c.AdminKey == c.WriteKey {
 		problems.add("--admin-key", "it is the same as --write-key, which every sender knows; draw another one")

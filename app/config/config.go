@@ -29,11 +29,15 @@ type Config struct {
 	BrowserKey Secret `name:"browser-key" env:"STAGECRAFT_BROWSER_KEY" placeholder:"KEY" help:"Key with which events come in from public pages, where everybody can read it; it can do nothing else. Default: drawn at the first start and kept in keys.json in the data folder."`
 	AdminKey   Secret `name:"admin-key" env:"STAGECRAFT_ADMIN_KEY" placeholder:"KEY" help:"Key that the console asks for, when set or when the address is not loopback. Default: drawn at the first start and kept in keys.json in the data folder."`
 
+	RateLimit int `name:"rate-limit" env:"STAGECRAFT_RATE_LIMIT" default:"1000" placeholder:"N" help:"Requests a second that each key of the API may make that was not made with a number of its own; a batch is one request. 0 sets no limit. Default: ${default}."`
+
 	Timezone     string   `name:"timezone" env:"STAGECRAFT_TIMEZONE" default:"UTC" placeholder:"ZONE" help:"Time zone of customers whose own is not known, by its IANA name such as Europe/Paris; wait_until goes by it. Default: ${default}."`
 	TestAddress  string   `name:"test-address" env:"STAGECRAFT_TEST_ADDRESS" placeholder:"ADDRESS" help:"Mail address to which all messages of test people go. Default: none, their messages are recorded and go nowhere."`
 	PublishLimit int      `name:"publish-limit" env:"STAGECRAFT_PUBLISH_LIMIT" default:"1000" placeholder:"PEOPLE" help:"How many people a new script or a journey that goes live may reach within the next hour before it asks for confirmation; 0 asks always. Default: ${default} people."`
 	WebhookAllow []string `name:"webhook-allow" env:"STAGECRAFT_WEBHOOK_ALLOW" placeholder:"HOST,..." help:"Hosts in the own network, as their names or addresses stand in the URL, that webhooks may be posted to. Default: none, only addresses of the public internet."`
 	InAppOrigins []string `name:"inapp-origins" env:"STAGECRAFT_INAPP_ORIGINS" placeholder:"URL,..." help:"Origins of the pages that may show customers their inboxes, such as https://shop.example. Default: none but this server."`
+
+	StageWebhooks []string `name:"stage-webhooks" env:"STAGECRAFT_STAGE_WEBHOOKS" placeholder:"URL,..." help:"Addresses to which every change of a customer's stage is posted, with the old stage, the new one, the reason and the decision. Default: none."`
 
 	Channels ChannelsFile `name:"channels" env:"STAGECRAFT_CHANNELS" placeholder:"FILE" help:"JSON file of further channels and the settings of their connectors, such as {\"sms\": {\"settings\": {...}}}. Those of channels that have none yet are taken over and kept encrypted in the data folder; after that neither file nor flag is needed. Default: none."`
 
@@ -42,6 +46,16 @@ type Config struct {
 	Policy Policy `embed:"" group:"What may be sent:"`
 
 	Tracking Tracking `embed:"" group:"Links in mails:"`
+
+	Forms Forms `embed:"" group:"Forms and referrals:"`
+
+	Sources Sources `embed:"" group:"Sources:"`
+
+	Identity Identity `embed:"" group:"Identities:"`
+
+	Privacy Privacy `embed:"" group:"What is kept:"`
+
+	Revenue Revenue `embed:"" group:"Revenue:"`
 
 	SMTP SMTP `embed:"" prefix:"smtp-" group:"Mail:"`
 
@@ -112,13 +126,23 @@ func URLOf(addr string) string {
 
 // String lists the settings for a log, without keys and passwords.
 func (c Config) String() string {
-	return fmt.Sprintf("data=%q addr=%q public-url=%q scripts=%q write-key=%s browser-key=%s admin-key=%s smtp=%s:%d "+
-		"policy=%q send-hours=%q caps=%q cap-all=%t duplicates=%dh pause=%q track=%q tracking-url=%q utm=%q timezone=%q test-address=%q publish-limit=%d webhook-allow=%q inapp-origins=%q channels=%q call-dispositions=%q "+
+	return fmt.Sprintf("data=%q addr=%q public-url=%q scripts=%q write-key=%s browser-key=%s admin-key=%s rate-limit=%d smtp=%s:%d "+
+		"policy=%q send-hours=%q caps=%q cap-all=%t duplicates=%dh pause=%q track=%q tracking-url=%q utm=%q timezone=%q test-address=%q publish-limit=%d webhook-allow=%q inapp-origins=%q stage-webhooks=%q channels=%q call-dispositions=%q "+
+		"form-limit=%d form-limit-each=%d trusted-proxies=%q referral-url=%q referral-event=%q "+
 		"smtp-username=%q smtp-password=%s smtp-security=%s smtp-from=%q smtp-connections=%d smtp-ca-file=%q "+
+		"source-precedence=%q source-allow=%q "+
+		"identity-users=%d identity-joined=%d "+
+		"keep-events=%dd keep-anonymous=%dd keep-bodies=%dd rewrite-after=%dh erased-file=%q "+
+		"revenue-orders=%q revenue-refunds=%q revenue-amount=%q "+
 		"log-level=%s log-format=%s max-pending=%d memory-limit=%dMB",
-		c.Data, c.Addr, c.PublicURL, c.Scripts, c.WriteKey, c.BrowserKey, c.AdminKey, c.SMTP.Host, c.SMTP.Port,
-		c.Policy.Preset, c.Policy.SendHours, c.Policy.Caps, c.Policy.CapAll, c.Policy.Duplicates, c.Policy.Pause, c.Tracking.Track, c.Tracking.URL, c.Tracking.UTM, c.Timezone, c.TestAddress, c.PublishLimit, c.WebhookAllow, c.InAppOrigins, c.Channels, c.CallDispositions,
+		c.Data, c.Addr, c.PublicURL, c.Scripts, c.WriteKey, c.BrowserKey, c.AdminKey, c.RateLimit, c.SMTP.Host, c.SMTP.Port,
+		c.Policy.Preset, c.Policy.SendHours, c.Policy.Caps, c.Policy.CapAll, c.Policy.Duplicates, c.Policy.Pause, c.Tracking.Track, c.Tracking.URL, c.Tracking.UTM, c.Timezone, c.TestAddress, c.PublishLimit, c.WebhookAllow, c.InAppOrigins, c.StageWebhooks, c.Channels, c.CallDispositions,
+		c.Forms.Limit, c.Forms.FormLimit, c.Forms.Proxies, c.Forms.ReferralURL, c.Forms.ReferralEvent,
 		c.SMTP.Username, c.SMTP.Password, c.SMTP.Security, c.SMTP.From, c.SMTP.Connections, c.SMTP.CAFile,
+		c.Sources.Precedence, c.Sources.Allow,
+		c.Identity.Users, c.Identity.Joined,
+		c.Privacy.Events, c.Privacy.Anonymous, c.Privacy.Bodies, c.Privacy.Rewrite, c.Privacy.Erased,
+		c.Revenue.Orders, c.Revenue.Refunds, c.Revenue.Amount,
 		c.LogLevel, c.LogFormat, c.MaxPending, c.MemoryLimit)
 }
 

@@ -188,7 +188,7 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 	customer := &lifecycle.Customer{}
 	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
 	if data == nil {
-		return lifecycle.Rendered{}, drop("merged")
+		return lifecycle.Rendered{}, d.bequeath(tx, m, at)
 	}
 	if err := store.Decode(data, customer); err != nil {
 		return lifecycle.Rendered{}, verdict{state: lifecycle.Failed, reason: "the customer's record cannot be read: " + err.Error()}
@@ -253,7 +253,7 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	}
 	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, Scope{
 		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options,
-		Unsubscribe: d.unsubscribeURL(m, template), Preferences: d.links.Preferences(m.Customer),
+		Unsubscribe: d.unsubscribeURL(m, template), Preferences: d.links.Preferences(m.Customer), Referral: d.referralOf(m.Customer),
 	})
 	return rendered, atSend(m, err)
 }

@@ -55,6 +55,7 @@ type Delivery struct {
 	clock        lifecycle.Clock
 	recorder     Recorder
 	templates    Templates
+	heirs        Heirs
 	journeys     Journeys     // nil: none is ever braked
 	watcher      Watcher      // nil: nobody waits for messages
 	alternatives Alternatives // nil: a message that fails by one channel is not sent by another
@@ -66,6 +67,7 @@ type Delivery struct {
 	renderer     *Renderer
 	publicURL    string
 	links        lifecycle.Links
+	referrals    bool // customers have links for friends
 	tracking     lifecycle.Tracking
 	trackURL     string // base of the links that are tracked; empty: the public URL
 	trackLinks   lifecycle.Links
@@ -198,8 +200,12 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 		return readControls(tx), true, nil
 	case Newest:
 		answer, err = d.newest(tx, q)
+	case messagesOf:
+		answer, err = d.messagesOf(tx, q)
 	case ledgerPage:
 		answer, err = d.ledgerPage(tx, q)
+	case personalOf:
+		answer, err = d.personalOf(tx, q)
 	case oneLife:
 		answer, err = d.oneLife(tx, q)
 	case failingEndpoints:

@@ -28,7 +28,7 @@ type templateRun struct {
 	rounds     int
 	fault      error
 	properties *templateValue // event.properties, split once
-	roots      [11]templateValue
+	roots      [12]templateValue
 	cycles     map[string]int // by group: how often it was asked
 }
 
@@ -84,11 +84,12 @@ func (r *templateRun) start(part *templatePart, html bool) {
 			{name: "title", kind: plainKind, plain: r.scope.Title}, {name: "public_url", kind: plainKind, plain: r.scope.PublicURL},
 			{name: "unsubscribe_url", kind: plainKind, plain: r.scope.Unsubscribe},
 			{name: "preferences_url", kind: plainKind, plain: r.scope.Preferences},
+			{name: "referral_url", kind: referralKind},
 		}
 		for i := range r.roots {
 			root := &r.roots[i]
 			root.run = r
-			if root.plain == "" || root.kind == customerKind && r.scope.Customer == nil || root.kind == eventKind && r.scope.Event == nil {
+			if root.plain == "" || root.kind == customerKind && r.scope.Customer == nil || root.kind == eventKind && r.scope.Event == nil || root.kind == referralKind && r.scope.Referral == nil {
 				root.kind = missingKind
 			}
 		}

@@ -19,6 +19,7 @@ const (
 	plainKind                        // a Go value: what a filter returned or a tag assigned
 	loopKind                         // forloop
 	blankKind                        // the words blank and empty
+	referralKind                     // the customer's link for friends, which costs a signature
 )
 
 // templateValue is a variable as the library's expressions see it (a values.Value). It decodes only what a template
@@ -140,6 +141,8 @@ func (v *templateValue) load() any {
 	switch v.kind {
 	case plainKind:
 		return v.plain
+	case referralKind:
+		return v.run.scope.Referral()
 	case jsonKind:
 		if !v.isList() && !v.isObject() {
 			v.run.mustSpend(1 + len(v.raw)/bytesPerStep)

@@ -41,7 +41,7 @@ func (d *Delivery) Preview(s *Sample) (rendered lifecycle.Rendered, err error) {
 	}
 	rendered, err = d.renderer.RenderParts(s.Template, "", Scope{
 		Customer: s.Customer, Event: &s.Event, Journey: s.Journey, Stage: s.Stage, PublicURL: d.publicURL, Now: s.At, Options: s.Options,
-		Unsubscribe: unsubscribe, Preferences: preferences,
+		Unsubscribe: unsubscribe, Preferences: preferences, Referral: func() string { return d.publicURL + "/r/preview" },
 	})
 	if err != nil {
 		return lifecycle.Rendered{}, err

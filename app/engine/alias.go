@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"bytes"
+	"encoding/json"
 
 	"stagecraft/app/lifecycle"
-	"stagecraft/app/store"
 )
 
 // An alias call says that another name is the customer's too. That name may be an anonymous ID or a user ID; nobody says
@@ -28,33 +27,134 @@ func (s *session) alias(event *lifecycle.Event) {
 
 // alsoKnownAs notes one more identity of the customer, and tells its partition. n tells the instructions of one cause apart.
 func (s *session) alsoKnownAs(event *lifecycle.Event, identity lifecycle.Identity, n byte) {
-	if identity.Value == "" || s.customer.Knows(identity) || len(s.customer.Identities) >= maxIdentities {
+	if identity.Value == "" || s.customer.Knows(identity) || !s.mayGrow() {
 		return
 	}
 	s.customer.Identities = append(s.customer.Identities, identity)
 	if identity.Hash() != s.customer.ID && identity != event.Identity() {
-		at := s.customer.Real(s.now)
-		s.engine.instruct(s.tx, at, s.cause, n, instruction{Link: &link{Identity: identity, Customer: s.customer.ID, At: at, Join: n == joins}})
+		s.claim(identity, n, false)
 	}
 }
 
-// joinUsers links two customers whom a user ID each led to first, and reports whether that is settled: then there is
-// nothing left to do here. Of two who are there the one with the smaller ID stays. That is what keeps links from leading
-// in a circle when two alias calls cross on their way.
-func (e *Engine) joinUsers(tx store.Tx, in link, id lifecycle.ID) (settled bool) {
-	next, n := in, byte(15)
+// claim tells the partition of an identity that it is said to be the customer's.
+func (s *session) claim(identity lifecycle.Identity, n byte, hearsay bool) {
+	at := s.customer.Real(s.now)
+	s.engine.instruct(s.tx, at, s.cause, n, instruction{Link: &link{Identity: identity, Customer: s.customer.ID, Named: s.customer.Named(),
+		At: at, Join: n == joins, Hearsay: hearsay}})
+}
+
+// mayGrow reports whether the customer may have one more identity. Who is called like nobody, or has too many identities
+// already, has none, and is shown as suspicious.
+func (s *session) mayGrow() bool {
+	c := s.customer
 	switch {
-	case tx.Has(identityKey(id)):
-		target, _ := e.follow(tx, id)
-		if target == in.Customer || target == id {
-			return true
-		}
-		next.From = target
-	case tx.Has(customerKey(id)) && bytes.Compare(id[:], in.Customer[:]) < 0:
-		next.From, next.Customer, n = in.Customer, id, 16
-	default:
+	case len(c.Identities) == 0:
+		return true
+	case len(c.Identities) >= maxIdentities:
+		s.suspectCustomer("more identities than one customer has")
+		return false
+	case c.Identities[0].Meaningless():
+		s.suspectCustomer("a name that programs send when they know nobody")
 		return false
 	}
-	e.instruct(tx, in.At, lifecycle.HashID("join", next.From.Part(), next.Customer.Part()), n, instruction{Link: &next})
 	return true
+}
+
+// Instructions of what an event says in passing are numbered from here on: addresses first, then IDs of other systems.
+const (
+	claimsAddresses = 40
+	claimsExternals = 60
+	maxExternals    = 20 // of one event
+)
+
+// addressTraits are the traits that hold addresses by which a customer is known.
+var addressTraits = [...]struct{ trait, channel string }{{"email", "email"}, {"phone", "sms"}, {"push", "push"}}
+
+// isAddress reports whether a trait holds an address to which messages go.
+func isAddress(trait string) bool {
+	for i := range addressTraits {
+		if addressTraits[i].trait == trait {
+			return true
+		}
+	}
+	return false
+}
+
+// provesNot reports whether an address that an event says in a trait may be anybody's: anybody can type anybody's into a
+// page. Of a form that was confirmed its mail address is proved, and nothing else that was typed into it.
+func provesNot(event *lifecycle.Event, trait string) bool {
+	return event.Public || event.Name == FormSubmitted && trait != "email"
+}
+
+// claimAddress looks at a trait that was just said: the address that it holds is one of the customer's identities if
+// whoever says so is to be believed. If not, its partition learns that they have it: what comes back from there concerns
+// them too.
+func (s *session) claimAddress(trait string, value, before json.RawMessage, hearsay bool) {
+	for i, known := range addressTraits {
+		if known.trait != trait {
+			continue
+		}
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			if text = string(value); len(text) == 0 || text[0] != '{' { // a push subscription is an object
+				return
+			}
+		}
+		identity, ok := lifecycle.AddressIdentity(known.channel, text)
+		if !ok || s.customer.Knows(identity) {
+			return
+		}
+		if hearsay = hearsay || !s.mayGrow(); hearsay && string(value) == string(before) {
+			return
+		}
+		if !hearsay {
+			s.customer.Identities = append(s.customer.Identities, identity)
+		}
+		n := claimsAddresses + byte(2*i)
+		if hearsay {
+			n++
+		}
+		s.claim(identity, n, hearsay)
+	}
+}
+
+// externalID is an ID of another system as the Segment API writes it.
+type externalID struct {
+	ID         string `json:"id"`
+	Type       string `json:"type"`
+	Collection string `json:"collection"` // "users", or empty
+}
+
+// claimExternals takes the IDs of other systems that an event names, and the token of the device that sent it.
+func (s *session) claimExternals(event *lifecycle.Event) {
+	if event.Public || !namesOthers(event.Context) && !namesOthers(event.Properties) {
+		return // most events name none, and are not read for it
+	}
+	var object struct {
+		ExternalIDs []externalID `json:"externalIds"`
+		Device      struct {
+			Token string `json:"token"`
+		} `json:"device"`
+	}
+	n := byte(claimsExternals)
+	take := func(kind lifecycle.IdentityKind, value string) {
+		identity, ok := lifecycle.ParseIdentity(kind, value)
+		if ok && n < claimsExternals+maxExternals && !s.customer.Knows(identity) && s.mayGrow() {
+			s.customer.Identities = append(s.customer.Identities, identity)
+			s.claim(identity, n, false)
+			n++
+		}
+	}
+	for _, raw := range [...]json.RawMessage{event.Context, event.Properties} {
+		object.ExternalIDs, object.Device.Token = nil, ""
+		if !namesOthers(raw) || json.Unmarshal(raw, &object) != nil {
+			continue
+		}
+		for _, other := range object.ExternalIDs {
+			if other.Collection == "" || other.Collection == "users" {
+				take(lifecycle.ExternalIdentity(other.Type), other.ID)
+			}
+		}
+		take(lifecycle.DeviceIdentity, object.Device.Token)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
 )
 
 // Audience says who gets a broadcast. Exactly one of Everybody and List is set, or there is at least one condition.
@@ -16,6 +17,7 @@ type Audience struct {
 	Where     []Condition `json:"where,omitempty" msgpack:"w,omitempty"`   // all of them hold
 	Journey   string      `json:"journey,omitempty" msgpack:"j,omitempty"` // who is in it now
 	Stage     string      `json:"stage,omitempty" msgpack:"s,omitempty"`   // of Journey; empty: any
+	Segment   string      `json:"segment,omitempty" msgpack:"g,omitempty"` // who is a member at the moment they would be let in
 }
 
 // Condition compares a trait.
@@ -38,7 +40,7 @@ const (
 	Contains Comparison = "contains" // a text contains another one, without regard to case; a list contains a value
 )
 
-func (a *Audience) filtered() bool { return len(a.Where) > 0 || a.Journey != "" }
+func (a *Audience) filtered() bool { return len(a.Where) > 0 || a.Journey != "" || a.Segment != "" }
 
 func (a *Audience) check() error {
 	switch {
@@ -47,7 +49,7 @@ func (a *Audience) check() error {
 	case a.Everybody && a.filtered():
 		return inField("audience.everybody", "say either everybody, or which of them")
 	case !a.List && !a.Everybody && !a.filtered():
-		return inField("audience", "say who gets it: list, where, journey, or everybody")
+		return inField("audience", "say who gets it: list, where, journey, segment, or everybody")
 	case a.Stage != "" && a.Journey == "":
 		return inField("audience.journey", "a stage needs its journey")
 	case len(a.Where) > maxConditions:
@@ -84,7 +86,7 @@ func (a *Audience) check() error {
 	return nil
 }
 
-// matcher is an audience whose values are decoded once. Segments will be one more field of it.
+// matcher is an audience whose values are decoded once.
 type matcher struct {
 	audience Audience
 	values   []any
@@ -98,10 +100,10 @@ func (a Audience) matcher() *matcher {
 	return m
 }
 
-// includes reports whether a customer is meant. Of a list everybody is who was put on it. Test people are left out: a test
-// is sent to an address.
-func (m *matcher) includes(c *lifecycle.Customer) bool {
-	if c.Test() {
+// includes reports whether a customer of the partition is meant. Of a list everybody is who was put on it. Test people are
+// left out, because a test is sent to an address, and so are those who have not confirmed theirs.
+func (m *matcher) includes(tx store.Reader, c *lifecycle.Customer) bool {
+	if c.Test() || c.Applicant() || m.audience.Segment != "" && !isMember(tx, m.audience.Segment, c.ID) {
 		return false
 	}
 	if m.audience.Journey != "" {
@@ -158,6 +160,9 @@ func (a *Audience) Text() string {
 	if a.Journey != "" {
 		text += " in " + strings.TrimSuffix(a.Journey+"/"+a.Stage, "/")
 	}
+	if a.Segment != "" {
+		text += " in the segment " + a.Segment
+	}
 	var parts []string
 	for _, w := range a.Where {
 		switch w.Is {
@@ -175,7 +180,7 @@ func (a *Audience) Text() string {
 	if len(parts) > 0 {
 		return text + " whose " + strings.Join(parts, ", whose ")
 	}
-	if a.Journey == "" {
+	if a.Journey == "" && a.Segment == "" {
 		return "everybody"
 	}
 	return text

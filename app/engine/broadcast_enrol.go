@@ -136,7 +136,7 @@ func (b *broadcastShare) matching(tx store.Reader, room int) (list []candidate, 
 			failed = lifecycle.Wrap(lifecycle.Internal, failed, "customer %s cannot be read", id)
 			return false
 		}
-		if meant.includes(c) {
+		if meant.includes(tx, c) {
 			list = append(list, candidate{id: id, record: bytes.Clone(value)})
 		}
 		return true
@@ -180,7 +180,7 @@ func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (writte
 		}
 	}
 	s, err := e.openRecord(tx, id, record)
-	if err != nil || s.customer.Test() {
+	if err != nil || s.customer.Test() || s.customer.Applicant() {
 		return 0, false, err
 	}
 	if visit := s.customer.Visit(j.name); visit != nil {

@@ -103,6 +103,12 @@ func (e *Engine) AddToBroadcast(ctx context.Context, name string, members []Memb
 	if !b.Audience.List {
 		return sum, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s goes to %s, not to a list", name, b.Audience.Text())
 	}
+	return e.addMembers(ctx, members, func(list []listed) any { return addToList{name, list} })
+}
+
+// addMembers gives customers, in the partitions where they are, to inputs that put them on a list.
+func (e *Engine) addMembers(ctx context.Context, members []Member, input func([]listed) any) (Added, error) {
+	sum := Added{Names: []string{}}
 	if len(members) > MaxMembers {
 		return sum, lifecycle.Errorf(lifecycle.TooLarge, "%d rows at once are too many; send at most %d in one request", len(members), MaxMembers)
 	}
@@ -141,7 +147,7 @@ func (e *Engine) AddToBroadcast(ctx context.Context, name string, members []Memb
 		for p, list := range parts {
 			for len(list) > 0 {
 				n := min(len(list), membersAtOne)
-				items = append(items, store.Item{Partition: p, Input: addToList{name, list[:n]}})
+				items = append(items, store.Item{Partition: p, Input: input(list[:n])})
 				list = list[n:]
 			}
 		}
@@ -191,7 +197,7 @@ func (e *Engine) whoHasEmail(tx store.Reader, q whoHasEmail) (answer emailsAnswe
 			return false
 		}
 		text, _ := c.Trait("email").(string)
-		if email := emailOf(text); q.Emails[email] && !c.Test() {
+		if email := emailOf(text); q.Emails[email] && !c.Test() && !c.Applicant() {
 			answer.found = append(answer.found, hasEmail{email, c.ID, c.Clock})
 		}
 		return true

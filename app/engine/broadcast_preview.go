@@ -93,7 +93,7 @@ func (e *Engine) lookAhead(tx store.Tx, in lookAhead) (answer aheadAnswer, faile
 		if err := store.Decode(record, c); err != nil {
 			return answer, lifecycle.Wrap(lifecycle.Internal, err, "a customer cannot be read")
 		}
-		if in.meant.includes(c) {
+		if in.meant.includes(tx, c) {
 			e.ahead(tx, j, &in, c, &answer.sum)
 		}
 	}

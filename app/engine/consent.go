@@ -226,12 +226,15 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 // takeWord lets what came with an event take effect.
 func (s *session) takeWord(in Receive) {
 	if word := in.Word; word != nil && word.At.Before(in.At) {
-		s.customer.Say(*word)
+		s.sayWord(*word, &in.Event, false)
 	} else if word != nil {
-		s.customer.SayNow(*word)
+		s.sayWord(*word, &in.Event, true)
+	}
+	for _, word := range in.Words {
+		s.sayWord(word, &in.Event, true)
 	}
 	if in.Suppress != nil {
-		s.customer.Suppress(*in.Suppress)
+		s.suppressAddress(*in.Suppress)
 	}
 }
 

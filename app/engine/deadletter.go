@@ -18,6 +18,7 @@ const (
 	letterEvent   = "event"   // an event's handlers
 	letterRun     = "run"     // a run that was woken
 	letterSilence = "silence" // an idle handler
+	letterChange  = "change"  // a move, an enrolment or an exit that somebody asked for
 )
 
 // DeadLetter is one journey's step that was set aside because a script failed. It can be replayed as a new input once
@@ -40,6 +41,7 @@ type DeadLetter struct {
 	Run      *run             `msgpack:"r,omitempty"`
 	Silence  *lifecycle.Timer `msgpack:"t,omitempty"`
 	History  bool             `msgpack:"y,omitempty"`
+	Change   *Change          `msgpack:"g,omitempty"`
 }
 
 // setAside stores the dead letter of a failed step.
@@ -142,6 +144,12 @@ func (e *Engine) replay(tx store.Tx, in Replay) error {
 func (s *session) redo(j *journey, letter DeadLetter) {
 	if s.event != nil {
 		s.depth = s.event.Depth
+	}
+	if letter.Kind == letterChange {
+		if letter.Change != nil {
+			s.carryOutChange(letter.Change)
+		}
+		return
 	}
 	if s.mayBegin(j) {
 		s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })

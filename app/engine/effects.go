@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/url"
 	"time"
 
@@ -34,7 +33,7 @@ func (s *session) carryOut(j *journey, visit *lifecycle.Visit, r *run, program *
 		if size := s.traitBytes(effect.Name) + len(effect.Name) + len(value); effect.Value != nil && size > maxTraitBytes {
 			return failure(effect, "keep less of the customer", "the customer would have %d bytes of traits; the limit is %d", size, maxTraitBytes)
 		}
-		s.customer.SetTrait(effect.Name, value)
+		s.assign(effect.Name, value)
 		fact.Kind, fact.Reason = lifecycle.FactSet, string(value)
 	case script.Tag:
 		if !s.customer.HasTag(effect.Name) && (len(s.customer.Tags) >= maxTags || len(effect.Name) > lifecycle.MaxNameBytes) {
@@ -50,13 +49,7 @@ func (s *session) carryOut(j *journey, visit *lifecycle.Visit, r *run, program *
 		}
 		fact.Kind = lifecycle.FactUntagged
 	case script.Score:
-		if math.IsNaN(effect.Points) || math.IsInf(effect.Points, 0) {
-			return failure(effect, "", "%v is no number of points", effect.Points)
-		}
-		if !s.customer.AddScore(effect.Points, effect.HalfLife, s.now) {
-			return failure(effect, "use the same half-lives everywhere", "a customer's score has room for 16 different half-lives")
-		}
-		fact.Kind, fact.Amount = lifecycle.FactScored, effect.Points
+		return s.award(effect, fact)
 	case script.Track:
 		if err := s.track(r, effect, &fact); err != nil {
 			return err

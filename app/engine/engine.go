@@ -52,35 +52,58 @@ type Engine struct {
 	recorder Recorder
 	judge    Judge
 
+	revenue    RevenueRules
+	stageHooks []string // where changes of stages are posted
+
 	compileBroadcast func(script.Source) (*script.Program, error)
+
+	referrals referrals
+
+	options Options      // of New, for a twin
+	tell    func(*Trace) // hears of every call of a script; nil: nobody
 
 	log   *slog.Logger
 	store *store.Store
 	zone  *time.Location
 	zones zones
 
-	publishing sync.Mutex // one change of the journeys at a time
-	programs   sync.Map   // version -> *script.Program
-	parts      [lifecycle.Partitions]partition
-	reports    chan told
-	looks      looks
-	pending    atomic.Int64
-	limit      int64
+	publishing    sync.Mutex // one change of the journeys at a time
+	programs      sync.Map   // version -> *script.Program
+	segmentSets   sync.Map   // version -> *script.Segments
+	segmentErrors sync.Map   // name -> *SegmentError
+	parts         [lifecycle.Partitions]partition
+	reports       chan told
+	looks         looks
+	pending       atomic.Int64
+	suspected     atomic.Int64
+	identities    IdentityLimits
+	forgetter     Forgetter // nil: there are no messages to forget
+	limit         int64
+	precedence    map[string]int // of sources, by name: whose word about a trait counts before whose
 }
 
 // partition is what the owner and the single writer of one partition keep in memory.
 type partition struct {
-	journeys   []*journey // as stored; used by the single writer only
-	current    bool       // journeys is what is stored
-	draining   map[string][]string
-	modes      atomic.Pointer[map[string]lifecycle.Mode] // of all journeys, while current
-	epoch      uint32                                    // the epoch before the present one, as far as it was looked into
-	epochEmpty bool                                      // it holds no marks
-	broadcasts map[string]*journey                       // those at work, by the names of their journeys; while current, used by the single writer only
-	casting    atomic.Bool                               // broadcasts may have something to do
-	castAt     atomic.Int64                              // when they have it next, in Unix nanoseconds; 0: not known
-	wake       chan struct{}
-	next       atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
+	journeys      []*journey // as stored; used by the single writer only
+	current       bool       // journeys is what is stored
+	draining      map[string][]string
+	modes         atomic.Pointer[map[string]lifecycle.Mode] // of all journeys, while current
+	epoch         uint32                                    // the epoch before the present one, as far as it was looked into
+	epochEmpty    bool                                      // it holds no marks
+	segments      segmentPart
+	scores        scorePart
+	ranks         rankPart
+	erasuresKnown bool
+	newcomers     newcomers
+	broadcasts    map[string]*journey // those at work, by the names of their journeys; while current, used by the single writer only
+	bulking       atomic.Bool         // bulks may have something to do
+	bulkAt        atomic.Int64        // when they have it next, in Unix nanoseconds; 0: not known
+	casting       atomic.Bool         // broadcasts may have something to do
+	castAt        atomic.Int64        // when they have it next, in Unix nanoseconds; 0: not known
+	forgetting    atomic.Bool         // somebody may still have to be forgotten
+	erasures      bool                // somebody was erased; while erasuresKnown, used by the single writer only
+	wake          chan struct{}
+	next          atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
 }
 
 // Options of New.
@@ -92,21 +115,31 @@ type Options struct {
 	Log        *slog.Logger
 	MaxPending int            // events in flight before callers are told to come back later
 	Zone       *time.Location // of customers who have none of their own; nil: UTC
+	Identities IdentityLimits
+	Revenue    RevenueRules
+	Precedence []string // sources whose words about traits count before those of others, the first of them most
+	ErasureKey []byte   // of the hashes that stay of who was erased
 }
 
 // New returns an engine; Bind gives it its store.
 func New(opts Options) *Engine {
 	e := &Engine{
-		clock: opts.Clock, host: opts.Host, outbox: opts.Outbox, recorder: opts.Recorder, log: opts.Log,
-		limit: int64(opts.MaxPending), zone: opts.Zone, reports: make(chan told, maxReports),
+		options: opts, clock: opts.Clock, host: opts.Host, outbox: opts.Outbox, recorder: opts.Recorder, log: opts.Log,
+		limit: int64(opts.MaxPending), zone: opts.Zone, precedence: ranks(opts.Precedence), reports: make(chan told, maxReports),
 		looks: looks{by: map[lifecycle.Ref]*look{}, wake: make(chan struct{}, 1)},
 	}
+	e.identities = opts.Identities.orDefaults()
+	e.revenue = opts.Revenue.orDefaults()
 	if e.zone == nil {
 		e.zone = time.UTC
 	}
 	for i := range e.parts {
 		e.parts[i].wake = make(chan struct{}, 1)
 		e.parts[i].casting.Store(true)
+		e.parts[i].segments.walking.Store(true)
+		e.parts[i].scores.walking.Store(true)
+		e.parts[i].bulking.Store(true)
+		e.parts[i].forgetting.Store(true)
 	}
 	return e
 }
@@ -151,6 +184,12 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = nil, e.adopt(tx, in)
 	case moveTimeline:
 		answer, err = nil, e.moveTimeline(tx, in)
+	case ban:
+		answer, err = nil, e.ban(tx, in)
+	case inherit:
+		answer, err = nil, e.inherit(tx, in)
+	case forgive:
+		answer, err = nil, e.forgive(tx, in)
 	case done:
 		answer, err = nil, e.done(tx, in)
 	case Replay:
@@ -170,10 +209,41 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = e.changeBroadcast(tx, in)
 	case addToList:
 		answer, err = e.addToList(tx, in)
+	case shareBulk, bulkStep, changeBulk, addToBulk, bulkLook, dropBulkShare:
+		answer, err = e.applyBulk(tx, input)
+	case change:
+		answer, err = e.change(tx, in)
 	case lookAhead:
 		answer, err = e.lookAhead(tx, in)
+	case submit:
+		answer, err = nil, e.submitted(tx, in)
+	case applied:
+		answer, err = nil, e.applied(tx, in)
+	case confirm:
+		answer, err = e.confirm(tx, in)
+	case sweepForms:
+		answer, err = e.sweepForms(tx, in)
+	case referred:
+		answer, err = nil, e.referred(tx, in)
+	case keepSource:
+		answer, err = nil, e.keepSource(tx, in)
+	case dropReject:
+		answer, err = nil, e.dropReject(tx, in)
+	case saveAPIKey, dropAPIKey, useAPIKey:
+		answer, err = e.applyAPIKeys(tx, input)
+	case beginReply, keepReply, sweepReplies:
+		answer, err = e.applyReplies(tx, input)
 	default:
-		return e.applyLab(tx, input)
+		if answer, handled, err = e.applySegments(tx, input); handled {
+			return answer, true, err
+		}
+		if answer, handled, err = e.applyScores(tx, input); handled {
+			return answer, true, err
+		}
+		if answer, handled, err = e.applyErasures(tx, input); handled {
+			return answer, true, err
+		}
+		return e.applyImports(tx, input)
 	}
 	return answer, true, err
 }
@@ -181,6 +251,8 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 // Ask answers the engine's questions; handled is false for a question of someone else.
 func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err error) {
 	switch q := query.(type) {
+	case lifeOf:
+		answer, err = e.lifeOf(tx, q)
 	case writtenTo:
 		return e.outbox.WrittenTo(tx, q.Channel, q.Address), true, nil
 	case offers:
@@ -197,6 +269,10 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.deadLetters(tx, q)
 	case idsOf:
 		answer, err = e.idsOf(tx, q)
+	case claimedOf:
+		answer, err = e.whoHas(tx, q)
+	case suspicions:
+		answer, err = e.suspicions(tx, q)
 	case CustomerByIdentity:
 		answer, err = e.customerByIdentity(tx, q)
 	case reach:
@@ -213,10 +289,36 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = readShare(tx, q.Name)
 	case broadcastsOf:
 		answer, err = e.broadcasts(tx, q)
+	case bulksOf, bulkShareOf, dueBulks:
+		answer, err = e.askBulk(tx, query)
+	case planLook:
+		answer, err = e.planLook(tx, q)
 	case whoHasEmail:
 		answer, err = e.whoHasEmail(tx, q)
+	case applicationOf:
+		answer, err = readApplication(tx.Get(applicationKey(q.Applicant, q.ID)), q.At)
+	case formFigures:
+		answer, err = e.formFigures(tx)
+	case sourceState:
+		answer, err = e.sourceState(tx, q)
+	case sourceRejects:
+		answer, err = e.sourceRejects(tx, q)
+	case apiKeysOf:
+		answer, err = readAPIKeys(tx)
 	default:
-		return e.askLab(tx, query)
+		if answer, handled, err = e.askSegments(tx, query); handled {
+			return answer, true, err
+		}
+		if answer, handled, err = e.askScores(tx, query); handled {
+			return answer, true, err
+		}
+		if answer, handled, err = e.askErasures(tx, query); handled {
+			return answer, true, err
+		}
+		if answer, handled, err = e.askCustomers(tx, query); handled {
+			return answer, true, err
+		}
+		return e.askImports(tx, query)
 	}
 	return answer, true, err
 }
@@ -225,6 +327,11 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 // chores that publishing leaves behind.
 func (e *Engine) Own(ctx context.Context, p int) {
 	part := &e.parts[p]
+	if p == 0 {
+		var ranking sync.WaitGroup
+		defer ranking.Wait()
+		ranking.Go(func() { e.rankDaily(ctx) })
+	}
 	var swept time.Time
 	aligned := p != 0
 	for ctx.Err() == nil {
@@ -232,12 +339,19 @@ func (e *Engine) Own(ctx context.Context, p int) {
 		now := e.clock.Now()
 		busy, err := e.ownOnce(ctx, p, now)
 		if !aligned && err == nil {
-			err = e.alignBroadcasts(ctx)
+			if err = e.alignBroadcasts(ctx); err == nil {
+				err = e.alignBulks(ctx)
+			}
 			aligned = err == nil
 		}
 		if now.Sub(swept) > time.Hour && err == nil {
 			swept = now
-			err = e.sweepMarks(ctx, p, now)
+			if err = e.sweepMarks(ctx, p, now); err == nil {
+				err = e.sweepApplications(ctx, p, now)
+			}
+			if err == nil {
+				err = e.sweepReplies(ctx, p, now)
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			e.log.Warn("a partition's chores failed and are tried again", "partition", p, "error", err)
@@ -255,6 +369,9 @@ func (e *Engine) Own(ctx context.Context, p int) {
 		if at := part.castAt.Load(); at != 0 && (due.IsZero() || at < due.UnixNano()) {
 			due = time.Unix(0, at)
 		}
+		if at := part.bulkAt.Load(); at != 0 && (due.IsZero() || at < due.UnixNano()) {
+			due = time.Unix(0, at)
+		}
 		limit := now.Add(time.Hour)
 		if due.IsZero() || due.After(limit) {
 			due = limit
@@ -265,7 +382,7 @@ func (e *Engine) Own(ctx context.Context, p int) {
 }
 
 func (e *Engine) ownOnce(ctx context.Context, p int, now time.Time) (busy bool, err error) {
-	for _, chore := range []func(context.Context, int, time.Time) (bool, error){e.deliverInstructions, e.fireDue, e.resyncJourneys, e.cast} {
+	for _, chore := range []func(context.Context, int, time.Time) (bool, error){e.deliverInstructions, e.fireDue, e.resyncJourneys, e.cast, e.walk, e.workScores, e.workBulks, e.forgetSome} {
 		more, err := chore(ctx, p, now)
 		if err != nil {
 			return false, err

@@ -31,6 +31,7 @@ type harness struct {
 	store  *store.Store
 	book   *book
 	zone   *time.Location
+	order  []string // precedence of sources
 	n      int
 }
 
@@ -52,7 +53,7 @@ func (h *harness) open() {
 		h.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h.engine = engine.New(engine.Options{Clock: h.clock, Host: h.host, Outbox: h.book, Recorder: h.book, Log: log, MaxPending: 10000, Zone: h.zone})
+	h.engine = engine.New(engine.Options{Clock: h.clock, Host: h.host, Outbox: h.book, Recorder: h.book, Log: log, MaxPending: 10000, Zone: h.zone, Precedence: h.order})
 	h.engine.Bind(h.store)
 	h.store.Start(machine{h.engine})
 }
@@ -214,6 +215,9 @@ func (m machine) Apply(tx store.Tx, input any) (any, error) {
 	if in, ok := input.(heldOut); ok {
 		return m.engine.HeldOut(tx, in.message), nil
 	}
+	if in, ok := input.(bequeath); ok {
+		return m.engine.Inherit(tx, in.message, in.at), nil
+	}
 	answer, _, err := m.engine.Apply(tx, input)
 	return answer, err
 }
@@ -316,6 +320,19 @@ func (b *book) message(name string) *lifecycle.Message {
 	return nil
 }
 
+// bequeath asks for what delivery asks for when a queued message's customer has been merged.
+type bequeath struct {
+	message *lifecycle.Message
+	at      time.Time
+}
+
+// all returns the messages that were put.
+func (b *book) all() []*lifecycle.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]*lifecycle.Message(nil), b.messages...)
+}
+
 // settle says what became of a message, as delivery does.
 func (b *book) settle(id lifecycle.ID, state lifecycle.MessageState, at time.Time) {
 	b.mu.Lock()
@@ -411,8 +428,12 @@ func describe(f lifecycle.Fact) string {
 		return "untagged " + f.Name
 	case lifecycle.FactScored:
 		return fmt.Sprintf("scored %g", f.Amount)
+	case lifecycle.FactThreshold:
+		return strings.TrimSpace(fmt.Sprintf("score %s %s %g %s", f.Name, f.To, f.Amount, f.Reason))
 	case lifecycle.FactTracked:
 		return strings.TrimSpace("tracked " + f.Name + " " + f.To + " " + f.Reason)
+	case lifecycle.FactSegment:
+		return strings.TrimSpace("segment " + f.To + " " + f.Name + " " + f.Reason)
 	case lifecycle.FactPlaced:
 		return "placed " + where + f.From + ">" + f.To
 	}

@@ -150,6 +150,7 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 // cancelDue drops the timers of an aborted import that should have fired already: they belong to a past that was never
 // told to its end. Silences rest until their event comes again.
 func (s *session) cancelDue(until time.Time) {
+	s.dropScores(until)
 	for {
 		j, timer := s.earliest(until)
 		if j == nil {
@@ -177,21 +178,30 @@ func (e *Engine) OpenImport(ctx context.Context, source string, history bool) er
 	return e.everywhere(ctx, openImport{source, history})
 }
 
-// Import takes lines of an open import.
-func (e *Engine) Import(ctx context.Context, source string, lines []Line) ([]store.Result, error) {
+// importIsOpen returns the record of an import that is open.
+func (e *Engine) importIsOpen(ctx context.Context, source string) (importRecord, error) {
 	answer, err := e.store.Ask(ctx, sourceID(source).Partition(), importState{source})
 	if err != nil {
-		return nil, err
+		return importRecord{}, err
 	}
 	record := answer.(importRecord)
 	if record.State != ImportOpen {
-		return nil, lifecycle.Errorf(lifecycle.Conflict, "the import %q is not open", source)
+		return record, lifecycle.Errorf(lifecycle.Conflict, "the import %q is not open", source)
+	}
+	return record, nil
+}
+
+// Import takes lines of an open import.
+func (e *Engine) Import(ctx context.Context, source string, lines []Line) ([]store.Result, error) {
+	record, err := e.importIsOpen(ctx, source)
+	if err != nil {
+		return nil, err
 	}
 	history, now := record.History, e.clock.Now()
 	inputs := make([]Receive, len(lines))
 	for i, line := range lines {
 		event := line.Event
-		event.Received = now
+		event.Received, event.Source = now, source
 		if event.MessageID == "" {
 			event.MessageID = source + ":" + line.ID
 		}
@@ -204,7 +214,7 @@ func (e *Engine) Import(ctx context.Context, source string, lines []Line) ([]sto
 				at = now
 			}
 		}
-		inputs[i] = Receive{Event: event, At: at, Source: source, History: history, Mark: lifecycle.HashID("line", source, line.ID)}
+		inputs[i] = Receive{Event: event, At: at, Source: source, History: history, Mark: lineMark(source, line.ID)}
 	}
 	return e.take(ctx, inputs)
 }

@@ -9,30 +9,38 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// identify takes over what the event says about the customer: further identities and traits. What is late adds, but
-// does not replace what is known since.
+// identify takes over what the event says about the customer: further identities and traits. Of two words about a
+// trait the later one holds, whichever comes in first.
 func (s *session) identify(event *lifecycle.Event, late bool) {
 	s.alsoKnownAs(event, lifecycle.Identity{Kind: lifecycle.UserID, Value: event.UserID}, 1)
 	s.alsoKnownAs(event, lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: event.AnonymousID}, 2)
 	if event.Type == lifecycle.Alias {
 		s.alias(event)
 	}
+	s.claimExternals(event)
 	if len(event.Context) == 0 && len(event.Traits) == 0 {
 		return
 	}
-	// Many senders repeat the same traits with every event: nothing is to be done for them.
+	// Many senders repeat the same context with every event: nothing is to be done for it. Traits that are repeated still
+	// hold at a later time.
 	hash := fnv.New64a()
 	hash.Write(event.Traits)
 	hash.Write([]byte{0})
 	hash.Write(event.Context)
+	source := event.Teller()
+	if source != "" { // another source may say the same, and another one may not say it
+		hash.Write([]byte{0})
+		hash.Write([]byte(source))
+	}
 	sum := hash.Sum64()
-	if sum == s.customer.TraitsHash {
+	if sum == s.customer.TraitsHash && len(event.Traits) == 0 {
 		return
 	}
 	s.customer.TraitsHash = sum
 	if late {
 		s.customer.TraitsHash = 0 // it may have left something out
 	}
+	s.acquire(event, late)
 	passing, zone := contextTraits(event.Context)
 	for _, raw := range []json.RawMessage{passing, event.Traits} {
 		if len(raw) == 0 {
@@ -43,13 +51,20 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 			continue // validated where it came in
 		}
 		for _, name := range slices.Sorted(maps.Keys(traits)) {
-			if _, known := s.customer.Traits[name]; !late || !known {
-				s.setTrait(name, traits[name])
+			before, known := s.customer.Traits[name]
+			teller, hearsay := source, provesNot(event, name)
+			s.claimAddress(name, traits[name], before, hearsay)
+			if hearsay && isAddress(name) {
+				teller = lifecycle.BySite
 			}
+			if _, dated := s.customer.Origin(name); late && known && !dated {
+				continue // what is known may be newer
+			}
+			s.takeTrait(name, traits[name], teller, event.Timestamp)
 		}
 	}
 	if _, known := s.customer.Traits[zoneTrait]; len(zone) > 0 && !known && s.engine.zones.load(zone) != nil {
-		s.setTrait(zoneTrait, zone) // what the browser says, as long as nobody says it of the customer
+		s.takeTrait(zoneTrait, zone, source, event.Timestamp) // what the browser says, as long as nobody says it of the customer
 	}
 }
 
@@ -60,6 +75,7 @@ func (s *session) setTrait(name string, value json.RawMessage) {
 	switch {
 	case size <= maxTraitBytes || string(value) == "null":
 		s.customer.SetTrait(name, value)
+		s.touchTrait(name)
 	case s.accepted:
 		s.note(lifecycle.Fact{Kind: lifecycle.FactTrimmed, Name: name})
 	case s.failed == nil:

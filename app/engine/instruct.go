@@ -12,11 +12,16 @@ import (
 // instruction is work that one partition leaves for another: durable in the same commit as its cause, delivered at
 // least once, and harmless when repeated. Exactly one field is set.
 type instruction struct {
-	Receive *Receive      `msgpack:"r,omitempty"`
-	Link    *link         `msgpack:"l,omitempty"`
-	Adopt   *adopt        `msgpack:"a,omitempty"`
-	Move    *moveTimeline `msgpack:"m,omitempty"`
-	LetIn   *letIn        `msgpack:"b,omitempty"`
+	Receive  *Receive      `msgpack:"r,omitempty"`
+	Link     *link         `msgpack:"l,omitempty"`
+	Adopt    *adopt        `msgpack:"a,omitempty"`
+	Move     *moveTimeline `msgpack:"m,omitempty"`
+	LetIn    *letIn        `msgpack:"b,omitempty"`
+	Referred *referred     `msgpack:"g,omitempty"`
+	Change   *change       `msgpack:"c,omitempty"`
+	Ban      *ban          `msgpack:"x,omitempty"`
+	Inherit  *inherit      `msgpack:"h,omitempty"`
+	Forget   *forget       `msgpack:"z,omitempty"`
 }
 
 func (i instruction) item() store.Item {
@@ -24,9 +29,19 @@ func (i instruction) item() store.Item {
 	case i.Receive != nil:
 		return store.Item{Partition: i.Receive.Target.Partition(), Input: *i.Receive}
 	case i.Link != nil:
-		return store.Item{Partition: i.Link.id().Partition(), Input: *i.Link}
+		return store.Item{Partition: i.Link.partition(), Input: *i.Link}
 	case i.Adopt != nil:
 		return store.Item{Partition: i.Adopt.Customer.Partition(), Input: *i.Adopt}
+	case i.Change != nil:
+		return store.Item{Partition: i.Change.Change.Customer.Partition(), Input: *i.Change}
+	case i.Referred != nil:
+		return store.Item{Partition: i.Referred.Referrer.Partition(), Input: *i.Referred}
+	case i.Ban != nil:
+		return store.Item{Partition: i.Ban.partition(), Input: *i.Ban}
+	case i.Inherit != nil:
+		return store.Item{Partition: i.Inherit.Customer.Partition(), Input: *i.Inherit}
+	case i.Forget != nil:
+		return store.Item{Partition: i.Forget.partition(), Input: *i.Forget}
 	case i.LetIn != nil:
 		return store.Item{Partition: i.LetIn.Customer.Partition(), Input: *i.LetIn}
 	default:
@@ -126,7 +141,11 @@ func (e *Engine) deliverInstructions(ctx context.Context, p int, _ time.Time) (b
 	refused := pending.Broken
 	var delivered [][]byte
 	for i, result := range e.store.DoAll(ctx, items) {
-		switch code := lifecycle.CodeOf(result.Err); code {
+		code := lifecycle.CodeOf(result.Err)
+		if code == lifecycle.NotFound && e.isErased(ctx, pending.Instructions[i].target()) {
+			code = "" // it came too late for them
+		}
+		switch code {
 		case "":
 			delivered = append(delivered, pending.Keys[i])
 		case lifecycle.Invalid, lifecycle.TooLarge, lifecycle.Conflict, lifecycle.NotFound, lifecycle.Internal:

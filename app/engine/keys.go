@@ -9,7 +9,7 @@ import (
 )
 
 // The engine's keys within a partition. The first byte is the kind; delivery and insight have kinds of their own
-// (m, o, b and k).
+// (m, o, b, k and K).
 //
 //	c customer                       -> lifecycle.Customer
 //	i identity hash                  -> ID of the customer it belongs to, where that is not the hash itself
@@ -19,14 +19,27 @@ import (
 //	r customer, run                  -> run that waits
 //	t due, customer                  -> the customer's earliest timer
 //	h source hash, customer          -> a customer whose timers an open import holds back
-//	H source hash                    -> importRecord
+//	H source hash                    -> importRecord; with m behind it: the saved mapping of the source
 //	j                                -> the journeys: versions and modes
 //	v version                        -> the files of a version of a journey
 //	s file hash                      -> a file of a version that was stored before versions were packed
 //	f time, mark, n                  -> an instruction for another partition
 //	F time, mark, n                  -> an instruction that was refused there
 //	x time (newest first), ID        -> DeadLetter
+//	W time, journey                  -> JourneyPast: what a journey became then
+//	O                                -> forms, see forms.go
+//	A identity hash                  -> claimed: who else has it, whether anything may go there
+//	I identity hash                  -> Suspicion
+//	S, T                             -> segments, see segments.go
+//	C                                -> scoreTable
+//	Q                                -> lifecycle.Ranks
 //	G, B, L                          -> broadcasts, see broadcast_state.go
+//	M                                -> bulks, see bulk_state.go
+//	E                                -> who was erased, and what is still to be removed; see erase.go
+//	U customer, time, n              -> what was said about consent, and how; see said.go
+//	P                                -> sources: how they stand, and what was not taken; see sources.go
+//	N hash                           -> lifecycle.APIKey, in the first partition
+//	Y day, mark                      -> Reply to a request with an Idempotency-Key
 func customerKey(id lifecycle.ID) []byte { return append([]byte{'c'}, id[:]...) }
 func identityKey(id lifecycle.ID) []byte { return append([]byte{'i'}, id[:]...) }
 

@@ -238,8 +238,13 @@ func (e *Engine) paste(tx store.Tx, in paste) error {
 
 // applyLab handles the inputs of laboratories; handled is false for an input of someone else.
 func (e *Engine) applyLab(tx store.Tx, input any) (answer any, handled bool, err error) {
-	if in, ok := input.(paste); ok {
+	switch in := input.(type) {
+	case paste:
 		return nil, true, e.paste(tx, in)
+	case passBy:
+		return nil, true, e.passBy(tx, in)
+	case passOn:
+		return nil, true, e.passOn(tx, in)
 	}
 	return nil, false, nil
 }

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"maps"
-	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -15,40 +13,14 @@ import (
 // mergeChunk is how many timeline entries travel in one instruction.
 const mergeChunk = 100
 
-// link is the input "this identity belongs to that customer", for the partition of the identity.
-type link struct {
-	Identity lifecycle.Identity
-	Customer lifecycle.ID
-	At       time.Time
-	Join     bool         // by an alias call, which also joins two who are both known
-	From     lifecycle.ID // of a join under way: who the identity has led to so far; zero: nobody yet
-}
-
-// id is what is to become a redirect.
-func (l *link) id() lifecycle.ID {
-	if !l.From.IsZero() {
-		return l.From
-	}
-	return l.Identity.Hash()
-}
-
-// link makes the identity a redirect. Someone who was known by this identity alone becomes part of the customer: their
-// runs and timers end here, in this commit, before anything of them takes effect there. An identity that leads
-// somewhere already stays where it leads.
-func (e *Engine) link(tx store.Tx, in link) error {
-	id := in.id()
-	if id == in.Customer || in.Join && e.joinUsers(tx, in, id) || tx.Has(identityKey(id)) {
-		return nil
-	}
-	tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))
-	data := tx.Get(customerKey(id))
-	if data == nil {
-		return nil
-	}
+// become makes one customer part of another: a redirect takes their place, and their runs and timers end here, in this
+// commit, before anything of them takes effect there. What they own travels on as instructions.
+func (e *Engine) become(tx store.Tx, id lifecycle.ID, in link) error {
 	s, err := e.open(tx, id)
 	if err != nil {
 		return err
 	}
+	tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))
 	c := s.customer
 	// What was due there by now happened before.
 	s.history, s.at = c.Import != "", in.At
@@ -58,6 +30,7 @@ func (e *Engine) link(tx store.Tx, in link) error {
 		return err
 	}
 	s.leaveFigures()
+	s.leaveSegments(becauseMerged)
 	if !c.Due.IsZero() {
 		tx.Delete(timerKey(c.Due, id))
 	}
@@ -69,7 +42,11 @@ func (e *Engine) link(tx store.Tx, in link) error {
 			tx.Delete(runKey(id, ref.ID))
 		}
 	}
-	e.instruct(tx, in.At, id, 10, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c}})
+	said, err := takeSaid(tx, id)
+	if err != nil {
+		return err
+	}
+	e.instruct(tx, in.At, id, 10, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c, Said: said}})
 	e.instruct(tx, in.At, id, 11, instruction{Move: &moveTimeline{From: id, To: in.Customer, At: in.At}})
 	return nil
 }
@@ -97,6 +74,7 @@ type adopt struct {
 	Loser    *lifecycle.Customer
 	Entries  []TimelineEntry
 	Part     string // names the chunk of entries
+	Said     []Said
 }
 
 func (e *Engine) adopt(tx store.Tx, in adopt) error {
@@ -111,6 +89,11 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 		return nil
 	}
 	tx.Set(mark, []byte{})
+	if !tx.Has(customerKey(id)) {
+		if erased, is := e.erased(tx, id); is && !in.At.After(erased.at) {
+			return e.forgetLoser(tx, in)
+		}
+	}
 	s, err := e.open(tx, id)
 	if err != nil {
 		return err
@@ -136,6 +119,9 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 			s.timeline(TimelineEntry{At: s.customer.Real(s.now), Facts: facts})
 		}
 	}
+	for i := range in.Said {
+		s.keepSaid(&in.Said[i])
+	}
 	for _, entry := range in.Entries {
 		if entry.From.IsZero() {
 			entry.From = in.From
@@ -145,37 +131,35 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 	return s.save()
 }
 
-// takeOver joins the record of a merged customer into this one: what is known here wins over what was known there, tags
+// takeOver joins the record of a merged customer into this one: of two words about a trait the later one holds, tags
 // are joined and points added up, in each journey the latest entry or exit wins, and a merge is not a move.
 func (s *session) takeOver(loser *lifecycle.Customer) {
+	s.reassess(becauseMerged)
 	c := s.customer
 	if loser.Created.Before(c.Created) {
 		c.Created = loser.Created
 	}
+	c.Revenue = c.Revenue.Plus(loser.Revenue)
 	for _, identity := range loser.Identities {
-		if !c.Knows(identity) && len(c.Identities) < maxIdentities {
+		if !c.Knows(identity) && s.mayGrow() {
 			c.Identities = append(c.Identities, identity)
 		}
 	}
 	c.TraitsHash = 0
 	s.accepted = true
-	for _, name := range slices.Sorted(maps.Keys(loser.Traits)) {
-		if _, known := c.Traits[name]; !known {
-			s.setTrait(name, loser.Traits[name])
-		}
-	}
-	if loser.Trait("unsubscribed") == true {
-		c.SetTrait("unsubscribed", []byte("true")) // of two words about consent the stricter holds
+	unsubscribed := c.Trait("unsubscribed") == true || loser.Trait("unsubscribed") == true
+	s.takeTraits(loser)
+	if unsubscribed {
+		c.SetTrait("unsubscribed", []byte("true")) // of two words about consent the stricter holds, whichever is newer
 	}
 	c.TakeConsents(loser)
+	s.takeAcquired(loser)
 	for _, tag := range loser.Tags {
 		if len(c.Tags) < maxTags {
 			c.AddTag(tag)
 		}
 	}
-	for _, points := range loser.Points {
-		c.AddPoints(points)
-	}
+	s.takeScores(loser)
 	for i := range loser.Visits {
 		s.takeOverVisit(loser, &loser.Visits[i])
 	}

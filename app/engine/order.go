@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -17,6 +16,9 @@ const maxMoves = 10
 // journey handles the event, by name.
 func (s *session) handle() {
 	s.moves, s.depth = 0, s.event.Depth
+	if s.customer.Applicant() {
+		return
+	}
 	for _, j := range s.journeys {
 		if s.mayBegin(j) {
 			s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
@@ -41,8 +43,11 @@ func (s *session) handle() {
 // because that stage says when somebody who has left the journey may come again.
 func (s *session) mayBegin(j *journey) bool {
 	visit := s.customer.Visit(j.name)
-	if visit == nil || visit.Stage != "" {
-		return visit == nil
+	if visit != nil && visit.Stage != "" || !s.atEntry(j.plan()) {
+		return false
+	}
+	if visit == nil {
+		return true
 	}
 	again := j.plan().Stages[0].Reenter
 	return again.Set && s.tooEarly(again, s.customer.Left(j.name, "")) == ""
@@ -63,14 +68,16 @@ func (s *session) tooEarly(again lifecycle.Reenter, left time.Time) string {
 
 // begin lets the customer enter a journey's first stage.
 func (s *session) begin(j *journey) error {
-	c := s.customer
-	if c.Visit(j.name) == nil {
-		at := sort.Search(len(c.Visits), func(i int) bool { return c.Visits[i].Journey >= j.name })
-		c.Visits = append(c.Visits, lifecycle.Visit{})
-		copy(c.Visits[at+1:], c.Visits[at:])
-		c.Visits[at] = lifecycle.Visit{Journey: j.name}
+	return s.enrol(j, moveRequest{to: j.plan().Stages[0].Name})
+}
+
+// enrol lets the customer enter a journey at the stage that is asked for.
+func (s *session) enrol(j *journey, request moveRequest) error {
+	visit := s.customer.Visit(j.name)
+	if visit == nil {
+		visit = s.newVisit(j.name)
 	}
-	return s.enter(j, c.Visit(j.name), "", j.plan().Stages[0].Name)
+	return s.enter(j, visit, "", request)
 }
 
 // handleIn is the order within one event and one journey: journey handlers, stage handlers, the goal, the exit. All of
@@ -110,7 +117,7 @@ func (s *session) handleIn(j *journey) error {
 		if s.first.to != "" {
 			s.refuse(j, visit, s.first, "the customer leaves the journey at this event")
 		}
-		return s.exit(j, visit, stage)
+		return s.exit(j, visit, stage, moveRequest{by: s.event.Name, file: stage.File, line: 1})
 	}
 	return s.move(j, visit, s.first)
 }
@@ -133,7 +140,8 @@ func (s *session) reached(j *journey, visit *lifecycle.Visit, stage *lifecycle.S
 func (s *session) call(visit *lifecycle.Visit, r *run, woken *lifecycle.Event) script.Call {
 	return script.Call{
 		Handler: r.Handler, Stage: visit.Stage, Customer: s.customer, Event: r.Event, Now: s.now, Zone: s.zone(), Seed: r.seed(),
-		Run: r.ID, Journal: r.Journal, Woken: woken, History: s,
+		Run: r.ID, Journal: r.Journal, Woken: woken, History: s, Scores: s.engine.scores(s.tx).Rules,
+		Trace: s.traced(visit, r, woken),
 	}
 }
 
@@ -142,11 +150,13 @@ func (s *session) heldOut(j *journey, stage *lifecycle.Stage) bool {
 	return stage != nil && lifecycle.HeldOut(s.customer.ID, j.name, stage.Holdout)
 }
 
-// moveRequest is a move that a handler or a goal asks for; an empty one asks for none.
+// moveRequest is a move that a handler, a goal or somebody asks for; an empty one asks for none.
 type moveRequest struct {
 	to   string
 	file string
 	line int
+	by   string // who asks, if it is no script; of an exit the event, if it is one
+	why  string // what they say
 }
 
 // consider keeps the first request that the journey allows, and records the others as refused.
@@ -154,28 +164,18 @@ func (s *session) consider(j *journey, visit *lifecycle.Visit, first *moveReques
 	if request.to == "" {
 		return
 	}
-	to := j.plan().Stage(request.to)
-	switch {
-	case to == nil:
-		s.refuse(j, visit, request, "the journey has no such stage")
-	case !j.plan().MayMove(visit.Stage, request.to):
-		s.refuse(j, visit, request, "journey.lua does not allow this move")
-	case first.to != "":
-		s.refuse(j, visit, request, "an earlier handler of the same event already moves to "+first.to)
-	case s.moves >= maxMoves:
-		s.refuse(j, visit, request, fmt.Sprintf("one event may cause at most %d moves", maxMoves))
-	default:
-		if why := s.tooEarly(to.Reenter, s.customer.Left(j.name, request.to)); why != "" {
-			s.refuse(j, visit, request, "the customer was in "+request.to+" before: "+why)
-			return
-		}
-		*first = request
+	if heir, renamed := j.plan().Renamed[request.to]; renamed { // a run that waits goes on with the version it began with
+		request.to = heir
 	}
+	if why := s.whyNot(j, visit, first.to, request.to); why != "" {
+		s.refuse(j, visit, request, why)
+		return
+	}
+	*first = request
 }
 
 func (s *session) refuse(j *journey, visit *lifecycle.Visit, request moveRequest, why string) {
-	s.note(lifecycle.Fact{Kind: lifecycle.FactRefused, Journey: j.name, From: visit.Stage, To: request.to, Reason: why,
-		File: request.file, Line: request.line, Version: j.plan().Version})
+	s.refuseFrom(j, visit.Stage, request, why)
 }
 
 // move takes the customer to the stage that was asked for and allowed: leave handlers, the end of the stage's runs and
@@ -191,22 +191,23 @@ func (s *session) move(j *journey, visit *lifecycle.Visit, request moveRequest) 
 		return err
 	}
 	s.endRuns(visit, false)
-	s.note(lifecycle.Fact{Kind: lifecycle.FactMoved, Journey: j.name, From: from, To: request.to, File: request.file, Line: request.line,
-		Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
+	s.note(lifecycle.Fact{Kind: lifecycle.FactMoved, Journey: j.name, From: from, To: request.to, Name: request.by, Reason: request.why,
+		File: request.file, Line: request.line, Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
 	s.customer.SetLeft(j.name, from, s.now)
-	return s.enter(j, visit, from, request.to)
+	return s.enter(j, visit, from, request)
 }
 
 // exit takes the customer out of the journey: leave handlers, the end of all runs and silences.
-func (s *session) exit(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stage) error {
+func (s *session) exit(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stage, request moveRequest) error {
 	if err := s.leave(j, visit, stage); err != nil {
 		return err
 	}
 	s.endRuns(visit, true)
-	s.note(lifecycle.Fact{Kind: lifecycle.FactExited, Journey: j.name, From: stage.Name, Name: s.event.Name, File: stage.File, Line: 1,
-		Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
+	s.note(lifecycle.Fact{Kind: lifecycle.FactExited, Journey: j.name, From: stage.Name, Name: request.by, Reason: request.why,
+		File: request.file, Line: request.line, Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
 	s.customer.SetLeft(j.name, stage.Name, s.now)
 	s.customer.SetLeft(j.name, "", s.now)
+	s.tellChange(j, visit, stage.Name, request)
 	visit.Stage, visit.Timers = "", nil
 	return nil
 }
@@ -224,11 +225,17 @@ func (s *session) leave(j *journey, visit *lifecycle.Visit, stage *lifecycle.Sta
 }
 
 // enter begins a visit: idle timers are set, then the enter handlers run, of the journey first, then of the stage.
-func (s *session) enter(j *journey, visit *lifecycle.Visit, from, to string) error {
+func (s *session) enter(j *journey, visit *lifecycle.Visit, from string, request moveRequest) error {
+	to := request.to
 	visit.Stage, visit.Entered, visit.Number, visit.Converted, visit.Touched = to, s.now, s.nextSeq(), false, false
 	visit.Version = j.plan().Version
 	stage := j.plan().Stage(to)
-	s.note(lifecycle.Fact{Kind: lifecycle.FactEntered, Journey: j.name, From: from, To: to, Heldout: s.heldOut(j, stage)})
+	entry := lifecycle.Fact{Kind: lifecycle.FactEntered, Journey: j.name, From: from, To: to, Heldout: s.heldOut(j, stage)}
+	if from == "" { // else the move says who asked for it
+		entry.Name, entry.Reason = request.by, request.why
+	}
+	s.note(entry)
+	s.tellChange(j, visit, from, request)
 	s.armSilences(j, visit, stage)
 	var first moveRequest
 	for _, handler := range j.handlers(stage) {

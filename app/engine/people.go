@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -36,22 +37,35 @@ func (e *Engine) customerByIdentity(tx store.Reader, q CustomerByIdentity) (Cust
 	return answer, nil
 }
 
-// newest returns the newest entries of a customer's timeline.
+// newest returns the newest entries of a customer's timeline. What came with merged customers stands in the timeline
+// where the merge does, and is put in its place by time: it is never newer than that.
 func (e *Engine) newest(tx store.Reader, id lifecycle.ID, limit int) []TimelineEntry {
 	var entries []TimelineEntry
+	own, joined := 0, 0
 	prefix := timelinePrefix(id)
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(_, value []byte) bool {
-		if len(entries) >= limit {
+		if own >= limit || joined >= maxJoined {
 			return false
 		}
 		var entry TimelineEntry
-		if store.Decode(value, &entry) == nil {
-			entries = append(entries, entry)
+		if store.Decode(value, &entry) != nil {
+			return true
+		}
+		if entries = append(entries, entry); entry.From.IsZero() {
+			own++
+		} else {
+			joined++
 		}
 		return true
 	})
-	return entries
+	if joined > 0 {
+		slices.SortStableFunc(entries, func(a, b TimelineEntry) int { return b.At.Compare(a.At) })
+	}
+	return entries[:min(limit, len(entries))]
 }
+
+// maxJoined is how many entries of merged customers are looked through for the newest of all.
+const maxJoined = 10_000
 
 // Customer finds a customer by an identity, following redirects.
 func (e *Engine) Customer(ctx context.Context, identity lifecycle.Identity) (CustomerAnswer, error) {
@@ -73,13 +87,15 @@ func (e *Engine) customerAt(ctx context.Context, id lifecycle.ID) (CustomerAnswe
 	return CustomerAnswer{}, lifecycle.Errorf(lifecycle.Internal, "the identity leads in a circle")
 }
 
-// FindCustomer finds a customer by a user ID, an anonymous ID, or the customer's own ID in hex.
+// FindCustomer finds a customer by whatever people know of them: the customer's own ID in hex, a user ID, a mail address, a
+// telephone number, an ID of another system as "shopify:123", or an anonymous ID, in this order.
 func (e *Engine) FindCustomer(ctx context.Context, user string) (*lifecycle.Customer, error) {
-	ids := []lifecycle.ID{
-		lifecycle.Identity{Kind: lifecycle.UserID, Value: user}.Hash(), lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: user}.Hash(),
-	}
+	var ids []lifecycle.ID
 	if id, err := lifecycle.ParseID(user); err == nil {
 		ids = append(ids, id)
+	}
+	for _, identity := range identitiesIn(user) {
+		ids = append(ids, identity.Hash())
 	}
 	for _, id := range ids {
 		found, err := e.customerAt(ctx, id)
@@ -162,6 +178,7 @@ func (e *Engine) setTest(tx store.Tx, in setTest) error {
 	if in.On {
 		s.becomeTest()
 	} else {
+		s.leaveSegments(becauseTest)
 		c.SetLapse(time.Time{}, in.At)
 		s.now = c.Clock
 		s.decision.Facts = nil // until here they were a test person
@@ -176,6 +193,7 @@ func (s *session) becomeTest() {
 	s.leaveFigures()
 	s.fold()
 	s.decision.Facts = nil
+	s.leaveSegments(becauseTest)
 	s.customer.SetLapse(s.now, s.now)
 }
 

@@ -18,6 +18,7 @@ type journey struct {
 	program *script.Program
 	byStage map[string][]lifecycle.Handler
 	started time.Time // of a broadcast: who was let in before was let into another one
+	since   time.Time // when its version was published; zero: not known
 }
 
 func newJourney(name string, mode lifecycle.Mode, program *script.Program) *journey {
@@ -47,6 +48,7 @@ type JourneyState struct {
 	Resync  bool           `msgpack:"r,omitempty"` // customers from Cursor on have yet to learn of a change
 	Cursor  lifecycle.ID   `msgpack:"c,omitempty"`
 	Keep    []string       `msgpack:"k,omitempty"` // while older versions are drained: those whose runs go on
+	Since   time.Time      `msgpack:"t,omitempty"` // when Version was published
 	Spread  spread         `msgpack:"s,omitempty"` // said in the first partition only
 }
 
@@ -59,6 +61,7 @@ type Publish struct {
 	Drain   bool            // end the runs of all other versions; else they stay with the version they began with
 	ready   *release        // what Source comes to, worked out once for all partitions
 	spread  spread
+	at      time.Time
 	align   bool // Mode is that of the first partition, and holds here too: a change that broke off is undone
 }
 
@@ -67,6 +70,7 @@ type Publish struct {
 type SetMode struct {
 	Journey string
 	Mode    lifecycle.Mode
+	at      time.Time
 }
 
 // Journeys asks for the states of all journeys of a partition.
@@ -112,7 +116,9 @@ func (e *Engine) journeys(tx store.Tx) ([]*journey, error) {
 		if err != nil {
 			return nil, err
 		}
-		active = append(active, newJourney(state.Name, state.Mode, program))
+		j := newJourney(state.Name, state.Mode, program)
+		j.since = state.Since
+		active = append(active, j)
 	}
 	if part.broadcasts, err = e.broadcastJourneys(tx); err != nil {
 		return nil, err
@@ -155,7 +161,7 @@ func (e *Engine) publish(tx store.Tx, in Publish) error {
 	if _, err := e.program(tx, version); err != nil {
 		return err
 	}
-	return e.changeJourney(tx, in.Source.Name, func(state *JourneyState, isNew bool) {
+	return e.changeJourney(tx, in.at, in.Source.Name, func(state *JourneyState, isNew bool) {
 		if in.Drain {
 			state.Keep = nil
 		}
@@ -174,7 +180,7 @@ func (e *Engine) publish(tx store.Tx, in Publish) error {
 
 func (e *Engine) setMode(tx store.Tx, in SetMode) error {
 	missing := false
-	err := e.changeJourney(tx, in.Journey, func(state *JourneyState, isNew bool) { missing = isNew; state.Mode = in.Mode })
+	err := e.changeJourney(tx, in.at, in.Journey, func(state *JourneyState, isNew bool) { missing = isNew; state.Mode = in.Mode })
 	if missing {
 		return lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", in.Journey)
 	}
@@ -182,7 +188,7 @@ func (e *Engine) setMode(tx store.Tx, in SetMode) error {
 }
 
 // changeJourney changes one journey's state and leaves word that the customers in it must be looked at.
-func (e *Engine) changeJourney(tx store.Tx, name string, change func(state *JourneyState, isNew bool)) error {
+func (e *Engine) changeJourney(tx store.Tx, when time.Time, name string, change func(state *JourneyState, isNew bool)) error {
 	states, err := e.journeyStates(tx)
 	if err != nil {
 		return err
@@ -198,6 +204,12 @@ func (e *Engine) changeJourney(tx store.Tx, name string, change func(state *Jour
 	same := after.Version == before.Version && after.Mode == before.Mode && slices.Equal(after.Keep, before.Keep)
 	if same && after.Spread == before.Spread {
 		return nil
+	}
+	if after.Version != before.Version {
+		after.Since = when
+	}
+	if !same {
+		keepPast(tx, when, after)
 	}
 	if !same && anyCustomer(tx) {
 		after.Resync, after.Cursor = true, lifecycle.ID{}

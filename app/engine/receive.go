@@ -24,10 +24,13 @@ type Receive struct {
 	History bool         // the past: decide, but send nothing
 	Target  lifecycle.ID // set when the event was passed on: the customer it belongs to
 	First   lifecycle.ID // the mark it came with, if it had to wait its turn and has another one now
+	Hops    int          // how many partitions have passed it on
 	Inner   bool         // made by ourselves, for a customer who must be there; it is never late, and names nobody
 
 	Word     *lifecycle.Consent     // what the event says about consent
+	Words    []lifecycle.Consent    // and further words, of boxes that were ticked
 	Suppress *lifecycle.Suppression // the address to which nothing may go after the event
+	Row      *Row                   // it is no event but what a list from elsewhere says of the customer
 }
 
 // Receipt answers a Receive.
@@ -74,7 +77,7 @@ func (e *Engine) take(ctx context.Context, inputs []Receive) ([]store.Result, er
 }
 
 func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
-	if e.seen(tx, in) {
+	if e.seen(tx, &in) {
 		return Receipt{Duplicate: true}, nil
 	}
 	var closed time.Time
@@ -89,7 +92,7 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 			return Receipt{}, lifecycle.Errorf(lifecycle.Conflict, "the import %q is not open", in.Source)
 		}
 	}
-	e.see(tx, in)
+	e.see(tx, &in)
 	id := in.Target
 	if id.IsZero() {
 		id = in.Event.Identity().Hash()
@@ -97,8 +100,14 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 	id, record, here := e.find(tx, id)
 	if !here {
 		in.Target = id
+		in.Hops++
 		e.instruct(tx, in.At, in.Mark, 0, instruction{Receive: &in})
 		return Receipt{Customer: id}, nil
+	}
+	if record == nil {
+		if erased, is := e.erased(tx, id); is && (in.Inner || !in.At.After(erased.at)) {
+			return Receipt{Customer: id}, nil // what happened before somebody was erased is not taken again
+		}
 	}
 	if in.Inner && record == nil {
 		return e.missing(tx, in)
@@ -118,6 +127,7 @@ func (e *Engine) missing(tx store.Tx, in Receive) (Receipt, error) {
 		return Receipt{}, lifecycle.Errorf(lifecycle.NotFound, "%q was to happen to %q, but there is no such customer", in.Event.Name, in.Event.UserID)
 	}
 	in.Target = id
+	in.Hops++
 	e.instruct(tx, in.At, in.Mark, 22, instruction{Receive: &in})
 	return Receipt{Customer: id}, nil
 }
@@ -156,11 +166,20 @@ func (e *Engine) follow(tx store.Reader, id lifecycle.ID) (target lifecycle.ID, 
 
 func epoch(at time.Time) uint32 { return uint32(at.Unix() / int64(markLife/time.Second)) }
 
-func (e *Engine) seen(tx store.Reader, in Receive) bool {
-	if in.Source != "" {
-		return tx.Has(lineKey(sourceID(in.Source), in.Mark))
+// mark is what a repeat is recognised by here. People may have been merged to and fro: what is passed on may come through
+// a partition twice on its way, each time to somebody else, and that is no repeat.
+func (in *Receive) mark() lifecycle.ID {
+	if in.Hops == 0 {
+		return in.Mark
 	}
-	return e.marked(tx, in.At, in.Mark) != nil
+	return lifecycle.HashID("passed on", in.Mark.Part(), in.Target.Part())
+}
+
+func (e *Engine) seen(tx store.Reader, in *Receive) bool {
+	if in.Source != "" {
+		return tx.Has(lineKey(sourceID(in.Source), in.mark()))
+	}
+	return e.marked(tx, in.At, in.mark()) != nil
 }
 
 // marked returns what was written under a mark within the last 30 days: the time first; nil if nothing was.
@@ -199,16 +218,19 @@ func (e *Engine) emptyEpoch(tx store.Reader, at uint32) bool {
 	return part.epochEmpty
 }
 
-func (e *Engine) see(tx store.Tx, in Receive) {
+func (e *Engine) see(tx store.Tx, in *Receive) {
 	if in.Source != "" {
-		tx.Set(lineKey(sourceID(in.Source), in.Mark), []byte{})
+		tx.Set(lineKey(sourceID(in.Source), in.mark()), []byte{})
 		return
 	}
-	tx.Set(markKey(epoch(in.At), in.Mark), markedAt(in.At))
+	tx.Set(markKey(epoch(in.At), in.mark()), markedAt(in.At))
 }
 
 // receive handles the event for the customer of the session. closed is the end of the event's import, if that has come.
 func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
+	if in.Row != nil {
+		return s.takeRow(in)
+	}
 	receipt := Receipt{Customer: s.customer.ID}
 	event, c := in.Event, s.customer
 	at := c.Lapsed(in.At)
@@ -255,6 +277,7 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 		s.identify(&event, receipt.Late)
 	}
 	s.takeWord(in)
+	s.takeRevenue(s.event)
 	first, written := len(s.decision.Facts), in.At
 	if receipt.Late {
 		s.note(lifecycle.Fact{Kind: lifecycle.FactLate, Name: event.Name})
@@ -263,9 +286,10 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 		written = c.Real(at) // so that the timeline stands in order
 		s.note(lifecycle.Fact{Kind: lifecycle.FactEvent, Name: event.Name})
 		s.countAnswer()
+		s.refer(&event)
 		s.handle()
 	}
-	s.timeline(TimelineEntry{At: written, Event: &event, Facts: s.decision.Facts[first:]})
+	s.timeline(TimelineEntry{At: written, Event: &event, Facts: s.decision.Facts[first:], Mark: in.markToKeep()})
 	s.handleTracked()
 	if end := c.Lapsed(closed); s.history && c.Import == "" && end.After(c.Clock) {
 		s.catchUp(end) // as everyone's did who was there when the import closed

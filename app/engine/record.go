@@ -7,11 +7,12 @@ import (
 )
 
 // entryRecord is the version in which timeline entries are written.
-const entryRecord = 1
+// Version 1 had no mark.
+const entryRecord = 2
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (t *TimelineEntry) RecordSize() int {
-	size := 32
+	size := 48
 	for i := range t.Facts {
 		size += t.Facts[i].RecordSize()
 	}
@@ -31,7 +32,10 @@ func (t *TimelineEntry) AppendRecord(b []byte) []byte {
 	for i := range t.Facts {
 		w = lifecycle.NewRecordWriter(t.Facts[i].AppendRecord(w.Result()))
 	}
-	w.Bool(t.Event != nil)
+	w.Flags(t.Event != nil, !t.Mark.IsZero())
+	if !t.Mark.IsZero() {
+		w.ID(t.Mark)
+	}
 	if t.Event == nil {
 		return w.Result()
 	}
@@ -41,9 +45,13 @@ func (t *TimelineEntry) AppendRecord(b []byte) []byte {
 // ReadRecord reads what AppendRecord appended.
 func (t *TimelineEntry) ReadRecord(data []byte) error {
 	r := lifecycle.NewRecordReader(data)
-	r.Version("a timeline entry", entryRecord)
+	version := r.Version("a timeline entry", entryRecord)
 	*t = TimelineEntry{At: r.Time(), From: r.OptionalID(), Facts: lifecycle.ReadFacts(&r)}
-	if r.Bool() {
+	parts := r.Flags(int(version))
+	if parts.Has(1) {
+		t.Mark = r.ID()
+	}
+	if parts.Has(0) {
 		t.Event = &lifecycle.Event{}
 		t.Event.ReadRecordFrom(&r)
 	}

@@ -64,7 +64,7 @@ func (e *Engine) resync(tx store.Tx, in resync) (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if facts := s.decision.Facts; len(facts) > 0 {
+		if facts := s.decision.Facts[s.followed:]; len(facts) > 0 {
 			s.timeline(TimelineEntry{At: s.customer.Real(s.now), Facts: facts})
 		}
 		if err = s.save(); err != nil {

@@ -22,6 +22,7 @@ type TimelineEntry struct {
 	Event *lifecycle.Event `msgpack:"e,omitempty"` // nil: a timer
 	Facts []lifecycle.Fact `msgpack:"f,omitempty"`
 	From  lifecycle.ID     `msgpack:"m,omitempty"` // the merged customer to whom it happened; zero: to this one
+	Mark  lifecycle.ID     `msgpack:"k,omitempty"` // what named the input, where neither the event nor the time tells it; else zero
 }
 
 // late reports whether the entry was only written down when it came, as history older than the customer's clock.
@@ -29,28 +30,30 @@ func (t *TimelineEntry) late() bool { return len(t.Facts) > 0 && t.Facts[0].Kind
 
 // session is one customer during one input. Nothing of it is written before save.
 type session struct {
-	engine   *Engine
-	tx       store.Tx
-	customer *lifecycle.Customer
-	known    bool // the customer was there before this input
-	journeys []*journey
-	now      time.Time        // what scripts see as now: a timer's due time, however late it fires; lapsed time for a test person
-	at       time.Time        // the time of the input; real time
-	history  bool             // what is decided now belongs to the past
-	source   string           // the import that the input came with
-	cause    lifecycle.ID     // what names this input, or the timer that is firing
-	event    *lifecycle.Event // what is being handled; nil for a timer
-	depth    int              // how many tracked events led to what is being handled
-	decision lifecycle.Decision
-	facts    [2]lifecycle.Fact // where most decisions have room
-	moves    int               // moves in this input or timer
-	first    moveRequest       // the move that one journey makes because of the event
-	tracked  []trackedEvent    // what scripts made happen to this customer, still to be handled
-	crossed  int               // how many events scripts made happen to others
-	step     *step             // the journey's step under way
-	failed   error             // a reason to refuse the whole input
-	written  int               // about how many bytes this input writes so far
-	accepted bool              // the input was accepted elsewhere: it must take effect
+	engine    *Engine
+	tx        store.Tx
+	customer  *lifecycle.Customer
+	known     bool // the customer was there before this input
+	journeys  []*journey
+	now       time.Time        // what scripts see as now: a timer's due time, however late it fires; lapsed time for a test person
+	at        time.Time        // the time of the input; real time
+	history   bool             // what is decided now belongs to the past
+	source    string           // the import that the input came with
+	cause     lifecycle.ID     // what names this input, or the timer that is firing
+	event     *lifecycle.Event // what is being handled; nil for a timer
+	depth     int              // how many tracked events led to what is being handled
+	decision  lifecycle.Decision
+	facts     [2]lifecycle.Fact // where most decisions have room
+	followed  int               // how many facts of former stages stand before those of the input
+	moves     int               // moves in this input or timer
+	first     moveRequest       // the move that one journey makes because of the event
+	tracked   []trackedEvent    // what scripts made happen to this customer, still to be handled
+	crossed   int               // how many events scripts made happen to others
+	step      *step             // the journey's step under way
+	failed    error             // a reason to refuse the whole input
+	written   int               // about how many bytes this input writes so far
+	assessing assessment        // what segments may look at and has changed
+	accepted  bool              // the input was accepted elsewhere: it must take effect
 }
 
 // costOfKey is added for every key written, so that many small ones are bounded as well.
@@ -72,11 +75,16 @@ func (e *Engine) openRecord(tx store.Tx, id lifecycle.ID, record []byte) (*sessi
 			return nil, lifecycle.Wrap(lifecycle.Internal, err, "customer %s cannot be read", id)
 		}
 		s.known = true
+	} else {
+		e.greet(tx, s.customer)
 	}
 	s.now = s.customer.Clock
 	s.decision.Customer, s.decision.Facts = id, s.facts[:0]
+	s.assessing.identities, s.assessing.revenue = len(s.customer.Identities), s.customer.Revenue
+	s.followStages()
 	s.drain()
 	s.syncVersions()
+	s.syncScores()
 	return s, nil
 }
 
@@ -93,6 +101,7 @@ func (s *session) nextSeq() uint64 {
 }
 
 func (s *session) timeline(entry TimelineEntry) {
+	s.assess(&entry)
 	data := store.Encode(&entry)
 	s.written += len(data) + costOfKey
 	s.tx.Set(timelineKey(s.customer.ID, s.nextSeq()), data)
@@ -103,6 +112,7 @@ func (s *session) save() error {
 	if s.failed != nil {
 		return s.failed
 	}
+	s.assessRest()
 	c := s.customer
 	s.forgetBroadcasts()
 	due := time.Time{}
@@ -122,6 +132,9 @@ func (s *session) save() error {
 	data := store.Encode(c)
 	s.written += len(data) + costOfKey
 	s.tx.Set(customerKey(c.ID), data)
+	if !s.known && !c.Applicant() {
+		s.engine.parts[s.tx.Partition()].newcomers.note(arrival{c.ID, c.Created})
+	}
 	s.fold()
 	return nil
 }

@@ -39,6 +39,7 @@ func (e *Engine) PublishAll(ctx context.Context, list []Publish) []error {
 	}
 	inputs := make([]any, len(list))
 	for i, in := range list {
+		in.at = e.clock.Now()
 		if in.Mode == lifecycle.Off {
 			in.spread = firstOnly
 		}
@@ -80,6 +81,7 @@ func (e *Engine) SetMode(ctx context.Context, in SetMode) error {
 	if err != nil {
 		return err
 	}
+	in.at = e.clock.Now()
 	at := slices.IndexFunc(states, func(s JourneyState) bool { return s.Name == in.Journey })
 	if at < 0 || states[at].Spread == all {
 		return e.everywhere(ctx, in)
@@ -92,7 +94,7 @@ func (e *Engine) SetMode(ctx context.Context, in SetMode) error {
 	if err != nil {
 		return err
 	}
-	whole, err := e.prepare(Publish{Source: source, Mode: in.Mode, align: true})
+	whole, err := e.prepare(Publish{Source: source, Mode: in.Mode, at: in.at, align: true})
 	if err != nil {
 		return err
 	}

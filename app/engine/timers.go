@@ -51,7 +51,8 @@ func (s *session) catchUp(until time.Time) bool {
 	before, spun := s.customer.Seq, 0
 	for fired := 0; ; fired++ {
 		j, timer := s.earliest(until)
-		if j == nil {
+		scores, segments := s.scoresFirst(j, timer, until), s.segmentsFirst(j, timer, until)
+		if j == nil && !scores && !segments {
 			return true
 		}
 		if fired == 0 {
@@ -59,6 +60,14 @@ func (s *session) catchUp(until time.Time) bool {
 		}
 		if fired >= maxFirings || s.written >= maxWritten {
 			return false
+		}
+		if scores {
+			s.fireScores()
+			continue
+		}
+		if segments {
+			s.fireSegments()
+			continue
 		}
 		if timer.Seq > before { // set by what has fired here
 			spun++
@@ -108,7 +117,11 @@ func (s *session) earliest(until time.Time) (*journey, lifecycle.Timer) {
 // earliestDue returns when the customer's next timer is due, in real time; zero for never.
 func (s *session) earliestDue() time.Time {
 	owner, timer := s.earliest(farFuture())
-	if owner == nil {
+	if s.scoresFirst(owner, timer, farFuture()) {
+		timer.Due = s.customer.Scores.Due
+	} else if s.segmentsFirst(owner, timer, farFuture()) {
+		timer.Due = s.customer.SegmentsDue
+	} else if owner == nil {
 		return time.Time{}
 	}
 	due := s.customer.Real(timer.Due)
@@ -230,6 +243,7 @@ func (s *session) syncVersions() {
 		if j == nil || visit.Stage == "" || visit.Version == j.plan().Version {
 			continue
 		}
+		placed := visit.Version == "" // while the journey did not run: nobody has waited for its silences
 		visit.Version = j.plan().Version
 		handlers := j.handlers(j.plan().Stage(visit.Stage))
 		kept := visit.Timers[:0]
@@ -245,7 +259,11 @@ func (s *session) syncVersions() {
 		visit.Timers = kept
 		for _, handler := range handlers {
 			if handler.Kind == lifecycle.OnIdle {
-				s.armSilence(j, visit, handler, s.lastSuch(handler.Event, visit.Entered))
+				since := s.lastSuch(handler.Event, visit.Entered)
+				if placed {
+					since = s.notOverdue(handler, since)
+				}
+				s.armSilence(j, visit, handler, since)
 			}
 		}
 	}
@@ -254,6 +272,9 @@ func (s *session) syncVersions() {
 // lastSuch returns when the event was last handled, or the given moment if that is later. It looks back over the
 // newest thousand entries of the timeline; those that came late, or with a merged customer, do not stand in order.
 func (s *session) lastSuch(event string, since time.Time) time.Time {
+	if !s.known {
+		return since.UTC() // there is no timeline yet
+	}
 	prefix, left := timelinePrefix(s.customer.ID), 1000
 	s.tx.Scan(prefix, store.PrefixEnd(prefix), func(_, value []byte) bool {
 		var entry TimelineEntry

@@ -105,6 +105,7 @@ func (s *session) handleTracked() {
 		s.cause, s.event = t.mark, s.inward(&t.event)
 		first := len(s.decision.Facts)
 		s.note(lifecycle.Fact{Kind: lifecycle.FactEvent, Name: t.event.Name})
+		s.takeRevenue(s.event)
 		s.handle()
 		s.timeline(TimelineEntry{At: t.event.Timestamp, Event: &t.event, Facts: s.decision.Facts[first:]})
 	}

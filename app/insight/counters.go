@@ -16,15 +16,19 @@ import (
 //	message, name                     -> counts by state; written before there were counts by line, and still summed
 //	send, name, version, file, line   -> counts by state of the messages that this line decided
 //	answer, name, version, file, line -> what came back of those messages, counted by answer
-//	stayed, stage                     -> Stays
+//	cell, from, to                    -> a Cell, see cell.go
 //	waits | failed at, version, file, line -> one count; that of waits goes when it is zero
 //	chose, name, value                -> one count
 //	because, name, state, reason      -> one count; of broadcasts only
 //	anything else                     -> one count, signed, 8 bytes
+//
+// Of stages there were single counts once (in, entered, move, exited, refused, converted, held-out entered and held-out converted)
+// and a coarse histogram of stays (stayed); they are still summed. The days of a journey are under K, see day.go.
 const (
 	metricMessage = "message"
 	metricSend    = "send"
 	metricAnswer  = "answer"
+	metricCell    = "cell"
 	metricStayed  = "stayed"
 )
 
@@ -155,8 +159,8 @@ func choiceWord(text string) string {
 	return strings.ToValidUTF8(text[:maxChoiceBytes], "") + "…"
 }
 
-// counters asks for all counts of a partition.
-type counters struct{}
+// counters asks for the counts of a partition, of one journey or of all.
+type counters struct{ journey string }
 
 // counter is one record, with the words of its key.
 type counter struct {
@@ -166,14 +170,24 @@ type counter struct {
 
 // Ask answers insight's questions; handled is false for a question of someone else.
 func (i *Insight) Ask(tx store.Reader, query any) (answer any, handled bool, err error) {
-	if _, ok := query.(counters); !ok {
-		return nil, false, nil
+	switch q := query.(type) {
+	case counters:
+		return q.answer(tx), true, nil
+	case dayQuery:
+		return q.answer(tx), true, nil
 	}
+	return nil, false, nil
+}
+
+func (q counters) answer(tx store.Reader) []counter {
 	var all []counter
 	prefix := []byte{'k'}
+	if q.journey != "" {
+		prefix = append(append(prefix, q.journey...), 0)
+	}
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
 		all = append(all, counter{strings.Split(string(key[1:]), "\x00"), append([]byte(nil), value...)})
 		return true
 	})
-	return all, true, nil
+	return all
 }

@@ -1,8 +1,9 @@
 // Package insight folds what was decided into counters, in the commit of the decision itself, and answers reports from
 // them. Reports never scan history.
 //
-// Reading order: insight.go (which fact counts as what), counters.go (how counts are stored), report.go (how they are
-// summed), stays.go (how long customers stay).
+// Reading order: insight.go (which fact counts as what), cell.go (what is counted of stages and the moves between them),
+// stays.go (how long customers stay), counters.go (how other counts are stored), report.go (how they are summed), day.go and
+// days.go (what happened on which day).
 package insight
 
 import (
@@ -16,10 +17,16 @@ import (
 type Insight struct {
 	store   *store.Store
 	changes atomic.Uint64
+	changed func() // a hint for commits in which nobody moves
+	days    days
 }
 
 // New returns an insight; Bind gives it its store.
-func New() *Insight { return &Insight{} }
+func New() *Insight {
+	i := &Insight{}
+	i.changed = i.Touch
+	return i
+}
 
 // Bind names the store that reports read.
 func (i *Insight) Bind(s *store.Store) { i.store = s }
@@ -32,54 +39,51 @@ func (i *Insight) Touch() { i.changes.Add(1) }
 
 // Fold counts a decision. What test people do is not to be given to it.
 func (i *Insight) Fold(tx store.Tx, decision *lifecycle.Decision) {
+	if len(decision.Facts) == 0 {
+		return
+	}
+	var room [2]flow
+	var dated []datedJourney
 	for n := range decision.Facts {
-		fold(tx, &decision.Facts[n])
+		f := &decision.Facts[n]
+		fold(tx, f)
+		list := flows(room[:0], f)
+		if len(list) == 0 {
+			continue
+		}
+		day := DateOf(f.At)
+		for k := range list {
+			list[k].count(tx, f.Journey, day)
+		}
+		if last := len(dated) - 1; last < 0 || dated[last] != (datedJourney{f.Journey, day}) {
+			dated = append(dated, datedJourney{f.Journey, day})
+		}
 	}
-	if len(decision.Facts) > 0 {
-		tx.After(func() { i.changes.Add(1) })
+	if dated == nil {
+		tx.After(i.changed)
+		return
 	}
+	tx.After(func() {
+		for _, d := range dated {
+			i.days.changed(d.journey, d.day)
+		}
+		i.Touch()
+	})
 }
 
+type datedJourney struct {
+	journey string
+	day     Date
+}
+
+// fold counts what is not of stages; see flows for that.
 func fold(tx store.Tx, f *lifecycle.Fact) {
 	switch f.Kind {
 	case lifecycle.FactCustomer:
 		add(tx, 1, "", "customers")
-	case lifecycle.FactEntered:
-		add(tx, 1, f.Journey, "entered", f.To)
-		add(tx, 1, f.Journey, "in", f.To)
-		if f.Heldout {
-			add(tx, 1, f.Journey, "held-out entered", f.To)
-		}
-	case lifecycle.FactMoved:
-		add(tx, -1, f.Journey, "in", f.From)
-		add(tx, 1, f.Journey, "move", f.From, f.To)
-		addStay(tx, f)
-	case lifecycle.FactExited:
-		add(tx, -1, f.Journey, "in", f.From)
-		add(tx, 1, f.Journey, "exited", f.From)
-		if f.Name != "" { // else it was no event, but a merge, that ended the stay
-			addStay(tx, f)
-		}
-	case lifecycle.FactPlaced:
-		if f.From != "" {
-			add(tx, -1, f.Journey, "in", f.From)
-		}
-		if f.To != "" {
-			add(tx, 1, f.Journey, "in", f.To)
-		}
 	case lifecycle.FactMerged:
-		switch {
-		case f.Journey == "":
+		if f.Journey == "" {
 			add(tx, -1, "", "customers")
-		case f.From != "": // else the customer had left the journey
-			add(tx, -1, f.Journey, "in", f.From)
-		}
-	case lifecycle.FactRefused:
-		add(tx, 1, f.Journey, "refused", f.From, f.To)
-	case lifecycle.FactConverted:
-		add(tx, 1, f.Journey, "converted", f.From)
-		if f.Heldout {
-			add(tx, 1, f.Journey, "held-out converted", f.From)
 		}
 	case lifecycle.FactMessage:
 		addMessage(tx, f, "decided", f.Reason, "")

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
@@ -161,7 +160,7 @@ func TestCountersOfAnOlderStore(t *testing.T) {
 	l.fold(fact, lifecycle.Fact{Kind: lifecycle.FactMoved, From: "a", To: "b"})
 	j := l.journey()
 	same(t, "thank-you", j.Messages["thank-you"], map[string]int64{"decided": 10, "queued": 2, "accepted": 7, "failed": 1})
-	same(t, "in", j.In, map[string]int64{"a": 4})
+	same(t, "in", j.In, map[string]int64{"a": 4, "b": 1})
 	same(t, "the line", j.Lines[insight.Line{Version: "v1", File: "j/a.lua", Line: 4}].Sent, map[string]int64{"accepted": 1})
 	if report, _ := l.insight.Report(t.Context()); report.Customers != 7 {
 		t.Errorf("%d customers", report.Customers)
@@ -231,45 +230,6 @@ func TestStepsBack(t *testing.T) {
 	}
 	plan := &lifecycle.Journey{Stages: []lifecycle.Stage{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
 	same(t, "back", l.journey().Back(plan), map[[2]string]int64{{"c", "a"}: 1, {"c", "b"}: 2})
-}
-
-// The median is right within 5 %, whatever the stays are.
-func TestMedian(t *testing.T) {
-	const day = 24 * time.Hour
-	for name, stays := range map[string][]time.Duration{
-		"one":          {17 * day},
-		"three":        {time.Minute, 3 * day, 400 * day},
-		"many alike":   {5 * day, 5 * day, 5 * day, 5 * day, 5 * day},
-		"seconds":      {2 * time.Second, 3 * time.Second, 4 * time.Second},
-		"a human life": {70 * 365 * day, 71 * 365 * day, 72 * 365 * day},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l := newLedger(t)
-			for i, stayed := range stays {
-				kind := []lifecycle.FactKind{lifecycle.FactMoved, lifecycle.FactExited}[i%2]
-				l.fold(lifecycle.Fact{Kind: kind, Name: "Unsubscribed", From: "a", To: "b", Stayed: stayed})
-			}
-			// Whoever leaves by becoming part of another customer has not stayed for any time.
-			l.fold(lifecycle.Fact{Kind: lifecycle.FactExited, From: "a", Reason: "merged"})
-			got, want := l.journey().Median("a"), stays[len(stays)/2]
-			if off := got.Seconds()/want.Seconds() - 1; off < -0.05 || off > 0.05 {
-				t.Errorf("the median is %v, want %v", got, want)
-			}
-			if n := l.journey().Stayed["a"].Count(); n != int64(len(stays)) {
-				t.Errorf("%d stays", n)
-			}
-		})
-	}
-	l := newLedger(t)
-	for _, stayed := range []time.Duration{0, -time.Hour, time.Millisecond, 1<<63 - 1} {
-		l.fold(lifecycle.Fact{Kind: lifecycle.FactMoved, From: "a", To: "b", Stayed: stayed})
-	}
-	if got := l.journey().Median("a"); got != 0 {
-		t.Errorf("those who leave at once stay %v", got)
-	}
-	if got := l.journey().Median("nowhere"); got != 0 {
-		t.Errorf("nobody stays %v", got)
-	}
 }
 
 func TestChoices(t *testing.T) {

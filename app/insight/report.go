@@ -26,8 +26,10 @@ type Journey struct {
 	HeldoutConverted map[string]int64
 	Exited           map[string]int64 // left the journey from there
 	Failed           map[string]int64
-	Stayed           map[string]*Stays // how long those stayed who have left
+	Stayed           map[string]*Stays    // how long those stayed who have left
+	StayedBefore     map[[2]string]*Stays // the same by where they went; to "": out of the journey
 	Moves            map[[2]string]int64
+	Placed           map[[2]string]int64 // put or taken there without a move; from and to "": from and to outside of the journey
 	Refused          map[[2]string]int64
 	Messages         map[string]map[string]int64 // by message name and state, and by answer; "decided", "in doubt" and answers only grow
 	Lines            map[Line]LineCounts
@@ -55,15 +57,22 @@ type LineCounts struct {
 // OtherChoices is the name and the value under which choices are counted when there are too many to tell apart.
 const OtherChoices = "(others)"
 
+// NewJourney returns figures of nothing.
+func NewJourney() *Journey {
+	counts := func() map[string]int64 { return map[string]int64{} }
+	pairs := func() map[[2]string]int64 { return map[[2]string]int64{} }
+	return &Journey{In: counts(), Entered: counts(), Converted: counts(), HeldoutEntered: counts(), HeldoutConverted: counts(),
+		Exited: counts(), Failed: counts(), Stayed: map[string]*Stays{}, StayedBefore: map[[2]string]*Stays{},
+		Moves: pairs(), Placed: pairs(), Refused: pairs(),
+		Messages: map[string]map[string]int64{}, Lines: map[Line]LineCounts{}, Choices: map[string]map[string]int64{},
+		Reasons: map[Reason]int64{}}
+}
+
 // Journey returns the figures of a journey, empty ones if it has none.
 func (r *Report) Journey(name string) *Journey {
 	j := r.Journeys[name]
 	if j == nil {
-		counts := func() map[string]int64 { return map[string]int64{} }
-		j = &Journey{In: counts(), Entered: counts(), Converted: counts(), HeldoutEntered: counts(), HeldoutConverted: counts(),
-			Exited: counts(), Failed: counts(), Stayed: map[string]*Stays{}, Moves: map[[2]string]int64{}, Refused: map[[2]string]int64{},
-			Messages: map[string]map[string]int64{}, Lines: map[Line]LineCounts{}, Choices: map[string]map[string]int64{},
-			Reasons: map[Reason]int64{}}
+		j = NewJourney()
 		r.Journeys[name] = j
 	}
 	return j
@@ -80,7 +89,7 @@ func (r *Report) InDoubt() int64 {
 	return sum
 }
 
-// Median returns how long half of those who have left a stage stayed there at most, within 5 %; zero if nobody has left it.
+// Median returns how long half of those who have left a stage stayed there at most, within 2 %; zero if nobody has left it.
 func (j *Journey) Median(stage string) time.Duration {
 	if stays := j.Stayed[stage]; stays != nil {
 		return stays.Median()
@@ -110,15 +119,32 @@ func (j *Journey) Waiting() map[string]int64 {
 	return waiting
 }
 
-// Report sums the counters.
-func (i *Insight) Report(ctx context.Context) (*Report, error) {
-	report := &Report{Journeys: map[string]*Journey{}}
-	for p := range i.store.Partitions() {
-		answer, err := i.store.Ask(ctx, p, counters{})
-		if err != nil {
-			return nil, err
+// Report sums the counters of all journeys.
+func (i *Insight) Report(ctx context.Context) (*Report, error) { return i.report(ctx, counters{}) }
+
+// Journey sums the counters of one journey.
+func (i *Insight) Journey(ctx context.Context, name string) (*Journey, error) {
+	report, err := i.report(ctx, counters{journey: name})
+	if err != nil {
+		return nil, err
+	}
+	return report.Journey(name), nil
+}
+
+func (i *Insight) report(ctx context.Context, q counters) (*Report, error) {
+	report, parts := &Report{Journeys: map[string]*Journey{}}, make([][]counter, i.store.Partitions())
+	err := eachPartition(i.store, func(p int) error {
+		answer, err := i.store.Ask(ctx, p, q)
+		if err == nil {
+			parts[p] = answer.([]counter)
 		}
-		for _, c := range answer.([]counter) {
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range parts {
+		for _, c := range part {
 			report.add(c.words, c.value)
 		}
 	}
@@ -154,6 +180,11 @@ func (r *Report) add(words []string, value []byte) {
 		j.addByStage(metric, rest[0], value)
 	case 2:
 		switch metric {
+		case metricCell:
+			cell := Cell{From: rest[0], To: rest[1]}
+			if cell.read(value) {
+				j.AddCell(&cell)
+			}
 		case "move":
 			j.Moves[[2]string(rest)] += count(value)
 		case "refused":
@@ -188,6 +219,47 @@ func (r *Report) add(words []string, value []byte) {
 	}
 }
 
+// AddCell adds what happened between two stages, such as a day's.
+func (j *Journey) AddCell(c *Cell) {
+	pair, came := [2]string{c.From, c.To}, c.Moved+c.Placed
+	switch {
+	case c.From != "" && c.To != "":
+		addCount(j.Moves, pair, c.Moved)
+	case c.To == "":
+		addCount(j.Exited, c.From, c.Moved)
+	}
+	if c.From != "" {
+		addCount(j.In, c.From, -came)
+	}
+	if c.To != "" {
+		addCount(j.In, c.To, came)
+		addCount(j.Entered, c.To, c.Moved)
+	}
+	addCount(j.Placed, pair, c.Placed)
+	addCount(j.Refused, pair, c.Refused)
+	addCount(j.HeldoutEntered, c.To, c.Held)
+	addCount(j.Converted, c.From, c.Converted)
+	addCount(j.HeldoutConverted, c.From, c.HeldGoals)
+	if len(c.stays) > 0 {
+		c.AddStays(staysOf(j.Stayed, c.From))
+		c.AddStays(staysOf(j.StayedBefore, pair))
+	}
+}
+
+// addCount leaves no zero behind where there was nothing to count.
+func addCount[K comparable](counts map[K]int64, key K, n int64) {
+	if n != 0 {
+		counts[key] += n
+	}
+}
+
+func staysOf[K comparable](stays map[K]*Stays, key K) *Stays {
+	if stays[key] == nil {
+		stays[key] = &Stays{}
+	}
+	return stays[key]
+}
+
 func (j *Journey) addByStage(metric, stage string, value []byte) {
 	switch metric {
 	case "in":
@@ -208,7 +280,7 @@ func (j *Journey) addByStage(metric, stage string, value []byte) {
 		if j.Stayed[stage] == nil {
 			j.Stayed[stage] = &Stays{}
 		}
-		j.Stayed[stage].read(value)
+		j.Stayed[stage].readCoarse(value)
 	case metricMessage:
 		eachState(messageStates[:], value, func(state string, n int64) { addTo(j.Messages, stage, state, n) })
 	}

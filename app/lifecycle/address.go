@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"encoding/json"
 	"net/mail"
 	"slices"
 	"strings"
@@ -87,16 +88,22 @@ func (c *Customer) mailAddress() (address, problem string) {
 	if to == "" {
 		return "", BecauseNoAddress
 	}
-	if len(to) > maxMailAddress {
-		return "", BecauseBadAddress
-	}
-	if plainMail(to) {
-		return to, ""
-	}
-	if parsed, err := mail.ParseAddress(to); err != nil || parsed.Address != to {
+	if !isMailAddress(to) {
 		return "", BecauseBadAddress
 	}
 	return to, ""
+}
+
+// isMailAddress reports whether text is a mail address and nothing else.
+func isMailAddress(text string) bool {
+	if len(text) > maxMailAddress {
+		return false
+	}
+	if plainMail(text) {
+		return true
+	}
+	parsed, err := mail.ParseAddress(text)
+	return err == nil && parsed.Address == text
 }
 
 // plainMail reports whether text is an address as nearly all are: words of letters, digits and a few signs, with dots
@@ -118,12 +125,20 @@ func plainMail(text string) bool {
 	return at > 0 && word > 0
 }
 
-// phoneNumber reads a number in the international form, with or without the spaces and signs that people write.
 func (c *Customer) phoneNumber() (address, problem string) {
 	written, _ := c.Trait("phone").(string)
 	if written = strings.TrimSpace(written); written == "" {
 		return "", BecauseNoAddress
 	}
+	number, ok := dialled(written)
+	if !ok {
+		return "", BecauseBadAddress
+	}
+	return number, ""
+}
+
+// dialled reads a number in the international form, with or without the spaces and signs that people write.
+func dialled(written string) (number string, ok bool) {
 	digits := strings.Map(func(c rune) rune {
 		if strings.ContainsRune(" -.()/\u00a0", c) {
 			return -1
@@ -132,9 +147,9 @@ func (c *Customer) phoneNumber() (address, problem string) {
 	}, written)
 	digits, plus := strings.CutPrefix(digits, "+")
 	if !plus || len(digits) < minPhoneDigits || len(digits) > maxPhoneDigits || digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
-		return "", BecauseBadAddress
+		return "", false
 	}
-	return "+" + digits, ""
+	return "+" + digits, true
 }
 
 func (c *Customer) pushTarget() (address, problem string) {
@@ -152,6 +167,19 @@ func (c *Customer) pushTarget() (address, problem string) {
 		}
 	}
 	return "", BecauseBadAddress
+}
+
+// pushEndpoint returns what tells the push address of one device from that of another: the token, or the endpoint of a
+// subscription.
+func pushEndpoint(address string) (string, bool) {
+	if !strings.HasPrefix(address, "{") {
+		return address, address != ""
+	}
+	var subscription struct {
+		Endpoint string `json:"endpoint"`
+	}
+	err := json.Unmarshal([]byte(address), &subscription)
+	return subscription.Endpoint, err == nil && subscription.Endpoint != ""
 }
 
 func (c *Customer) socialAddress() (address, problem string) {

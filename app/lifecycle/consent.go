@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,11 @@ type Consent struct {
 // covers reports whether the word is about a message on that channel and topic.
 func (c Consent) covers(channel, topic string) bool {
 	return (c.Channel == "" || c.Channel == channel) && (c.Topic == "" || c.Topic == topic)
+}
+
+// meets reports whether there are messages that both words are about.
+func (c Consent) meets(other Consent) bool {
+	return (c.Channel == "" || other.Channel == "" || c.Channel == other.Channel) && (c.Topic == "" || other.Topic == "" || c.Topic == other.Topic)
 }
 
 // Say takes a word about consent. It replaces what was said before about the same channel and topic, and a word about
@@ -96,32 +102,51 @@ func (c *Customer) Consented(channel, topic string) (word Consent, said bool) {
 }
 
 // TakeConsents joins what a merged customer said and suffers to this one's. Of two words the stricter holds, whichever is
-// newer.
+// newer, and whoever of the two becomes part of the other.
 func (c *Customer) TakeConsents(merged *Customer) {
-	newest := time.Time{}
-	for _, said := range c.Consents {
-		if said.At.After(newest) {
-			newest = said.At
-		}
-	}
-	for _, word := range merged.Consents {
-		if !word.Granted {
-			if word.At.Before(newest) {
-				word.At = newest
+	words := append(c.beside(merged), merged.beside(c)...)
+	slices.SortStableFunc(words, func(a, b Consent) int {
+		grantsFirst := 0
+		if a.Granted != b.Granted {
+			if grantsFirst = 1; a.Granted {
+				grantsFirst = -1
 			}
-			c.Say(word)
-		} else if _, said := c.Consented(word.Channel, word.Topic); !said {
-			c.Say(word)
 		}
+		return cmp.Or(a.At.Compare(b.At), grantsFirst, cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Source, b.Source))
+	})
+	c.Consents = nil
+	for _, word := range words {
+		c.Say(word)
 	}
 	for _, s := range merged.Suppressions {
 		c.Suppress(s)
 	}
 }
 
+// beside returns the customer's words as they hold beside those of somebody who is the same person: no yes to what the other
+// one refuses, and each no as new as the other one's yes to something that it is about too.
+func (c *Customer) beside(other *Customer) []Consent {
+	words := make([]Consent, 0, len(c.Consents)+len(other.Consents))
+	for _, word := range c.Consents {
+		if word.Granted {
+			if said, is := other.Consented(word.Channel, word.Topic); is && !said.Granted {
+				continue
+			}
+		} else {
+			for _, yes := range other.Consents {
+				if yes.Granted && yes.meets(word) && !word.covers(yes.Channel, yes.Topic) && yes.At.After(word.At) {
+					word.At = yes.At
+				}
+			}
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
 // Suppression keeps every message from an address for a reason that is not the customer's wish.
 type Suppression struct {
-	Channel string    `json:"channel" msgpack:"c"`
+	Channel string    `json:"channel" msgpack:"c"` // empty: every channel
 	Address string    `json:"address" msgpack:"a"` // empty: every address of the channel
 	Reason  string    `json:"reason" msgpack:"r"`  // SuppressedBounce, SuppressedComplaint or SuppressedErased
 	At      time.Time `json:"at" msgpack:"t"`
@@ -180,7 +205,7 @@ func (c *Customer) Unsuppress(channel, address string) bool {
 // Suppressed returns what keeps messages from an address on a channel, if anything does.
 func (c *Customer) Suppressed(channel, address string) (Suppression, bool) {
 	for _, s := range c.Suppressions {
-		if s.Channel == channel && (s.Address == "" || s.Address == address || channel == "email" && sameMailbox(s.Address, address)) {
+		if (s.Channel == "" || s.Channel == channel) && (s.Address == "" || s.Address == address || channel == "email" && sameMailbox(s.Address, address)) {
 			return s, true
 		}
 	}

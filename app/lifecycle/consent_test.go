@@ -2,8 +2,11 @@ package lifecycle_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"stagecraft/app/lifecycle"
 )
@@ -61,6 +64,42 @@ func TestOfMergedWordsTheStricterHolds(t *testing.T) {
 	if _, suppressed := keeper.Suppressed("email", "old@example.com"); !suppressed {
 		t.Error("the suppression is lost")
 	}
+}
+
+// TestMergedWordsAreNeverLaxer joins any two customers: it does not matter who becomes part of whom, and what one of them
+// refuses stays refused.
+func TestMergedWordsAreNeverLaxer(t *testing.T) {
+	channels, topics := []string{"", "email", "sms"}, []string{"", "news", "offers"}
+	rapid.Check(t, func(t *rapid.T) {
+		someone := func(name string) *lifecycle.Customer {
+			c := &lifecycle.Customer{}
+			for range rapid.IntRange(0, 4).Draw(t, name) {
+				c.Say(lifecycle.Consent{Channel: rapid.SampledFrom(channels).Draw(t, "channel"), Topic: rapid.SampledFrom(topics).Draw(t, "topic"),
+					Granted: rapid.Bool().Draw(t, "granted"), At: time.Unix(int64(rapid.IntRange(1, 9).Draw(t, "at")), 0)})
+			}
+			return c
+		}
+		a, b := someone("a"), someone("b")
+		one, other := a.Clone(), b.Clone()
+		one.TakeConsents(b)
+		other.TakeConsents(a)
+		if !slices.Equal(one.Consents, other.Consents) {
+			t.Fatalf("%v, the other way round %v", one.Consents, other.Consents)
+		}
+		for _, channel := range []string{"email", "sms", "push"} {
+			for _, topic := range []string{"news", "offers", "others"} {
+				saidA, isA := a.Consented(channel, topic)
+				saidB, isB := b.Consented(channel, topic)
+				got, is := one.Consented(channel, topic)
+				if refused := isA && !saidA.Granted || isB && !saidB.Granted; refused && (!is || got.Granted) {
+					t.Fatalf("%s %s was refused: of %v and %v comes %v", channel, topic, a.Consents, b.Consents, one.Consents)
+				}
+				if is && got.Granted && !(isA && saidA.Granted || isB && saidB.Granted) {
+					t.Fatalf("%s %s was never granted: of %v and %v comes %v", channel, topic, a.Consents, b.Consents, one.Consents)
+				}
+			}
+		}
+	})
 }
 
 func TestWordsAreBounded(t *testing.T) {

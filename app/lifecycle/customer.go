@@ -19,7 +19,7 @@ type Customer struct {
 	Seq          uint64                     `msgpack:"s"` // how many timeline entries, timers and visits were numbered so far
 	Traits       map[string]json.RawMessage `msgpack:"t,omitempty"`
 	Tags         []string                   `msgpack:"g,omitempty"` // in alphabetical order
-	Points       []Points                   `msgpack:"p,omitempty"` // the score, one entry per half-life; see Score
+	Points       []Points                   `msgpack:"p,omitempty"` // the scores, one entry per name and half-life; see Score
 	Visits       []Visit                    `msgpack:"v,omitempty"` // one per journey, by journey name
 	Past         []Past                     `msgpack:"w,omitempty"` // the stages that were left, by journey and stage
 	Lapse        time.Time                  `msgpack:"l,omitempty"` // of a test person: when a day became a minute; zero for everyone else
@@ -32,9 +32,13 @@ type Customer struct {
 	Acquired     *Acquisition               `msgpack:"a,omitempty"` // how the customer was won: the first touch; nil: not known
 	Revenue      Revenue                    `msgpack:"b,omitempty"` // what they have bought
 	SegmentsDue  time.Time                  `msgpack:"y,omitempty"` // when a segment's answer may change by the passing of time alone; zero: never
+	Segments     []byte                     `msgpack:"z,omitempty"` // what the engine keeps of segments; it can be made anew
+	Scores       Scores                     `msgpack:"q,omitempty"` // what is kept of the scores besides the points
+	Referred     time.Time                  `msgpack:"f,omitempty"` // when their first order was told to whom Acquired.By names; zero: not yet
 
 	decoded map[string]any
 	shared  bool // Traits belong to a Kept as well: they are copied before they change
+	lent    bool // the same of Origins
 }
 
 // Past is when a customer last left a stage, or a journey.
@@ -191,13 +195,15 @@ type Kept struct {
 	traits map[string]json.RawMessage
 	tags   []string
 	points []Points
+	scores Scores
 	past   []Past
+	origin []Origin
 }
 
 // Keep remembers what Restore brings back. It copies nothing: whatever changes afterwards is copied before.
 func (c *Customer) Keep() Kept {
-	c.shared = true
-	return Kept{c.Traits, c.Tags, c.Points, c.Past}
+	c.shared, c.lent = true, true
+	return Kept{c.Traits, c.Tags, c.Points, c.Scores, c.Past, c.Origins}
 }
 
 // Restore undoes every change since Keep of traits, tags, score and past.
@@ -205,19 +211,20 @@ func (c *Customer) Restore(kept Kept) {
 	if !c.shared {
 		c.decoded = nil
 	}
-	c.Traits, c.Tags, c.Points, c.Past, c.shared = kept.traits, kept.tags, kept.points, kept.past, false
+	c.Traits, c.Tags, c.Points, c.Scores, c.Past, c.shared = kept.traits, kept.tags, kept.points, kept.scores, kept.past, false
+	c.Origins, c.lent = kept.origin, false
 }
 
 // Release ends what Keep began, when there is nothing to bring back any more.
-func (c *Customer) Release() { c.shared = false }
+func (c *Customer) Release() { c.shared, c.lent = false, false }
 
 // Clone returns a copy that shares nothing with the original.
 func (c *Customer) Clone() *Customer {
 	clone := *c
-	clone.decoded, clone.shared = nil, false
+	clone.decoded, clone.shared, clone.lent = nil, false, false
 	clone.Identities, clone.Tags = slices.Clone(c.Identities), slices.Clone(c.Tags)
-	clone.Points, clone.Past = slices.Clone(c.Points), slices.Clone(c.Past)
-	clone.Origins = slices.Clone(c.Origins)
+	clone.Points, clone.Past, clone.Scores = slices.Clone(c.Points), slices.Clone(c.Past), c.Scores.clone()
+	clone.Origins, clone.Segments = slices.Clone(c.Origins), slices.Clone(c.Segments)
 	if c.Acquired != nil {
 		acquired := *c.Acquired
 		clone.Acquired = &acquired

@@ -48,7 +48,7 @@ func TestSettingAndTakingBackLapse(t *testing.T) {
 	c.Clock = noon.Add(10 * 24 * time.Hour)
 	c.Visits = []lifecycle.Visit{{Entered: noon.Add(24 * time.Hour), Timers: []lifecycle.Timer{{Due: noon.Add(15 * 24 * time.Hour)}}}}
 	c.SetLeft("j", "a", noon.Add(2*24*time.Hour))
-	c.AddScore(8, 5*24*time.Hour, noon.Add(5*24*time.Hour))
+	c.Give(lifecycle.Award{Points: 8, HalfLife: 5 * 24 * time.Hour}, noon.Add(5*24*time.Hour))
 	now := noon.Add(10 * time.Minute) // ten of their days
 	c.SetLapse(time.Time{}, now)
 	if due := c.Visits[0].Timers[0].Due; !due.Equal(now.Add(5 * 24 * time.Hour)) {
@@ -89,7 +89,7 @@ func TestKeepAndRestore(t *testing.T) {
 	c := &lifecycle.Customer{}
 	c.SetTrait("plan", json.RawMessage(`"free"`))
 	c.AddTag("vip")
-	c.AddScore(5, 0, noon)
+	c.Give(lifecycle.Award{Points: 5, HalfLife: 0}, noon)
 	c.SetLeft("j", "a", noon)
 	kept := c.Keep()
 	c.SetTrait("plan", json.RawMessage(`"pro"`))
@@ -97,7 +97,7 @@ func TestKeepAndRestore(t *testing.T) {
 	_ = c.Trait("plan")
 	c.AddTag("new")
 	c.RemoveTag("vip")
-	c.AddScore(5, 0, noon)
+	c.Give(lifecycle.Award{Points: 5, HalfLife: 0}, noon)
 	c.SetLeft("j", "a", noon.Add(time.Hour))
 	c.SetLeft("j", "b", noon)
 	c.Restore(kept)
@@ -125,19 +125,19 @@ func TestTagsStayInOrder(t *testing.T) {
 func TestScoreFades(t *testing.T) {
 	c := &lifecycle.Customer{}
 	day := 24 * time.Hour
-	c.AddScore(16, 30*day, noon)
-	c.AddScore(10, 0, noon)
+	c.Give(lifecycle.Award{Points: 16, HalfLife: 30 * day}, noon)
+	c.Give(lifecycle.Award{Points: 10, HalfLife: 0}, noon)
 	if got := c.Score(noon.Add(30 * day)); got != 18 {
 		t.Errorf("after one half-life: %v", got)
 	}
-	c.AddScore(-2, 30*day, noon.Add(30*day))
+	c.Give(lifecycle.Award{Points: -2, HalfLife: 30 * day}, noon.Add(30*day))
 	if got := c.Score(noon.Add(60 * day)); got != 13 {
 		t.Errorf("after two: %v", got)
 	}
-	for i := 1; i < 20; i++ {
-		c.AddScore(1, time.Duration(i)*time.Hour, noon)
+	for i := 1; i < 80; i++ {
+		c.Give(lifecycle.Award{Points: 1, HalfLife: time.Duration(i) * time.Hour}, noon)
 	}
-	if len(c.Points) != 16 {
+	if len(c.Points) != 64 {
 		t.Errorf("%d half-lives are kept", len(c.Points))
 	}
 }

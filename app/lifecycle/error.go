@@ -11,6 +11,7 @@ type Code string
 const (
 	Invalid      Code = "invalid"      // the caller sent something wrong; repeating it will not help
 	Unauthorized Code = "unauthorized" // no key, or a wrong one
+	Forbidden    Code = "forbidden"    // the key may not do this
 	NotFound     Code = "not_found"    // there is no such thing
 	Conflict     Code = "conflict"     // it contradicts the present state
 	TooLarge     Code = "too_large"    // over a documented limit

@@ -25,10 +25,14 @@ func ParseMode(text string) (Mode, error) {
 type Journey struct {
 	Name     string              `json:"name"` // its folder's name
 	Title    string              `json:"title"`
-	Version  string              `json:"version"`          // hash over its files
-	Stages   []Stage             `json:"stages"`           // in the order of the journey
-	Moves    map[string][]string `json:"moves"`            // from stage to the stages it may move to
-	Phases   []Phase             `json:"phases,omitempty"` // a coarser view of the stages; may be empty
+	Version  string              `json:"version"`           // hash over its files
+	Stages   []Stage             `json:"stages"`            // in the order of the journey
+	Moves    map[string][]string `json:"moves"`             // from stage to the stages it may move to, whichever way journey.lua says it
+	Entry    []string            `json:"entry,omitempty"`   // the events at which customers enter; none: at their first event, whichever it is
+	ByHand   bool                `json:"byHand,omitempty"`  // nobody enters at an event: customers are enrolled
+	Renamed  map[string]string   `json:"renamed,omitempty"` // from former stages to those whose customers theirs are now
+	Retired  map[string]string   `json:"retired,omitempty"` // from former stages to where their customers are put; "": out of the journey
+	Phases   []Phase             `json:"phases,omitempty"`  // a coarser view of the stages; may be empty
 	Handlers []Handler           `json:"handlers,omitempty"`
 }
 
@@ -66,6 +70,15 @@ func (j *Journey) MayMove(from, to string) bool {
 		}
 	}
 	return false
+}
+
+// Heir returns where the customers of a former stage are put: a stage, or "" for out of the journey; said is false if the
+// journey does not say.
+func (j *Journey) Heir(stage string) (heir string, said bool) {
+	if heir, said = j.Renamed[stage]; !said {
+		heir, said = j.Retired[stage]
+	}
+	return heir, said
 }
 
 // Stage is one stage of a journey.

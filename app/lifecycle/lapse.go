@@ -58,4 +58,8 @@ func (c *Customer) SetLapse(lapse, now time.Time) {
 	for i := range c.Points {
 		c.Points[i].At = c.Points[i].At.Add(shift)
 	}
+	c.Scores.shift(shift)
+	if !c.Revenue.First.IsZero() {
+		c.Revenue.First, c.Revenue.Last = redate(c.Revenue.First), redate(c.Revenue.Last)
+	}
 }

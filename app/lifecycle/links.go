@@ -124,7 +124,7 @@ func (l Links) Open(message Ref) string { return l.sign(Link{Purpose: ToOpen, Me
 // Owns reports whether an address is one of these links.
 func (l Links) Owns(url string) bool {
 	rest, ok := strings.CutPrefix(url, l.base+"/")
-	return ok && len(rest) > 2 && rest[1] == '/' && strings.IndexByte("upco", rest[0]) >= 0
+	return ok && len(rest) > 2 && rest[1] == '/' && strings.IndexByte("upcoydr", rest[0]) >= 0
 }
 
 // macBytes is how much of the HMAC a token holds.

@@ -34,3 +34,18 @@ type Revenue struct {
 func (r Revenue) IsZero() bool {
 	return r.Orders == 0 && r.Total == 0 && r.First.IsZero() && r.Last.IsZero()
 }
+
+// Plus returns what two who have become one have bought.
+func (r Revenue) Plus(other Revenue) Revenue {
+	if other.IsZero() {
+		return r
+	}
+	r.Orders, r.Total = r.Orders+other.Orders, r.Total+other.Total
+	if r.First.IsZero() || !other.First.IsZero() && other.First.Before(r.First) {
+		r.First = other.First
+	}
+	if other.Last.After(r.Last) {
+		r.Last = other.Last
+	}
+	return r
+}

@@ -23,11 +23,13 @@ const (
 	leastConsent  = 5
 	leastSuppress = 4
 	leastOrigin   = 3
+	leastBeyond   = 9
+	leastGiven    = 18
 )
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (c *Customer) RecordSize() int {
-	size := 96 + len(c.Import)
+	size := 96 + len(c.Import) + len(c.Segments)
 	for i := range c.Identities {
 		size += 4 + len(c.Identities[i].Kind) + len(c.Identities[i].Value)
 	}
@@ -51,6 +53,12 @@ func (c *Customer) RecordSize() int {
 	for i := range c.Points {
 		size += 29 + len(c.Points[i].Name)
 	}
+	for i := range c.Scores.Given {
+		size += 37 + len(c.Scores.Given[i].Name)
+	}
+	for i := range c.Scores.Beyond {
+		size += 10 + len(c.Scores.Beyond[i].Score)
+	}
 	for i := range c.Past {
 		size += 13 + len(c.Past[i].Journey) + len(c.Past[i].Stage)
 	}
@@ -66,7 +74,7 @@ func (c *Customer) RecordSize() int {
 	if a := c.Acquired; a != nil {
 		size += 40 + len(a.Source) + len(a.Medium) + len(a.Campaign) + len(a.Referrer) + len(a.Landing)
 	}
-	return size + 50
+	return size + 80
 }
 
 // AppendRecord appends the customer as it is stored. Traits that were decoded are not kept decoded.
@@ -124,7 +132,8 @@ func (c *Customer) ReadRecord(data []byte) error {
 
 // writeRest writes what most customers do not have; for them it is one byte.
 func (c *Customer) writeRest(w *RecordWriter) {
-	further := len(c.Origins) > 0 || c.Acquired != nil || !c.Revenue.IsZero() || !c.SegmentsDue.IsZero()
+	further := len(c.Origins) > 0 || c.Acquired != nil || !c.Revenue.IsZero() || !c.SegmentsDue.IsZero() || !c.Referred.IsZero() || len(c.Segments) > 0 ||
+		!c.Scores.IsZero()
 	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0, further)
 	if len(c.Tags) > 0 {
 		w.List(len(c.Tags))
@@ -134,11 +143,8 @@ func (c *Customer) writeRest(w *RecordWriter) {
 	}
 	if len(c.Points) > 0 {
 		w.List(len(c.Points))
-		for _, points := range c.Points {
-			w.Varint(int64(points.HalfLife))
-			w.Float(points.Value)
-			w.Time(points.At)
-			w.Text(points.Name)
+		for i := range c.Points {
+			c.Points[i].write(w)
 		}
 	}
 	if len(c.Past) > 0 {
@@ -178,7 +184,8 @@ func (c *Customer) writeRest(w *RecordWriter) {
 
 // writeFurther writes what came with version 5.
 func (c *Customer) writeFurther(w *RecordWriter) {
-	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero())
+	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero(), !c.Referred.IsZero(), len(c.Segments) > 0,
+		!c.Scores.IsZero())
 	if len(c.Origins) > 0 {
 		w.List(len(c.Origins))
 		for i := range c.Origins {
@@ -203,10 +210,65 @@ func (c *Customer) writeFurther(w *RecordWriter) {
 	if !c.SegmentsDue.IsZero() {
 		w.Time(c.SegmentsDue)
 	}
+	if !c.Referred.IsZero() {
+		w.Time(c.Referred)
+	}
+	if len(c.Segments) > 0 {
+		w.Bytes(c.Segments)
+	}
+	if !c.Scores.IsZero() {
+		c.Scores.write(w)
+	}
+}
+
+func (s *Scores) write(w *RecordWriter) {
+	w.Uvarint(s.Epoch)
+	w.Time(s.Due)
+	w.List(len(s.Beyond))
+	for i := range s.Beyond {
+		w.Text(s.Beyond[i].Score)
+		w.Float(s.Beyond[i].Threshold)
+	}
+	w.List(len(s.Given))
+	for i := range s.Given {
+		w.Uint64(s.Given[i].Key)
+		s.Given[i].Points.write(w)
+	}
+}
+
+func (s *Scores) read(r *RecordReader) {
+	s.Epoch, s.Due = r.Uvarint(), r.Time()
+	if n := r.List(leastBeyond); n > 0 {
+		s.Beyond = make([]Beyond, n)
+		for i := range s.Beyond {
+			s.Beyond[i] = Beyond{Score: r.Text(), Threshold: r.Float()}
+		}
+	}
+	if n := r.List(leastGiven); n > 0 {
+		s.Given = make([]Given, n)
+		for i := range s.Given {
+			s.Given[i].Key = r.Uint64()
+			s.Given[i].Points.read(r, customerRecord)
+		}
+	}
+}
+
+func (p *Points) write(w *RecordWriter) {
+	w.Varint(int64(p.HalfLife))
+	w.Float(p.Value)
+	w.Time(p.At)
+	w.Text(p.Name)
+}
+
+func (p *Points) read(r *RecordReader, version byte) {
+	p.HalfLife, p.Value, p.At = time.Duration(r.Varint()), r.Float(), r.Time()
+	if version > 4 {
+		p.Name = r.Text()
+	}
 }
 
 func (c *Customer) readFurther(r *RecordReader) {
-	parts := r.Flags(4)
+	parts := r.Flags(7)
 	if parts.Has(0) {
 		c.Origins = make([]Origin, r.List(leastOrigin))
 		for i := range c.Origins {
@@ -222,6 +284,15 @@ func (c *Customer) readFurther(r *RecordReader) {
 	}
 	if parts.Has(3) {
 		c.SegmentsDue = r.Time()
+	}
+	if parts.Has(4) {
+		c.Referred = r.Time()
+	}
+	if parts.Has(5) {
+		c.Segments = r.Bytes()
+	}
+	if parts.Has(6) {
+		c.Scores.read(r)
 	}
 }
 
@@ -243,10 +314,7 @@ func (c *Customer) readRest(r *RecordReader, version byte) {
 	if parts.Has(1) {
 		c.Points = make([]Points, r.List(leastPoints))
 		for i := range c.Points {
-			c.Points[i] = Points{HalfLife: time.Duration(r.Varint()), Value: r.Float(), At: r.Time()}
-			if version > 4 {
-				c.Points[i].Name = r.Text()
-			}
+			c.Points[i].read(r, version)
 		}
 	}
 	if parts.Has(2) {

@@ -60,7 +60,7 @@ func fill(t *rapid.T, v reflect.Value) {
 	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(moments.Draw(t, "time")))
 		return
-	case v.Type() == reflect.TypeFor[json.RawMessage]():
+	case v.Type() == reflect.TypeFor[json.RawMessage](), v.Type() == reflect.TypeFor[[]byte]():
 		v.SetBytes(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "raw"))
 		return
 	}
@@ -69,6 +69,8 @@ func fill(t *rapid.T, v reflect.Value) {
 		v.SetString(rapid.StringN(0, 8, -1).Draw(t, "text") + strings.Repeat("x", rapid.SampledFrom([]int{0, 0, 0, 200, 600}).Draw(t, "long")))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(rapid.Int64().Draw(t, "int"))
+	case reflect.Uint8:
+		v.SetUint(uint64(rapid.Uint8().Draw(t, "uint8")))
 	case reflect.Uint64:
 		v.SetUint(rapid.Uint64().Draw(t, "uint"))
 	case reflect.Float64:

@@ -10,10 +10,11 @@ import (
 // Call is one handler started, or one run resumed: a snapshot, a time, a seed and what the run did so far. Nothing
 // else reaches a script.
 type Call struct {
-	Handler  string              // the Handler.ID
-	Stage    string              // where the customer stands in this journey
-	Customer *lifecycle.Customer // read only; what the handler sets is laid over it
-	Event    *lifecycle.Event    // what started the handler; nil if no event did
+	Handler  string               // the Handler.ID
+	Stage    string               // where the customer stands in this journey
+	Customer *lifecycle.Customer  // read only; what the handler sets is laid over it
+	Scores   lifecycle.ScoreRules // what is declared of scores
+	Event    *lifecycle.Event     // what started the handler; nil if no event did
 	Now      time.Time
 	Zone     *time.Location // the customer's, for wait_until; nil is UTC
 	Seed     uint64
@@ -21,6 +22,7 @@ type Call struct {
 	Journal  []Entry          // empty at a first start
 	Woken    *lifecycle.Event // of a run resumed from wait_for: the event that came; nil: the time ran out
 	History  History          // what count, sum and last look at; nil: nothing has happened yet
+	Trace    *Trace           // filled with what the call did; nil: nobody asks
 }
 
 // History is the customer's past, as the engine has it in the snapshot.
@@ -69,7 +71,7 @@ const (
 	Set     EffectKind = "set"     // Name is the trait, Value what it becomes; nil removes it
 	Tag     EffectKind = "tag"     // Name is added to the customer's tags
 	Untag   EffectKind = "untag"   // Name is taken off
-	Score   EffectKind = "score"   // Points are added, fading by HalfLife
+	Score   EffectKind = "score"   // Award is given
 	Track   EffectKind = "track"   // event Name with properties Args happens to the customer, or to To
 	Webhook EffectKind = "webhook" // Args are posted to the address Name
 	Split   EffectKind = "split"   // Value was given for the split Name, with Odds
@@ -78,18 +80,17 @@ const (
 
 // Effect is one thing that a script wants done.
 type Effect struct {
-	Kind     EffectKind
-	Name     string
-	Text     string         // of a log: what it says
-	Args     map[string]any // of a send: its options, checked: by, subject, preheader, caps (texts), expires (a time.Duration), fallback (a boolean); of a track: the properties; of a webhook: the payload
-	Value    any
-	Points   float64
-	HalfLife time.Duration // zero: the points stay
-	To       string        // of a track: the user ID, or customer ID, of somebody else; empty: the same customer
-	Odds     float64       // of split and choose: the propensity with which Value was given, in (0, 1]
-	Step     int           // index in the journal; with the run's ID it names the effect for life
-	File     string
-	Line     int
+	Kind  EffectKind
+	Name  string
+	Text  string         // of a log: what it says
+	Args  map[string]any // of a send: its options, checked: by, subject, preheader, caps (texts), expires (a time.Duration), fallback (a boolean); of a track: the properties; of a webhook: the payload
+	Value any
+	Award lifecycle.Award // of a score, as the script says it
+	To    string          // of a track: the user ID, or customer ID, of somebody else; empty: the same customer
+	Odds  float64         // of split and choose: the propensity with which Value was given, in (0, 1]
+	Step  int             // index in the journal; with the run's ID it names the effect for life
+	File  string
+	Line  int
 }
 
 // MessageID returns the ID of the message that a run sends at a step, by which its handle is known to wait_for.

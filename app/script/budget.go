@@ -35,6 +35,7 @@ type budget struct {
 	last     time.Time
 	over     error
 	outer    context.Context // ends the run too; nil: nothing does
+	watch    func()          // sees every step; nil: nobody watches
 }
 
 func (b *budget) reset(limits Limits) {
@@ -97,6 +98,10 @@ func (b *budget) check() bool {
 	passed := now.Sub(b.last)
 	b.last = now
 	b.next = b.left - checkEvery
+	if b.watch != nil {
+		b.watch()
+		b.next = b.left + 1 // look again at the next step
+	}
 	if passed > stall {
 		free := min(passed-stall, b.wall-b.forgiven)
 		b.forgiven += free

@@ -64,6 +64,10 @@ func (c *checker) call(e *ast.FuncCallExpr) {
 
 // checkPlace refuses words where they cannot be said.
 func (c *checker) checkPlace(e *ast.FuncCallExpr, word string) {
+	if c.known.predicate {
+		c.predicate(e, word)
+		return
+	}
 	switch {
 	case isRegistration(word):
 		if c.inner > 0 {
@@ -87,6 +91,9 @@ func (c *checker) checkPlace(e *ast.FuncCallExpr, word string) {
 
 // checkLiterals looks at arguments that are written out.
 func (c *checker) checkLiterals(e *ast.FuncCallExpr, word string) {
+	if c.known.predicate {
+		return
+	}
 	if word == "use" {
 		if name, ok := literal(e, 0); ok {
 			c.uses = append(c.uses, mention{name, e.Line()})
@@ -172,7 +179,9 @@ func (c *checker) unknown(defined map[string]bool) {
 		}
 		reported[read] = true
 		hint := didYouMean(read.name, names, spellingHint)
-		if instead, ok := absent[read.name]; ok {
+		if instead := notInSegments(read.name, c.known.stage); c.known.predicate && instead != "" {
+			hint = instead
+		} else if instead, ok := absent[read.name]; ok {
 			hint = instead
 		} else if instead, ok := elsewhere[strings.ToLower(read.name)]; ok {
 			hint = instead

@@ -74,6 +74,7 @@ func (c *compiler) compile() {
 		}
 	}
 	slices.SortStableFunc(c.files, func(a, b string) int { return len(b) - len(a) })
+	c.findMentions()
 	c.checkTemplates()
 	c.checkNames()
 	c.load()
@@ -280,6 +281,7 @@ func (c *compiler) buildPlan() {
 		}
 		c.Journey.Moves[from] = c.plan.moves[from]
 	}
+	c.buildPolicies()
 	c.buildPhases()
 }
 

@@ -21,10 +21,11 @@ const (
 	viewProperties
 	viewEventTraits
 	viewContext
+	viewScores
 )
 
 func (v view) display() string {
-	return [...]string{"customer", "customer.traits", "customer.tags", "event", "event.properties", "event.traits", "event.context"}[v]
+	return [...]string{"customer", "customer.traits", "customer.tags", "event", "event.properties", "event.traits", "event.context", "customer.scores"}[v]
 }
 
 // data is what the value holds: the view, and of an event which one.
@@ -41,6 +42,7 @@ func (m *machine) prepareData() {
 	m.handleMeta.RawSetString("__index", m.L.NewFunction(m.handleField))
 	m.handleMeta.RawSetString("__newindex", m.L.NewFunction(m.refuseField))
 	m.customer, m.traits, m.tags = m.shown(viewCustomer, nil), m.shown(viewTraits, nil), m.shown(viewTags, nil)
+	m.scores = m.shown(viewScores, nil)
 	m.event = m.shown(viewEvent, &m.trigger)
 	for i := range m.parts {
 		m.parts[i] = m.shown(viewProperties+view(i), &m.trigger)
@@ -90,10 +92,16 @@ func (m *machine) readField(L *lua.LState) int {
 		} else {
 			L.Push(lua.LNil)
 		}
+	case viewScores:
+		L.Push(lua.LNumber(m.points(L, name)))
 	case viewEvent:
 		L.Push(m.eventField(L, d.event, name))
 	default:
-		L.Push(m.toLua(L, d.event.decode(d.view)[name], 0))
+		value := d.event.decode(d.view)[name]
+		if m.call.Trace != nil {
+			m.noteRead("event", strings.TrimPrefix(d.display(), "event.")+"."+name, value)
+		}
+		L.Push(m.toLua(L, value, 0))
 	}
 	return 1
 }
@@ -112,16 +120,29 @@ func (m *machine) customerField(L *lua.LState, name string) lua.LValue {
 		return m.traits
 	case "tags":
 		return m.tags
-	case "score":
-		return lua.LNumber(m.points(L))
+	case "score", "scores":
+		if m.asking != nil {
+			m.fail(L, `use score_at_least("name", 50)`, "a segment knows no raw score: it would change all the time")
+		}
+		if name == "scores" {
+			return m.scores
+		}
+		return lua.LNumber(m.points(L, ""))
 	case "id":
 		read = func() any { return customer.ID.String() }
 	case "stage":
+		if m.asking != nil {
+			m.fail(L, `use stage "customer-lifecycle"`, "a customer has a stage in each journey")
+		}
 		read = func() any { return text(m.call.Stage) }
 	case "user_id":
 		read = func() any { return text(customer.UserID()) }
 	case "anonymous_id":
 		read = func() any { return text(customer.AnonymousID()) }
+	case "orders", "revenue", "last_order":
+		read = func() any { return Bought(customer, name) }
+	case "acquired":
+		read = func() any { return acquired(customer.Acquired) }
 	default:
 		if strings.Contains(name, ".") { // or its path would look like one in customer.traits
 			return m.trait(L, name, "traits."+name)
@@ -195,6 +216,8 @@ func (m *machine) plain(L *lua.LState, d data) (map[string]any, bool) {
 		return m.allTraits(L), true
 	case viewTags:
 		return m.allTags(L), true
+	case viewScores:
+		return m.allScores(L), true
 	case viewProperties, viewEventTraits, viewContext:
 		return d.event.decode(d.view), true
 	}

@@ -90,8 +90,8 @@ func about(t *testing.T, e script.Effect) string {
 	if e.Odds != 0 {
 		text += fmt.Sprintf(" at odds of %.2f", e.Odds)
 	}
-	if e.Points != 0 {
-		text += fmt.Sprintf(" %v halved every %v", e.Points, e.HalfLife)
+	if e.Kind == script.Score {
+		text += fmt.Sprintf(" %v halved every %v", e.Award.Points, e.Award.HalfLife)
 	}
 	if e.To != "" {
 		text += " to " + e.To
@@ -113,6 +113,6 @@ func take(t *testing.T, who *lifecycle.Customer, e script.Effect, now time.Time)
 	case script.Untag:
 		who.Tags = slices.DeleteFunc(who.Tags, func(tag string) bool { return tag == e.Name })
 	case script.Score:
-		who.AddScore(e.Points, e.HalfLife, now)
+		who.Give(e.Award, now)
 	}
 }

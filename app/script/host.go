@@ -4,8 +4,9 @@ import "sync"
 
 // Host compiles journeys and runs their handlers. It keeps a few prepared Lua states. It is safe for concurrent use.
 type Host struct {
-	limits Limits
-	known  *vocabulary
+	limits     Limits
+	known      *vocabulary
+	predicates *vocabulary // of segments
 
 	mu   sync.Mutex
 	idle []*machine
@@ -13,7 +14,7 @@ type Host struct {
 
 // New returns a host; zero limits stand for the defaults.
 func New(limits Limits) *Host {
-	return &Host{limits: limits.withDefaults(), known: newVocabulary()}
+	return &Host{limits: limits.withDefaults(), known: newVocabulary(), predicates: segmentVocabulary()}
 }
 
 func (h *Host) take() *machine {

@@ -17,6 +17,7 @@ func (m *machine) step(L *lua.LState, op, arg string, value any) (any, bool) {
 			m.mismatch(L, op+" "+arg)
 		}
 		m.pos++
+		m.noteRead(op, arg, entry.Value)
 		return entry.Value, false
 	}
 	if len(m.journal) >= MaxJournalEntries {
@@ -25,6 +26,7 @@ func (m *machine) step(L *lua.LState, op, arg string, value any) (any, bool) {
 	}
 	m.journal = append(m.journal, Entry{Op: op, Arg: arg, Value: value})
 	m.pos++
+	m.noteRead(op, arg, value)
 	return value, true
 }
 
@@ -54,6 +56,9 @@ type seen struct {
 
 // look reads something through the journal. Between two waits the world does not change, so it is recorded once.
 func (m *machine) look(L *lua.LState, op, arg string, read func() any) any {
+	if m.asking != nil {
+		return m.question(L, Question{Op: AskField, Name: arg}) // a segment knows nothing else that is looked at in this way
+	}
 	for i := range m.seen {
 		if m.seen[i].arg == arg && m.seen[i].op == op {
 			return m.seen[i].value

@@ -33,9 +33,11 @@ type machine struct {
 	patterns map[patternKey]*pattern
 
 	envMeta               *lua.LTable // of every environment: reads what is not there from the words
+	segmentMeta           *lua.LTable // the same, of segments
 	refuseSet             *lua.LFunction
 	ipairsNext, pairsNext *lua.LFunction
 	customer, traits      *lua.LUserData
+	scores                *lua.LUserData
 	tags, event           *lua.LUserData
 	parts                 [3]*lua.LUserData // of the event: properties, traits, context
 	dataMeta, handleMeta  *lua.LTable
@@ -59,6 +61,8 @@ type run struct {
 	load     *loader // the compiler that listens, or nil
 	broken   bool    // the file uses a helper that could not be compiled
 	toplevel bool    // true until the handler itself begins
+
+	asking *questions // of a segment; nil in a handler
 
 	// while a handler runs
 	call     Call
@@ -145,6 +149,7 @@ func newMachine() *machine {
 	m.envMeta = L.CreateTable(0, 1)
 	m.envMeta.RawSetString("__index", words)
 	m.prepareData()
+	m.prepareSegments(words)
 	return m
 }
 

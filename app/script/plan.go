@@ -31,6 +31,7 @@ type journeyTable struct {
 	moves  map[string][]string
 	phases []lifecycle.Phase
 	line   int
+	policies
 	common
 }
 
@@ -229,6 +230,8 @@ func (m *machine) wordJourney(L *lua.LState) int {
 			j.stages = m.names(L, value, "stages", `stages = { "member", "active" }`)
 		case "moves":
 			m.moves(L, j, value)
+		case "step_back", "entry", "renamed", "retired":
+			m.policy(L, j, name, value)
 		case "phases":
 			m.phases(L, j, value)
 		default:
@@ -276,10 +279,16 @@ func (m *machine) phases(L *lua.LState, j *journeyTable, value lua.LValue) {
 }
 
 func (m *machine) moves(L *lua.LState, j *journeyTable, value lua.LValue) {
-	const form = `moves = { ["member"] = { "active" } }`
+	const form = `moves = { ["member"] = { "active" } }, or "next", "forward" or "any"`
+	if text, ok := value.(lua.LString); ok {
+		if j.forward = string(text); !slices.Contains(forwardPolicies, j.forward) {
+			m.report(L, "as in "+form, "moves cannot be %q", cut(j.forward, 80))
+		}
+		return
+	}
 	table, ok := value.(*lua.LTable)
 	if !ok {
-		m.report(L, "as in "+form, "moves must be a table, not %s", value.Type().String())
+		m.report(L, "as in "+form, "moves must be a table or the name of a policy, not %s", value.Type().String())
 		return
 	}
 	for key, value := range m.each(table) {

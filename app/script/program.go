@@ -24,6 +24,7 @@ type Program struct {
 	messages map[string]map[string]map[string]*lifecycle.Template
 	files    []string // full names, the longest first
 	longest  int      // bytes of the longest text written out in the files
+	mentions uint32   // which events of our own the files name
 }
 
 // handlerRef says how to find a handler's function: it is the n-th that its file registers.

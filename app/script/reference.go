@@ -72,8 +72,9 @@ var words = []word{
 		params: []field{{"name", "string", "the tag"}}},
 	{name: "untag", where: inHandlers, forms: []string{`untag "vip"`}, doc: "takes a tag off the customer",
 		params: []field{{"name", "string", "the tag"}}},
-	{name: "score", where: inHandlers, forms: []string{`score(10)`, `score(10, { half_life = "30 days" })`}, doc: "gives points, negative ones too; `customer.score` is their sum",
-		params: []field{{"points", "number", "how many"}, {"options?", "stagecraft.ScoreOptions", "how they fade"}}},
+	{name: "score", where: inHandlers, forms: []string{`score(10)`, `score(10, { half_life = "30 days" })`, `score(5, { name = "fit", once = "newsletter", cap = 100 })`},
+		doc:    "gives points, negative ones too; `customer.score` is their sum, `customer.scores.fit` that of a score with a name. What `scores.lua` says of the score goes before the options",
+		params: []field{{"points", "number", "how many"}, {"options?", "stagecraft.ScoreOptions", "of which score, and how they fade"}}},
 	{name: "count", where: inHandlers, forms: []string{`count "Order Completed"`, `count("Order Completed", "30 days")`}, doc: "how many such events there were, ever or in the time up to now",
 		params:  []field{{"event", "string", "the event's name"}, {"window?", "stagecraft.Duration", "how far back to look"}},
 		returns: []field{{"n", "number", "how many"}}},
@@ -112,7 +113,11 @@ var (
 	journeyFields = []field{
 		{"title?", "string", "for people"},
 		{"stages", "string[]", "the stages in order; each has a file of its name"},
-		{"moves?", "table<string, string[]>", "from each stage, the stages it may move to"},
+		{"moves?", "table<string, string[]>|string", "from each stage, the stages it may move to; or `\"next\"` (none is skipped), `\"forward\"` (any later one) or `\"any\"`"},
+		{"step_back?", "string", "which earlier stages a customer may go back to as well: `\"previous\"` or `\"any\"`; none if it is left out"},
+		{"entry?", "string|string[]|false", "the events at which customers enter; `false`: they are only enrolled by hand. Left out: the first event, whichever it is"},
+		{"renamed?", "table<string, string>", "former stages and what they are called now: their customers are there, and all that waits goes on"},
+		{"retired?", "table<string, string|false>", "former stages and where their customers are put, without messages; `false`: out of the journey"},
 		{"phases?", "string[][]", "a coarser view: lists of a title and the stages it covers"},
 		{"exit?", "string|string[]", "events at which the customer leaves the journey, from every stage"},
 		{"holdout?", "string", "the share of customers who get no marketing, for comparison, in every stage that does not say otherwise: `\"10%\"`"},
@@ -134,7 +139,13 @@ var (
 		{"caps?", "string", "what a frequency cap does to it: `\"wait\"` (the default) or `\"drop\"`"},
 		{"fallback?", "boolean", "whether it goes by the customer's next channel when this one fails for good: `true` unless `by` is given"},
 	}
-	scoreOptions   = []field{{"half_life?", "stagecraft.Duration", "after which half of the points are left; without it they stay"}}
+	scoreOptions = []field{
+		{"name?", "string", "which score; the one without a name if it is left out"},
+		{"half_life?", "stagecraft.Duration", "after which half of the points are left; without it they stay"},
+		{"cap?", "number", "the points take the score no higher"},
+		{"floor?", "number", "the points take the score no lower"},
+		{"once?", "string", "a key: the customer is given the points of this key once; left out, each time"},
+	}
 	splitOptions   = []field{{"weights?", "number[]", "one number per value; without them the shares are even"}}
 	chooseOptions  = []field{{"goal?", "string", "the event by which the choice is judged; the stage's goal if it is left out"}}
 	trackOptions   = []field{{"to", "string", "the user ID, or the customer's ID, of whom it happens to"}}
@@ -144,8 +155,13 @@ var (
 		{"user_id", "string?", "the first user ID by which the customer is known"},
 		{"anonymous_id", "string?", "the first anonymous ID"},
 		{"stage", "string?", "where the customer is in this journey"},
-		{"score", "number", "the points that are left now"},
+		{"score", "number", "the points that are left now, of the score without a name"},
+		{"scores", "table<string, number>", "`customer.scores.fit`: the points that are left of a score with a name, 0 if there are none"},
+		{"orders", "number", "how often they have ordered, the event at hand included"},
+		{"revenue", "number", "what the orders come to, less refunds"},
+		{"last_order", "string?", "when they last ordered, in RFC 3339"},
 		{"tags", "table<string, true?>", "`customer.tags.vip` is true or nil"},
+		{"acquired", "table<string, string?>", "what brought them here: `customer.acquired.source`, medium, campaign, referrer, landing, by (the friend's customer ID) and at"},
 		{"traits", "table<string, any>", "`customer.traits.plan`"},
 	}
 	eventFields = []field{

@@ -17,6 +17,7 @@ type loader struct {
 	handlers []lifecycle.Handler
 	stage    *stageTable
 	journey  *journeyTable
+	segment  *segmentTable
 }
 
 func (m *machine) report(L *lua.LState, hint, format string, args ...any) {

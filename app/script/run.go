@@ -44,6 +44,10 @@ func (p *Program) Run(call Call) (result Result, err error) {
 		return Result{}, problem(p.src.full(ref.file), p.lines[call.Handler], "register handlers in the same order every time", "the file did not register handler %s", call.Handler)
 	}
 	m.toplevel = false
+	if call.Trace != nil {
+		m.follow(call.Trace)
+		defer func() { call.Trace.Ended, call.Trace.Err = result, err }()
+	}
 	event := lua.LNil
 	if call.Event != nil {
 		event = m.event

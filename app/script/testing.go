@@ -37,6 +37,7 @@ const ErrTaken = lifecycle.Code("taken")
 // Life is a customer as a test sees them.
 type Life struct {
 	Customer *lifecycle.Customer
+	Segments []string    // in which the customer is, by name
 	Happened []Happening // oldest first
 	Messages []Said      // oldest first
 }

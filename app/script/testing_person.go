@@ -47,6 +47,16 @@ func (t *tester) personField(L *lua.LState) int {
 		value = events
 	case "score":
 		value = c.Score(t.now)
+	case "scores":
+		scores := map[string]any{}
+		for _, score := range c.ScoreNames() {
+			if score != "" {
+				scores[score] = c.ScoreNamed(score, t.now)
+			}
+		}
+		value = scores
+	case "orders", "revenue", "last_order":
+		value = Bought(c, name)
 	case "tags":
 		tags := map[string]any{}
 		for _, tag := range c.Tags {
@@ -164,6 +174,13 @@ func messageTable(m Said) map[string]any {
 func (t *tester) hasTag(L *lua.LState) int {
 	p := t.self(L, "has_tag")
 	L.Push(lua.LBool(slices.Contains(t.life(L, p).Customer.Tags, t.textArg(L, 2, "has_tag", "the name of a tag"))))
+	return 1
+}
+
+// inSegment is c:in_segment "dormant".
+func (t *tester) inSegment(L *lua.LState) int {
+	p := t.self(L, "in_segment")
+	L.Push(lua.LBool(slices.Contains(t.life(L, p).Segments, t.textArg(L, 2, "in_segment", "the name of a segment"))))
 	return 1
 }
 

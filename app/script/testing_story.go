@@ -105,7 +105,9 @@ func TellFact(f lifecycle.Fact) string {
 	case lifecycle.FactUntagged:
 		return "untag " + f.Name
 	case lifecycle.FactScored:
-		return "score " + formatSigned(f.Amount)
+		return scoreText(f)
+	case lifecycle.FactThreshold:
+		return strings.TrimSpace("score "+f.Name) + " " + f.To + " " + formatNumber(f.Amount)
 	case lifecycle.FactTracked:
 		if f.To != "" {
 			return "tracked " + f.Name + " for " + f.To
@@ -117,6 +119,15 @@ func TellFact(f lifecycle.Fact) string {
 		return "goes on" + place
 	}
 	return ""
+}
+
+// scoreText tells of points that were given.
+func scoreText(f lifecycle.Fact) string {
+	text := strings.TrimSpace("score "+f.Name) + " " + formatSigned(f.Amount)
+	if f.Reason != "" {
+		text += ": " + f.Reason
+	}
+	return text
 }
 
 func formatSigned(n float64) string {

@@ -33,7 +33,7 @@ func (w *world) customer() *lifecycle.Customer {
 	for name, value := range w.traits {
 		c.SetTrait(name, json.RawMessage(quote(value)))
 	}
-	c.AddScore(w.points, 0, w.now)
+	c.Give(lifecycle.Award{Points: w.points}, w.now)
 	return c
 }
 

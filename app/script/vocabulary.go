@@ -14,6 +14,8 @@ type vocabulary struct {
 	stage  []string            // the words of stage scripts
 	base   []string            // the functions of Lua's own
 	fields map[string][]string // of string, table and math
+
+	predicate bool // it is that of segments
 }
 
 func newVocabulary() *vocabulary {
@@ -28,6 +30,21 @@ func newVocabulary() *vocabulary {
 		v.fields[name] = slices.Sorted(maps.Keys(functions))
 	}
 	v.fields["math"] = append(v.fields["math"], "huge", "pi")
+	return v
+}
+
+// segmentVocabulary is what every segment finds defined.
+func segmentVocabulary() *vocabulary {
+	var m machine
+	v := newVocabulary()
+	v.predicate = true
+	for _, name := range v.stage {
+		delete(v.words, name)
+	}
+	v.words["use"] = true
+	for name := range m.segmentWords() {
+		v.words[name] = true
+	}
 	return v
 }
 

@@ -1,10 +1,8 @@
 package script
 
 import (
-	"math"
 	"slices"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -18,7 +16,7 @@ import (
 type writes struct {
 	traits map[string]any // nil: removed
 	tags   map[string]bool
-	points float64
+	scored *lifecycle.Customer // the points, with what was given since; nil: nothing was
 }
 
 // wordSet is set("plan", "pro"): a trait; nil removes it.
@@ -26,7 +24,7 @@ func (m *machine) wordSet(L *lua.LState) int {
 	m.acting(L, "set")
 	name := m.label(L, 1, "set", `the name of a trait, such as "plan",`)
 	if hasField(customerFields, name) {
-		hint := map[string]string{"stage": `use move "…"`, "score": "use score(10)", "tags": `use tag "…"`}[name]
+		hint := map[string]string{"stage": `use move "…"`, "score": "use score(10)", "scores": `use score(10, { name = "fit" })`, "tags": `use tag "…"`}[name]
 		m.fail(L, hint, "%s is no trait and cannot be set", name)
 	}
 	if L.GetTop() < 2 {
@@ -76,35 +74,6 @@ func (m *machine) tagged(L *lua.LState, name string) bool {
 	}
 	on, _ := m.look(L, "customer", "tags."+name, func() any { return slices.Contains(m.call.Customer.Tags, name) }).(bool)
 	return on
-}
-
-// wordScore is score(10) or score(10, { half_life = "30 days" }).
-func (m *machine) wordScore(L *lua.LState) int {
-	m.acting(L, "score")
-	points, ok := L.Get(1).(lua.LNumber)
-	if !ok || math.IsNaN(float64(points)) || math.Abs(float64(points)) > maxPoints {
-		m.fail(L, `as in score(10) or score(10, { half_life = "30 days" })`, "score needs a number of points, not %s", m.shownShort(L, 1))
-	}
-	arg, halfLife := canonical(float64(points)), time.Duration(0)
-	for _, option := range m.options(L, 2, "score", `as in score(10, { half_life = "30 days" })`, scoreOptions) {
-		text, ok := option.(lua.LString)
-		if !ok {
-			m.fail(L, `as in { half_life = "30 days" }`, "half_life of score must be a duration, not %s", option.Type().String())
-		}
-		halfLife = m.duration(L, string(text), "half_life of score")
-		arg += " { half_life = " + quoteArg(string(text)) + " }"
-	}
-	if _, live := m.step(L, "score", arg, nil); live {
-		m.effect(L, Effect{Kind: Score, Points: float64(points), HalfLife: halfLife})
-	}
-	m.own.points += float64(points)
-	return 0
-}
-
-// points is customer.score: what the record says as of now, and what this run has given since.
-func (m *machine) points(L *lua.LState) float64 {
-	score, _ := number(m.look(L, "customer", "score", func() any { return m.call.Customer.Score(m.call.Now) }))
-	return score + m.own.points
 }
 
 func (m *machine) shownShort(L *lua.LState, n int) string {

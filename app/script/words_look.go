@@ -38,7 +38,7 @@ func (m *machine) wordSum(L *lua.LState) int {
 		total := 0.0
 		m.past(L, name, window, func(_ time.Time, event *lifecycle.Event) bool {
 			m.charge(L, len(event.Properties)/costBytes)
-			total += amount(event.Properties, property)
+			total += Amount(event.Properties, property)
 			return true
 		})
 		return total
@@ -47,21 +47,27 @@ func (m *machine) wordSum(L *lua.LState) int {
 	return 1
 }
 
-// amount is a property as a number: numbers and texts that are one count, everything else is 0.
-func amount(properties json.RawMessage, name string) float64 {
+// Amount is a property as a number: numbers and texts that are one count, everything else is 0.
+func Amount(properties json.RawMessage, name string) float64 {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(properties, &fields) != nil {
 		return 0
 	}
-	text := string(fields[name])
-	if strings.HasPrefix(text, `"`) && json.Unmarshal(fields[name], &text) != nil {
-		return 0
+	n, _ := AmountOf(fields[name])
+	return n
+}
+
+// AmountOf is the value of a property as a number; false, and 0, if it is none.
+func AmountOf(value json.RawMessage) (float64, bool) {
+	text := string(value)
+	if strings.HasPrefix(text, `"`) && json.Unmarshal(value, &text) != nil {
+		return 0, false
 	}
 	n, ok := parseNumber(text)
 	if !ok || math.IsInf(n, 0) || math.IsNaN(n) {
-		return 0
+		return 0, false
 	}
-	return n
+	return n, true
 }
 
 // wordLast is last("Order Completed"): the newest such event, or nil.

@@ -36,7 +36,7 @@ func acts(t testing.TB, body string, history script.History) (script.Result, err
 	t.Helper()
 	who := customer()
 	who.Tags = []string{"known"}
-	who.AddScore(8, 10*day, noon.Add(-10*day))
+	who.Give(lifecycle.Award{Points: 8, HalfLife: 10 * day}, noon.Add(-10*day))
 	p := compile(t, journey("stage { title = \"One\", goal = \"Order Completed\" }\nenter(function(customer, event)\n"+body+"\nend)"))
 	return p.Run(script.Call{Handler: "one.lua#1", Stage: "one", Customer: who, Event: order(), Now: noon, Seed: 7, Run: lifecycle.HashID("run"), History: history})
 }
@@ -50,8 +50,8 @@ func TestWordsAct(t *testing.T) {
 			"items": []any{map[string]any{"sku": "A", "n": 2.0}, map[string]any{"sku": "B", "n": 1.0}}}},
 		`tag "vip"`:                              {Kind: script.Tag, Name: "vip"},
 		`untag "vip"`:                            {Kind: script.Untag, Name: "vip"},
-		`score(10)`:                              {Kind: script.Score, Points: 10},
-		`score(-2.5, { half_life = "30 days" })`: {Kind: script.Score, Points: -2.5, HalfLife: 30 * day},
+		`score(10)`:                              {Kind: script.Score, Award: lifecycle.Award{Points: 10}},
+		`score(-2.5, { half_life = "30 days" })`: {Kind: script.Score, Award: lifecycle.Award{Points: -2.5, HalfLife: 30 * day}},
 		`track "Trial Ended"`:                    {Kind: script.Track, Name: "Trial Ended", Args: map[string]any{}},
 		`track("Friend Joined", { name = customer.first_name }, { to = "u2" })`: {Kind: script.Track, Name: "Friend Joined", Args: map[string]any{"name": "Ada"}, To: "u2"},
 		`webhook("https://example.com/hook", { n = 1 })`:                        {Kind: script.Webhook, Name: "https://example.com/hook", Args: map[string]any{"n": 1.0}},

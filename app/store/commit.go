@@ -43,7 +43,7 @@ func (s *Store) commitLoop(sequence uint64) {
 	defer timer.Stop()
 	for {
 		if time.Since(lastAt) > keepVersions {
-			s.db.SetDiscardTs(last)
+			s.discard(last)
 			last, lastAt = sequence, time.Now()
 		}
 		first := held
@@ -117,7 +117,18 @@ func (s *Store) nextGroup(timer *time.Timer, pace, patience time.Time) *group {
 	}
 }
 
+// discard lets go of the versions that were overwritten before a commit, unless somebody still reads them.
+func (s *Store) discard(before uint64) {
+	s.committing.Lock()
+	defer s.committing.Unlock()
+	if !s.pinned {
+		s.db.SetDiscardTs(before)
+	}
+}
+
 func (s *Store) commitGroups(groups []*group, sequence uint64) error {
+	s.committing.Lock()
+	defer s.committing.Unlock()
 	txn := s.db.NewTransactionAt(sequence-1, true)
 	defer txn.Discard()
 	for _, g := range groups {

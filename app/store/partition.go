@@ -171,6 +171,7 @@ func (p *partition) begin(s *Store) *txn {
 
 func (s *Store) workGroup(p *partition, jobs []job) {
 	p.arrived() // before the snapshot is taken, so that it has what is forgotten here
+	s.reading.RLock()
 	tx := p.begin(s)
 	s.applying.Add(1)
 	results := make([]Result, 0, len(jobs))
@@ -190,7 +191,8 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 		}
 	}
 	tx.discard()
-	clear(tx.parents) // they must not be held as long as this one is
+	s.reading.RUnlock() // before anything is waited for
+	clear(tx.parents)   // they must not be held as long as this one is
 	if rest := jobs[len(results):]; len(rest) > 0 {
 		p.giveBack(rest)
 		jobs = jobs[:len(results)]

@@ -74,7 +74,7 @@ type Store struct {
 	opened   time.Time
 	checked  atomic.Int64 // when the disk was looked at, in nanoseconds after opened; 0: never
 	closing  atomic.Bool
-	reading  sync.RWMutex // held by questions, so that Close does not take the files away under them
+	reading  sync.RWMutex // held by whoever reads, so that Close and Rewrite do not take the files away under them
 	closed   bool         // under reading
 	owners   sync.WaitGroup
 	workers  sync.WaitGroup
@@ -84,6 +84,12 @@ type Store struct {
 	stats    Stats
 
 	stopTidying chan struct{}
+
+	folder     string     // where the files are
+	rewriting  sync.Mutex // held while they are made anew
+	committing sync.Mutex // held by the committer while it works on db
+	tidyLock   sync.Mutex // held while a file of values is rewritten
+	pinned     bool       // under committing: no version may be forgotten
 }
 
 // Stats are counts since the store was opened.
@@ -109,10 +115,18 @@ func Open(opts Options) (*Store, error) {
 		commits: make(chan *group, lifecycle.Partitions), stopTidying: make(chan struct{}),
 	}
 	var err error
-	if s.db, err = s.openBadger(opts); err != nil {
+	if opts.Dir != "" {
+		if s.folder, err = currentFolder(opts.Dir); err != nil {
+			return nil, err
+		}
+	}
+	if s.db, err = s.openFolder(s.folder); err != nil {
 		return nil, err
 	}
 	sequence, err := checkFormat(s.db)
+	if err == nil && opts.Dir != "" {
+		err = removeFormer(opts.Dir, s.folder)
+	}
 	if err == nil && opts.Dir != "" {
 		s.mark, err = openHighWater(filepath.Join(opts.Dir, "high-water"), sequence)
 	}
@@ -134,22 +148,20 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// openBadger opens the database in the mode in which we number commits ourselves. In the other one every reader waits for
+// openFolder opens the database in a folder, in memory if that is empty, in the mode in which we number commits ourselves. In the other one every reader waits for
 // the commit in flight, and nothing could be applied meanwhile.
-func (s *Store) openBadger(opts Options) (*badger.DB, error) {
-	settings := badger.DefaultOptions(opts.Dir)
-	if opts.Dir == "" {
+func (s *Store) openFolder(folder string) (*badger.DB, error) {
+	settings := badger.DefaultOptions(folder)
+	if folder == "" {
 		settings = settings.WithInMemory(true)
 	} else {
 		settings.ValueThreshold = longValue
-		settings.Dir = filepath.Join(opts.Dir, "badger")
-		settings.ValueDir = settings.Dir
-		if err := os.MkdirAll(settings.Dir, 0o700); err != nil {
-			return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s cannot be made", opts.Dir)
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s cannot be made", s.dir)
 		}
 	}
 	settings = settings.
-		WithSyncWrites(opts.Dir != "").
+		WithSyncWrites(folder != "").
 		WithDetectConflicts(false). // one writer per customer: there are none
 		WithValueLogFileSize(valueFileSize).
 		WithVerifyValueChecksum(true).
@@ -168,7 +180,7 @@ func (s *Store) openBadger(opts Options) (*badger.DB, error) {
 		WithBaseTableSize(16 << 20).
 		WithBaseLevelSize(128 << 20).
 		WithMetricsEnabled(false).
-		WithLogger(badgerLog{opts.Log, s.fail})
+		WithLogger(badgerLog{s.log, s.fail})
 	settings.TableSizeMultiplier = 1
 	var db *badger.DB
 	var err error
@@ -179,9 +191,9 @@ func (s *Store) openBadger(opts Options) (*badger.DB, error) {
 		}
 	}
 	if strings.Contains(err.Error(), "Another process is using") {
-		return nil, lifecycle.Errorf(lifecycle.Unavailable, "another stagecraft is using the data folder %s; stop it, or use another folder with --data", opts.Dir)
+		return nil, lifecycle.Errorf(lifecycle.Unavailable, "another stagecraft is using the data folder %s; stop it, or use another folder with --data", s.dir)
 	}
-	return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the store in %s cannot be opened", opts.Dir)
+	return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the store in %s cannot be opened", s.dir)
 }
 
 // Start lets the machine work: inputs are applied from now on, and every partition has its owner.
@@ -325,6 +337,8 @@ func (s *Store) Close() error {
 	s.commited.Wait()
 	close(s.stopTidying)
 	s.tidying.Wait()
+	s.rewriting.Lock() // one under way sees that the store is closing
+	defer s.rewriting.Unlock()
 	s.reading.Lock()
 	s.closed = true
 	s.reading.Unlock()

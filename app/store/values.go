@@ -55,6 +55,8 @@ func (s *Store) tidy(stop <-chan struct{}) {
 // rewriteOne rewrites the most wasteful file of values, if one is wasteful enough, and removes it once nobody can be on
 // the way to it any more.
 func (s *Store) rewriteOne(stop <-chan struct{}) (rewritten bool, err error) {
+	s.tidyLock.Lock()
+	defer s.tidyLock.Unlock()
 	txn := s.db.NewTransactionAt(s.readable.Load(), false)
 	defer txn.Discard()
 	// Files are kept while an iterator is open.

@@ -31,8 +31,8 @@ func (s *Server) admit(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
 	return c
 }
 
-// showsKey reports whether a header for HTTP Basic authentication has one of the server's keys.
+// showsKey reports whether an Authorization header has a key of the server that is a secret.
 func (s *Server) showsKey(authorization string) bool {
-	user, password, ok := basicOf(authorization)
-	return ok && (equal(user, s.WriteKey) || equal(user, s.AdminKey) || equal(password, s.AdminKey))
+	h, _ := s.holderOfHeader(authorization)
+	return h != nil && !h.public
 }

@@ -1,9 +1,7 @@
 package web
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
+	"cmp"
 	"net"
 	"strings"
 
@@ -12,30 +10,36 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// guardWrite lets holders of the write key in: it is the user of HTTP Basic authentication, as with the Segment API;
-// the password is not looked at.
-func (s *Server) guardWrite(c *fiber.Ctx) error {
-	user, _, ok := basic(c)
-	if !ok || !equal(user, s.WriteKey) {
-		return lifecycle.Errorf(lifecycle.Unauthorized, "send the write key as the user name of HTTP Basic authentication")
-	}
-	return c.Next()
-}
-
-// guardConsole lets the operator in. On a loopback address whoever is on the machine may look, but a page of another
-// origin may not: the Host must be ours, so that a name that was pointed here has no way in, and a change must come
-// from the console itself. Elsewhere the admin key is the password (or the user) of HTTP Basic authentication.
+// guardConsole lets the operator in, and programs with a key. On a loopback address whoever is on the machine may look, but
+// a page of another origin may not: the Host must be ours, so that a name that was pointed here has no way in, and a change
+// must come from the console itself. Elsewhere the admin key is the password (or the user) of HTTP Basic authentication, or
+// a bearer token. A key that was made for a program may do here what its scopes say, wherever it comes from: look, or all.
 func (s *Server) guardConsole(c *fiber.Ctx) error {
-	if s.AskAdminKey {
-		user, password, ok := basic(c)
-		if !ok || !equal(password, s.AdminKey) && !equal(user, s.AdminKey) {
-			c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Stagecraft console: the password is the admin key", charset="UTF-8"`)
-			return lifecycle.Errorf(lifecycle.Unauthorized, "the console asks for the admin key as the password of HTTP Basic authentication")
+	changes := c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead
+	h, bearer := s.holder(c)
+	who := "an operator"
+	switch {
+	case h != nil && h.made:
+		wanted := mayRead
+		if changes {
+			wanted = mayAdmin
 		}
-	} else if !s.ownHost(string(c.Request().Host())) {
+		if err := may(h, wanted); err != nil {
+			return err
+		}
+		if err := s.admitted(c, h); err != nil {
+			return err
+		}
+		who = h.name
+	case h != nil && h.admin:
+	case s.AskAdminKey:
+		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Stagecraft console: the password is the admin key", charset="UTF-8"`)
+		return lifecycle.Errorf(lifecycle.Unauthorized, "the console asks for the admin key as the password of HTTP Basic authentication, or for another key as a bearer token")
+	case !s.ownHost(string(c.Request().Host())):
 		return lifecycle.Errorf(lifecycle.Unauthorized, "this host name is not known here; use the address that the server printed, or set --public-url")
 	}
-	if method := c.Method(); method != fiber.MethodGet && method != fiber.MethodHead {
+	// A browser sends what somebody has typed into it along with whatever a page asks for; a bearer token it does not.
+	if changes && !(bearer && h != nil) {
 		if c.Get("X-Stagecraft") == "" {
 			return lifecycle.Errorf(lifecycle.Unauthorized, "send the header X-Stagecraft with every change, so that other pages cannot")
 		}
@@ -43,11 +47,39 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 			return lifecycle.Errorf(lifecycle.Unauthorized, "changes are taken from the console only, not from %s", origin)
 		}
 	}
+	protectPage(c)
+	return s.once(c, who)
+}
+
+// guardKeys lets those in who may do everything: whoever sees the keys or makes one can give themselves any right.
+func (s *Server) guardKeys(c *fiber.Ctx) error {
+	if h, _ := s.holder(c); h != nil && h.made {
+		if err := may(h, mayAdmin); err != nil {
+			return err
+		}
+	}
+	return c.Next()
+}
+
+// protectPage says what a page of ours may load, and that nobody may put it into a frame.
+func protectPage(c *fiber.Ctx) {
 	// Inline styles are for the mails that the console shows, in a frame that inherits this policy and may do nothing.
 	c.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
 	c.Set("X-Content-Type-Options", "nosniff")
 	c.Set("Referrer-Policy", "no-referrer")
-	return c.Next()
+}
+
+// operator names who asks: by the name of their key, or the one that was given beside the admin key, else as they say
+// themselves.
+func (s *Server) operator(c *fiber.Ctx, said string) string {
+	h, _ := s.holder(c)
+	if h != nil && h.made {
+		return cmp.Or(said, "key "+h.name)
+	}
+	if user, _, ok := basic(c); ok && s.AskAdminKey && h != nil && h.admin && user != "" && s.holderOfSecret(user) == nil {
+		return user
+	}
+	return cmp.Or(said, "an operator")
 }
 
 // ownHost reports whether a Host header names this server: by its public URL, or as this machine.
@@ -67,28 +99,4 @@ func (s *Server) ownHost(host string) bool {
 func (s *Server) ownOrigin(origin, host string) bool {
 	from := hostOf(origin)
 	return from != "" && (strings.EqualFold(from, host) || strings.EqualFold(from, hostOf(s.PublicURL)))
-}
-
-func basic(c *fiber.Ctx) (user, password string, ok bool) {
-	return basicOf(c.Get(fiber.HeaderAuthorization))
-}
-
-// basicOf reads a header for HTTP Basic authentication.
-func basicOf(authorization string) (user, password string, ok bool) {
-	scheme, encoded, found := strings.Cut(authorization, " ")
-	if !found || !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
-	}
-	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
-	if err != nil {
-		return "", "", false
-	}
-	user, password, _ = strings.Cut(string(decoded), ":")
-	return user, password, true
-}
-
-// equal compares in a time that tells nothing.
-func equal(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return b != "" && subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }

@@ -157,7 +157,7 @@ func (s *Server) knownOf(c *fiber.Ctx, id lifecycle.ID) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	about := &known{Traits: customer.Traits, Tags: customer.Tags, Created: customer.Created.UTC(), Events: []knownEvent{}}
+	about := &known{Traits: customer.Traits, Tags: append([]string{}, customer.Tags...), Created: customer.Created.UTC(), Events: []knownEvent{}}
 	for _, entry := range entries {
 		if entry.Event != nil && entry.Event.Name != "" {
 			about.Events = append(about.Events, knownEvent{entry.At.UTC(), entry.Event.Name, entry.Event.Properties})

@@ -76,8 +76,12 @@ func (s *Server) channelsView(c *fiber.Ctx) error {
 		view.Plugins = []channels.Plugin{}
 	}
 	calledBack := map[string]bool{}
-	for _, connector := range view.Connectors {
+	for i := range view.Connectors {
+		connector := &view.Connectors[i]
 		calledBack[connector.Name] = connector.Callbacks
+		if connector.Channels == nil { // it could not be asked
+			connector.Channels = []string{}
+		}
 	}
 	for i := range view.Channels {
 		if one := &view.Channels[i]; calledBack[one.Connector] {

@@ -11,6 +11,7 @@ import (
 	"stagecraft/app/channels"
 	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
+	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
 )
 
@@ -18,6 +19,9 @@ import (
 const newest = 50
 
 func (s *Server) routeConsole() {
+	s.fiber.Get("/v1/journeys", s.guardConsole, s.listJourneys)
+	s.fiber.Get("/v1/journeys/:name", s.guardConsole, s.oneJourney)
+	s.fiber.Get("/v1/messages", s.guardConsole, s.ledger)
 	api := s.fiber.Group("/api", s.guardConsole)
 	api.Get("/overview", func(c *fiber.Ctx) error {
 		overview, err := s.overview(c.UserContext())
@@ -37,7 +41,10 @@ func (s *Server) routeConsole() {
 	api.Get("/history", s.history)
 	s.routeMessages(api)
 	s.routeBroadcasts(api)
+	api.Get("/forms", s.listForms)
+	s.routeStages(api)
 	s.routeWebhooks(api)
+	s.routeSourcesConsole(api)
 	api.Post("/errors/:ref/replay", s.replay)
 }
 
@@ -99,18 +106,32 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 	if err != nil {
 		return nil, err
 	}
+	o := &overview{At: s.Clock.Now(), Version: s.Version, PublicURL: s.PublicURL, InDoubt: report.InDoubt(),
+		Messages: []wireMessage{}, Errors: []wireScriptError{}, Channels: []wireChannel{}}
+	if o.Journeys, err = s.journeys(ctx, report); err != nil {
+		return nil, err
+	}
+	for _, channel := range s.Channels() {
+		o.Channels = append(o.Channels, channelOf(channel))
+	}
+	if err = s.addMessages(ctx, o); err != nil {
+		return nil, err
+	}
+	return o, s.addErrors(ctx, o)
+}
+
+// journeys returns the journeys with their figures, those at work first.
+func (s *Server) journeys(ctx context.Context, report *insight.Report) ([]wireJourney, error) {
 	states, err := s.Engine.States(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o := &overview{At: s.Clock.Now(), Version: s.Version, PublicURL: s.PublicURL, InDoubt: report.InDoubt(),
-		Journeys: []wireJourney{}, Messages: []wireMessage{}, Errors: []wireScriptError{}, Channels: []wireChannel{}}
-	problems := s.Scripts.Problems()
+	list, problems := []wireJourney{}, s.Scripts.Problems()
 	known := map[string]bool{}
 	for _, state := range states {
 		known[state.Name] = true
 		if program, ok := s.Engine.Program(state.Version); ok {
-			o.Journeys = append(o.Journeys, journeyOf(state, program, report.Journey(state.Name), problems[state.Name]))
+			list = append(list, journeyOf(state, program, report.Journey(state.Name), problems[state.Name]))
 		}
 	}
 	for name, problem := range problems {
@@ -119,21 +140,47 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 			if title == "" {
 				title = "Scripts folder"
 			}
-			o.Journeys = append(o.Journeys, wireJourney{Name: name, Title: title, Mode: lifecycle.Off, Stages: []wireStage{},
+			list = append(list, wireJourney{Name: name, Title: title, Mode: lifecycle.Off, Stages: []wireStage{},
 				Moves: []wireMove{}, Messages: []wireMessageTotals{}, PublishError: problemOf(problem)})
 		}
 	}
-	// The journeys that are at work stand first.
-	sort.SliceStable(o.Journeys, func(i, j int) bool {
-		return o.Journeys[i].Mode != lifecycle.Off && o.Journeys[j].Mode == lifecycle.Off
-	})
-	for _, channel := range s.Channels() {
-		o.Channels = append(o.Channels, channelOf(channel))
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Mode != lifecycle.Off && list[j].Mode == lifecycle.Off })
+	return list, nil
+}
+
+// listJourneys answers with the journeys and their figures.
+func (s *Server) listJourneys(c *fiber.Ctx) error {
+	report, err := s.Insight.Report(c.UserContext())
+	if err != nil {
+		return err
 	}
-	if err = s.addMessages(ctx, o); err != nil {
-		return nil, err
+	list, err := s.journeys(c.UserContext(), report)
+	if err != nil {
+		return err
 	}
-	return o, s.addErrors(ctx, o)
+	return c.JSON(fiber.Map{"journeys": list})
+}
+
+// oneJourney answers with one of them.
+func (s *Server) oneJourney(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	report, err := s.Insight.Report(c.UserContext())
+	if err != nil {
+		return err
+	}
+	list, err := s.journeys(c.UserContext(), report)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if list[i].Name == name {
+			return c.JSON(list[i])
+		}
+	}
+	return lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", name)
 }
 
 func channelOf(c channels.Status) wireChannel {

@@ -18,6 +18,8 @@ func status(code lifecycle.Code) int {
 		return fiber.StatusBadRequest
 	case lifecycle.Unauthorized:
 		return fiber.StatusUnauthorized
+	case lifecycle.Forbidden:
+		return fiber.StatusForbidden
 	case lifecycle.NotFound:
 		return fiber.StatusNotFound
 	case lifecycle.Conflict:
@@ -34,7 +36,22 @@ func status(code lifecycle.Code) int {
 	return fiber.StatusInternalServerError
 }
 
-// fail answers an error as {"error":{"code","message","field","hint"}}.
+// problem is an error as RFC 9457 writes it. Type leads to what is said of the code in the API's pages.
+type problem struct {
+	Type   string         `json:"type"`
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail"`          // a sentence for people
+	Code   lifecycle.Code `json:"code"`            // for programs
+	Field  string         `json:"field,omitempty"` // which field is wrong, as a path such as "batch[3].userId"
+	Hint   string         `json:"hint,omitempty"`  // what to write instead
+	File   string         `json:"file,omitempty"`  // of a script, and where in it
+	Line   int            `json:"line,omitempty"`
+}
+
+const problemType = "application/problem+json"
+
+// fail answers an error as a problem.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	var own *lifecycle.Error
 	var http *fiber.Error
@@ -45,6 +62,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		switch http.Code {
 		case fiber.StatusNotFound:
 			code = lifecycle.NotFound
+		case fiber.StatusForbidden:
+			code = lifecycle.Forbidden
 		case fiber.StatusRequestEntityTooLarge:
 			code = lifecycle.TooLarge
 		}
@@ -68,9 +87,11 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	if own.Cause != nil && code < 500 {
 		message += ": " + own.Cause.Error()
 	}
-	return c.Status(code).JSON(fiber.Map{"error": wireError{own.Code, message, own.Field, own.Hint, own.File, own.Line}})
+	return c.Status(code).JSON(problem{Type: "/api/docs#" + string(own.Code), Title: utils.StatusMessage(code), Status: code,
+		Detail: message, Code: own.Code, Field: own.Field, Hint: own.Hint, File: own.File, Line: own.Line}, problemType)
 }
 
+// wireError is one of the errors within an answer, of one event of many for instance.
 type wireError struct {
 	Code    lifecycle.Code `json:"code"`
 	Message string         `json:"message"`

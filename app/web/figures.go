@@ -100,7 +100,7 @@ func (s *Server) lineFigures(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.Insight.Report(c.UserContext())
+	figures, err := s.Insight.Journey(c.UserContext(), name)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *Server) lineFigures(c *fiber.Ctx) error {
 	}
 	answer := wireFigures{Versions: []wireVersion{{Version: program.Journey.Version}}, Lines: []wireLine{}, Changed: []wireChanged{}}
 	lines, versions := map[int]*wireLine{}, map[string]*wireVersion{program.Journey.Version: &answer.Versions[0]}
-	for place, counts := range report.Journey(name).Lines {
+	for place, counts := range figures.Lines {
 		carried, err := s.lines.carry(c.UserContext(), s.Engine.SourceOf, program.Sources(), place)
 		if err != nil {
 			return err

@@ -12,12 +12,19 @@ import (
 
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
 )
 
 func (s *Server) routeImports() {
-	imports := s.fiber.Group("/v1/import", s.guardWrite)
+	imports := s.fiber.Group("/v1/import", s.need(mayIngest))
+	imports.Get("", s.listImports)
 	imports.Post("", s.openImport)
 	imports.Post("/:source/events", s.importEvents)
+	imports.Post("/:source/customers", s.importCustomers)
+	imports.Post("/:source/look", s.lookAtImport)
+	imports.Get("/:source/mapping", s.importMapping)
+	imports.Put("/:source/mapping", s.saveImportMapping)
+	imports.Delete("/:source/mapping", s.forgetImportMapping)
 	imports.Post("/:source/close", func(c *fiber.Ctx) error { return s.closeImport(c, false) })
 	imports.Post("/:source/abort", func(c *fiber.Ctx) error { return s.closeImport(c, true) })
 }
@@ -58,9 +65,23 @@ func (s *Server) importEvents(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	data, err := body(c, maxInflated)
+	lines, index, problems, err := s.eventLines(c)
 	if err != nil {
 		return err
+	}
+	results, err := s.Engine.Import(c.UserContext(), name, lines)
+	if err != nil {
+		return err
+	}
+	return answerImport(c, results, index, problems)
+}
+
+// eventLines reads the events of a request: those that are good, with their places in the request, and what is wrong with
+// the others.
+func (s *Server) eventLines(c *fiber.Ctx) (lines []engine.Line, index []int, problems importProblems, err error) {
+	data, err := body(c, maxInflated)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	var request struct {
 		Events []struct {
@@ -70,52 +91,62 @@ func (s *Server) importEvents(c *fiber.Ctx) error {
 		} `json:"events"`
 	}
 	if err = json.Unmarshal(data, &request); err != nil {
-		return decodeError(err)
+		return nil, nil, nil, decodeError(err)
 	}
 	if len(request.Events) > maxBatch {
-		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "events", Message: fmt.Sprintf("at most %d events a request", maxBatch)}
-	}
-	type problem struct {
-		Index   int    `json:"index"`
-		Message string `json:"message"`
-		Field   string `json:"field,omitempty"`
-	}
-	var problems []problem
-	var lines []engine.Line
-	var index []int
-	report := func(i int, err error) {
-		var own *lifecycle.Error
-		if errors.As(err, &own) {
-			problems = append(problems, problem{i, own.Error(), own.Field})
-		} else {
-			problems = append(problems, problem{i, err.Error(), ""})
-		}
+		return nil, nil, nil, fieldError("events", "at most %d events a request", maxBatch)
 	}
 	for i, line := range request.Events {
 		event, err := decodeEvent(line.Event, "")
-		if err == nil && (line.ID == "" || len(line.ID) > lifecycle.MaxNameBytes) {
-			err = &lifecycle.Error{Code: lifecycle.Invalid, Field: "id",
-				Message: fmt.Sprintf("a line needs an id of 1 to %d bytes, by which its repeat is known", lifecycle.MaxNameBytes)}
+		if err == nil {
+			err = lineID(line.ID)
 		}
 		if err == nil && event.Timestamp.After(s.Clock.Now().Add(24*time.Hour)) {
-			err = &lifecycle.Error{Code: lifecycle.Invalid, Field: "timestamp", Message: "the event lies in the future"}
+			err = fieldError("timestamp", "the event lies in the future")
 		}
 		if err != nil {
-			report(i, err)
+			problems.add(i, err)
 			continue
 		}
 		lines, index = append(lines, engine.Line{ID: line.ID, Event: event}), append(index, i)
 	}
-	results, err := s.Engine.Import(c.UserContext(), name, lines)
-	if err != nil {
-		return err
+	return lines, index, problems, nil
+}
+
+// importProblems are the rows of a request that cannot be taken, by their places in it.
+type importProblems []importProblem
+
+type importProblem struct {
+	Index   int    `json:"index"`
+	Message string `json:"message"`
+	Field   string `json:"field,omitempty"`
+}
+
+func (p *importProblems) add(i int, err error) {
+	var own *lifecycle.Error
+	if errors.As(err, &own) {
+		*p = append(*p, importProblem{i, own.Error(), own.Field})
+	} else {
+		*p = append(*p, importProblem{i, err.Error(), ""})
 	}
+}
+
+// list is never null in JSON.
+func (p importProblems) list() importProblems {
+	if p == nil {
+		return importProblems{}
+	}
+	return p
+}
+
+// answerImport says what became of each row of a request.
+func answerImport(c *fiber.Ctx, results []store.Result, index []int, problems importProblems) error {
 	accepted, duplicates, late := 0, 0, 0
 	for i, result := range results {
 		if result.Err != nil {
 			switch lifecycle.CodeOf(result.Err) {
 			case lifecycle.Invalid, lifecycle.TooLarge:
-				report(index[i], result.Err)
+				problems.add(index[i], result.Err)
 				continue
 			}
 			return result.Err // nothing is lost by repeating all
@@ -130,10 +161,7 @@ func (s *Server) importEvents(c *fiber.Ctx) error {
 			accepted++
 		}
 	}
-	if problems == nil {
-		problems = []problem{}
-	}
-	return c.JSON(fiber.Map{"accepted": accepted, "duplicates": duplicates, "late": late, "errors": problems})
+	return c.JSON(fiber.Map{"accepted": accepted, "duplicates": duplicates, "late": late, "errors": problems.list()})
 }
 
 func (s *Server) closeImport(c *fiber.Ctx, abort bool) error {

@@ -26,7 +26,7 @@ func (s *Server) routeInApp() error {
 		return err
 	}
 	s.fiber.Get("/inapp.js", func(c *fiber.Ctx) error { return sendScript(c, script) })
-	s.fiber.Post("/v1/inapp/token", s.guardWrite, s.makeToken)
+	s.fiber.Post("/v1/inapp/token", s.need(maySend), s.makeToken)
 	s.fiber.Use("/v1/inapp", s.allowOrigin)
 	s.fiber.Get("/v1/inapp", s.customers(s.showInbox))
 	s.fiber.Get("/v1/inapp/stream", s.customers(s.streamInbox))

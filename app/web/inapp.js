@@ -108,7 +108,7 @@ small:empty{display:none}
           if (answer.ok) {
             pause = 500;
             await follow(answer.body);
-          } else if (answer.status === 401 && typeof token !== 'function') return console.warn('Stagecraft:', (await answer.json()).error.message);
+          } else if (answer.status === 401 && typeof token !== 'function') return console.warn('Stagecraft:', (await answer.json()).detail);
           else if (answer.status === 429) take(await (await ask('')).json());
         } catch {}
         await new Promise((done) => setTimeout(done, pause * (0.5 + Math.random())));

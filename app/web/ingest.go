@@ -100,7 +100,11 @@ func (s *Server) single(c *fiber.Ctx, kind lifecycle.EventType) error {
 	if err != nil {
 		return err
 	}
-	event.Public = public
+	if event.Public = public; public {
+		if err = event.ValidatePublic(); err != nil {
+			return err
+		}
+	}
 	unskew(&event, sentAt, s.Clock.Now())
 	results, err := s.Engine.Receive(c.UserContext(), []lifecycle.Event{event})
 	if err != nil {

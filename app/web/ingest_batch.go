@@ -73,6 +73,9 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, public bool) error {
 	var problems []wireError
 	for i, raw := range batch.Batch {
 		event, sentAt, err := decodeCall(raw, "")
+		if err == nil && public {
+			err = event.ValidatePublic()
+		}
 		if err != nil {
 			problems = append(problems, inBatch(i, err))
 			continue

@@ -55,11 +55,11 @@ func dense(script []byte) []byte {
 
 // forBrowsers checks the key of a library that asks for its settings.
 func (s *Server) forBrowsers(key string) error {
-	switch {
-	case equal(key, s.BrowserKey):
+	switch h := s.holderOfSecret(key); {
+	case h != nil && h.public:
 		return nil
-	case equal(key, s.WriteKey):
-		return errSecretKey()
+	case h != nil:
+		return errSecretKey(h)
 	}
 	return lifecycle.Errorf(lifecycle.NotFound, "there is no such browser key; it is in keys.json in the data folder")
 }

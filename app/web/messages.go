@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -180,14 +179,6 @@ func (s *Server) decodeOrder(c *fiber.Ctx) (wireOrder, error) {
 	}
 	o.By = s.operator(c, o.By)
 	return o, nil
-}
-
-// operator names who asks: by the name that was given beside the admin key, else as they say themselves.
-func (s *Server) operator(c *fiber.Ctx, said string) string {
-	if user, password, ok := basic(c); ok && s.AskAdminKey && user != "" && equal(password, s.AdminKey) && user != password {
-		return user
-	}
-	return cmp.Or(said, "an operator")
 }
 
 // order takes an order and answers with those that are in force.

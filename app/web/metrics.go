@@ -70,6 +70,7 @@ func (s *Server) sendMachine(send emit) {
 	send("commit_groups_total", "Partition groups in those commits.", prometheus.CounterValue, float64(stats.Groups.Load()))
 	send("commit_entries_total", "Keys written.", prometheus.CounterValue, float64(stats.Entries.Load()))
 	send("commit_bytes_total", "Key and value bytes written.", prometheus.CounterValue, float64(stats.Bytes.Load()))
+	send("identities_suspicious_total", "Identities found to be shared by several people since the start.", prometheus.CounterValue, float64(s.Engine.Suspected()))
 	send("events_pending", "Events whose commit is awaited.", prometheus.GaugeValue, float64(s.Engine.Pending()))
 	for _, channel := range s.Channels() {
 		up := 0.0

@@ -139,7 +139,7 @@ func (s *Server) setTest(c *fiber.Ctx) error {
 func (s *Server) customer(c *fiber.Ctx, user string) (*lifecycle.Customer, error) {
 	if user == "" || len(user) > lifecycle.MaxNameBytes {
 		return nil, &lifecycle.Error{Code: lifecycle.Invalid, Field: "user",
-			Message: fmt.Sprintf("name a customer by a user ID, an anonymous ID or the customer's own ID, in 1 to %d bytes", lifecycle.MaxNameBytes)}
+			Message: fmt.Sprintf("name a customer by a user ID, an anonymous ID, a mail address, a telephone number, an ID of another system or the customer's own ID, in 1 to %d bytes", lifecycle.MaxNameBytes)}
 	}
 	return s.Engine.FindCustomer(c.UserContext(), user)
 }

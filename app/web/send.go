@@ -12,13 +12,10 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// idempotencyKey is the header by which a repeated request is recognised for 30 days.
-const idempotencyKey = "Idempotency-Key"
-
 func (s *Server) routeSend() {
-	s.fiber.Post("/v1/send", s.guardWrite, s.send)
-	s.fiber.Get("/v1/messages/:ref", s.guardWrite, s.sent)
-	s.fiber.Post("/v1/consent", s.guardWrite, s.consent)
+	s.fiber.Post("/v1/send", s.need(maySend), s.send)
+	s.fiber.Get("/v1/messages/:ref", s.need(maySend|mayRead), s.sent)
+	s.fiber.Post("/v1/consent", s.need(mayIngest), s.consent)
 }
 
 // wireSend asks for one transactional message to one customer.

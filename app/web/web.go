@@ -19,6 +19,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
 	"stagecraft/app/channels"
+	"stagecraft/app/config"
 	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
 	"stagecraft/app/insight"
@@ -44,21 +45,29 @@ type Scripts interface {
 
 // Options of New.
 type Options struct {
-	Engine      *engine.Engine
-	Delivery    *delivery.Delivery
-	Calls       *delivery.Calls
-	Insight     *insight.Insight
-	Store       *store.Store
-	Scripts     Scripts
-	Drafts      Drafts
-	Compile     func(script.Source) (*script.Program, error)
-	Channels    func() []channels.Status
-	Connections Connections
-	Plugins     channels.Plugins
-	Callback    func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
-	Secrets     WebhookSecrets
-	Links       lifecycle.Links
-	Tokens      lifecycle.Tokens // of customers who look at their own inboxes
+	Engine       *engine.Engine
+	Delivery     *delivery.Delivery
+	Calls        *delivery.Calls
+	Insight      *insight.Insight
+	Store        *store.Store
+	Scripts      Scripts
+	Drafts       Drafts
+	Segments     SegmentFiles
+	Forms        Forms
+	FormSettings config.Forms
+	Downloads    string // the folder of rewards
+	Lives        Lives
+	Compile      func(script.Source) (*script.Program, error)
+	Channels     func() []channels.Status
+	Connections  Connections
+	Plugins      channels.Plugins
+	Callback     func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
+	Secrets      WebhookSecrets
+	Sources      Sources
+	Rights       Rights
+	Rejected     Rejected
+	Links        lifecycle.Links
+	Tokens       lifecycle.Tokens // of customers who look at their own inboxes
 	// InAppOrigins are the origins of the pages that may ask for inboxes, in lower case, such as https://shop.example.
 	InAppOrigins []string
 	Clock        lifecycle.Clock
@@ -69,6 +78,7 @@ type Options struct {
 	BrowserKey   string // stands in public pages: it sends events, and proves nobody's identity
 	AdminKey     string
 	AskAdminKey  bool // the console asks for the admin key
+	RateLimit    int  // requests a second of each key that was made without a number of its own; 0: no limit
 	// PublishLimit is how many people something may reach within an hour before it has to be confirmed.
 	PublishLimit int
 }
@@ -83,6 +93,11 @@ type Server struct {
 
 	unsubscribePage *template.Template
 
+	formGate *formGate
+
+	keys     keyring
+	underWay sync.Map // marks of requests with an Idempotency-Key
+
 	snapshots snapshots
 	streams   atomic.Int64
 	views     views
@@ -96,6 +111,8 @@ type Server struct {
 // New builds the routes; Listen and Serve open them.
 func New(opts Options) (*Server, error) {
 	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{}), checking: make(chan struct{}, checks), trying: make(chan struct{}, 1)}
+	fixed := s.fixedKeys()
+	s.keys.byHash.Store(&fixed)
 	s.unsubscribePage = template.Must(template.New("unsubscribe").Parse(unsubscribePage))
 	s.fiber = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
@@ -120,16 +137,28 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.routeSend()
+	s.routeKeys()
+	s.routeMoves()
+	s.routeSegments()
 	s.routeImports()
+	s.routeExport()
 	s.routeUnsubscribe()
 	s.routePreferences()
 	s.routeTracking()
 	s.routeCallbacks()
+	s.routeSources()
 	if err := s.routeInApp(); err != nil {
 		return nil, err
 	}
+	s.routeForms()
 	s.routeCalls()
+	s.routeCustomers()
+	s.routeWhy()
+	s.routeRights()
+	s.routeIdentities()
+	s.routeDocs()
 	s.routeConsole()
+	s.routeReport()
 	if err := s.routeAssets(); err != nil {
 		return nil, err
 	}

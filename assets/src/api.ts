@@ -267,7 +267,7 @@ export interface Reach {
   limit: number;
 }
 
-/** What the server answers with a status of 4xx or 5xx: {"error": ErrorBody}. */
+/** What the server answers with a status of 4xx or 5xx, as RFC 9457 writes problems: message is its detail. */
 export interface ErrorBody {
   code: string;
   message: string;
@@ -315,18 +315,19 @@ export async function call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: s
     value = undefined;
   }
   if (!response.ok) {
-    const error = (value as { error?: ErrorBody } | undefined)?.error;
-    throw new ApiError(
-      response.status,
-      error?.message
-        ? error
-        : { code: 'status', message: `The server answered ${response.status} ${response.statusText}`.trim() + '.' },
-    );
+    throw failureOf(response, value);
   }
   if (value === undefined) {
     throw new ApiError(response.status, { code: 'json', message: 'The server’s answer is not JSON.' });
   }
   return value as T;
+}
+
+/** The error that an answer without success tells of; value is its JSON. */
+export function failureOf(response: Response, value: unknown): ApiError {
+  const problem = (value ?? {}) as Partial<ErrorBody> & { detail?: string };
+  const message = problem.detail ?? `The server answered ${response.status} ${response.statusText}`.trim() + '.';
+  return new ApiError(response.status, { ...problem, code: problem.code ?? 'status', message });
 }
 
 export async function getOverview(signal?: AbortSignal): Promise<Overview> {

@@ -37,7 +37,7 @@ export interface Connector {
   name: string;
   builtIn: boolean;
   version: string;
-  channels: string[] | null;
+  channels: string[];
   schema?: Schema;
   problem?: string;
 }

@@ -95,6 +95,9 @@ func readJournal(path string, each func(*letter) error) error {
 		if err := json.Unmarshal(text, &l); err != nil {
 			return fmt.Errorf("line %d of %s is no letter: %w", n, path, err)
 		}
+		if l.ID == "" {
+			continue // its addressee was erased
+		}
 		if err := each(&l); err != nil {
 			return err
 		}

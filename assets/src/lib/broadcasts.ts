@@ -1,6 +1,6 @@
 // Broadcasts: one message to many. GET, PUT and POST /api/broadcasts.
 
-import { ApiError, call, type Message } from '../api';
+import { call, failureOf, type Message } from '../api';
 import type { MessagePreview } from '../workshop';
 
 export interface Condition {
@@ -15,6 +15,7 @@ export interface Audience {
   where?: Condition[];
   journey?: string;
   stage?: string;
+  segment?: string;
 }
 
 export interface Part {
@@ -146,8 +147,8 @@ export async function addFile(name: string, file: Blob): Promise<Added> {
     credentials: 'same-origin',
     headers: { 'X-Stagecraft': 'console', 'Content-Type': 'application/octet-stream' },
   });
-  const value = (await response.json()) as Added & { error?: { code: string; message: string; hint?: string } };
-  if (!response.ok) throw new ApiError(response.status, value.error ?? { code: 'internal', message: 'The list was not taken.' });
+  const value = (await response.json()) as Added;
+  if (!response.ok) throw failureOf(response, value);
   return value;
 }
 

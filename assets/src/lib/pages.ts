@@ -25,8 +25,16 @@ export interface Page {
 }
 
 export const pages: Page[] = [
+  { name: 'customers', title: 'Customers', load: () => import('../view/CustomersPage.svelte') },
+  { name: 'figures', title: 'Figures', load: () => import('../view/FiguresPage.svelte') },
+  { name: 'moves', title: 'Moves', load: () => import('../view/MovesPage.svelte') },
+  { name: 'why', title: 'Why', load: () => import('../view/WhyPage.svelte') },
+  { name: 'segments', title: 'Segments', load: () => import('../view/SegmentsPage.svelte') },
   { name: 'broadcasts', title: 'Broadcasts', load: () => import('../view/BroadcastsPage.svelte') },
   { name: 'messages', title: 'Messages', load: () => import('../view/MessagesPage.svelte') },
+  { name: 'forms', title: 'Forms', load: () => import('../view/FormsPage.svelte') },
   { name: 'calls', title: 'Calls', load: () => import('../view/CallsPage.svelte') },
+  { name: 'sources', title: 'Sources', load: () => import('../view/SourcesPage.svelte') },
   { name: 'channels', title: 'Channels', load: () => import('../view/ChannelsPage.svelte') },
+  { name: 'keys', title: 'Keys', load: () => import('../view/KeysPage.svelte') },
 ];

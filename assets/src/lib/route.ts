@@ -4,6 +4,7 @@
 //   #/journey/NAME/FILE[:LINE]  one of its files: a stage's page
 //   #/edit/NAME/FILE[:LINE]     the same file in the editor
 //   #/message/REF               a message
+//   #/customers/ID              a customer, by any identity
 //   #/NAME[?QUERY]              a page of its own, see pages.ts
 
 import { pages } from './pages';
@@ -26,6 +27,7 @@ export function parseRoute(hash: string): Route {
   if (pages.some((one) => one.name === page)) return { ...nowhere, page, query };
   const parts = hash.replace(/^#\/?/, '').split('/').map(decode);
   const [kind, name = '', ...rest] = parts;
+  if (kind === 'customers' && name) return { ...nowhere, page: kind, query: new URLSearchParams({ id: [name, ...rest].join('/') }).toString() };
   if (kind === 'message' && name) return { ...nowhere, message: name };
   if ((kind === 'journey' || kind === 'edit') && name) {
     const [, file = '', line = ''] = /^(.*?)(?::(\d+))?$/.exec(rest.join('/')) ?? [];
@@ -57,6 +59,11 @@ export function editHash(journey: string, file: string, line = 0): string {
 
 export function messageHash(ref: string): string {
   return `#/message/${encodeURIComponent(ref)}`;
+}
+
+/** The address of a customer, by their ID or any identity. */
+export function customerHash(who: string): string {
+  return `#/customers/${encodeURIComponent(who)}`;
 }
 
 /** The address of a page; fields that are empty are left out. */

@@ -1,4 +1,4 @@
-import { journeyHash, nowhere, parseRoute, type Route } from './route';
+import { customerHash, journeyHash, nowhere, parseRoute, type Route } from './route';
 
 /** The page's route. One per page. */
 export class Router {
@@ -24,7 +24,9 @@ export class Router {
   close(): void {
     if (!this.route.file && !this.route.message) return;
     const behind = this.journey ? journeyHash(this.journey) : '#/';
-    history.replaceState(null, '', this.page ? `#/${this.page}${this.query && `?${this.query}`}` : behind);
+    const customer = this.page === 'customers' ? new URLSearchParams(this.query).get('id') : null;
+    const page = customer ? customerHash(customer) : `#/${this.page}${this.query && `?${this.query}`}`;
+    history.replaceState(null, '', this.page ? page : behind);
     this.route = { ...nowhere, journey: this.journey, page: this.page, query: this.query };
   }
 }

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// CustomersSuspiciousCommand lists identities behind which more people seem to be than one.
+type CustomersSuspiciousCommand struct {
+	Forgive string `name:"forgive" placeholder:"KIND:VALUE" help:"Let an identity join people again, such as email:desk@example.com."`
+	JSON    bool   `name:"json" help:"Print JSON."`
+	Remote
+}
+
+// Run lists them, or forgives one.
+func (c *CustomersSuspiciousCommand) Run(w *world) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if c.Forgive != "" {
+		kind, value := kindAndValue(c.Forgive)
+		if _, err = client.Post(w.ctx, "/v1/identities/forgive", map[string]string{"kind": kind, "value": value}, nil); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.stdout, "%s may join people again, from the next time that it is said of somebody\n", value)
+		return err
+	}
+	var answer struct {
+		Suspicious []struct {
+			Identity         lifecycle.Identity
+			Users, Customers int
+			Since            time.Time
+			Reason           string
+		} `json:"suspicious"`
+	}
+	var raw json.RawMessage
+	if _, err = client.Get(w.ctx, "/v1/identities/suspicious", &raw); err != nil {
+		return err
+	}
+	if c.JSON {
+		_, err = fmt.Fprintf(w.stdout, "%s\n", raw)
+		return err
+	}
+	if err = json.Unmarshal(raw, &answer); err != nil {
+		return err
+	}
+	if len(answer.Suspicious) == 0 {
+		_, err = fmt.Fprintln(w.stdout, "nothing suspicious is known")
+		return err
+	}
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "KIND\tVALUE\tUSERS\tCUSTOMERS\tSINCE\tWHY")
+	for _, s := range answer.Suspicious {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\n", s.Identity.Kind, s.Identity.Value, s.Users, s.Customers, s.Since.Format(time.RFC3339), s.Reason)
+	}
+	return table.Flush()
+}
+
+// kindAndValue reads "email:desk@example.com"; of "external:shopify:7" the kind has two parts.
+func kindAndValue(text string) (kind, value string) {
+	colons := 1
+	if len(text) > 9 && text[:9] == "external:" {
+		colons = 2
+	}
+	for i := range len(text) {
+		if text[i] == ':' {
+			if colons--; colons == 0 {
+				return text[:i], text[i+1:]
+			}
+		}
+	}
+	return text, ""
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// The words that lists use, in lower case. What is none of them is never guessed: the row is refused.
+var (
+	yesWords     = []string{"yes", "y", "true", "1", "x", "on", "checked", "subscribed", "opted in", "opt in", "optin"}
+	noWords      = []string{"no", "n", "false", "0", "off", "unchecked", "unsubscribed", "opted out", "opt out", "optout"}
+	statusGrants = []string{"subscribed", "enabled", "confirmed", "active", "opted in", "opt in", "optin", "single", "double"}
+	statusSilent = []string{"unconfirmed", "pending", "non subscribed", "nonsubscribed", "transactional", "none", "new", "unknown"}
+	statusRefuse = []string{"unsubscribed", "disabled", "blocklisted", "blacklisted", "opted out", "opt out", "optout", "inactive", "archived", "do not contact"}
+	statusBounce = []string{"bounced", "bounce", "cleaned", "hard bounce", "hardbounce", "hard bounced", "undeliverable", "invalid"}
+	statusAbuse  = []string{"complained", "complaint", "abuse", "spam", "spam complaint", "marked as spam"}
+)
+
+// plainWord brings a word into the form of the lists above.
+func plainWord(text string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r == ' ' || r == '-' || r == '_' }), " ")
+}
+
+// yesOrNo reads a yes, a no, or a date, which is a yes that was said then.
+func yesOrNo(target string, value Value) (yes bool, at time.Time, err error) {
+	text, err := wordOf(target, value)
+	if err != nil {
+		return false, time.Time{}, err
+	}
+	switch plain := plainWord(text); {
+	case slices.Contains(yesWords, plain):
+		return true, time.Time{}, nil
+	case slices.Contains(noWords, plain):
+		return false, time.Time{}, nil
+	}
+	if at, ok := ParseTime(strings.TrimSpace(text)); ok {
+		return true, at, nil
+	}
+	return false, time.Time{}, invalidField(target, "%s %q is neither yes nor no, nor a date", target, shorten(text))
+}
+
+// wordOf is textOf, for what may be a JSON boolean as well.
+func wordOf(target string, value Value) (string, error) {
+	if text := string(value.JSON); text == "true" || text == "false" {
+		return text, nil
+	}
+	return textOf(target, value)
+}
+
+// word takes what a column says about being written to.
+func (c *customer) word(head, rest string, value Value) error {
+	channel, topic, _ := strings.Cut(rest, ".")
+	target := head
+	if rest != "" {
+		target += "." + rest
+	}
+	if head == "status" {
+		return c.status(target, channel, value)
+	}
+	yes, at, err := yesOrNo(target, value)
+	if err != nil {
+		return err
+	}
+	if channel == "*" {
+		channel = ""
+	}
+	switch {
+	case head == "consent":
+		c.Consents = append(c.Consents, lifecycle.Consent{Channel: channel, Topic: topic, Granted: yes, At: at})
+	case !yes: // not to have unsubscribed is no consent
+	case head == "unsubscribed":
+		c.Consents = append(c.Consents, lifecycle.Consent{Channel: channel, Topic: topic, At: at})
+	case head == "bounced":
+		c.suppress(channel, lifecycle.SuppressedBounce, at)
+	default:
+		c.suppress(channel, lifecycle.SuppressedComplaint, at)
+	}
+	return nil
+}
+
+func (c *customer) suppress(channel, reason string, at time.Time) {
+	if channel == "" {
+		channel = "email"
+	}
+	c.Suppressions = append(c.Suppressions, lifecycle.Suppression{Channel: channel, Reason: reason, At: at})
+}
+
+// status takes one word that says how somebody stands to a channel.
+func (c *customer) status(target, channel string, value Value) error {
+	text, err := wordOf(target, value)
+	if err != nil {
+		return err
+	}
+	if channel == "" {
+		channel = "email"
+	}
+	switch plain := plainWord(text); {
+	case slices.Contains(statusSilent, plain):
+	case slices.Contains(statusGrants, plain), slices.Contains(statusRefuse, plain):
+		c.Consents = append(c.Consents, lifecycle.Consent{Channel: channel, Granted: slices.Contains(statusGrants, plain)})
+	case slices.Contains(statusBounce, plain):
+		c.suppress(channel, lifecycle.SuppressedBounce, time.Time{})
+	case slices.Contains(statusAbuse, plain):
+		c.suppress(channel, lifecycle.SuppressedComplaint, time.Time{})
+	default:
+		return invalidField(target, "%s %q is not known; there are %s", target, shorten(text),
+			strings.Join(slices.Concat(statusGrants[:4], statusSilent[:2], statusRefuse[:4], statusBounce[:3], statusAbuse[:3]), ", "))
+	}
+	return nil
+}
+
+// tagsOf reads tags: a JSON list, or names between commas, semicolons or bars, which may stand in quotes.
+func tagsOf(value Value) ([]string, error) {
+	var tags []string
+	if len(value.JSON) > 0 && value.JSON[0] == '[' {
+		if json.Unmarshal(value.JSON, &tags) != nil {
+			return nil, invalidField("tags", "tags must be a list of texts")
+		}
+		return tags, nil
+	}
+	text, err := textOf("tags", value)
+	if err != nil && value.JSON != nil {
+		return nil, err
+	}
+	if value.JSON == nil {
+		text = value.Text // a list of tags may be longer than a name
+	}
+	for _, tag := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r == '|' }) {
+		if tag = strings.Trim(strings.TrimSpace(tag), `"`); tag != "" && !slices.Contains(tags, tag) {
+			tags = append(tags, tag)
+		}
+	}
+	return tags, nil
+}
+
+// moment reads a time that is not the row's timestamp.
+func moment(target string, value Value) (time.Time, error) {
+	at, err := timestampOf(value)
+	if err != nil {
+		return at, invalidField(target, "%s", strings.Replace(err.Error(), "timestamp", target, 1))
+	}
+	return at, nil
+}
+
+func trimmed(target string, value Value) (string, error) {
+	text, err := textOf(target, value)
+	return strings.TrimSpace(text), err
+}

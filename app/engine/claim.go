@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// What is said of an identity is kept in the partition of its own hash: whom it leads to (a redirect), who else has said
+// that it is theirs, and whether anything may go there if it is an address.
+
+// Bounds of one identity.
+const (
+	maxClaims     = 64 // customers remembered besides the one it leads to
+	defaultUsers  = 5
+	defaultJoined = 50
+)
+
+// IdentityLimits are how far one identity is believed.
+type IdentityLimits struct {
+	Users  int // user IDs that may say that it is theirs, before it joins nobody any more; 0: 5
+	Joined int // customers of whom it may be said; 0: 50
+}
+
+func (l IdentityLimits) orDefaults() IdentityLimits {
+	return IdentityLimits{cmp.Or(l.Users, defaultUsers), cmp.Or(l.Joined, defaultJoined)}
+}
+
+// link is the input "this identity belongs to that customer", first for the partition of the identity, then, where it
+// leads to somebody else already, for the partition of that one: From.
+type link struct {
+	Identity lifecycle.Identity
+	Customer lifecycle.ID
+	At       time.Time
+	Join     bool         // by an alias call, which also joins two who are both known by user IDs
+	From     lifecycle.ID // who is to become one with the customer; zero: the identity has not been asked yet
+	Named    bool         // the customer's ID is that of a user ID
+	Hearsay  bool         // whoever says so proves nothing: nobody is joined by it
+}
+
+func (l *link) partition() int {
+	if !l.From.IsZero() {
+		return l.From.Partition()
+	}
+	return l.Identity.Hash().Partition()
+}
+
+// claimed is what the partition of an identity remembers of it beside the redirect, once there is something.
+type claimed struct {
+	Identity   lifecycle.Identity      `msgpack:"i"`
+	By         []claimant              `msgpack:"b,omitempty"` // the latest ones, but for the one it leads to
+	Users      int                     `msgpack:"u,omitempty"` // how many of all were known by user IDs
+	Joined     int                     `msgpack:"j,omitempty"` // how many it has brought together
+	Suppressed []lifecycle.Suppression `msgpack:"s,omitempty"`
+}
+
+type claimant struct {
+	Customer lifecycle.ID `msgpack:"c"`
+	Hearsay  bool         `msgpack:"h,omitempty"`
+}
+
+func claimedKey(id lifecycle.ID) []byte { return append([]byte{'A'}, id[:]...) }
+
+func readClaimed(tx store.Reader, identity lifecycle.Identity) (claimed, error) {
+	known := claimed{Identity: identity}
+	if data := tx.Get(claimedKey(identity.Hash())); data != nil {
+		if err := store.Decode(data, &known); err != nil {
+			return known, lifecycle.Wrap(lifecycle.Internal, err, "what is known of an identity cannot be read")
+		}
+	}
+	return known, nil
+}
+
+func (c *claimed) write(tx store.Tx) { tx.Set(claimedKey(c.Identity.Hash()), store.Encode(c)) }
+
+// add notes a claim and reports whether it is new.
+func (c *claimed) add(by claimant) bool {
+	for i := range c.By {
+		if c.By[i].Customer == by.Customer {
+			c.By[i].Hearsay = c.By[i].Hearsay && by.Hearsay
+			return false
+		}
+	}
+	if c.By = append(c.By, by); len(c.By) > maxClaims {
+		c.By = slices.Delete(c.By, 0, 1)
+	}
+	return true
+}
+
+// link answers a claim, or goes on with one.
+func (e *Engine) link(tx store.Tx, in link) error {
+	if !in.From.IsZero() {
+		return e.meet(tx, in)
+	}
+	id := in.Identity.Hash()
+	if id == in.Customer {
+		return nil
+	}
+	if e.greetIdentity(tx, in) {
+		return nil
+	}
+	known, err := readClaimed(tx, in.Identity)
+	if err != nil {
+		return err
+	}
+	for _, suppressed := range known.Suppressed {
+		e.instruct(tx, in.At, lifecycle.HashID("had", in.Customer.Part(), suppressed.Channel, suppressed.Address), 31,
+			instruction{Ban: &ban{Identity: in.Identity, Suppression: suppressed, Customer: in.Customer, At: in.At}})
+	}
+	nobody := in.Identity.Meaningless()
+	leads := tx.Get(identityKey(id))
+	isCustomer := leads == nil && tx.Has(customerKey(id))
+	switch {
+	case nobody || in.Hearsay:
+		if leads == nil || lifecycle.ID(leads) != in.Customer {
+			if known.add(claimant{in.Customer, in.Hearsay}) {
+				known.write(tx)
+			}
+		}
+		if nobody {
+			e.suspect(tx, Suspicion{Identity: in.Identity, Customers: len(known.By), Since: in.At, Reason: "a value with which people try things out, or that means nobody"})
+		}
+		return nil
+	case leads == nil && !isCustomer && in.Identity.Kind == lifecycle.UserID && !in.Named:
+		// Whoever has a user ID has an ID of a user's: that keeps two known ones from becoming one by a third who is not.
+		if err = e.beginNamed(tx, in); err != nil {
+			return err
+		}
+		isCustomer = true
+	case leads == nil && !isCustomer:
+		tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))
+		return nil
+	}
+	in.From = id
+	if leads != nil {
+		if in.From, _ = e.follow(tx, id); in.From == in.Customer {
+			return nil
+		}
+	}
+	if isCustomer {
+		return e.meet(tx, in) // it is their own first name: nothing is shared
+	}
+	if known.add(claimant{Customer: in.Customer}) {
+		known.Joined++
+		if in.Named {
+			known.Users++
+		}
+	}
+	known.write(tx)
+	if why := e.capped(&known); why != "" && !in.Join {
+		e.suspect(tx, Suspicion{Identity: in.Identity, Customer: in.From, Users: known.Users, Customers: known.Joined, Since: in.At, Reason: why})
+		return nil
+	}
+	return e.meet(tx, in)
+}
+
+// capped says why an identity joins nobody any more, or "".
+func (e *Engine) capped(c *claimed) string {
+	switch {
+	case c.Users >= e.identities.Users:
+		return "shared by many user IDs"
+	case c.Joined >= e.identities.Joined:
+		return "said of many customers"
+	}
+	return ""
+}
+
+// beginNamed makes a customer of a user ID that nobody has used yet.
+func (e *Engine) beginNamed(tx store.Tx, in link) error {
+	s, err := e.open(tx, in.Identity.Hash())
+	if err != nil {
+		return err
+	}
+	c := s.customer
+	c.Identities, c.Created, c.Clock = []lifecycle.Identity{in.Identity}, in.At, in.At
+	s.at, s.now = in.At, in.At
+	s.note(lifecycle.Fact{Kind: lifecycle.FactCustomer})
+	return s.save()
+}
+
+// meet lets two become one, in the partition of one of them. Who is known by a user ID stays, and of two alike the one
+// with the smaller ID: redirects lead that way only, so that none leads in a circle however claims cross on their way. Two
+// who are both known by user IDs become one by an alias call only.
+func (e *Engine) meet(tx store.Tx, in link) error {
+	id, here := e.follow(tx, in.From)
+	if in.From = id; id == in.Customer {
+		return nil
+	}
+	next := in
+	if here {
+		data := tx.Get(customerKey(id))
+		if data == nil {
+			return nil // erased
+		}
+		var c lifecycle.Customer
+		if err := store.Decode(data, &c); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "customer %s cannot be read", id)
+		}
+		named := c.Named()
+		if named && in.Named && !in.Join {
+			return nil
+		}
+		if stays := named && !in.Named || named == in.Named && bytes.Compare(id[:], in.Customer[:]) < 0; !stays {
+			return e.become(tx, id, in)
+		}
+		next.From, next.Customer, next.Named = in.Customer, id, named
+	}
+	n := byte(18)
+	if in.Join {
+		n = 19
+	}
+	e.instruct(tx, in.At, lifecycle.HashID("meet", next.From.Part(), next.Customer.Part()), n, instruction{Link: &next})
+	return nil
+}

@@ -1,0 +1,227 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+func (h *harness) identify(user, anonymous, traits string) {
+	h.t.Helper()
+	h.n++
+	h.receive(lifecycle.Event{Type: lifecycle.Identify, UserID: user, AnonymousID: anonymous, MessageID: "i" + time.Duration(h.n).String(), Traits: json.RawMessage(traits)})
+}
+
+// gone reports whether nobody is found by a name.
+func (h *harness) gone(who string) bool {
+	h.t.Helper()
+	_, err := h.engine.FindCustomer(context.Background(), who)
+	if err != nil && lifecycle.CodeOf(err) != lifecycle.NotFound {
+		h.t.Fatal(err)
+	}
+	return err != nil
+}
+
+func (h *harness) eraseUser(user string) lifecycle.ID {
+	h.t.Helper()
+	found, err := h.engine.FindCustomer(context.Background(), user)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err = h.engine.Erase(context.Background(), found.ID, nil); err != nil {
+		h.t.Fatal(err)
+	}
+	return found.ID
+}
+
+// Somebody who was erased is gone under every name; what happened to them before is not taken again, by history or by an
+// event on its way, and they are suppressed if they come back. Others stay.
+func TestErase(t *testing.T) {
+	h := newHarness(t)
+	h.track("other", "Order Completed")
+	h.identify("", "visitor", `{}`)
+	h.identify("ada", "visitor", `{"email":"ada@example.com","phone":"+84901234567"}`)
+	h.eventually(func() bool {
+		found, err := h.engine.FindCustomer(context.Background(), "visitor")
+		return err == nil && found.UserID() == "ada"
+	})
+	h.eventually(func() bool { return !h.gone("ada@example.com") })
+	h.eraseUser("ada")
+	for _, who := range []string{"ada", "visitor", "ada@example.com", "+84901234567"} {
+		if !h.gone(who) {
+			t.Errorf("%s is still found", who)
+		}
+	}
+	if h.gone("other") {
+		t.Error("somebody else is gone too")
+	}
+	if err := h.engine.Erase(context.Background(), lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}.Hash(), nil); lifecycle.CodeOf(err) != lifecycle.NotFound {
+		t.Errorf("erasing twice is answered %v", err)
+	}
+
+	old := h.event("ada", "Order Completed")
+	old.Timestamp = start.Add(-time.Hour)
+	h.openImport("past")
+	h.history("past", old)
+	h.closeImport("past", false)
+	if !h.gone("ada") {
+		t.Error("the past has brought them back")
+	}
+
+	h.clock.Advance(time.Hour)
+	h.restart()
+	h.track("ada", "Order Completed")
+	found, err := h.engine.FindCustomer(context.Background(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, is := found.Suppressed("email", "new@example.com"); !is || s.Reason != lifecycle.SuppressedErased {
+		t.Errorf("who comes back is suppressed: %v %v", s, is)
+	}
+	h.identify("eve", "", `{"email":"Ada@example.com"}`)
+	h.eventually(func() bool {
+		found, err := h.engine.FindCustomer(context.Background(), "eve")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, is := found.Suppressed("email", "ada@example.com")
+		_, other := found.Suppressed("email", "eve@example.com")
+		return is && !other
+	})
+}
+
+// An erasure that a stop interrupts goes on with the next start.
+func TestEraseSurvivesAStop(t *testing.T) {
+	for range 4 {
+		h := newHarness(t)
+		h.identify("", "visitor", `{}`)
+		h.identify("ada", "visitor", `{"email":"ada@example.com","phone":"+84901234567"}`)
+		for range 300 {
+			h.track("ada", "Viewed")
+		}
+		found, err := h.engine.FindCustomer(context.Background(), "ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		watching, e := make(chan struct{}), h.engine
+		go func() {
+			defer close(watching)
+			for {
+				if _, err := e.FindCustomer(context.Background(), "ada"); err != nil {
+					cancel()
+					return
+				}
+				time.Sleep(100 * time.Microsecond)
+			}
+		}()
+		if err = h.engine.Erase(ctx, found.ID, nil); err != nil {
+			t.Fatal(err)
+		}
+		<-watching
+		h.restart()
+		h.eventually(func() bool {
+			list, err := h.engine.Erasures(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(list) == 4 && h.gone("visitor") && h.gone("ada@example.com")
+		})
+	}
+}
+
+// A store that is older than the list forgets those on it, and those only.
+func TestErasuresAreReplayed(t *testing.T) {
+	h := newHarness(t)
+	h.identify("ada", "", `{"email":"ada@example.com"}`)
+	h.eraseUser("ada")
+	list, err := h.engine.Erasures(context.Background())
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%d keyed hashes stay, %v", len(list), err)
+	}
+	older := newHarness(t)
+	older.identify("ada", "", `{"email":"ada@example.com"}`)
+	older.track("other", "Order Completed")
+	for i := range list {
+		list[i].At = list[i].At.Add(time.Minute)
+	}
+	erase := func(ctx context.Context, id lifecycle.ID) error { return older.engine.Erase(ctx, id, nil) }
+	if n, err := older.engine.ReplayErasures(context.Background(), list, erase); n != 1 || err != nil {
+		t.Fatalf("%d were erased again, %v", n, err)
+	}
+	if !older.gone("ada") || older.gone("other") {
+		t.Error("the wrong one is gone")
+	}
+	if n, err := older.engine.ReplayErasures(context.Background(), list, erase); n != 0 || err != nil {
+		t.Fatalf("the second time %d were erased, %v", n, err)
+	}
+}
+
+// Every word of consent stays with its proof, also when it is replaced and its customer merged.
+func TestConsentHistory(t *testing.T) {
+	h := newHarness(t)
+	say := func(who lifecycle.Event, granted bool, source string) {
+		h.t.Helper()
+		h.clock.Advance(time.Minute)
+		who.Properties = json.RawMessage(`{"proof":"` + source + `","ip":"10.1.1.1"}`)
+		if err := h.engine.SayOf(context.Background(), who, lifecycle.Consent{Topic: "news", Granted: granted, Source: source}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(lifecycle.Event{AnonymousID: "visitor"}, true, "page")
+	say(lifecycle.Event{AnonymousID: "visitor"}, false, "link")
+	say(lifecycle.Event{UserID: "ada"}, true, "counter")
+	h.identify("ada", "visitor", `{}`)
+	var said []engine.Said
+	h.eventually(func() bool {
+		found, err := h.engine.FindCustomer(context.Background(), "ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said, err = h.engine.ConsentHistory(context.Background(), found.ID); err != nil {
+			t.Fatal(err)
+		}
+		return len(said) == 3
+	})
+	for i, want := range []string{"page", "link", "counter"} {
+		if said[i].Source != want || said[i].IP != "10.1.1.1" || len(said[i].Proof) == 0 || said[i].From.IsZero() != (want == "counter") {
+			t.Errorf("word %d is %+v", i, said[i])
+		}
+	}
+}
+
+// What is older than it may be goes, and nothing else.
+func TestRetention(t *testing.T) {
+	h := newHarness(t)
+	h.identify("", "passer-by", `{}`)
+	h.track("ada", "Old")
+	h.clock.Advance(100 * 24 * time.Hour)
+	h.track("ada", "New")
+	h.identify("", "visitor", `{}`)
+	kept, err := h.engine.Retain(context.Background(), engine.Retention{Events: 60 * 24 * time.Hour, Anonymous: 30 * 24 * time.Hour})
+	if err != nil || kept.Anonymous != 1 {
+		t.Fatalf("%+v is gone, %v", kept, err)
+	}
+	h.eventually(func() bool { return h.gone("passer-by") })
+	if h.gone("visitor") || h.gone("ada") {
+		t.Error("somebody else is gone too")
+	}
+	found, err := h.engine.FindCustomer(context.Background(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := h.engine.Timeline(context.Background(), found.ID, 100)
+	if err != nil || len(entries) != 1 || entries[0].Event.Name != "New" {
+		t.Errorf("of the timeline there is %+v, %v", entries, err)
+	}
+	h.identify("", "passer-by", `{}`)
+	again, err := h.engine.FindCustomer(context.Background(), "passer-by")
+	if err != nil || len(again.Suppressions) > 0 {
+		t.Errorf("who was only kept no longer comes back as %+v, %v", again, err)
+	}
+}

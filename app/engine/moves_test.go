@@ -1,0 +1,269 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// change asks for an act on a customer by user ID, and wants no error.
+func (h *harness) change(act engine.Act, user, journey, to string) engine.Changed {
+	h.t.Helper()
+	return h.changed(engine.Change{Act: act, Customer: userHash(user), Journey: journey, To: to, By: "minh"}, "")
+}
+
+func (h *harness) changed(ask engine.Change, key string) engine.Changed {
+	h.t.Helper()
+	out, err := h.engine.Change(context.Background(), ask, key)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out
+}
+
+func userHash(user string) lifecycle.ID {
+	return lifecycle.Identity{Kind: lifecycle.UserID, Value: user}.Hash()
+}
+
+// helloShop has three stages, of which none may be skipped.
+func helloShop() []string {
+	return []string{"a", `stage { title = "A" }
+enter(function() log "hello" wait "1 day" log "a day in A" end)
+leave(function() log "leaving A" end)`,
+		"b", `stage { title = "B", reenter = "never" }
+enter(function() send "hello" end)
+idle("Order", "10 days", function() move "c" end)`, "c", `stage { title = "C" }`}
+}
+
+const nextOnly = `journey { title = "Shop", stages = { "a", "b", "c" }, moves = "next", step_back = "previous" }`
+
+func TestSomebodyMovesACustomerAsScriptsDo(t *testing.T) {
+	h := newHarness(t, journey("shop", nextOnly, helloShop()...))
+	h.track("ada", "Visit")
+	if out := h.change(engine.ActMove, "ada", "shop", "c"); out.Refused != "journey.lua does not allow this move" || out.To != "a" {
+		t.Errorf("a stage was skipped: %+v", out)
+	}
+	if out := h.change(engine.ActMove, "ada", "shop", "b"); out.Refused != "" || out.From != "a" || out.To != "b" {
+		t.Errorf("the move was not made: %+v", out)
+	}
+	h.change(engine.ActMove, "ada", "shop", "a")
+	if out := h.change(engine.ActMove, "ada", "shop", "b"); !strings.Contains(out.Refused, "nobody enters it twice") {
+		t.Errorf("re-entry was allowed: %+v", out)
+	}
+	h.want(`
+		0 event Visit
+		0 entered shop/a
+		0 log shop/a hello
+		0 refused shop/a>c: journey.lua does not allow this move
+		0 log shop/a leaving A
+		0 moved shop/a>b
+		0 entered shop/b
+		0 message shop/b hello queued
+		0 moved shop/b>a
+		0 entered shop/a
+		0 log shop/a hello
+		0 refused shop/a>b: the customer was in b before: nobody enters it twice`)
+}
+
+func TestEnrolAndExit(t *testing.T) {
+	h := newHarness(t, journey("vip", `journey { title = "VIP", stages = { "a", "b" }, moves = "forward", entry = false }`,
+		"a", `stage { title = "A", reenter = "2 days" } enter(function() log "welcome" wait "9 days" end) leave(function() log "bye" end)`, "b", `stage { title = "B" }`))
+	h.track("ada", "Visit")
+	for range 2 {
+		h.change(engine.ActEnrol, "ada", "vip", "")
+	}
+	if out := h.change(engine.ActExit, "ada", "vip", ""); out.From != "a" || out.To != "" {
+		t.Errorf("exit: %+v", out)
+	}
+	h.change(engine.ActEnrol, "ada", "vip", "")
+	h.change(engine.ActMove, "ada", "vip", "b")
+	h.clock.Advance(3 * day24)
+	h.change(engine.ActEnrol, "ada", "vip", "")
+	h.want(`
+		0 event Visit
+		0 entered vip/a
+		0 log vip/a welcome
+		0 refused vip/a>a: the customer is in the journey already, in stage a
+		0 log vip/a bye
+		0 exited vip/a minh
+		0 refused vip/>a: the customer was in the journey before: it may be entered again from 2026-03-03 12:00 UTC on
+		0 refused vip/>b: the customer is not in the journey
+		3 entered vip/a
+		3 log vip/a welcome`)
+}
+
+func TestEntryRules(t *testing.T) {
+	h := newHarness(t, journey("j", `journey { title = "J", stages = { "a" }, entry = { "Signed Up", "Trial Started" } }`, "a", `stage { title = "A" } on("Signed Up", function() log "handled" end)`))
+	h.track("ada", "Visit")
+	h.track("ada", "Signed Up")
+	h.want(`
+		0 event Visit
+		0 event Signed Up
+		0 entered j/a
+		0 log j/a handled`)
+}
+
+func TestARepeatWithTheSameKeyIsOneChange(t *testing.T) {
+	h := newHarness(t, journey("shop", `journey { title = "Shop", stages = { "a", "b", "c" }, moves = "any" }`, "a", `stage { title = "A" }`, "b", `stage { title = "B" }`, "c", `stage { title = "C" }`))
+	h.track("ada", "Visit")
+	ask := engine.Change{Act: engine.ActMove, Customer: userHash("ada"), Journey: "shop", To: "b"}
+	first := h.changed(ask, "k1")
+	h.change(engine.ActMove, "ada", "shop", "c")
+	h.restart()
+	again := h.changed(ask, "k1")
+	if !again.Repeated || again.From != first.From || again.To != first.To || h.customer("ada").Visit("shop").Stage != "c" {
+		t.Errorf("the repeat was carried out: %+v, then %+v", first, again)
+	}
+}
+
+func TestPlacingIsNoMove(t *testing.T) {
+	h := newHarness(t, journey("shop", nextOnly, helloShop()...))
+	h.track("ada", "Visit")
+	h.clock.Advance(time.Hour)
+	errs, err := h.engine.Place(context.Background(), []engine.Placed{
+		{Identity: lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}, Placement: engine.Placement{Journey: "shop", Stage: "b", Entered: start.Add(-8 * day24), By: "import"}},
+		{Identity: lifecycle.Identity{Kind: lifecycle.UserID, Value: "nobody"}, Placement: engine.Placement{Journey: "shop", Stage: "b"}},
+		{Identity: lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}, Placement: engine.Placement{Journey: "shop", Stage: "z"}},
+	})
+	if err != nil || errs[0] != nil || lifecycle.CodeOf(errs[1]) != lifecycle.NotFound || lifecycle.CodeOf(errs[2]) != lifecycle.Invalid {
+		t.Fatal(err, errs)
+	}
+	visit := h.customer("ada").Visit("shop")
+	if visit.Stage != "b" || !visit.Entered.Equal(start.Add(-8*day24)) || len(visit.Runs) != 0 || len(visit.Timers) != 1 {
+		t.Errorf("placed as %+v", visit)
+	}
+	h.clock.Advance(3 * day24) // the silence counts from when they came there
+	h.want(`
+		0 event Visit
+		0 entered shop/a
+		0 log shop/a hello
+		0.0417 placed shop/a>b
+		2 moved shop/b>c
+		2 entered shop/c`)
+}
+
+func TestWhatWouldBeOverdueCountsFromThePlacing(t *testing.T) {
+	h := newHarness(t, journey("shop", nextOnly, helloShop()...))
+	h.track("ada", "Visit")
+	h.changed(engine.Change{Act: engine.ActPlace, Customer: userHash("ada"), Journey: "shop", To: "b", Entered: start.Add(-300 * day24)}, "")
+	if due := h.customer("ada").Visit("shop").Timers[0].Due; !due.Equal(start.Add(10 * day24)) {
+		t.Errorf("due at %v", due)
+	}
+}
+
+func TestStageEventsHappenWhereAScriptNamesThem(t *testing.T) {
+	h := newHarness(t, journey("shop", nextOnly, helloShop()...))
+	h.track("ada", "Visit")
+	h.change(engine.ActMove, "ada", "shop", "b")
+	for _, entry := range h.timelineOf("ada") {
+		if entry.Event != nil && strings.HasPrefix(entry.Event.Name, "Stage ") {
+			t.Errorf("%s was written down for nobody", entry.Event.Name)
+		}
+	}
+	h.publish(journey("watch", `journey { title = "Watch", stages = { "w" } }
+on("Stage Entered", function(c, e) log("entered", e.properties.journey, e.properties.from, e.properties.stage, e.properties.reason) end)
+on("Stage Left", function(c, e) log("left", e.properties.stage, e.properties.to) end)
+on("Move Refused", function(c, e) log("refused", e.properties.from, e.properties.to, e.properties.reason) end)`, "w", `stage { title = "W" }`))
+	h.track("bob", "Visit")
+	h.book.clear()
+	h.change(engine.ActMove, "bob", "shop", "b")
+	h.change(engine.ActMove, "bob", "shop", "a")
+	h.change(engine.ActMove, "bob", "shop", "c")
+	h.want(`
+		0 log shop/a leaving A
+		0 moved shop/a>b
+		0 entered shop/b
+		0 message shop/b hello queued
+		0 event Stage Left
+		0 log watch/w left a b
+		0 event Stage Entered
+		0 log watch/w entered shop a b asked for by minh
+		0 moved shop/b>a
+		0 entered shop/a
+		0 log shop/a hello
+		0 event Stage Left
+		0 log watch/w left b a
+		0 event Stage Entered
+		0 log watch/w entered shop b a asked for by minh
+		0 refused shop/a>c: journey.lua does not allow this move
+		0 event Move Refused
+		0 log watch/w refused a c journey.lua does not allow this move`)
+}
+
+func (h *harness) timelineOf(user string) []engine.TimelineEntry {
+	h.t.Helper()
+	entries, err := h.engine.Timeline(context.Background(), userHash(user), 1000)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return entries
+}
+
+func TestAChainOfStageEventsEnds(t *testing.T) {
+	h := newHarness(t, journey("loop", `journey { title = "Loop", stages = { "a", "b" }, moves = "any" }`,
+		"a", `stage { title = "A" } on("Go", function() move "b" end) on("Stage Entered", function() move "b" end)`,
+		"b", `stage { title = "B" } on("Stage Entered", function() move "a" end)`))
+	h.track("ada", "Visit")
+	h.track("ada", "Go")
+	if n := strings.Count(h.book.text(), "moved"); n > 24 {
+		t.Errorf("%d moves\n%s", n, h.book.text())
+	}
+}
+
+func TestStageWebhooksCarryTheDecision(t *testing.T) {
+	h := newHarness(t)
+	h.engine.SetStageWebhooks([]string{"https://hooks.example.com/stages"})
+	h.publish(journey("shop", nextOnly, helloShop()...))
+	h.track("ada", "Visit")
+	h.changed(engine.Change{Act: engine.ActMove, Customer: userHash("ada"), Journey: "shop", To: "b", By: "minh", Why: "she called"}, "")
+	var said []string
+	for _, m := range h.book.all() {
+		if m.Channel == "webhook" {
+			said = append(said, m.Options["payload"])
+		}
+	}
+	if len(said) != 2 || !strings.Contains(said[0], `"from":"","to":"a"`) || !strings.Contains(said[0], `"reason":"entered the journey at Visit"`) ||
+		!strings.Contains(said[1], `"from":"a","to":"b"`) || !strings.Contains(said[1], `"reason":"she called","by":"minh","decision":"`) {
+		t.Errorf("posted %s", strings.Join(said, "\n"))
+	}
+}
+
+func TestAFailedChangeIsSetAsideAndReplayed(t *testing.T) {
+	files := helloShop()
+	files[3] = `stage { title = "B" } enter(function() error "broken" end)`
+	h := newHarness(t, journey("shop", nextOnly, files...))
+	h.track("ada", "Visit")
+	if out := h.change(engine.ActMove, "ada", "shop", "b"); !strings.Contains(out.Refused, "the script failed") || out.To != "a" {
+		t.Errorf("%+v", out)
+	}
+	letters := h.letters()
+	if len(letters) != 1 {
+		t.Fatalf("%d dead letters", len(letters))
+	}
+	h.publish(journey("shop", nextOnly, helloShop()...))
+	if err := h.engine.Replay(context.Background(), letters[0].Ref); err != nil {
+		t.Fatal(err)
+	}
+	if stage := h.customer("ada").Visit("shop").Stage; stage != "b" {
+		t.Errorf("after the replay ada is in %s", stage)
+	}
+}
+
+func TestNothingIsMovedInAJourneyThatDoesNotRun(t *testing.T) {
+	h := newHarness(t, journey("shop", nextOnly, helloShop()...))
+	h.track("ada", "Visit")
+	for _, mode := range []lifecycle.Mode{lifecycle.Off, lifecycle.Braked} {
+		h.mode("shop", mode)
+		if out := h.change(engine.ActMove, "ada", "shop", "b"); out.Refused != fmt.Sprintf("journey shop is %s", mode) {
+			t.Errorf("%+v", out)
+		}
+	}
+	if _, err := h.engine.Change(context.Background(), engine.Change{Act: engine.ActMove, Customer: userHash("ada"), Journey: "none", To: "b"}, ""); lifecycle.CodeOf(err) != lifecycle.NotFound {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Replies are what was answered to requests that carry an Idempotency-Key, so that a repeated one is answered alike and
+// does nothing. They are kept for a day at least, and two at most.
+
+const replyAge = 24 * time.Hour
+
+// MaxReply is how many bytes of an answer are kept.
+const MaxReply = 256 << 10
+
+// Reply is what was answered, or that it is not known yet.
+type Reply struct {
+	Sum    lifecycle.ID `msgpack:"s"` // of what was asked for
+	Status int          `msgpack:"c"` // 0: nothing was answered yet
+	Type   string       `msgpack:"t"`
+	Body   []byte       `msgpack:"b"`
+	Secret bool         `msgpack:"x"` // the body is not kept, because it must not be, or is too long
+}
+
+type (
+	// beginReply is the input "this is asked for"; the answer is what is known of it from before.
+	beginReply struct {
+		Mark  lifecycle.ID
+		At    time.Time
+		Reply Reply
+	}
+	// keepReply is the input "this was answered"; without a status, that it may be asked for again.
+	keepReply struct {
+		Mark  lifecycle.ID
+		At    time.Time
+		Reply Reply
+	}
+	sweepReplies struct {
+		At    time.Time
+		From  []byte
+		Limit int
+	}
+)
+
+func replyKey(day uint32, mark lifecycle.ID) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{'Y'}, day), mark[:]...)
+}
+
+func replyDay(at time.Time) uint32 { return uint32(at.Unix() / int64(replyAge/time.Second)) }
+
+// BeginReply says that something is asked for. It returns what is known of it from before; nil if it is the first time.
+func (e *Engine) BeginReply(ctx context.Context, mark lifecycle.ID, began Reply) (*Reply, error) {
+	answer, err := e.store.Do(ctx, mark.Partition(), beginReply{mark, e.clock.Now(), began})
+	if err != nil {
+		return nil, err
+	}
+	return answer.(*Reply), nil
+}
+
+// KeepReply writes down what was answered; one without a status is forgotten.
+func (e *Engine) KeepReply(ctx context.Context, mark lifecycle.ID, reply Reply) error {
+	_, err := e.store.Do(ctx, mark.Partition(), keepReply{mark, e.clock.Now(), reply})
+	return err
+}
+
+func (e *Engine) beginReply(tx store.Tx, in beginReply) (*Reply, error) {
+	day := replyDay(in.At)
+	for _, key := range [][]byte{replyKey(day, in.Mark), replyKey(day-1, in.Mark)} {
+		if data := tx.Get(key); data != nil {
+			known := &Reply{}
+			if err := store.Decode(data, known); err != nil {
+				return nil, lifecycle.Wrap(lifecycle.Internal, err, "what was answered before cannot be read")
+			}
+			return known, nil
+		}
+	}
+	tx.Set(replyKey(day, in.Mark), store.Encode(&in.Reply))
+	return nil, nil
+}
+
+func (e *Engine) keepReply(tx store.Tx, in keepReply) {
+	day := replyDay(in.At)
+	tx.Delete(replyKey(day-1, in.Mark)) // it began before midnight
+	if in.Reply.Status == 0 {
+		tx.Delete(replyKey(day, in.Mark))
+		return
+	}
+	tx.Set(replyKey(day, in.Mark), store.Encode(&in.Reply))
+}
+
+func (e *Engine) applyReplies(tx store.Tx, input any) (any, error) {
+	switch in := input.(type) {
+	case beginReply:
+		return e.beginReply(tx, in)
+	case keepReply:
+		e.keepReply(tx, in)
+	case sweepReplies:
+		var keys [][]byte
+		from := in.From
+		if from == nil {
+			from = []byte{'Y'}
+		}
+		tx.Scan(from, replyKey(replyDay(in.At)-1, lifecycle.ID{}), func(key, _ []byte) bool {
+			keys = append(keys, bytes.Clone(key))
+			return len(keys) < in.Limit
+		})
+		for _, key := range keys {
+			tx.Delete(key)
+		}
+		if len(keys) == in.Limit {
+			return keys[len(keys)-1], nil
+		}
+		return []byte(nil), nil
+	}
+	return nil, nil
+}
+
+// ForgetReplies forgets what was answered: it may have told of somebody who was erased. A repeated request is as good as a
+// new one then.
+func (e *Engine) ForgetReplies(ctx context.Context) error {
+	for p := range lifecycle.Partitions {
+		if err := e.sweepReplies(ctx, p, e.clock.Now().Add(3*replyAge)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) sweepReplies(ctx context.Context, p int, now time.Time) error {
+	var from []byte
+	for {
+		next, err := e.store.Do(ctx, p, sweepReplies{now, from, 500})
+		if err != nil {
+			return err
+		}
+		if from = next.([]byte); from == nil {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Suspicion is an identity that joins nobody any more, or a customer who gets no more identities, because more people seem
+// to be behind it than one.
+type Suspicion struct {
+	Identity  lifecycle.Identity `json:"identity" msgpack:"i"`
+	Customer  lifecycle.ID       `json:"customer,omitzero" msgpack:"c"` // whom it leads to, if anybody
+	Users     int                `json:"users" msgpack:"u"`             // how many known by user IDs have it besides
+	Customers int                `json:"customers" msgpack:"n"`         // how many customers have it besides
+	Since     time.Time          `json:"since" msgpack:"s"`
+	Reason    string             `json:"reason" msgpack:"r"`
+}
+
+func suspicionKey(id lifecycle.ID) []byte { return append([]byte{'I'}, id[:]...) }
+
+// suspect keeps a suspicion for people to see. Since when it holds stays what it was first.
+func (e *Engine) suspect(tx store.Tx, in Suspicion) {
+	key := suspicionKey(in.Identity.Hash())
+	var before Suspicion
+	if data := tx.Get(key); data != nil && store.Decode(data, &before) == nil {
+		in.Since = before.Since
+	} else {
+		tx.After(func() {
+			e.suspected.Add(1)
+			e.log.Warn("an identity seems to be shared by several people and joins nobody any more", "kind", in.Identity.Kind, "reason", in.Reason)
+		})
+	}
+	if in.Since.Equal(before.Since) && in.Customers == before.Customers && in.Users == before.Users && in.Reason == before.Reason {
+		return
+	}
+	tx.Set(key, store.Encode(&in))
+}
+
+// suspectCustomer keeps a suspicion about the customer's own first identity, once.
+func (s *session) suspectCustomer(why string) {
+	identity := s.customer.Identities[0]
+	if key := suspicionKey(s.customer.ID); identity.Hash() == s.customer.ID && !s.tx.Has(key) {
+		s.engine.suspect(s.tx, Suspicion{Identity: identity, Customer: s.customer.ID, Since: s.customer.Real(s.now), Reason: why})
+	}
+}
+
+// Suspected returns how many identities became suspicious since the program started.
+func (e *Engine) Suspected() int64 { return e.suspected.Load() }
+
+// suspicions asks a partition for those it keeps, from an ID on.
+type suspicions struct {
+	From  lifecycle.ID
+	Limit int
+}
+
+func (e *Engine) suspicions(tx store.Reader, q suspicions) (list []Suspicion, failed error) {
+	tx.Scan(suspicionKey(q.From), []byte{'I' + 1}, func(_, value []byte) bool {
+		var one Suspicion
+		if failed = store.Decode(value, &one); failed != nil {
+			return false
+		}
+		list = append(list, one)
+		return len(list) < q.Limit
+	})
+	return list, failed
+}
+
+// Suspicions lists suspicious identities, the latest first, at most so many.
+func (e *Engine) Suspicions(ctx context.Context, limit int) ([]Suspicion, error) {
+	var all []Suspicion
+	for p := range lifecycle.Partitions {
+		answer, err := e.store.Ask(ctx, p, suspicions{Limit: limit})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, answer.([]Suspicion)...)
+	}
+	slices.SortFunc(all, func(a, b Suspicion) int {
+		if order := b.Since.Compare(a.Since); order != 0 {
+			return order
+		}
+		x, y := a.Identity.Hash(), b.Identity.Hash()
+		return bytes.Compare(x[:], y[:])
+	})
+	return all[:min(limit, len(all))], nil
+}
+
+// forgive is the input "this identity may join people again".
+type forgive struct{ Identity lifecycle.Identity }
+
+func (e *Engine) forgive(tx store.Tx, in forgive) error {
+	if !tx.Has(suspicionKey(in.Identity.Hash())) {
+		return lifecycle.Errorf(lifecycle.NotFound, "nothing suspicious is known of that identity")
+	}
+	known, err := readClaimed(tx, in.Identity)
+	if err != nil {
+		return err
+	}
+	if known.Users, known.Joined = 0, 0; len(known.By)+len(known.Suppressed) > 0 {
+		known.write(tx)
+	}
+	tx.Delete(suspicionKey(in.Identity.Hash()))
+	return nil
+}
+
+// Forgive lets a suspicious identity join people again, from the next time that it is said of somebody.
+func (e *Engine) Forgive(ctx context.Context, identity lifecycle.Identity) error {
+	_, err := e.store.Do(ctx, identity.Hash().Partition(), forgive{identity})
+	return err
+}

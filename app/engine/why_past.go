@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// JourneyPast is what a journey became at a moment: which version was the newest from then on, and what it was allowed to
+// do. Every partition keeps its own, so that a customer's life can be told by the scripts that were live in it.
+type JourneyPast struct {
+	At      time.Time      `msgpack:"a" json:"at"`
+	Journey string         `msgpack:"j" json:"journey"`
+	Version string         `msgpack:"v" json:"version"`
+	Mode    lifecycle.Mode `msgpack:"m" json:"mode"`
+	Drained bool           `msgpack:"d,omitempty" json:"drained,omitempty"` // runs of other versions ended
+}
+
+func journeyPastKey(at time.Time, journey string) []byte {
+	return append(store.AppendTime([]byte{'W'}, at), journey...)
+}
+
+// keepPast writes down that a journey changed; journeys change seldom.
+func keepPast(tx store.Tx, at time.Time, state *JourneyState) {
+	if at.IsZero() {
+		return
+	}
+	tx.Set(journeyPastKey(at, state.Name), store.Encode(&JourneyPast{At: at, Journey: state.Name, Version: state.Version, Mode: state.Mode,
+		Drained: len(state.Keep) > 0}))
+}
+
+// maxLifeRead is how many timeline entries of one customer are read to tell or replay their life; the newest ones are.
+const maxLifeRead = 20_000
+
+// Life is what a store knows of one customer's life.
+type Life struct {
+	Customer *lifecycle.Customer
+	Entries  []LifeEntry   // oldest first
+	Cut      bool          // there are older entries
+	Past     []JourneyPast // of the journeys, oldest first
+	Now      []JourneyState
+	imports  []importRecord
+	scores   []ScoresPast // what was declared of scores, oldest first
+}
+
+// LifeEntry is a timeline entry with its number.
+type LifeEntry struct {
+	Seq uint64
+	TimelineEntry
+}
+
+type lifeOf struct{ Customer *lifecycle.Customer }
+
+// Life returns a customer's life by any of their IDs.
+func (e *Engine) Life(ctx context.Context, id lifecycle.ID) (*Life, error) {
+	for range 8 {
+		c, err := e.Record(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := e.store.Ask(ctx, c.ID.Partition(), lifeOf{c})
+		if err != nil {
+			return nil, err
+		}
+		if life := answer.(*Life); life != nil {
+			return life, nil
+		}
+		id = c.ID // merged in between
+	}
+	return nil, lifecycle.Errorf(lifecycle.Busy, "the customer is being merged; try again in a moment")
+}
+
+// lived reads a life in one snapshot; nil if the customer is not here any more.
+func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
+	data := tx.Get(customerKey(q.Customer.ID))
+	if data == nil {
+		return nil, nil
+	}
+	life := &Life{Customer: &lifecycle.Customer{}}
+	if err := store.Decode(data, life.Customer); err != nil {
+		return nil, err
+	}
+	var failed error
+	prefix := timelinePrefix(q.Customer.ID)
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		if life.Cut = len(life.Entries) == maxLifeRead; life.Cut {
+			return false
+		}
+		entry := LifeEntry{Seq: ^binary.BigEndian.Uint64(key[len(prefix):])}
+		if failed = store.Decode(value, &entry.TimelineEntry); failed != nil {
+			return false
+		}
+		life.Entries = append(life.Entries, entry)
+		return true
+	})
+	slices.Reverse(life.Entries)
+	scan := func(kind byte, read func(value []byte) error) {
+		tx.Scan([]byte{kind}, []byte{kind + 1}, func(key, value []byte) bool {
+			if kind == 'H' && len(key) != len(importKey(lifecycle.ID{})) { // a mapping
+				return true
+			}
+			if failed == nil {
+				failed = read(value)
+			}
+			return failed == nil
+		})
+	}
+	scan('W', func(value []byte) error {
+		var past JourneyPast
+		err := store.Decode(value, &past)
+		life.Past = append(life.Past, past)
+		return err
+	})
+	scan('H', func(value []byte) error {
+		var record importRecord
+		err := store.Decode(value, &record)
+		life.imports = append(life.imports, record)
+		return err
+	})
+	if failed != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, failed, "the life of customer %s cannot be read", q.Customer.ID)
+	}
+	table, err := readScoreTable(tx)
+	if err != nil {
+		return nil, err
+	}
+	life.scores = table.Past
+	life.Now, err = e.journeyStates(tx)
+	return life, err
+}
+
+// VersionAt returns which version of a journey was the newest at a moment, and its mode; false if there was none.
+func (l *Life) VersionAt(journey string, at time.Time) (JourneyPast, bool) {
+	var found JourneyPast
+	for _, past := range l.Past {
+		if past.Journey == journey && !past.At.After(at) {
+			found = past
+		}
+	}
+	return found, found.Journey != ""
+}
+
+// byTime puts what happened to merged customers among what happened to this one, by time; the customer's own stays in the
+// order in which it was written down.
+func (l *Life) byTime() []LifeEntry {
+	var own, joined []LifeEntry
+	for _, entry := range l.Entries {
+		if entry.From.IsZero() {
+			own = append(own, entry)
+		} else {
+			joined = append(joined, entry)
+		}
+	}
+	if len(joined) == 0 {
+		return own
+	}
+	slices.SortStableFunc(joined, func(a, b LifeEntry) int {
+		return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.From[:], b.From[:]), cmp.Compare(a.Seq, b.Seq))
+	})
+	all := make([]LifeEntry, 0, len(l.Entries))
+	for _, entry := range own {
+		for len(joined) > 0 && joined[0].At.Before(entry.At) {
+			all, joined = append(all, joined[0]), joined[1:]
+		}
+		all = append(all, entry)
+	}
+	return append(all, joined...)
+}

@@ -1,0 +1,63 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// Who is who is answered over HTTP, and an identity that many share is shown and may be forgiven.
+func TestIdentitiesOverHTTP(t *testing.T) {
+	s := startServer(t)
+	for i := range 7 {
+		s.must("POST", "/v1/identify", map[string]any{"userId": fmt.Sprint("u", i), "traits": map[string]any{"email": "Desk@example.com"}})
+	}
+	s.must("POST", "/v1/identify", map[string]any{"userId": "ada", "traits": map[string]any{"phone": "+84 901 234 567"}})
+	get := func(path string) string {
+		_, body, _ := s.call("GET", path, nil)
+		return body
+	}
+	s.eventually("the shared address is shown", func() bool {
+		return strings.Contains(get("/v1/identities/suspicious"), `"desk@example.com"`)
+	})
+	s.eventually("a number finds its owner", func() bool {
+		return strings.Contains(get("/v1/customers/"+url.PathEscape("+84901234567")), `"value":"ada"`)
+	})
+	if body := get("/v1/identities?kind=email&value=DESK@example.com"); !strings.Contains(body, `"others"`) || !strings.Contains(body, `"suspicion"`) {
+		t.Errorf("who has the address: %s", body)
+	}
+	for _, path := range []string{"/v1/identities?kind=email&value=nobody", "/v1/identities?kind=colour&value=red", "/v1/identities/suspicious?limit=0"} {
+		if status, body, _ := s.call("GET", path, nil); status != http.StatusBadRequest {
+			t.Errorf("%s is answered %d %s", path, status, body)
+		}
+	}
+	s.must("POST", "/v1/identities/forgive", map[string]any{"kind": "email", "value": "desk@example.com"})
+	if body := get("/v1/identities/suspicious"); strings.Contains(body, "desk@example.com") {
+		t.Errorf("it is still suspicious: %s", body)
+	}
+	if status, _, _ := s.call("POST", "/v1/identities/forgive", map[string]any{"kind": "email", "value": "desk@example.com"}); status != http.StatusNotFound {
+		t.Errorf("forgiven twice is answered %d", status)
+	}
+}
+
+// A page cannot take the name that the server gave to somebody; what else comes in the same batch is taken.
+func TestPagesTakeNoNamesOfOthers(t *testing.T) {
+	s := startServer(t, withBrowserKey)
+	const given = "email:ada@example.com"
+	page := func(path string, body any) (int, string) {
+		status, text, _ := s.call("POST", path, body, func(r *http.Request) { r.SetBasicAuth(browserKey, "") })
+		return status, text
+	}
+	if status, text := page("/v1/identify", map[string]any{"userId": "mallory", "anonymousId": given}); status != http.StatusBadRequest || !strings.Contains(text, `"anonymousId"`) {
+		t.Errorf("one event: %d %s", status, text)
+	}
+	batch := map[string]any{"batch": []map[string]any{
+		{"type": "alias", "userId": "mallory", "previousId": given}, {"type": "track", "event": "Seen", "anonymousId": "7f3c"},
+	}}
+	if status, text := page("/v1/batch", batch); status != http.StatusOK || !strings.Contains(text, `"accepted":1`) || !strings.Contains(text, `batch[0].previousId`) {
+		t.Errorf("a batch: %d %s", status, text)
+	}
+	s.must("POST", "/v1/identify", map[string]any{"userId": "ada", "anonymousId": given}) // with the write key it may be said
+}

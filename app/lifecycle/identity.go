@@ -1,0 +1,142 @@
+package lifecycle
+
+import (
+	"slices"
+	"strings"
+)
+
+// Further kinds of identities. A device is the token of an app or the endpoint of a browser that takes push messages.
+const (
+	EmailIdentity  IdentityKind = "email"
+	PhoneIdentity  IdentityKind = "phone" // E.164, as in +84901234567
+	DeviceIdentity IdentityKind = "device"
+)
+
+// externalPrefix begins the kinds of IDs that other systems gave, as in "external:shopify".
+const externalPrefix = "external:"
+
+const maxDeviceBytes = 600 // of a push endpoint; those of browsers have up to about 500
+
+// ExternalIdentity is the kind of the IDs of another system, such as "shopify".
+func ExternalIdentity(system string) IdentityKind {
+	return IdentityKind(externalPrefix + strings.ToLower(strings.TrimSpace(system)))
+}
+
+// External returns the name of the system whose ID this is, or "".
+func (k IdentityKind) External() string {
+	system, ok := strings.CutPrefix(string(k), externalPrefix)
+	if !ok {
+		return ""
+	}
+	return system
+}
+
+// ByName reports whether events are sent under identities of the kind. The others are said of somebody in passing, and
+// prove nothing when they come with a key that anybody can read.
+func (k IdentityKind) ByName() bool { return k == UserID || k == AnonymousID }
+
+// ParseIdentity makes an identity of a kind and a value as people write them; false if it is none. Mail addresses are
+// compared in lower case, telephone numbers in the form of E.164.
+func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
+	value = strings.TrimSpace(value)
+	limit := MaxNameBytes
+	switch {
+	case kind == EmailIdentity:
+		if !isMailAddress(value) {
+			return Identity{}, false
+		}
+		value, limit = strings.ToLower(value), maxMailAddress
+	case kind == PhoneIdentity:
+		number, ok := dialled(value)
+		if !ok {
+			return Identity{}, false
+		}
+		value = number
+	case kind == DeviceIdentity:
+		limit = maxDeviceBytes
+	case kind.ByName():
+	case kind.External() == "" || len(kind) > 80:
+		return Identity{}, false
+	}
+	return Identity{kind, value}, value != "" && len(value) <= limit
+}
+
+// AddressIdentity returns the identity that is an address of a channel; false for channels whose addresses name nobody.
+func AddressIdentity(channel, address string) (Identity, bool) {
+	switch channel {
+	case "email":
+		return ParseIdentity(EmailIdentity, address)
+	case "sms", "call":
+		return ParseIdentity(PhoneIdentity, address)
+	case "push":
+		if endpoint, ok := pushEndpoint(address); ok {
+			return ParseIdentity(DeviceIdentity, endpoint)
+		}
+	}
+	return Identity{}, false
+}
+
+// givenNames begin the anonymous IDs that we give to people of whom no better name is known: of sources, and of forms.
+var givenNames = []string{"email:", "phone:", sourcePrefix, subscriberPrefix, applicantPrefix}
+
+const sourcePrefix = "source:"
+
+// SourceName is the anonymous ID of somebody of whom only the ID is known that a source's provider gave them.
+func SourceName(source, external string) string { return sourcePrefix + source + ":" + external }
+
+// ValidatePublic refuses an event of a public page that uses a name we gave somebody: such names can be guessed, as
+// "email:ada@example.com", no browser has one, and whoever named it would be taken for its owner.
+func (e *Event) ValidatePublic() error {
+	previous := ""
+	if e.Type == Alias {
+		previous = e.PreviousID()
+	}
+	for _, name := range [...]struct{ field, value string }{{"anonymousId", e.AnonymousID}, {"previousId", previous}} {
+		for _, given := range givenNames {
+			if strings.HasPrefix(name.value, given) {
+				err := Errorf(Invalid, "%s %.80q begins with %q, as the names do that the server gives; pages send one that they have drawn", name.field, name.value, given)
+				err.Field = name.field
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// nobodysNames are what programs send when they know nobody, in lower case.
+var nobodysNames = []string{
+	"null", "nil", "none", "undefined", "nan", "true", "false", "0", "-1", "[object object]", "not_authenticated",
+	"00000000-0000-0000-0000-000000000000", "distinct_id", "userid", "user_id", "anonymousid", "anonymous_id",
+}
+
+// tryOuts are local parts and hosts of addresses with which people try a form out.
+var (
+	tryOutNames = []string{"test", "tester", "testing", "asdf", "foo", "bar", "a", "aa", "aaa", "abc", "x", "xx", "xxx", "none", "no", "null", "email", "mail", "nobody"}
+	tryOutHosts = []string{"test.com", "test.test", "test.de", "testing.com", "asdf.com", "foo.com", "bar.com", "a.com", "aa.com", "abc.com", "x.com", "xx.com", "none.com", "no.com",
+		"email.com", "mail.com", "nowhere.com", "localhost"}
+)
+
+// Meaningless reports whether a value names nobody, whoever sends it: "null" as a user ID, test@test.com, a number of
+// zeros. Nobody becomes somebody else's because both have it.
+func (i Identity) Meaningless() bool {
+	switch {
+	case i.Kind == EmailIdentity:
+		name, host, _ := strings.Cut(i.Value, "@")
+		return slices.Contains(tryOutNames, name) && slices.Contains(tryOutHosts, host)
+	case i.Kind == PhoneIdentity: // the digits behind a country's code are all the same
+		tail := i.Value[max(0, len(i.Value)-7):]
+		return len(i.Value) > 7 && strings.Trim(tail, tail[:1]) == "" || strings.HasSuffix(i.Value, "1234567890")
+	}
+	return slices.Contains(nobodysNames, strings.ToLower(i.Value))
+}
+
+// Named reports whether the customer's ID is that of a user ID: then it stays theirs when somebody known by less becomes
+// part of them. Who is known by a user ID at all has such an ID.
+func (c *Customer) Named() bool {
+	for _, identity := range c.Identities {
+		if identity.Kind == UserID && identity.Hash() == c.ID {
+			return true
+		}
+	}
+	return false
+}

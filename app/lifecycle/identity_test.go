@@ -1,0 +1,96 @@
+package lifecycle_test
+
+import (
+	"testing"
+
+	"stagecraft/app/lifecycle"
+)
+
+func TestParseIdentity(t *testing.T) {
+	for _, c := range []struct {
+		kind        lifecycle.IdentityKind
+		value, want string // want "": it is none
+	}{
+		{"email", " Ada@Example.COM ", "ada@example.com"},
+		{"email", "ada", ""},
+		{"email", "Ada <ada@example.com>", ""},
+		{"phone", "+84 (901) 234-567", "+84901234567"},
+		{"phone", "0901234567", ""},
+		{"phone", "+0901234567", ""},
+		{"device", "token", "token"},
+		{"external:shopify", "1001", "1001"},
+		{"external:", "1001", ""},
+		{"user", "", ""},
+		{"colour", "red", ""},
+	} {
+		identity, ok := lifecycle.ParseIdentity(c.kind, c.value)
+		if ok != (c.want != "") || ok && identity.Value != c.want {
+			t.Errorf("%s %q is %q (%v), want %q", c.kind, c.value, identity.Value, ok, c.want)
+		}
+	}
+}
+
+func TestAddressIdentity(t *testing.T) {
+	for _, c := range []struct{ channel, address, want string }{
+		{"push", `{"endpoint":"https://push.example/1","keys":{}}`, "https://push.example/1"},
+		{"push", `{"keys":{}}`, ""},
+		{"push", "token", "token"},
+		{"call", "+84901234567", "+84901234567"},
+		{"letter", "Hue", ""},
+	} {
+		if identity, _ := lifecycle.AddressIdentity(c.channel, c.address); identity.Value != c.want {
+			t.Errorf("%s %s is %q, want %q", c.channel, c.address, identity.Value, c.want)
+		}
+	}
+}
+
+func TestMeaningless(t *testing.T) {
+	for _, c := range []struct {
+		kind    lifecycle.IdentityKind
+		value   string
+		nobodys bool
+	}{
+		{"email", "test@test.com", true}, {"email", "test@shop.example", false}, {"email", "a@a.com", true},
+		{"phone", "+84000000000", true}, {"phone", "+11234567890", true}, {"phone", "+84901234567", false},
+		{"user", "NULL", true}, {"anonymous", "undefined", true}, {"user", "ada", false}, {"external:shopify", "0", true},
+		{"user", "00000000-0000-0000-0000-000000000000", true},
+	} {
+		if got := (lifecycle.Identity{Kind: c.kind, Value: c.value}).Meaningless(); got != c.nobodys {
+			t.Errorf("%s %s names nobody: %v", c.kind, c.value, got)
+		}
+	}
+}
+
+// FuzzParseIdentity holds that what was read reads as itself.
+func FuzzParseIdentity(f *testing.F) {
+	for _, seed := range [][2]string{{"email", "Ada@Example.com"}, {"phone", "+84 901 234 567"}, {"external:Shopify", " 1 "}, {"device", "{"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, kind, value string) {
+		identity, ok := lifecycle.ParseIdentity(lifecycle.IdentityKind(kind), value)
+		if !ok {
+			return
+		}
+		identity.Meaningless()
+		if again, ok := lifecycle.ParseIdentity(identity.Kind, identity.Value); !ok || again != identity {
+			t.Errorf("%q of kind %q reads as %q the second time", identity.Value, identity.Kind, again.Value)
+		}
+	})
+}
+
+// Pages may not use the names that the server gives: they can be guessed.
+func TestPagesHaveNamesOfTheirOwn(t *testing.T) {
+	for name, good := range map[string]bool{
+		"7f3c": true, "$device:7f3c": true, "web:7": true, "": true,
+		"email:ada@example.com": false, "phone:+84901234567": false, "subscriber:1": false, "applicant:1": false, lifecycle.SourceName("shop", "1"): false,
+	} {
+		event := lifecycle.Event{Type: lifecycle.Track, Name: "A", UserID: "u", AnonymousID: name}
+		if err := event.ValidatePublic(); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+		alias := lifecycle.Event{Type: lifecycle.Alias, UserID: "u", Properties: []byte(`{"previousId":"` + name + `"}`)}
+		if err := alias.ValidatePublic(); (err == nil) != good {
+			t.Errorf("alias of %q: %v", name, err)
+		}
+	}
+}

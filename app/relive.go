@@ -1,0 +1,193 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/app/store"
+)
+
+// reliveTime bounds how long one life is lived again.
+const reliveTime = 20 * time.Second
+
+// Lives tells what happened to single customers, and why: it lives their lives again in a store of its own, in memory, by
+// the same engine with the scripts that were live then.
+type Lives struct {
+	engine   *engine.Engine
+	delivery *delivery.Delivery
+	clock    lifecycle.Clock
+	one      sync.Mutex // a life takes memory: one at a time
+}
+
+// NewLives returns what tells of the customers of an engine and the messages of its outbox.
+func NewLives(e *engine.Engine, d *delivery.Delivery, clock lifecycle.Clock) *Lives {
+	return &Lives{engine: e, delivery: d, clock: clock}
+}
+
+// relived is a life beside the one that was lived again from its events.
+type relived struct {
+	life     *engine.Life // as it is stored
+	again    *engine.Life // as it was lived again; nil if it could not be
+	messages map[lifecycle.ID]delivery.AsDecided
+	traces   []*engine.Trace // every call of a script, in order
+	foreign  []engine.LifeEntry
+}
+
+// relive lives a customer's life again.
+func (l *Lives) relive(ctx context.Context, id lifecycle.ID) (*relived, error) {
+	l.one.Lock()
+	defer l.one.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, reliveTime)
+	defer cancel()
+	life, err := l.engine.Life(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r := &relived{life: life}
+	if r.messages, err = l.messagesOf(ctx, life); err != nil {
+		return nil, err
+	}
+	world, err := store.Open(store.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	defer world.Close()
+	clock := lifecycle.NewManualClock(time.Unix(0, 0))
+	var mu sync.Mutex // the store's goroutines tell
+	twin := l.engine.Twin(clock, &storedOutbox{known: r.messages, clock: clock}, nobody{}, func(t *engine.Trace) {
+		mu.Lock()
+		defer mu.Unlock()
+		r.traces = append(r.traces, t)
+	})
+	twin.Bind(world)
+	world.Start(reliveMachine{twin})
+	reliving := twin.Relive(life, clock, func(version string) (script.Source, error) { return l.engine.SourceOf(ctx, version) })
+	if err = reliving.Go(ctx); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.CodeOf(err), err, "the life of %s cannot be lived again", life.Customer.ID)
+	}
+	r.foreign = reliving.Foreign
+	r.again, err = twin.Life(ctx, life.Customer.ID)
+	if lifecycle.CodeOf(err) == lifecycle.NotFound {
+		err = nil
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	r.traces = slices.Clip(r.traces)
+	return r, err
+}
+
+// messagesOf reads what the ledger has of the messages in a life.
+func (l *Lives) messagesOf(ctx context.Context, life *engine.Life) (map[lifecycle.ID]delivery.AsDecided, error) {
+	by := map[int][]lifecycle.Ref{} // a merged customer's are in the partition that was theirs
+	for i := range life.Entries {
+		entry := &life.Entries[i]
+		partition := life.Customer.ID.Partition()
+		if !entry.From.IsZero() {
+			partition = entry.From.Partition()
+		}
+		for _, fact := range entry.Facts {
+			if fact.Kind == lifecycle.FactMessage && !fact.Message.IsZero() {
+				by[partition] = append(by[partition], lifecycle.Ref{Partition: partition, Decided: fact.At, ID: fact.Message})
+			}
+		}
+	}
+	all := map[lifecycle.ID]delivery.AsDecided{}
+	for partition, refs := range by {
+		found, err := l.delivery.AsDecided(ctx, partition, refs)
+		if err != nil {
+			return nil, err
+		}
+		for id, m := range found {
+			all[id] = m
+		}
+	}
+	return all, nil
+}
+
+// storedOutbox stands where the outbox does. It sends nothing, and answers as the ledger would have at the time.
+type storedOutbox struct {
+	known map[lifecycle.ID]delivery.AsDecided
+	clock lifecycle.Clock
+}
+
+// Put implements engine.Outbox. A message that policy put off is put off again.
+func (o *storedOutbox) Put(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Customer, _ time.Time) {
+	if known, is := o.known[m.ID]; is && m.State == lifecycle.Queued && known.FirstDue.After(m.Due) {
+		m.Due = known.FirstDue
+	}
+}
+
+// stood is how a message stood at the moment that is lived.
+func (o *storedOutbox) stood(id lifecycle.ID) (lifecycle.MessageState, string) {
+	m, is := o.known[id]
+	if !is || m.Settled.IsZero() || m.Settled.After(o.clock.Now()) {
+		return lifecycle.Queued, ""
+	}
+	return m.State, m.Reason
+}
+
+// Watch implements engine.Outbox. What became of messages is among the events that are lived again.
+func (o *storedOutbox) Watch(_ store.Tx, _ time.Time, id lifecycle.ID) (lifecycle.MessageState, string) {
+	return o.stood(id)
+}
+
+// Left implements engine.Outbox.
+func (o *storedOutbox) Left(_ store.Reader, _ time.Time, id lifecycle.ID) bool {
+	state, _ := o.stood(id)
+	return state == lifecycle.Accepted || state == lifecycle.Held
+}
+
+// Sent implements engine.Outbox.
+func (o *storedOutbox) Sent(_ store.Reader, _ time.Time, id lifecycle.ID) (*lifecycle.Message, string) {
+	m, is := o.known[id]
+	if !is {
+		return nil, ""
+	}
+	to := ""
+	if m.Rendered != nil {
+		to = m.Rendered.To
+	}
+	message := m.Message
+	message.State, message.Reason = o.stood(id)
+	return &message, to
+}
+
+// WrittenTo implements engine.Outbox.
+func (o *storedOutbox) WrittenTo(store.Reader, string, string) []lifecycle.ID { return nil }
+
+// nobody counts nothing.
+type nobody struct{}
+
+// Fold implements engine.Recorder.
+func (nobody) Fold(store.Tx, *lifecycle.Decision) {}
+
+// reliveMachine is an engine alone, in which nothing happens by itself.
+type reliveMachine struct{ engine *engine.Engine }
+
+// Apply changes a partition.
+func (m reliveMachine) Apply(tx store.Tx, input any) (any, error) {
+	answer, handled, err := m.engine.Apply(tx, input)
+	if !handled && err == nil {
+		err = lifecycle.Errorf(lifecycle.Internal, "nobody handles an input of type %T", input)
+	}
+	return answer, err
+}
+
+// Ask reads a partition.
+func (m reliveMachine) Ask(tx store.Reader, query any) (any, error) {
+	answer, handled, err := m.engine.Ask(tx, query)
+	if !handled && err == nil {
+		err = lifecycle.Errorf(lifecycle.Internal, "nobody answers a question of type %T", query)
+	}
+	return answer, err
+}
+
+// Own waits for the end.
+func (reliveMachine) Own(ctx context.Context, _ int) { <-ctx.Done() }

@@ -1,0 +1,282 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// maxDifferences is how many differences a replay names.
+const maxDifferences = 100
+
+// Replayed says whether a customer's state follows from the events alone.
+type Replayed struct {
+	Customer    string       `json:"customer"`
+	User        string       `json:"user"`
+	Equal       bool         `json:"equal"`
+	Events      int          `json:"events"` // that were lived again, those that scripts made included
+	Facts       int          `json:"facts"`  // that followed from them
+	Scripts     int          `json:"scripts"`
+	Until       time.Time    `json:"until"`
+	Differences []Difference `json:"differences"`
+	More        int          `json:"more,omitempty"` // differences that are not named
+	Notes       []string     `json:"notes"`          // what a replay of this customer cannot know
+}
+
+// Difference is one place where the stored state is not what the events lead to.
+type Difference struct {
+	Field    string `json:"field"`
+	Stored   string `json:"stored"`   // "": it is not there
+	Replayed string `json:"replayed"` // "": it is not there
+}
+
+// Replay lives the customer's events again and compares what comes of them with what is stored.
+func (l *Lives) Replay(ctx context.Context, id lifecycle.ID) (any, error) {
+	r, err := l.relive(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.compared(), nil
+}
+
+func (r *relived) compared() *Replayed {
+	c := r.life.Customer
+	out := &Replayed{Customer: c.ID.String(), User: nameOf(c), Until: c.Real(c.Clock).UTC(), Scripts: len(r.traces), Notes: r.notes(),
+		Differences: []Difference{}}
+	var replayed map[string]string
+	again := map[string]int{}
+	if r.again != nil {
+		replayed = stateOf(r.again.Customer)
+		for i := range r.again.Entries {
+			again[entryText(&r.again.Entries[i].TimelineEntry)]++
+			out.Facts += len(r.again.Entries[i].Facts)
+			if r.again.Entries[i].Event != nil {
+				out.Events++
+			}
+		}
+	}
+	stored := stateOf(c)
+	add := func(d Difference) {
+		if len(out.Differences) < maxDifferences {
+			out.Differences = append(out.Differences, d)
+		} else {
+			out.More++
+		}
+	}
+	names := maps.Clone(stored)
+	maps.Copy(names, replayed)
+	for _, field := range slices.Sorted(maps.Keys(names)) {
+		if stored[field] != replayed[field] {
+			add(Difference{field, stored[field], replayed[field]})
+		}
+	}
+	for i := range r.life.Entries {
+		entry := &r.life.Entries[i].TimelineEntry
+		text := entryText(entry)
+		switch {
+		case again[text] > 0:
+			again[text]--
+		case !r.left(entry):
+			add(Difference{"timeline", text, ""})
+		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(again)) {
+		for range again[text] {
+			add(Difference{"timeline", "", text})
+		}
+	}
+	out.Equal = len(out.Differences) == 0
+	return out
+}
+
+// left reports whether an entry is not a matter of the customer's own events.
+func (r *relived) left(entry *engine.TimelineEntry) bool {
+	if entry.Event != nil && entry.Event.Depth == 0 {
+		return false
+	}
+	for _, fact := range entry.Facts {
+		refused := fact.Kind == lifecycle.FactRefused && fact.File == "" && fact.Name != ""
+		if fact.Kind != lifecycle.FactEvent && fact.Kind != lifecycle.FactSegment && !lifecycle.IsBroadcast(fact.Journey) && !refused {
+			return false
+		}
+	}
+	return len(entry.Facts) > 0
+}
+
+// notes say what a replay of this life cannot know.
+func (r *relived) notes() []string {
+	notes := []string{}
+	if r.life.Cut {
+		notes = append(notes, fmt.Sprintf("the timeline is longer than is read: it begins %s here", when(r.life.Entries[0].At)))
+	}
+	if len(r.life.Past) == 0 {
+		notes = append(notes, "when the journeys changed was not written down: those of now were taken for all of the past")
+	}
+	merged, cast, segments := map[lifecycle.ID]bool{}, false, false
+	for i := range r.life.Entries {
+		entry := &r.life.Entries[i]
+		if !entry.From.IsZero() {
+			merged[entry.From] = true
+		}
+		for _, fact := range entry.Facts {
+			cast = cast || lifecycle.IsBroadcast(fact.Journey)
+			segments = segments || fact.Kind == lifecycle.FactSegment
+		}
+	}
+	if len(merged) > 0 {
+		notes = append(notes, fmt.Sprintf("%d other customers became part of this one: how their events came between is known by time only", len(merged)))
+	}
+	if cast {
+		notes = append(notes, "broadcasts are not sent again")
+	}
+	if segments {
+		notes = append(notes, "segments are not asked again: when they were entered and left is as it was written down")
+	}
+	if r.life.Customer.Test() {
+		notes = append(notes, "a test person's days are minutes since they became one, which no event tells")
+	}
+	if len(r.foreign) > 0 {
+		notes = append(notes, fmt.Sprintf("%d entries of the timeline have no event and nobody's name: they were left out", len(r.foreign)))
+	}
+	return notes
+}
+
+func when(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") }
+
+// stamp is a time as it is compared.
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
+// entryText is a timeline entry as it is compared.
+func entryText(entry *engine.TimelineEntry) string {
+	var b strings.Builder
+	b.WriteString(stamp(entry.At))
+	if e := entry.Event; e != nil {
+		fmt.Fprintf(&b, " %s %q %s", e.Type, e.Name, e.MessageID)
+	} else {
+		b.WriteString(" timer")
+	}
+	for _, f := range entry.Facts {
+		if f.Kind == lifecycle.FactSegment { // they are not asked again
+			continue
+		}
+		fmt.Fprintf(&b, "; %s", f.Kind)
+		for _, text := range []string{f.Journey, f.From, f.To, f.Name, f.Reason} {
+			if text != "" {
+				b.WriteString(" " + text)
+			}
+		}
+		if f.File != "" {
+			fmt.Fprintf(&b, " %s:%d", f.File, f.Line)
+		}
+		if f.Amount != 0 {
+			fmt.Fprintf(&b, " %v", f.Amount)
+		}
+		if !f.Message.IsZero() {
+			fmt.Fprintf(&b, " %s", f.Message)
+		}
+	}
+	return b.String()
+}
+
+// stateOf is a customer's state, field by field, without what only numbers things within a store.
+func stateOf(c *lifecycle.Customer) map[string]string {
+	state := map[string]string{"created": stamp(c.Created), "clock": stamp(c.Clock), "tags": strings.Join(c.Tags, ", "), "held by import": c.Import}
+	text := func(v any) string {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		return string(data)
+	}
+	var identities []string
+	for _, identity := range c.Identities {
+		identities = append(identities, string(identity.Kind)+" "+identity.Value)
+	}
+	slices.Sort(identities)
+	state["identities"] = strings.Join(identities, ", ")
+	for name, value := range c.Traits {
+		state["trait "+name] = string(value)
+	}
+	for _, origin := range c.Origins {
+		state["origin of "+origin.Trait] = origin.Source + " " + stamp(origin.At)
+	}
+	for i, points := range c.Points {
+		state[fmt.Sprintf("points %d", i)] = text(points)
+	}
+	for i, word := range c.Consents {
+		word.At = word.At.UTC()
+		state[fmt.Sprintf("consent %d", i)] = text(word)
+	}
+	for i, s := range c.Suppressions {
+		s.At = s.At.UTC()
+		state[fmt.Sprintf("suppression %d", i)] = text(s)
+	}
+	if c.Acquired != nil {
+		acquired := *c.Acquired
+		acquired.At = acquired.At.UTC()
+		state["acquired"] = text(acquired)
+	}
+	state["thresholds"], state["points given once"] = text(c.Scores.Beyond), text(c.Scores.Given)
+	if !c.Scores.Due.IsZero() {
+		state["score changes"] = stamp(c.Scores.Due)
+	}
+	if !c.Revenue.IsZero() {
+		state["revenue"] = fmt.Sprintf("%d orders, %v, %s to %s", c.Revenue.Orders, c.Revenue.Total, stamp(c.Revenue.First), stamp(c.Revenue.Last))
+	}
+	for _, past := range c.Past {
+		if !lifecycle.IsBroadcast(past.Journey) {
+			state["left "+past.Journey+" "+past.Stage] = stamp(past.Left)
+		}
+	}
+	for i := range c.Visits {
+		if v := &c.Visits[i]; !lifecycle.IsBroadcast(v.Journey) {
+			visitState(state, v)
+		}
+	}
+	return state
+}
+
+func visitState(state map[string]string, v *lifecycle.Visit) {
+	name := "journey " + v.Journey
+	state[name+": stage"] = v.Stage
+	state[name+": entered"] = stamp(v.Entered)
+	state[name+": goal reached"] = fmt.Sprint(v.Converted)
+	var waits, silences []string
+	due := map[lifecycle.ID]string{}
+	for _, timer := range v.Timers {
+		if !timer.Run.IsZero() {
+			due[timer.Run] = stamp(timer.Due)
+			continue
+		}
+		silences = append(silences, fmt.Sprintf("%s %v due %s fired %v", timer.Event, timer.After, stamp(timer.Due), timer.Fired))
+	}
+	for _, run := range v.Runs {
+		waits = append(waits, fmt.Sprintf("%s %s:%d %s until %s (%s)", run.Handler, run.File, run.Line, run.Event, due[run.ID], run.Version))
+	}
+	slices.Sort(waits)
+	slices.Sort(silences)
+	state[name+": waits"] = strings.Join(waits, "; ")
+	state[name+": silences"] = strings.Join(silences, "; ")
+}
+
+// nameOf is the name by which people know a customer.
+func nameOf(c *lifecycle.Customer) string {
+	for _, name := range []string{c.UserID(), c.AnonymousID()} {
+		if name != "" {
+			return name
+		}
+	}
+	return c.ID.String()
+}

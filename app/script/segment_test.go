@@ -1,0 +1,72 @@
+package script_test
+
+import (
+	"strings"
+	"testing"
+
+	"stagecraft/app/script"
+)
+
+func TestSegmentsThatAreRefused(t *testing.T) {
+	in := func(body string) string { return "member(function(customer) return " + body + " end)" }
+	for _, test := range []struct{ name, text, want string }{
+		{"no window", in(`count("Order Completed") > 0`), "count needs a duration"},
+		{"a clock", in(`now() > 3`), "now"},
+		{"an act", in(`send "hello"`), "send"},
+		{"itself", in(`in_segment "a"`), "segments/a.lua:1: the segments ask for each other in a circle: a -> a"},
+		{"a circle", in(`in_segment "b"`), "in a circle: a -> b -> a"},
+		{"nobody", in(`in_segment "c"`), `there is no segment "c"`},
+		{"a name that is worked out", in(`in_segment(customer.x)`), "plain text"},
+		{"nothing", `segment { title = "x" }`, "does not say who is a member"},
+		{"twice", in("true") + "\n" + in("true"), "segments/a.lua:2: member is called twice"},
+		{"broken", "member(function(", "segments/a.lua"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := map[string][]byte{"a.lua": []byte(test.text), "b.lua": []byte(in(`in_segment "a"`))}
+			_, err := script.New(script.Limits{}).CompileSegments(script.Source{Name: script.SegmentsFolder, Files: files})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error: %v", err)
+			}
+		})
+	}
+}
+
+func TestAFilterWritesASegment(t *testing.T) {
+	filter := script.SegmentFilter{Title: `a "b" \ c`, Rules: []script.FilterRule{
+		{Kind: "trait", Name: `pl"an`, Is: "contains", Value: []byte(`"Pro"`)}, {Kind: "trait", Name: "age", Is: "more", Value: []byte(`18`), Not: true},
+		{Kind: "tag", Name: "vip"}, {Kind: "count", Name: "Order Completed", Window: "30 days", Is: "less", Number: 2},
+		{Kind: "sum", Name: "Order Completed", Property: "total", Window: "30 days", Number: 99.5}, {Kind: "stage", Name: "life"},
+		{Kind: "stayed", Name: "life", Window: "3 days", Value: []byte(`"a"`)}, {Kind: "opened", Window: "3 days", Number: 2}, {Kind: "score", Number: 5},
+		{Kind: "rfm", Window: "9 days", Number: 1, Amount: 5}, {Kind: "segment", Name: "other"},
+	}}
+	text, err := filter.Lua()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{"a.lua": text, "other.lua": []byte("member(function() return true end)")}
+	if _, err = script.New(script.Limits{}).CompileSegments(script.Source{Name: script.SegmentsFolder, Files: files}); err != nil {
+		t.Errorf("%v in\n%s", err, text)
+	}
+	if again := script.FilterOf(text); again == nil || again.Title != filter.Title || len(again.Rules) != len(filter.Rules) {
+		t.Errorf("the filter is not found again: %+v", again)
+	}
+	if script.FilterOf(append(text, "-- mine\n"...)) != nil {
+		t.Error("a file that was changed is no filter any more")
+	}
+	if _, err = (&script.SegmentFilter{Rules: []script.FilterRule{{Kind: "count", Name: "x"}}}).Lua(); err == nil {
+		t.Error("a count without a window was written")
+	}
+}
+
+// Whatever is in a file, compiling it ends with segments or with errors that say where.
+func FuzzCompileSegments(f *testing.F) {
+	f.Add(`segment { title = "x" } member(function(c) return count("a", "3 days") > 1 end)`)
+	f.Add(`member(function(c) return in_segment "a" and rfm {} end)`)
+	f.Fuzz(func(t *testing.T, text string) {
+		host := script.New(script.Limits{})
+		_, err := host.CompileSegments(script.Source{Name: script.SegmentsFolder, Files: map[string][]byte{"a.lua": []byte(text)}})
+		if err != nil && err.Error() == "" {
+			t.Error("an error without a word")
+		}
+	})
+}

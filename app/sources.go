@@ -1,0 +1,411 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/app/web"
+)
+
+const (
+	sourcesAtOnce = 4                // requests that scripts work on
+	sourcesFlush  = 10 * time.Second // how long what was counted may lie in memory only
+	maxKeptBody   = 128 << 10        // of a request that was not taken; a larger one is told of, and not kept
+)
+
+// sources are the scripts in sources/ of the scripts folder, and what comes in by them. Those that compile are used within
+// a second; of one that does not, the last good version goes on.
+type sources struct {
+	dir        string
+	host       *script.Intakes
+	engine     *engine.Engine
+	settings   *channels.Settings // their secrets
+	clock      lifecycle.Clock
+	log        *slog.Logger
+	client     *http.Client
+	rows       Rows
+	precedence []string
+	running    chan struct{}     // has room for the requests that are worked on
+	wake       chan struct{}     // there is something new to fetch
+	fetching   sync.Mutex        // one source at a time
+	refusals   map[string]string // the version that was refused last, by source, so that it is said once; of who reads the folder
+
+	mu       sync.Mutex
+	intakes  map[string]*script.Intake
+	problems map[string]*lifecycle.Error
+	states   map[string]*standing
+	secrets  map[string]map[string][]string // as read from settings
+}
+
+// standing is how a source stands, a little ahead of what is written down.
+type standing struct {
+	engine.SourceState
+	changed bool
+}
+
+// Rows reads what sources fetch, as an import does.
+type Rows interface {
+	// Check refuses rules that cannot be followed.
+	Check(rules []string) error
+	// Read visits the rows of a CSV file or of lines of JSON, packed with gzip or not, until visit returns an error. With
+	// rules each has the event that they make of it; what is wrong with a row is its Err.
+	Read(name string, r io.Reader, rules []string, visit func(SourceRow) error) error
+}
+
+// SourceRow is one row.
+type SourceRow struct {
+	Line   int
+	Head   string         // of CSV: the line with the names of its columns
+	Text   string         // as it stands in the file
+	Values map[string]any // decoded JSON; cells of CSV are texts
+	Event  lifecycle.Event
+	Err    error
+}
+
+// newSources reads the folder for the first time. What is wrong with a source is no reason not to start.
+func (a *App) newSources(client *http.Client, rows Rows) (*sources, error) {
+	key, err := a.keys.settingsKey()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := channels.NewSettings(filepath.Join(a.cfg.Data, "sources"), key)
+	if err != nil {
+		return nil, err
+	}
+	s := &sources{dir: a.cfg.Scripts, host: script.NewIntakes(script.Limits{}), engine: a.engine, settings: settings, clock: a.clock, log: a.log,
+		client: client, rows: rows, precedence: a.cfg.Sources.Precedence, running: make(chan struct{}, sourcesAtOnce), wake: make(chan struct{}, 1),
+		intakes: map[string]*script.Intake{}, problems: map[string]*lifecycle.Error{}, states: map[string]*standing{}, secrets: map[string]map[string][]string{}, refusals: map[string]string{}}
+	s.read()
+	return s, nil
+}
+
+// read compiles what is new in the folder.
+func (s *sources) read() {
+	found, err := script.ReadIntakes(os.DirFS(s.dir))
+	problems := map[string]*lifecycle.Error{}
+	var unread script.Errors
+	if errors.As(err, &unread) {
+		for _, e := range unread {
+			problems[strings.TrimSuffix(filepath.Base(e.File), ".lua")] = e
+		}
+	}
+	s.mu.Lock()
+	before := s.intakes
+	s.mu.Unlock()
+	intakes := map[string]*script.Intake{}
+	for _, source := range found {
+		old := before[source.Name]
+		if old != nil && old.Version == source.Version() {
+			intakes[source.Name] = old
+			continue
+		}
+		intake, err := s.host.Compile(source)
+		if err == nil && intake.Pull != nil && len(intake.Pull.Map) > 0 && s.rows != nil {
+			if err = s.rows.Check(intake.Pull.Map); err != nil {
+				err = &lifecycle.Error{Code: lifecycle.ScriptFailed, File: "sources/" + source.Name + ".lua", Line: 1, Message: err.Error()}
+			}
+		}
+		if err == nil {
+			intakes[source.Name] = intake
+			continue
+		}
+		if old != nil {
+			intakes[source.Name] = old
+		}
+		if problem := refusal(err); problem != nil {
+			problems[source.Name] = problem
+			if s.refusals[source.Name] == source.Version() {
+				continue
+			}
+			s.refusals[source.Name] = source.Version()
+			s.log.Error("a source was not taken over; the last good version goes on", "source", source.Name, "error", err)
+		}
+	}
+	for name := range problems {
+		if intakes[name] == nil && before[name] != nil {
+			intakes[name] = before[name]
+		}
+	}
+	s.mu.Lock()
+	s.intakes, s.problems = intakes, problems
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// watch takes over changes of the folder, and writes down what was counted, until ctx ends.
+func (s *sources) watch(ctx context.Context) {
+	look := func() string {
+		return Fingerprint(filepath.Join(s.dir, "sources")) + Fingerprint(filepath.Join(s.dir, "lib"))
+	}
+	read, pending, flushed := look(), "", time.Now()
+	s.read() // it may have changed since the start
+	for (lifecycle.WallClock{}).Wait(ctx, time.Now().Add(scriptsPoll)) == nil {
+		switch now := look(); {
+		case now == read:
+		case now != pending: // it may still be written to
+			pending = now
+		default:
+			s.read()
+			read = now
+		}
+		if time.Since(flushed) > sourcesFlush {
+			s.flush(ctx)
+			flushed = time.Now()
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	s.flush(last)
+}
+
+// flush writes down how sources stand that something came in by.
+func (s *sources) flush(ctx context.Context) {
+	s.mu.Lock()
+	changed := map[string]engine.SourceState{}
+	for name, state := range s.states {
+		if state.changed {
+			changed[name], state.changed = state.SourceState, false
+		}
+	}
+	s.mu.Unlock()
+	for name, state := range changed {
+		if err := s.engine.KeepSource(ctx, name, &state, nil); err != nil && ctx.Err() == nil {
+			s.log.Warn("what a source has counted could not be written down", "source", name, "error", err)
+			s.change(name, func(*engine.SourceState) {})
+		}
+	}
+}
+
+func (s *sources) intake(name string) (*script.Intake, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if intake := s.intakes[name]; intake != nil {
+		return intake, nil
+	}
+	if problem := s.problems[name]; problem != nil {
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, problem, "source %s cannot be used", name)
+	}
+	return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no source %.64q; add sources/NAME.lua to the scripts folder", name)
+}
+
+// state loads how a source stands, once.
+func (s *sources) state(ctx context.Context, name string) (engine.SourceState, error) {
+	s.mu.Lock()
+	known := s.states[name]
+	if known != nil {
+		defer s.mu.Unlock()
+		return known.SourceState, nil
+	}
+	s.mu.Unlock()
+	stored, err := s.engine.SourceState(ctx, name)
+	if err != nil {
+		return stored, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.states[name] == nil {
+		s.states[name] = &standing{SourceState: stored}
+	}
+	return s.states[name].SourceState, nil
+}
+
+// change counts something of a source whose state was loaded.
+func (s *sources) change(name string, how func(*engine.SourceState)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state := s.states[name]; state != nil {
+		how(&state.SourceState)
+		state.changed = true
+	}
+}
+
+// Take gives a request to a source.
+func (s *sources) Take(ctx context.Context, name string, request script.Request) (web.SourceAnswer, error) {
+	intake, err := s.intake(name)
+	if err != nil {
+		return web.SourceAnswer{}, err
+	}
+	if !intake.Takes {
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.NotFound, "source %s takes no requests", name)
+	}
+	select {
+	case s.running <- struct{}{}:
+	default:
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Busy, "%d requests are being worked on; send this again in a moment", sourcesAtOnce)
+	}
+	defer func() { <-s.running }()
+	if _, err = s.state(ctx, name); err != nil {
+		return web.SourceAnswer{}, err
+	}
+	request.Now = s.clock.Now()
+	request.Secret = func(secret string) ([]string, error) { return s.secret(name, secret) }
+	taken, err := intake.Receive(request)
+	kept := engine.SourceReject{At: request.Now, Head: harmless(request.Headers), Query: request.Query, Body: request.Body}
+	if err != nil {
+		return s.refused(ctx, intake, kept, taken.Verified || intake.Open || request.Trust, err)
+	}
+	answer, err := s.receive(ctx, intake, taken.Events, s.engine.Receive, &kept)
+	answer.Text = taken.Answer
+	return answer, err
+}
+
+// receive gives events to the engine. The good ones are taken; what is wrong with the others is kept with the request.
+func (s *sources) receive(ctx context.Context, intake *script.Intake, events []lifecycle.Event, take taker, kept *engine.SourceReject) (web.SourceAnswer, error) {
+	answer := web.SourceAnswer{}
+	if len(events) > 0 {
+		results, err := take(ctx, events)
+		if err != nil {
+			return answer, err
+		}
+		for i, result := range results {
+			switch code := lifecycle.CodeOf(result.Err); code {
+			case "":
+				if receipt, ok := result.Answer.(engine.Receipt); ok && receipt.Duplicate {
+					answer.Repeats++
+				} else {
+					answer.Accepted++
+				}
+			case lifecycle.Busy, lifecycle.Unavailable, lifecycle.Full:
+				return answer, result.Err // all of it may come again
+			default:
+				answer.Refused = result.Err.Error()
+				answer.Errors = append(answer.Errors, web.SourceError{Event: events[i].Name, Code: code, Message: result.Err.Error()})
+			}
+		}
+	}
+	s.change(intake.Name, func(state *engine.SourceState) {
+		state.Requests++
+		state.Events += uint64(answer.Accepted)
+		state.Repeats += uint64(answer.Repeats)
+		state.Last = s.clock.Now()
+	})
+	if answer.Refused != "" {
+		return answer, s.keep(ctx, intake.Name, *kept, answer.Refused)
+	}
+	return answer, nil
+}
+
+// refused says what the sender of a request gets to hear that came to nothing. Who has not proved to be the sender gets no
+// room in our store. What a repeat cannot mend is answered like success, because providers repeat whatever is not for days.
+func (s *sources) refused(ctx context.Context, intake *script.Intake, kept engine.SourceReject, known bool, err error) (web.SourceAnswer, error) {
+	var refusal *script.Refusal
+	switch says := errors.As(err, &refusal); {
+	case says && known:
+		return web.SourceAnswer{Refused: refusal.Reason}, s.keep(ctx, intake.Name, kept, refusal.Reason)
+	case says:
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Invalid, "%s", refusal.Reason)
+	case lifecycle.CodeOf(err) != lifecycle.ScriptFailed:
+		s.change(intake.Name, func(state *engine.SourceState) { state.Refused++ })
+		return web.SourceAnswer{}, err
+	}
+	s.log.Error("the script of a source failed", "source", intake.Name, "error", err)
+	if known {
+		var failed *lifecycle.Error
+		if errors.As(err, &failed) {
+			kept.File, kept.Line = failed.File, failed.Line
+		}
+		if wrong := s.keep(ctx, intake.Name, kept, err.Error()); wrong != nil {
+			return web.SourceAnswer{}, wrong
+		}
+	}
+	return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Unavailable, "the script of source %s failed; the log and the console say why", intake.Name)
+}
+
+// keep writes down what was not taken, with the reason.
+func (s *sources) keep(ctx context.Context, name string, reject engine.SourceReject, reason string) error {
+	reject.Reason = reason
+	reject.ID = lifecycle.HashID("reject", name, string(reject.Body))
+	if len(reject.Body) > maxKeptBody {
+		reject.Body = nil
+	}
+	s.change(name, func(state *engine.SourceState) { state.Refused++ })
+	return s.engine.KeepSource(ctx, name, nil, []engine.SourceReject{reject})
+}
+
+// harmless leaves out of the headers what proves something.
+func harmless(headers map[string]string) map[string]string {
+	kept := map[string]string{}
+	for name, value := range headers {
+		if name != "content-type" && !strings.HasPrefix(name, "x-") || len(value) > 1000 || len(kept) >= 30 {
+			continue
+		}
+		if !slices.ContainsFunc([]string{"signature", "hmac", "token", "auth", "key", "secret", "forwarded", "real-ip"}, func(part string) bool { return strings.Contains(name, part) }) {
+			kept[name] = value
+		}
+	}
+	return kept
+}
+
+// Try returns what a source would make of a request.
+func (s *sources) Try(_ context.Context, name string, request script.Request) (script.Taken, error) {
+	intake, err := s.intake(name)
+	if err != nil {
+		return script.Taken{}, err
+	}
+	if !intake.Takes {
+		return script.Taken{}, lifecycle.Errorf(lifecycle.Invalid, "source %s takes no requests", name)
+	}
+	request.Trust, request.Now = true, s.clock.Now()
+	taken, err := intake.Receive(request)
+	var refusal *script.Refusal
+	if errors.As(err, &refusal) {
+		err = lifecycle.Errorf(lifecycle.Invalid, "the source refuses it: %s", refusal.Reason)
+	}
+	return taken, err
+}
+
+// Rejects returns what a source did not take, newest first.
+func (s *sources) Rejects(ctx context.Context, name string) ([]engine.SourceReject, error) {
+	if _, err := s.intake(name); lifecycle.CodeOf(err) == lifecycle.NotFound {
+		return nil, err
+	}
+	return s.engine.SourceRejects(ctx, name)
+}
+
+// Again gives what was not taken to the source once more. Whoever sent it proved it then.
+func (s *sources) Again(ctx context.Context, name string, id lifecycle.ID) (web.SourceAnswer, error) {
+	rejects, err := s.engine.SourceRejects(ctx, name)
+	if err != nil {
+		return web.SourceAnswer{}, err
+	}
+	at := slices.IndexFunc(rejects, func(r engine.SourceReject) bool { return r.ID == id })
+	if at < 0 {
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.NotFound, "there is no such request; it may have been taken meanwhile")
+	}
+	reject := rejects[at]
+	if len(reject.Body) == 0 {
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Conflict, "it was too large to be kept; have the provider send it again")
+	}
+	var answer web.SourceAnswer
+	if reject.Row {
+		answer, err = s.again(ctx, name, reject)
+	} else {
+		answer, err = s.Take(ctx, name, script.Request{Method: http.MethodPost, Headers: maps.Clone(reject.Head), Query: reject.Query, Body: reject.Body, Trust: true})
+	}
+	if err != nil || answer.Refused != "" {
+		return answer, err
+	}
+	return answer, s.engine.DropReject(ctx, name, id)
+}
+
+// Forget drops what was not taken.
+func (s *sources) Forget(ctx context.Context, name string, id lifecycle.ID) error {
+	return s.engine.DropReject(ctx, name, id)
+}

@@ -1,0 +1,261 @@
+package web
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Pages of lists.
+const (
+	customersPage    = 50
+	maxCustomersPage = 500
+)
+
+// routeCustomers serves the customers: who there is, one of them as a whole, and their life.
+func (s *Server) routeCustomers() {
+	s.fiber.Get("/v1/customers", s.guardConsole, s.listCustomers)
+	s.fiber.Get("/v1/customers/:customer", s.guardConsole, s.oneCustomer)
+	s.fiber.Get("/v1/customers/:customer/timeline", s.guardConsole, s.lifeOf)
+}
+
+// listedCustomer is a customer in a list.
+type listedCustomer struct {
+	ID          lifecycle.ID    `json:"id"`
+	UserID      string          `json:"userId,omitempty"`
+	AnonymousID string          `json:"anonymousId,omitempty"`
+	Name        json.RawMessage `json:"name,omitempty"`
+	Email       json.RawMessage `json:"email,omitempty"`
+	Phone       json.RawMessage `json:"phone,omitempty"`
+	Created     time.Time       `json:"created"`
+	Seen        time.Time       `json:"seen"` // when something happened last
+	Test        bool            `json:"test,omitempty"`
+	Stages      []standsIn      `json:"stages"`
+	// Of a search: the identity that was asked for. Claimed: it leads to somebody else, but they have it as well.
+	By      *lifecycle.Identity `json:"by,omitempty"`
+	Claimed bool                `json:"claimed,omitempty"`
+}
+
+// standsIn is where a customer is in a journey.
+type standsIn struct {
+	Journey string    `json:"journey"`
+	Stage   string    `json:"stage"`
+	Entered time.Time `json:"entered"`
+}
+
+func listedOf(c *lifecycle.Customer) listedCustomer {
+	return listedCustomer{ID: c.ID, UserID: c.UserID(), AnonymousID: c.AnonymousID(), Name: c.Traits["name"], Email: c.Traits["email"],
+		Phone: c.Traits["phone"], Created: c.Real(c.Created).UTC(), Seen: c.Real(c.Clock).UTC(), Test: c.Test(), Stages: stagesOf(c)}
+}
+
+func stagesOf(c *lifecycle.Customer) []standsIn {
+	list := []standsIn{}
+	for i := range c.Visits {
+		if visit := &c.Visits[i]; visit.Stage != "" && !lifecycle.IsBroadcast(visit.Journey) {
+			list = append(list, standsIn{visit.Journey, visit.Stage, c.Real(visit.Entered).UTC()})
+		}
+	}
+	return list
+}
+
+// listCustomers lists customers: ?search= those who have this identity; ?newest=true the newest, at most 50; else everybody,
+// in an order without meaning. ?limit= at most 500 and ?cursor= page through the last.
+func (s *Server) listCustomers(c *fiber.Ctx) error {
+	ctx := c.UserContext()
+	limit, err := limitOf(c, customersPage, maxCustomersPage)
+	if err != nil {
+		return err
+	}
+	list, next := []listedCustomer{}, ""
+	switch search := strings.TrimSpace(strings.Clone(c.Query("search"))); {
+	case len(search) > maxDeviceQuery:
+		return fieldError("search", "what is searched for must have at most %d bytes", maxDeviceQuery)
+	case search != "":
+		found, err := s.Engine.SearchCustomers(ctx, search)
+		if err != nil {
+			return err
+		}
+		for _, match := range found[:min(limit, len(found))] {
+			one := listedOf(match.Customer)
+			if one.Claimed = !match.Leads; match.By.Kind != "" {
+				one.By = &match.By
+			}
+			list = append(list, one)
+		}
+	case c.QueryBool("newest"):
+		newest, err := s.Engine.NewestCustomers(ctx, limit)
+		if err != nil {
+			return err
+		}
+		for _, one := range newest {
+			list = append(list, listedOf(one))
+		}
+	default:
+		from, err := parseMemberCursor(c.Query("cursor"))
+		if err != nil {
+			return err
+		}
+		page, to, err := s.Engine.Customers(ctx, from, limit)
+		if err != nil {
+			return err
+		}
+		for _, one := range page {
+			list = append(list, listedOf(one))
+		}
+		if to.Partition < lifecycle.Partitions {
+			next = strconv.Itoa(to.Partition) + "-" + to.From.String()
+		}
+	}
+	return c.JSON(struct {
+		Customers []listedCustomer `json:"customers"`
+		Next      string           `json:"next,omitempty"`
+	}{list, next})
+}
+
+// maxDeviceQuery is as long as the longest identity, the endpoint of a browser that takes push messages.
+const maxDeviceQuery = 600
+
+// limitOf reads how many are asked for.
+func limitOf(c *fiber.Ctx, usual, most int) (int, error) {
+	text := c.Query("limit")
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, fieldError("limit", "limit is a number from 1 to %d", most)
+	}
+	return n, nil
+}
+
+// customerOf finds the customer that the path names by whatever is known of them.
+func (s *Server) customerOf(c *fiber.Ctx) (*lifecycle.Customer, error) {
+	who, err := url.PathUnescape(strings.Clone(c.Params("customer")))
+	if err != nil {
+		return nil, lifecycle.Errorf(lifecycle.Invalid, "the path names the customer in a way that cannot be read; escape it once, as in ada%%40example.com")
+	}
+	return s.customer(c, who)
+}
+
+// oneCustomer answers everything that is kept of a customer in one place.
+func (s *Server) oneCustomer(c *fiber.Ctx) error {
+	customer, err := s.customerOf(c)
+	if err != nil {
+		return err
+	}
+	answer, err := s.person(c.UserContext(), customer)
+	if err != nil {
+		return err
+	}
+	return c.JSON(answer)
+}
+
+// wireLived is one entry of a customer's timeline.
+type wireLived struct {
+	At    time.Time     `json:"at"`
+	Seq   uint64        `json:"seq"`            // its number
+	From  *lifecycle.ID `json:"from,omitempty"` // it happened to this customer, before a merge
+	Late  bool          `json:"late,omitempty"` // it came when the customer's time was past it, and ran no handler
+	Event *livedEvent   `json:"event,omitempty"`
+	Facts []wireFact    `json:"facts"`
+}
+
+// livedEvent is an event as it came in.
+type livedEvent struct {
+	lifecycle.Event
+	Made bool `json:"made,omitempty"` // a script of ours made it
+}
+
+// wireFact is what an entry caused, in words too.
+type wireFact struct {
+	Kind    lifecycle.FactKind `json:"kind"`
+	Text    string             `json:"text"`
+	Journey string             `json:"journey,omitempty"`
+	From    string             `json:"from,omitempty"`
+	To      string             `json:"to,omitempty"`
+	Name    string             `json:"name,omitempty"`
+	File    string             `json:"file,omitempty"`
+	Line    int                `json:"line,omitempty"`
+	Message *lifecycle.ID      `json:"message,omitempty"`
+}
+
+// lifeOf lists what happened to a customer, newest first: ?limit= (50, at most 500) and ?cursor=.
+func (s *Server) lifeOf(c *fiber.Ctx) error {
+	customer, err := s.customerOf(c)
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(c, customersPage, maxCustomersPage)
+	if err != nil {
+		return err
+	}
+	place, err := parseLivedPlace(c.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	page, err := s.Engine.Lived(c.UserContext(), customer.ID, place, limit)
+	if err != nil {
+		return err
+	}
+	entries, next := make([]wireLived, 0, len(page.Entries)), ""
+	for i := range page.Entries {
+		entries = append(entries, livedOf(&page.Entries[i]))
+	}
+	if n := len(page.Entries); page.More && n > 0 {
+		last := &page.Entries[n-1]
+		next = hex.EncodeToString(store.AppendTime(nil, last.At)) + "-" + strconv.FormatUint(last.Seq, 10)
+	}
+	return c.JSON(struct {
+		Entries []wireLived `json:"entries"`
+		Next    string      `json:"next,omitempty"`
+	}{entries, next})
+}
+
+func parseLivedPlace(text string) (place engine.LivedPlace, err error) {
+	if text == "" {
+		return place, nil
+	}
+	at, seq, _ := strings.Cut(text, "-")
+	key, err := hex.DecodeString(at)
+	if err == nil && len(key) == 8 {
+		place.At = store.KeyTime(key)
+		place.Seq, err = strconv.ParseUint(seq, 10, 64)
+	}
+	if err != nil || place.At.IsZero() {
+		return place, fieldError("cursor", "the cursor is not one of ours; leave it out to begin again")
+	}
+	return place, nil
+}
+
+func livedOf(entry *engine.LifeEntry) wireLived {
+	wire := wireLived{At: entry.At.UTC(), Seq: entry.Seq, Facts: []wireFact{}}
+	if !entry.From.IsZero() {
+		wire.From = &entry.From
+	}
+	if entry.Event != nil {
+		event := *entry.Event
+		event.Timestamp, event.Received = event.Timestamp.UTC(), event.Received.UTC()
+		wire.Event = &livedEvent{event, event.Depth > 0}
+	}
+	for i := range entry.Facts {
+		f := &entry.Facts[i]
+		wire.Late = wire.Late || f.Kind == lifecycle.FactLate
+		if text := factWords(f); text != "" {
+			fact := wireFact{Kind: f.Kind, Text: text, Journey: f.Journey, From: f.From, To: f.To, Name: f.Name, File: f.File, Line: f.Line}
+			if !f.Message.IsZero() {
+				fact.Message = &f.Message
+			}
+			wire.Facts = append(wire.Facts, fact)
+		}
+	}
+	return wire
+}

@@ -1,0 +1,190 @@
+package web
+
+import (
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// Bounds of one page of an export.
+const (
+	exportBytes    = 1 << 20 // of records read, where a row is about as long as its record
+	exportFacts    = 1 << 18 // of records read, where each becomes several rows
+	exportMessages = 2000
+	exportEmpty    = 8 // partitions without a row that one page passes
+)
+
+// nextCursor is the header of a page that is not the last one.
+const nextCursor = "X-Next-Cursor"
+
+// routeExport has the exports of everything, for the operator.
+func (s *Server) routeExport() {
+	s.fiber.Get("/v1/export/:kind", s.guardConsole, s.export)
+}
+
+// exportFilter says which rows are asked for; what is empty does not matter.
+type exportFilter struct {
+	from, until time.Time // of events and decisions by when they came in or happened, of messages by when they were decided
+	event       string
+	journey     string
+	source      string
+}
+
+func (f *exportFilter) within(at time.Time) bool {
+	return (f.from.IsZero() || !at.Before(f.from)) && (f.until.IsZero() || at.Before(f.until))
+}
+
+// export answers with a page of customers, events, messages or decisions, as CSV or NDJSON:
+// ?format=&columns=&raw=&cursor=&from=&until=&event=&journey=&source=. A page may be empty; the last one has no X-Next-Cursor.
+func (s *Server) export(c *fiber.Ctx) error {
+	kind := strings.Clone(c.Params("kind"))
+	if exportColumns[kind] == nil {
+		return lifecycle.Errorf(lifecycle.NotFound, "there is no export of %.40q; there are customers, events, messages and decisions", kind)
+	}
+	form := exportForm{raw: c.Query("raw") == "1" || c.Query("raw") == "true"}
+	switch format := c.Query("format", "ndjson"); format {
+	case "csv":
+		form.csv = true
+		c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8; header=present")
+	case "ndjson":
+		c.Set(fiber.HeaderContentType, "application/x-ndjson")
+	default:
+		return fieldError("format", "format is csv or ndjson, not %.20q", format)
+	}
+	c.Set("X-Content-Type-Options", "nosniff")
+	var err error
+	if form.columns, err = exportColumnsOf(kind, c.Query("columns")); err != nil {
+		return err
+	}
+	filter := exportFilter{event: strings.Clone(c.Query("event")), journey: strings.Clone(c.Query("journey")), source: strings.Clone(c.Query("source"))}
+	for name, into := range map[string]*time.Time{"from": &filter.from, "until": &filter.until} {
+		if text := c.Query(name); text != "" {
+			at, ok := instant(text)
+			if !ok {
+				return fieldError(name, "%s %.40q is not a time like 2026-01-31T12:00:00Z", name, text)
+			}
+			*into = at
+		}
+	}
+	partition, position, err := exportPosition(c.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	var out []byte
+	if c.Query("cursor") == "" {
+		out = form.header()
+	}
+	written := len(out)
+	for passed := 0; partition < lifecycle.Partitions && passed < exportEmpty && len(out) == written; passed++ {
+		var next []byte
+		if out, next, err = s.exportPage(c, kind, &form, &filter, partition, position, out); err != nil {
+			return err
+		}
+		if position = next; next == nil {
+			partition++
+		}
+	}
+	if partition < lifecycle.Partitions {
+		c.Set(nextCursor, base64.RawURLEncoding.EncodeToString(append([]byte{byte(partition)}, position...)))
+	}
+	return c.Send(out)
+}
+
+// exportPosition reads a cursor: the partition, and a key in it.
+func exportPosition(cursor string) (partition int, position []byte, err error) {
+	if cursor == "" {
+		return 0, nil, nil
+	}
+	data, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(data) == 0 || int(data[0]) >= lifecycle.Partitions || len(data) > 100 {
+		return 0, nil, fieldError("cursor", "the cursor is not one that an earlier page gave")
+	}
+	if len(data) == 1 {
+		return int(data[0]), nil, nil
+	}
+	return int(data[0]), data[1:], nil
+}
+
+// exportPage appends the rows of a part of a partition.
+func (s *Server) exportPage(c *fiber.Ctx, kind string, form *exportForm, filter *exportFilter, partition int, position, out []byte) (_ []byte, next []byte, err error) {
+	ctx := c.UserContext()
+	add := func(row exportRow) {
+		if err == nil {
+			out, err = form.row(out, row)
+		}
+	}
+	badCursor := func(kind byte, length int) error {
+		if position != nil && (position[0] != kind || len(position) != length) {
+			return fieldError("cursor", "the cursor is of another export")
+		}
+		return nil
+	}
+	switch kind {
+	case "customers":
+		if err = badCursor('c', 17); err != nil {
+			return nil, nil, err
+		}
+		page, failed := s.Engine.ExportCustomers(ctx, partition, position, exportBytes)
+		if failed != nil {
+			return nil, nil, failed
+		}
+		for _, customer := range page.Customers {
+			add(customerRow(customer))
+		}
+		next = page.Next
+	case "messages":
+		if position != nil && len(position) != 24 {
+			return nil, nil, fieldError("cursor", "the cursor is of another export")
+		}
+		wanted := delivery.Filter{From: filter.from, Until: filter.until, Journey: filter.journey}
+		messages, after, failed := s.Delivery.Export(ctx, partition, wanted, position, exportMessages)
+		if failed != nil {
+			return nil, nil, failed
+		}
+		for i := range messages {
+			add(messageRow(&messages[i]))
+		}
+		next = after
+	default:
+		if err = badCursor('e', 25); err != nil {
+			return nil, nil, err
+		}
+		size := exportBytes
+		if kind == "decisions" {
+			size = exportFacts
+		}
+		page, failed := s.Engine.ExportTimeline(ctx, partition, position, size)
+		if failed != nil {
+			return nil, nil, failed
+		}
+		for i := range page.Entries {
+			lived := &page.Entries[i]
+			if kind == "events" {
+				if lived.Event != nil && filter.wants(lived) {
+					add(eventRow(lived))
+				}
+				continue
+			}
+			for f := range lived.Facts {
+				if fact := &lived.Facts[f]; filter.within(fact.At) && (filter.journey == "" || filter.journey == fact.Journey) {
+					add(decisionRow(lived, fact))
+				}
+			}
+		}
+		next = page.Next
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return out, next, nil
+}
+
+func (f *exportFilter) wants(lived *engine.Lived) bool {
+	return f.within(lived.At) && (f.event == "" || f.event == lived.Event.Name) && (f.source == "" || f.source == lived.Event.Source)
+}

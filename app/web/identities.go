@@ -1,0 +1,81 @@
+package web
+
+import (
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// routeIdentities serves the questions of who is who.
+func (s *Server) routeIdentities() {
+	api := s.fiber.Group("/v1/identities", s.guardConsole)
+	api.Get("/", s.whoHas)
+	api.Get("/suspicious", s.suspicious)
+	api.Post("/forgive", s.forgive)
+}
+
+// whoHas answers what is known of one identity: ?kind=email&value=ada@example.com.
+func (s *Server) whoHas(c *fiber.Ctx) error {
+	identity, err := identityOf(c.Query("kind"), c.Query("value"))
+	if err != nil {
+		return err
+	}
+	who, err := s.Engine.WhoHas(c.UserContext(), identity)
+	if err != nil {
+		return err
+	}
+	return c.JSON(who)
+}
+
+// suspicious lists identities that join nobody any more, the latest first; ?limit=100 is at most 1000.
+func (s *Server) suspicious(c *fiber.Ctx) error {
+	limit := 100
+	if text := c.Query("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1000 {
+			return fieldError("limit", "limit is a number from 1 to 1000")
+		}
+		limit = n
+	}
+	list, err := s.Engine.Suspicions(c.UserContext(), limit)
+	if err != nil {
+		return err
+	}
+	if list == nil {
+		list = []engine.Suspicion{}
+	}
+	return c.JSON(fiber.Map{"suspicious": list})
+}
+
+// forgive lets an identity join people again.
+func (s *Server) forgive(c *fiber.Ctx) error {
+	data, err := body(c, maxSingle)
+	if err != nil {
+		return err
+	}
+	var request lifecycle.Identity
+	if err = decodeStrict(data, &request); err != nil {
+		return err
+	}
+	identity, err := identityOf(string(request.Kind), request.Value)
+	if err != nil {
+		return err
+	}
+	if err = s.Engine.Forgive(c.UserContext(), identity); err != nil {
+		return err
+	}
+	s.Log.Info("a suspicious identity may join people again", "kind", identity.Kind)
+	return c.JSON(fiber.Map{"identity": identity})
+}
+
+// identityOf reads an identity as people write it.
+func identityOf(kind, value string) (lifecycle.Identity, error) {
+	identity, ok := lifecycle.ParseIdentity(lifecycle.IdentityKind(string([]byte(kind))), string([]byte(value)))
+	if !ok {
+		return identity, fieldError("value", "name an identity by its kind (user, anonymous, email, phone, device or external:NAME) and its value; %.40q %.80q is none", kind, value)
+	}
+	return identity, nil
+}

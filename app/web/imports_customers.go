@@ -1,0 +1,276 @@
+package web
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// Bounds of one imported customer, besides those of events.
+const (
+	maxRowTags   = 100
+	maxRowStages = 32
+)
+
+// wireCustomerRow is a customer as lists from elsewhere know them.
+type wireCustomerRow struct {
+	wirePerson
+	Timestamp    time.Time               `json:"timestamp"` // when the list knew all this; none: now
+	Created      time.Time               `json:"created"`
+	Tags         []string                `json:"tags"`
+	Consents     []lifecycle.Consent     `json:"consents"`
+	Suppressions []lifecycle.Suppression `json:"suppressions"`
+	Stages       []engine.RowStage       `json:"stages"`
+}
+
+// row reads and checks a customer.
+func (w *wireCustomerRow) row(now time.Time) (lifecycle.Event, engine.Row, error) {
+	row := engine.Row{Created: w.Created, Tags: w.Tags, Consents: w.Consents, Suppress: w.Suppressions, Stages: w.Stages}
+	event, err := w.event()
+	if err != nil {
+		return event, row, err
+	}
+	event.Type, event.Timestamp = lifecycle.Identify, w.Timestamp.UTC()
+	if w.Timestamp.IsZero() {
+		event.Timestamp = time.Time{}
+	}
+	for _, at := range []struct {
+		field string
+		at    time.Time
+	}{{"timestamp", w.Timestamp}, {"created", w.Created}} {
+		if at.at.After(now.Add(24 * time.Hour)) {
+			return event, row, fieldError(at.field, "%s lies in the future", at.field)
+		}
+	}
+	switch {
+	case len(w.Tags) > maxRowTags:
+		return event, row, fieldError("tags", "a customer has at most %d tags", maxRowTags)
+	case len(w.Consents) > lifecycle.MaxConsents:
+		return event, row, fieldError("consents", "a customer has at most %d consents", lifecycle.MaxConsents)
+	case len(w.Suppressions) > lifecycle.MaxSuppressions:
+		return event, row, fieldError("suppressions", "a customer has at most %d suppressions", lifecycle.MaxSuppressions)
+	case len(w.Stages) > maxRowStages:
+		return event, row, fieldError("stages", "a customer is put into at most %d journeys", maxRowStages)
+	}
+	for _, tag := range w.Tags {
+		if tag == "" || len(tag) > lifecycle.MaxNameBytes || strings.ContainsFunc(tag, unreadable) {
+			return event, row, fieldError("tags", "a tag must have 1 to %d bytes of readable text", lifecycle.MaxNameBytes)
+		}
+	}
+	for _, word := range w.Consents {
+		if !isChannelName(word.Channel) {
+			return event, row, fieldError("consents", "channel %.40q is no name of a channel, as email or sms", word.Channel)
+		}
+		if len(word.Topic) > lifecycle.MaxNameBytes || len(word.Source) > lifecycle.MaxNameBytes {
+			return event, row, fieldError("consents", "a topic and a source have at most %d bytes", lifecycle.MaxNameBytes)
+		}
+	}
+	for _, dead := range w.Suppressions {
+		if dead.Channel == "" || !isChannelName(dead.Channel) {
+			return event, row, fieldError("suppressions", "channel %.40q is no name of a channel, as email or sms", dead.Channel)
+		}
+		if dead.Reason != lifecycle.SuppressedBounce && dead.Reason != lifecycle.SuppressedComplaint {
+			return event, row, fieldError("suppressions", "the reason of a suppression is %s or %s", lifecycle.SuppressedBounce, lifecycle.SuppressedComplaint)
+		}
+		if len(dead.Address) > 4<<10 {
+			return event, row, fieldError("suppressions", "the address is too long")
+		}
+	}
+	return event, row, event.Validate()
+}
+
+func isChannelName(name string) bool {
+	return len(name) <= lifecycle.MaxNameBytes && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+type wireRowLine struct {
+	Line     int             `json:"line"`
+	ID       string          `json:"id"`
+	Customer wireCustomerRow `json:"customer"`
+}
+
+// importCustomers takes a batch of customers.
+func (s *Server) importCustomers(c *fiber.Ctx) error {
+	name, err := source(c)
+	if err != nil {
+		return err
+	}
+	lines, index, problems, err := s.customerLines(c)
+	if err != nil {
+		return err
+	}
+	results, err := s.Engine.ImportRows(c.UserContext(), name, lines)
+	if err != nil {
+		return err
+	}
+	return answerImport(c, results, index, problems)
+}
+
+// customerLines reads the customers of a request: those that are good, with their places in the request, and what is wrong
+// with the others.
+func (s *Server) customerLines(c *fiber.Ctx) (lines []engine.RowLine, index []int, problems importProblems, err error) {
+	data, err := body(c, maxInflated)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var request struct {
+		Customers []json.RawMessage `json:"customers"`
+	}
+	if err = json.Unmarshal(data, &request); err != nil {
+		return nil, nil, nil, decodeError(err)
+	}
+	if len(request.Customers) > maxBatch {
+		return nil, nil, nil, fieldError("customers", "at most %d customers a request", maxBatch)
+	}
+	now := s.Clock.Now()
+	stages := map[engine.RowStage]error{} // a list names the same few again and again
+	for i, raw := range request.Customers {
+		var line wireRowLine
+		if err := decodeStrict(raw, &line); err != nil {
+			problems.add(i, err)
+			continue
+		}
+		event, row, err := line.Customer.row(now)
+		if err == nil {
+			err = lineID(line.ID)
+		}
+		for _, place := range row.Stages {
+			if err != nil {
+				break
+			}
+			place.Since = time.Time{}
+			checked, known := stages[place]
+			if !known {
+				checked = s.Engine.CheckStages(c.UserContext(), []engine.RowStage{place})
+				stages[place] = checked
+			}
+			err = checked
+		}
+		if err != nil {
+			if lifecycle.CodeOf(err) != lifecycle.Invalid {
+				return nil, nil, nil, err
+			}
+			problems.add(i, err)
+			continue
+		}
+		lines, index = append(lines, engine.RowLine{ID: line.ID, Event: event, Row: row}), append(index, i)
+	}
+	return lines, index, problems, nil
+}
+
+func lineID(id string) error {
+	if id == "" || len(id) > lifecycle.MaxNameBytes {
+		return fieldError("id", "a line needs an id of 1 to %d bytes, by which its repeat is known", lifecycle.MaxNameBytes)
+	}
+	return nil
+}
+
+// lookAtImport says what an import would find, and takes nothing: ?kind=customers, or events.
+func (s *Server) lookAtImport(c *fiber.Ctx) error {
+	name, err := source(c)
+	if err != nil {
+		return err
+	}
+	var lines []engine.Line
+	var problems importProblems
+	if c.Query("kind") == "customers" {
+		rows, _, wrong, err := s.customerLines(c)
+		if err != nil {
+			return err
+		}
+		problems = wrong
+		for _, row := range rows {
+			lines = append(lines, engine.Line{ID: row.ID, Event: row.Event})
+		}
+	} else if lines, _, problems, err = s.eventLines(c); err != nil {
+		return err
+	}
+	looks, err := s.Engine.LookAtLines(c.UserContext(), name, lines)
+	if err != nil {
+		return err
+	}
+	repeats, known, unknown := 0, 0, 0
+	for _, look := range looks {
+		switch {
+		case look.Repeat:
+			repeats++
+		case look.Known:
+			known++
+		default:
+			unknown++
+		}
+	}
+	return c.JSON(fiber.Map{"duplicates": repeats, "known": known, "unknown": unknown, "errors": problems.list()})
+}
+
+// wireImport is what is known of a source.
+type wireImport struct {
+	Source  string          `json:"source"`
+	State   string          `json:"state,omitempty"`
+	History bool            `json:"history,omitempty"`
+	Mapping json.RawMessage `json:"mapping,omitempty"`
+}
+
+func (s *Server) listImports(c *fiber.Ctx) error {
+	states, err := s.Engine.Imports(c.UserContext())
+	if err != nil {
+		return err
+	}
+	imports := make([]wireImport, 0, len(states))
+	for _, state := range states {
+		imports = append(imports, wireImport{state.Source, state.State, state.History, state.Mapping})
+	}
+	return c.JSON(fiber.Map{"imports": imports})
+}
+
+// importMapping answers with the mapping that is saved for a source.
+func (s *Server) importMapping(c *fiber.Ctx) error {
+	name, err := source(c)
+	if err != nil {
+		return err
+	}
+	data, err := s.Engine.Mapping(c.UserContext(), name)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(data)
+}
+
+func (s *Server) saveImportMapping(c *fiber.Ctx) error {
+	name, err := source(c)
+	if err != nil {
+		return err
+	}
+	data, err := body(c, engine.MaxMapping)
+	if err != nil {
+		return err
+	}
+	var object map[string]json.RawMessage
+	if err = json.Unmarshal(data, &object); err != nil {
+		return decodeError(err)
+	}
+	if len(name) > lifecycle.MaxNameBytes || strings.ContainsFunc(name, unreadable) {
+		return fieldError("source", "source needs 1 to %d bytes of readable text", lifecycle.MaxNameBytes)
+	}
+	if err = s.Engine.SaveMapping(c.UserContext(), name, data); err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"source": name})
+}
+
+func (s *Server) forgetImportMapping(c *fiber.Ctx) error {
+	name, err := source(c)
+	if err != nil {
+		return err
+	}
+	if err = s.Engine.SaveMapping(c.UserContext(), name, nil); err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"source": name})
+}

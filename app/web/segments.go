@@ -1,0 +1,213 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+)
+
+// SegmentFiles is the folder of segments on the disk.
+type SegmentFiles interface {
+	// SegmentText returns the text of a segment.
+	SegmentText(name string) ([]byte, error)
+	// CheckSegment says what is wrong with a text as a segment among the others.
+	CheckSegment(name string, text []byte) error
+	// SaveSegment writes a segment and publishes it; a text of nil deletes it. base is the text that the editing began with.
+	SaveSegment(ctx context.Context, name string, text, base []byte) error
+}
+
+// routeSegments has the segments: which there are, who is in them, and changing them.
+func (s *Server) routeSegments() {
+	api := s.fiber.Group("/v1/segments", s.guardConsole)
+	api.Get("", s.listSegments)
+	api.Get("/:name", s.oneSegment)
+	api.Get("/:name/members", s.segmentMembers)
+	api.Put("/:name", s.saveSegment)
+	api.Post("/:name/check", s.checkSegment)
+	api.Delete("/:name", s.dropSegment)
+}
+
+// wireSegments is all segments, and what keeps the newest from being used.
+type wireSegments struct {
+	engine.SegmentsState
+	Problem *wireSegmentProblem `json:"problem,omitempty"`
+}
+
+// wireSegmentProblem is what is wrong with the files on the disk.
+type wireSegmentProblem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func (s *Server) listSegments(c *fiber.Ctx) error {
+	state, err := s.Engine.Segments(c.UserContext())
+	if err != nil {
+		return err
+	}
+	answer := wireSegments{SegmentsState: state}
+	if p := s.Scripts.Problems()[script.SegmentsFolder]; p != nil {
+		answer.Problem = &wireSegmentProblem{p.File, p.Line, p.Message, p.Hint}
+	}
+	return c.JSON(answer)
+}
+
+// segmentName copies the name out of the path.
+func segmentName(c *fiber.Ctx) string { return string(append([]byte(nil), c.Params("name")...)) }
+
+// wireSegment is one segment with its file.
+type wireSegment struct {
+	*engine.SegmentState                       // nil: it is not published
+	Name                 string                `json:"name"`
+	Text                 string                `json:"text"`
+	Filter               *script.SegmentFilter `json:"filter,omitempty"` // it was built, and not changed by hand since
+}
+
+func (s *Server) oneSegment(c *fiber.Ctx) error {
+	name := segmentName(c)
+	text, err := s.Segments.SegmentText(name)
+	if err != nil {
+		return err
+	}
+	state, err := s.Engine.Segments(c.UserContext())
+	if err != nil {
+		return err
+	}
+	answer := wireSegment{Name: name, Text: string(text), Filter: script.FilterOf(text)}
+	for i := range state.Segments {
+		if state.Segments[i].Name == name {
+			answer.SegmentState = &state.Segments[i]
+		}
+	}
+	return c.JSON(answer)
+}
+
+// segmentEdit is what is to become of a segment: a text, or a filter that writes one.
+type segmentEdit struct {
+	Text   *string               `json:"text"`
+	Filter *script.SegmentFilter `json:"filter"`
+	Base   *string               `json:"base"` // the text that the editing began with; null: there was none
+}
+
+func readSegmentEdit(c *fiber.Ctx) (text, base []byte, err error) {
+	var edit segmentEdit
+	if err = json.Unmarshal(c.Request().Body(), &edit); err != nil {
+		return nil, nil, lifecycle.Wrap(lifecycle.Invalid, err, "the body is not valid JSON")
+	}
+	switch {
+	case (edit.Text == nil) == (edit.Filter == nil):
+		return nil, nil, lifecycle.Errorf(lifecycle.Invalid, "send either text or filter")
+	case edit.Filter != nil:
+		if text, err = edit.Filter.Lua(); err != nil {
+			return nil, nil, err
+		}
+	default:
+		text = []byte(*edit.Text)
+	}
+	if edit.Base != nil {
+		base = []byte(*edit.Base)
+	}
+	return text, base, nil
+}
+
+func (s *Server) saveSegment(c *fiber.Ctx) error {
+	text, base, err := readSegmentEdit(c)
+	if err != nil {
+		return err
+	}
+	if err = s.Segments.SaveSegment(c.UserContext(), segmentName(c), text, base); err != nil {
+		return err
+	}
+	return s.oneSegment(c)
+}
+
+// checkSegment answers the text that a filter writes, if it compiles among the others.
+func (s *Server) checkSegment(c *fiber.Ctx) error {
+	text, _, err := readSegmentEdit(c)
+	if err != nil {
+		return err
+	}
+	if err = s.Segments.CheckSegment(segmentName(c), text); err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"text": string(text)})
+}
+
+func (s *Server) dropSegment(c *fiber.Ctx) error {
+	name := segmentName(c)
+	text, err := s.Segments.SegmentText(name)
+	if err != nil {
+		return err
+	}
+	if err = s.Segments.SaveSegment(c.UserContext(), name, nil, text); err != nil {
+		return err
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// wireMember is a member of a segment.
+type wireMember struct {
+	ID          lifecycle.ID    `json:"id"`
+	UserID      string          `json:"userId,omitempty"`
+	AnonymousID string          `json:"anonymousId,omitempty"`
+	Email       json.RawMessage `json:"email,omitempty"`
+	Name        json.RawMessage `json:"name,omitempty"`
+}
+
+const maxMembersPage = 1000
+
+// segmentMembers lists members, ?limit= of them (100) from ?cursor= on.
+func (s *Server) segmentMembers(c *fiber.Ctx) error {
+	limit := 100
+	if text := c.Query("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxMembersPage {
+			return lifecycle.Errorf(lifecycle.Invalid, "limit must be a number from 1 to %d", maxMembersPage)
+		}
+		limit = n
+	}
+	from, err := parseMemberCursor(c.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Engine.Members(c.UserContext(), segmentName(c), from, limit)
+	if err != nil {
+		return err
+	}
+	members := make([]wireMember, len(list))
+	for i, one := range list {
+		members[i] = wireMember{one.ID, one.UserID(), one.AnonymousID(), one.Traits["email"], one.Traits["name"]}
+	}
+	cursor := ""
+	if next.Partition < lifecycle.Partitions {
+		cursor = strconv.Itoa(next.Partition) + "-" + next.From.String()
+	}
+	return c.JSON(fiber.Map{"members": members, "next": cursor})
+}
+
+func parseMemberCursor(text string) (from engine.MemberCursor, err error) {
+	if text == "" {
+		return from, nil
+	}
+	bad := lifecycle.Errorf(lifecycle.Invalid, "the cursor is not one of ours; leave it out to begin again")
+	for i := range text {
+		if text[i] != '-' {
+			continue
+		}
+		if from.Partition, err = strconv.Atoi(text[:i]); err != nil || from.Partition < 0 || from.Partition >= lifecycle.Partitions {
+			return from, bad
+		}
+		if from.From, err = lifecycle.ParseID(text[i+1:]); err != nil {
+			return from, bad
+		}
+		return from, nil
+	}
+	return from, bad
+}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+)
+
+// outcome says what became of a message, and what would have to be otherwise for it to leave.
+func outcome(state lifecycle.MessageState, reason string) string {
+	switch state {
+	case lifecycle.Accepted:
+		return "it was sent"
+	case lifecycle.Queued:
+		if reason != "" {
+			return "it waits: " + reason
+		}
+		return "it is on its way"
+	case lifecycle.Suppressed:
+		if advice := adviceOn(reason); advice != "" {
+			return "it was not sent (" + reason + "): " + advice
+		}
+	}
+	if reason != "" {
+		return fmt.Sprintf("it was not sent: %s, %s", state, reason)
+	}
+	return "it is " + string(state)
+}
+
+// adviceOn says in words what a reason means.
+func adviceOn(reason string) string {
+	switch {
+	case reason == lifecycle.BecauseHistory:
+		return "it belongs to history that was imported, for which nothing is sent"
+	case reason == lifecycle.BecauseShadow:
+		return "the journey was in shadow, which decides and sends nothing; it would have to be live"
+	case reason == lifecycle.BecauseHoldout:
+		return "the customer is in the stage's hold-out group, which gets no marketing so that others can be compared with it"
+	case reason == lifecycle.BecauseNoAddress, reason == lifecycle.BecauseBadAddress, reason == lifecycle.BecauseIncomplete:
+		return "the customer would need an address that the channel can reach"
+	case reason == lifecycle.BecauseTest:
+		return "an address for the messages of test people would have to be set"
+	case strings.HasPrefix(reason, "suppressed"):
+		return "nothing goes to this address any more, because it bounced or its owner complained"
+	case strings.HasPrefix(reason, lifecycle.BecauseOptedOut), strings.HasPrefix(reason, "no consent"):
+		return "the customer would have to allow it"
+	case strings.HasPrefix(reason, "not wanted"):
+		return "it waited, and the customer left the stage it was meant for before it could leave"
+	}
+	return ""
+}
+
+// stepWords says what happened to a message on its way.
+func stepWords(s delivery.Step) string {
+	because := ""
+	if s.Reason != "" {
+		because = ": " + s.Reason
+	}
+	switch s.Kind {
+	case delivery.StepDecided:
+		return "decided, for " + s.Channel
+	case delivery.StepQueued:
+		return "queued" + because
+	case delivery.StepDeferred:
+		return "put off until " + when(s.Until) + because
+	case delivery.StepPaused:
+		return "held back by an operator" + because
+	case delivery.StepAttempt:
+		return fmt.Sprintf("every gate passed (suppression, consent, still wanted, hold-out, address, quiet hours, caps); attempt %d, to %s", s.Attempt, s.To)
+	case delivery.StepTemporary:
+		return "failed for the time being" + because
+	case delivery.StepInDoubt:
+		return "in doubt" + because
+	case delivery.StepReplayed:
+		return "sent once more" + because
+	case delivery.StepSettled:
+		return string(s.State) + because
+	case delivery.StepFallback:
+		return "tried by " + s.Channel + " instead"
+	case delivery.StepInstead:
+		return "sent instead of one by " + s.Channel + " that failed"
+	case delivery.StepEvent:
+		return s.Name
+	}
+	return ""
+}
+
+// readAt tells what a condition saw.
+func readAt(reads []script.Looked, place script.Place) string {
+	var saw []string
+	for _, r := range reads {
+		if r.Place == place {
+			saw = append(saw, fmt.Sprintf("%s = %v", r.What, shown(r.Value)))
+		}
+	}
+	if len(saw) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(saw, ", ") + ")"
+}
+
+func shown(value any) any {
+	switch v := value.(type) {
+	case nil:
+		return "nil"
+	case string:
+		return fmt.Sprintf("%q", v)
+	}
+	return value
+}
+
+// lasting writes a duration as people do.
+func lasting(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if d >= unit.length && d%unit.length == 0 {
+			if d == unit.length {
+				return "1 " + unit.name
+			}
+			return fmt.Sprintf("%d %ss", d/unit.length, unit.name)
+		}
+	}
+	return d.String()
+}

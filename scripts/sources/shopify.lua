@@ -1,0 +1,89 @@
+-- Shopify: customers and orders of a shop.
+--
+-- In the shop's settings, under Notifications, Webhooks, add webhooks in JSON for the topics below, to
+-- https://YOUR-SERVER/v1/sources/shopify, and keep the key that the page shows:
+--
+--   stagecraft sources secret shopify signing
+--
+-- An order that was paid is Order Completed; a customer's data are traits.
+
+source { title = "Shopify", secrets = { "signing" } }
+
+local function money(text)
+  return tonumber(text) or 0
+end
+
+local function products(lines)
+  local list = {}
+  for i, line in ipairs(lines or {}) do
+    list[i] = {
+      product_id = line.product_id, sku = line.sku, name = line.title, variant = line.variant_title,
+      price = money(line.price), quantity = line.quantity,
+    }
+  end
+  return list
+end
+
+local function some(text)
+  return text ~= "" and text or nil
+end
+
+-- known is how Shopify names a customer, of an order or by itself.
+local function known(customer, order)
+  return {
+    external_id = customer.id,
+    email = some(customer.email) or order and some(order.email),
+    phone = some(customer.phone) or order and some(order.phone),
+    traits = {
+      first_name = customer.first_name, last_name = customer.last_name,
+      locale = order and order.customer_locale,
+      country = customer.default_address and customer.default_address.country_code,
+    },
+  }
+end
+
+local function order_event(name, order, extra)
+  local who = known(order.customer or {}, order)
+  if not (who.external_id or who.email or who.phone) then
+    return -- bought at the counter, by somebody whom nobody knows
+  end
+  local properties = {
+    order_id = order.id, order_name = order.name, total = money(order.current_total_price or order.total_price),
+    revenue = money(order.subtotal_price), tax = money(order.total_tax), discount = money(order.total_discounts),
+    currency = order.currency, products = products(order.line_items),
+    coupon = order.discount_codes and order.discount_codes[1] and order.discount_codes[1].code or nil,
+  }
+  for key, value in pairs(extra or {}) do
+    properties[key] = value
+  end
+  event {
+    name = name, id = name .. ":" .. tostring(order.id), at = order.processed_at or order.created_at,
+    external_id = who.external_id, email = who.email, phone = who.phone, traits = who.traits, properties = properties,
+  }
+end
+
+receive(function(request)
+  verify.hmac_sha256 { header = "X-Shopify-Hmac-Sha256", secret = "signing", encoding = "base64" }
+  local topic, body = request.headers["X-Shopify-Topic"], json()
+  if topic == "orders/paid" then
+    order_event("Order Completed", body)
+  elseif topic == "orders/cancelled" then
+    order_event("Order Cancelled", body, { reason = body.cancel_reason })
+  elseif topic == "checkouts/create" or topic == "checkouts/update" then
+    if body.email or body.customer then
+      local who = known(body.customer or {}, body)
+      event {
+        name = "Checkout Started", id = "checkout:" .. tostring(body.token), at = body.created_at,
+        external_id = who.external_id, email = who.email, phone = who.phone, traits = who.traits,
+        properties = { checkout_id = body.token, total = money(body.total_price), currency = body.currency,
+          url = body.abandoned_checkout_url, products = products(body.line_items) },
+      }
+    end
+  elseif topic == "customers/create" or topic == "customers/update" then
+    local who = known(body)
+    who.traits.accepts_marketing = body.email_marketing_consent and body.email_marketing_consent.state == "subscribed" or nil
+    who.traits.shopify_tags = some(body.tags)
+    identify { external_id = who.external_id, email = who.email, phone = who.phone, traits = who.traits, at = body.updated_at }
+  end
+  -- Other topics are taken and nothing comes of them.
+end)
