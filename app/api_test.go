@@ -101,6 +101,17 @@ func TestKeysAreScoped(t *testing.T) {
 	}); status != 401 {
 		t.Errorf("a change without the header: %d", status)
 	}
+	for name, allowed := range map[string]bool{"https://evil.example": false, "": true} {
+		if status, _, _ := s.call("POST", "/v1/inapp/token", `{"userId": "ada"}`, func(r *http.Request) {
+			r.SetBasicAuth("", adminKey)
+			r.Header.Set("Content-Type", "text/plain")
+			if name != "" {
+				r.Header.Set("Origin", name)
+			}
+		}); (status == 200) != allowed {
+			t.Errorf("a request that a page of %q makes with the key of its visitor: %d", name, status)
+		}
+	}
 }
 
 // What is kept of a key is a hash; it outlives a restart, and ends at once when it is revoked.

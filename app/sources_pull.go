@@ -126,6 +126,9 @@ func (s *sources) fetch(ctx context.Context, intake *script.Intake) error {
 	if of := lifecycle.HashID(intake.Pull.URL, intake.Pull.Items, intake.Pull.Cursor, intake.Version).String(); f.state.Of != of {
 		f.state.Of, f.state.ETag, f.state.Modified = of, "", "" // it is read anew, and what was taken is known
 	}
+	if of := lifecycle.HashID(intake.Pull.URL, intake.Pull.Items, intake.Pull.Cursor).String(); f.state.CursorOf != of {
+		f.state.CursorOf, f.state.Cursor = of, "" // the values of another column, or another list, say nothing
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*fetchTimeout)
 	defer cancel()
 	failed := f.do(ctx)

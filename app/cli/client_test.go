@@ -123,12 +123,13 @@ func TestRetryAfter(t *testing.T) {
 
 func TestWhatTheServerSays(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"error":{"code":"conflict","message":"it is open as live","hint":"close it"}}`: "it is open as live (close it)",
-		`{"code":"conflict","message":"flat"}`:                                           "flat",
-		`{"error":"just a text"}`:                                                        "just a text",
-		"plain words\n":                                                                  "the server answered 409 Conflict: plain words",
-		"<html>":                                                                         "the server answered 409 Conflict",
-		"":                                                                               "the server answered 409 Conflict",
+		`{"error":{"code":"conflict","message":"it is open as live","hint":"close it"}}`:                                        "it is open as live (close it)",
+		`{"type":"/api/docs#conflict","title":"Conflict","status":409,"code":"conflict","detail":"a problem","hint":"mend it"}`: "a problem (mend it)",
+		`{"code":"conflict","message":"flat"}`: "flat",
+		`{"error":"just a text"}`:              "just a text",
+		"plain words\n":                        "the server answered 409 Conflict: plain words",
+		"<html>":                               "the server answered 409 Conflict",
+		"":                                     "the server answered 409 Conflict",
 	} {
 		client, _ := swiftClient(t, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusConflict)

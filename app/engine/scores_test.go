@@ -238,7 +238,13 @@ func TestRanks(t *testing.T) {
 			t.Errorf("%s has %+v by %+v", user, got, ranks)
 		}
 	}
-	h.eventually(func() bool { return members("best") == "e" && members("rest") == "a b c" })
+	h.eventually(func() bool {
+		state, err := h.engine.Segments(context.Background())
+		return err == nil && !state.Walking
+	})
+	if members("best") != "e" || members("rest") != "a b c" {
+		t.Error("the segments are", members("best"), "and", members("rest"))
+	}
 	h.track("a", "Order Completed", "total", 1000)
 	if members("rest") != "b c" {
 		t.Error("the segment is", members("rest"))

@@ -25,8 +25,9 @@ type SourceState struct {
 	Fetched  time.Time `msgpack:"f"` // when it was fetched last, with or without success; zero: never
 	ETag     string    `msgpack:"t"` // of what was fetched last
 	Modified string    `msgpack:"m"` // its Last-Modified
-	Of       string    `msgpack:"u"` // names the address and the rules for which ETag, Modified and Cursor hold
+	Of       string    `msgpack:"u"` // names the address and the rules for which ETag and Modified hold
 	Cursor   string    `msgpack:"c"` // the greatest value of the cursor's column so far
+	CursorOf string    `msgpack:"v"` // names the address and the column for which Cursor holds
 	Failures int       `msgpack:"x"` // fetches in a row that failed
 	Problem  string    `msgpack:"p"` // why the last one did
 	Old      uint64    `msgpack:"o"` // rows that were passed over because they happened too long ago

@@ -84,25 +84,6 @@ const sourcePrefix = "source:"
 // SourceName is the anonymous ID of somebody of whom only the ID is known that a source's provider gave them.
 func SourceName(source, external string) string { return sourcePrefix + source + ":" + external }
 
-// ValidatePublic refuses an event of a public page that uses a name we gave somebody: such names can be guessed, as
-// "email:ada@example.com", no browser has one, and whoever named it would be taken for its owner.
-func (e *Event) ValidatePublic() error {
-	previous := ""
-	if e.Type == Alias {
-		previous = e.PreviousID()
-	}
-	for _, name := range [...]struct{ field, value string }{{"anonymousId", e.AnonymousID}, {"previousId", previous}} {
-		for _, given := range givenNames {
-			if strings.HasPrefix(name.value, given) {
-				err := Errorf(Invalid, "%s %.80q begins with %q, as the names do that the server gives; pages send one that they have drawn", name.field, name.value, given)
-				err.Field = name.field
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // nobodysNames are what programs send when they know nobody, in lower case.
 var nobodysNames = []string{
 	"null", "nil", "none", "undefined", "nan", "true", "false", "0", "-1", "[object object]", "not_authenticated",

@@ -77,20 +77,3 @@ func FuzzParseIdentity(f *testing.F) {
 		}
 	})
 }
-
-// Pages may not use the names that the server gives: they can be guessed.
-func TestPagesHaveNamesOfTheirOwn(t *testing.T) {
-	for name, good := range map[string]bool{
-		"7f3c": true, "$device:7f3c": true, "web:7": true, "": true,
-		"email:ada@example.com": false, "phone:+84901234567": false, "subscriber:1": false, "applicant:1": false, lifecycle.SourceName("shop", "1"): false,
-	} {
-		event := lifecycle.Event{Type: lifecycle.Track, Name: "A", UserID: "u", AnonymousID: name}
-		if err := event.ValidatePublic(); (err == nil) != good {
-			t.Errorf("%q: %v", name, err)
-		}
-		alias := lifecycle.Event{Type: lifecycle.Alias, UserID: "u", Properties: []byte(`{"previousId":"` + name + `"}`)}
-		if err := alias.ValidatePublic(); (err == nil) != good {
-			t.Errorf("alias of %q: %v", name, err)
-		}
-	}
-}

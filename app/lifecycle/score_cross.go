@@ -92,10 +92,23 @@ func (c *Customer) crossing(name string, threshold float64, above bool, now time
 			break
 		}
 	}
+	over := func(step time.Duration) bool {
+		then := at.Add(step * scoreStep)
+		return then.After(now) && (c.ScoreNamed(name, then) >= threshold) != above
+	}
+	before := time.Duration(-1)
 	for step := time.Duration(0); step <= 2048; step = max(1, 2*step) {
-		if then := at.Add(step * scoreStep); then.After(now) && (c.ScoreNamed(name, then) >= threshold) != above {
-			return then
+		if over(step) {
+			for step-before > 1 {
+				if middle := before + (step-before)/2; over(middle) {
+					step = middle
+				} else {
+					before = middle
+				}
+			}
+			return at.Add(step * scoreStep)
 		}
+		before = step
 	}
 	return time.Time{}
 }

@@ -30,7 +30,7 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 		if err := s.admitted(c, h); err != nil {
 			return err
 		}
-		who = h.name
+		who = h.id + " " + h.name
 	case h != nil && h.admin:
 	case s.AskAdminKey:
 		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Stagecraft console: the password is the admin key", charset="UTF-8"`)

@@ -176,7 +176,11 @@ func (s *Server) admitted(c *fiber.Ctx, h *holder) error {
 // need lets those in whose key has one of the scopes.
 func (s *Server) need(wanted scopes) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		h, _ := s.holder(c)
+		h, bearer := s.holder(c)
+		// A browser adds the key that its user gave the console to whatever any page sends here.
+		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !bearer && !s.ownOrigin(origin, string(c.Request().Host())) {
+			return lifecycle.Errorf(lifecycle.Unauthorized, "pages of %s may not do this; a page sends events with the browser key, and everything else goes through a server of yours", origin)
+		}
 		if h == nil || h.public {
 			return lifecycle.Errorf(lifecycle.Unauthorized, "send the write key, or another key that may %s, as the user name of HTTP Basic authentication or as a bearer token", wanted)
 		}
@@ -186,7 +190,7 @@ func (s *Server) need(wanted scopes) fiber.Handler {
 		if err := s.admitted(c, h); err != nil {
 			return err
 		}
-		return s.once(c, h.name)
+		return s.once(c, h.id+" "+h.name)
 	}
 }
 

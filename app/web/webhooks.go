@@ -111,6 +111,7 @@ func (s *Server) rotateSecret(c *fiber.Ctx) error {
 	}
 	s.Log.Info("webhooks have a new secret, and are signed with the former one too until the change is finished")
 	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Locals(secretAnswer, true)
 	return c.JSON(fiber.Map{"secret": secret})
 }
 
