@@ -172,7 +172,7 @@ describe('the console', () => {
   });
 
   test('opens a message with the mail and its life', async () => {
-    await row('thank-you').locator('a').click();
+    await row('thank-you').locator('a[href^="#/message/"]').click();
     const drawer = page.locator('dialog[open]');
     await drawer.locator('.mail').waitFor();
     const mail = await drawer.locator('.mail').innerText();
