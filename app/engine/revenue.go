@@ -53,12 +53,8 @@ func (s *session) takeRevenue(event *lifecycle.Event) {
 
 // amount is what an order or a refund comes to; 0 if it does not say.
 func (r *RevenueRules) amount(properties json.RawMessage) float64 {
-	var fields map[string]json.RawMessage
-	if len(properties) == 0 || json.Unmarshal(properties, &fields) != nil {
-		return 0
-	}
 	for _, name := range r.Amount {
-		if amount, is := script.AmountOf(fields[name]); is {
+		if amount, is := script.AmountOf(lifecycle.Property(properties, name)); is {
 			return amount
 		}
 	}

@@ -49,11 +49,7 @@ func (m *machine) wordSum(L *lua.LState) int {
 
 // Amount is a property as a number: numbers and texts that are one count, everything else is 0.
 func Amount(properties json.RawMessage, name string) float64 {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(properties, &fields) != nil {
-		return 0
-	}
-	n, _ := AmountOf(fields[name])
+	n, _ := AmountOf(lifecycle.Property(properties, name))
 	return n
 }
 
