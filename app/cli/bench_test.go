@@ -59,7 +59,10 @@ func TestBench(t *testing.T) {
 	if benchOnly("queued") {
 		benchQueued(t, program)
 	}
-	if only := os.Getenv("STAGECRAFT_BENCH_ONLY"); strings.HasPrefix(only, "mail") || only == "queued" {
+	if benchOnly("segments") {
+		benchSegments(t, program)
+	}
+	if only := os.Getenv("STAGECRAFT_BENCH_ONLY"); strings.HasPrefix(only, "mail") || only == "queued" || only == "segments" {
 		return
 	}
 	if benchOnly("start") {
@@ -144,11 +147,12 @@ func benchStart(t *testing.T, program string) {
 
 // bench is a server under measurement.
 type bench struct {
-	t      *testing.T
-	server *serverProcess
-	sink   *mailSink // what takes the mail; nil: it is written to the data folder
-	next   int       // the number of the next event
-	sent   []int64   // when each event was due to be sent, in Unix nanoseconds
+	t         *testing.T
+	server    *serverProcess
+	sink      *mailSink // what takes the mail; nil: it is written to the data folder
+	customers int       // how many are known; 0: benchCustomers
+	next      int       // the number of the next event
+	sent      []int64   // when each event was due to be sent, in Unix nanoseconds
 }
 
 // mail calls take for every message that has left.
@@ -210,6 +214,9 @@ func statusMB(pid int, field string) float64 {
 	return 0
 }
 
+// people is how many customers there are.
+func (b *bench) people() int { return max(b.customers, benchCustomers) }
+
 // meet makes all customers known.
 func (b *bench) meet() {
 	b.t.Helper()
@@ -218,7 +225,7 @@ func (b *bench) meet() {
 		b.t.Fatal(err)
 	}
 	defer w.close()
-	for first := 0; first < benchCustomers; first += 1000 {
+	for first := 0; first < b.people(); first += 1000 {
 		body := []byte(`{"batch":[`)
 		for i := first; i < first+1000; i++ {
 			if i > first {
@@ -323,7 +330,7 @@ func (b *bench) offer(l load) []time.Duration {
 					if i > 0 {
 						body = append(body, ',')
 					}
-					body = benchEvent(body, n)
+					body = benchEvent(body, n, b.people())
 				}
 				if l.batch > 1 {
 					body = append(body, "]}"...)
@@ -362,9 +369,9 @@ func cpuSeconds(pid int) float64 {
 	return (user + system) / 100
 }
 
-func benchEvent(body []byte, n int) []byte {
+func benchEvent(body []byte, n, customers int) []byte {
 	number := strconv.Itoa(n)
-	user := strconv.Itoa(int(uint64(n) * 7919 % benchCustomers))
+	user := strconv.Itoa(int(uint64(n) * 7919 % uint64(customers)))
 	body = append(append(body, `{"type":"track","event":"Order Completed","messageId":"m`...), number...)
 	body = append(append(body, `","userId":"user-`...), user...)
 	body = append(append(body, `","properties":{"n":`...), number...)
