@@ -22,8 +22,10 @@ const (
 	maxHandedMass = 12 << 20 // bytes of all messages that are claimed and not answered: many small ones, fewer large ones
 	promptly      = 250 * time.Millisecond
 	slowly        = time.Second
-	maxPartitions = 32       // partitions that one batch is gathered from
-	maxInFlight   = maxBatch // entries of others' batches that a claim looks past
+	overtaken     = 10 * time.Second // by how long what is claimed as it is decided may overtake what waits in the outbox of its partition
+	maxBehind     = 10 * maxBatch    // and how much of it
+	maxPartitions = 32               // partitions that one batch is gathered from
+	maxInFlight   = maxBatch         // entries of others' batches that a claim looks past
 	sendTimeout   = 60 * time.Second
 	readyPoll     = 50 * time.Millisecond
 )
@@ -48,6 +50,7 @@ type lane struct {
 	working   int
 	handed    []outgoing // claimed when they were decided
 	mass      int        // bytes of what is handed or under way
+	batches   int        // so many were looked for
 	turn      int        // where the next search starts, so that no partition starves
 	wake      chan struct{}
 }
@@ -285,33 +288,59 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 			lifecycle.Sleep(ctx, d.clock, farFuture(), l.wake)
 			continue
 		}
-		if batch := l.take(); len(batch) > 0 {
-			d.sendClaimed(ctx, l, batch)
-			l.end()
-			continue
-		}
-		if l.paused.Load() {
-			l.end()
-			lifecycle.Sleep(ctx, d.clock, farFuture(), l.wake)
-			continue
-		}
-		now := d.clock.Now()
-		picks, next := l.pick(now)
-		if len(picks) == 0 {
-			l.end()
-			if next.IsZero() {
-				next = now.Add(time.Hour)
+		var sent bool
+		var next time.Time
+		if l.dueFirst() {
+			if sent, next = d.sendDue(ctx, l); !sent {
+				sent = d.sendHanded(ctx, l)
 			}
-			lifecycle.Sleep(ctx, d.clock, next, l.wake)
-			continue
+		} else if sent = d.sendHanded(ctx, l); !sent {
+			sent, next = d.sendDue(ctx, l)
 		}
-		if !next.IsZero() {
-			// There is more for the others, or someone must keep an eye on what is due next while this one is busy.
-			l.rouse()
-		}
-		d.sendBatch(ctx, l, picks, now)
 		l.end()
+		if !sent {
+			lifecycle.Sleep(ctx, d.clock, next, l.wake)
+		}
 	}
+}
+
+// sendHanded sends a batch of what was claimed as it was decided, and reports whether there was one.
+func (d *Delivery) sendHanded(ctx context.Context, l *lane) bool {
+	batch := l.take()
+	if len(batch) > 0 {
+		d.sendClaimed(ctx, l, batch)
+	}
+	return len(batch) > 0
+}
+
+// sendDue sends a batch of what is due in the outbox. If there is none, it returns when to look again.
+func (d *Delivery) sendDue(ctx context.Context, l *lane) (sent bool, next time.Time) {
+	if l.paused.Load() {
+		return false, farFuture()
+	}
+	now := d.clock.Now()
+	picks, next := l.pick(now)
+	if len(picks) == 0 {
+		if next.IsZero() {
+			next = now.Add(time.Hour)
+		}
+		return false, next
+	}
+	if !next.IsZero() {
+		// There is more for the others, or someone must keep an eye on what is due next while this one is busy.
+		l.rouse()
+	}
+	d.sendBatch(ctx, l, picks, now)
+	return true, time.Time{}
+}
+
+// dueFirst lets what waits in the outbox go first every fourth time, so that it does not wait for ever behind what is claimed
+// as it is decided, and the cheaper way stays the usual one.
+func (l *lane) dueFirst() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.batches++
+	return l.batches%4 == 0
 }
 
 // begin takes one of the places of senders that may work. Beyond the first few, a sender is worth its while only for a
@@ -337,12 +366,14 @@ func (l *lane) end() {
 }
 
 // open reports whether a message that is due now may be claimed as it is decided: the connector answers promptly, little
-// is on its way, and the partition has no backlog that would be overtaken for long.
+// is on its way, and the partition has no backlog that would be overtaken for long. Some may be: what is claimed at once
+// costs much less than what goes through the outbox, and a lane that closed at the first message that waits would never
+// catch up again.
 func (l *lane) open(partition int, due time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.paused.Load() && !l.vacant.Load() && len(l.handed) < l.room && l.mass < maxHandedMass && l.owned[partition] && !l.held[partition] && l.waiting[partition] < maxBatch &&
-		l.due[partition] > due.Add(-slowly).UnixNano()
+	return !l.paused.Load() && !l.vacant.Load() && len(l.handed) < l.room && l.mass < maxHandedMass && l.owned[partition] && !l.held[partition] && l.waiting[partition] < maxBehind &&
+		l.due[partition] > due.Add(-overtaken).UnixNano()
 }
 
 // hand gives the senders a message that was claimed when it was decided.
@@ -375,7 +406,12 @@ func (l *lane) adapt(took time.Duration) {
 	case took < promptly:
 		l.senders = min(l.senders+1, maxSenders)
 		l.room = min(max(2*l.room, maxBatch), maxHanded)
-	case took > slowly:
+	case took < slowly:
+		l.room = min(l.room+maxBatch, maxHanded)
+	case took < 4*slowly:
+		l.senders = max(l.senders/2, minSenders)
+		l.room /= 2
+	default:
 		l.senders = max(l.senders/2, minSenders)
 		l.room = 0
 	}
