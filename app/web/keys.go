@@ -1,7 +1,6 @@
 package web
 
 import (
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -28,7 +27,7 @@ func (s *Server) listKeys(c *fiber.Ctx) error {
 			keys[i].Used = h.usedAt()
 		}
 	}
-	return c.JSON(fiber.Map{"keys": slices.Concat([]lifecycle.APIKey{}, keys), "rate": s.RateLimit})
+	return c.JSON(fiber.Map{"keys": append([]lifecycle.APIKey{}, keys...), "rate": s.RateLimit})
 }
 
 // wireNewKey asks for a key.

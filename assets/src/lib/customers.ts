@@ -151,11 +151,11 @@ export async function getLife(who: string, cursor = '', signal?: AbortSignal): P
 }
 
 /** Where everything that is kept of a customer is had as one file. */
-export const exportPath = (id: string) => path(id, '/export');
+export const exportPath = (id: string) => path(id, '/export?kind=id');
 
 /** Forgets a customer for good. */
 export function eraseCustomer(id: string): Promise<unknown> {
-  return call('POST', path(id, '/erase'));
+  return call('POST', path(id, '/erase?kind=id'));
 }
 
 export async function getSuspicions(signal?: AbortSignal): Promise<Suspicion[]> {

@@ -21,6 +21,8 @@ export interface Page {
   /** Its address is #/NAME. */
   name: string;
   title: string;
+  /** It is opened from a customer, and not from the navigation. */
+  beside?: boolean;
   load: () => Promise<{ default: Component<PageProps> }>;
 }
 
@@ -28,7 +30,7 @@ export const pages: Page[] = [
   { name: 'customers', title: 'Customers', load: () => import('../view/CustomersPage.svelte') },
   { name: 'figures', title: 'Figures', load: () => import('../view/FiguresPage.svelte') },
   { name: 'moves', title: 'Moves', load: () => import('../view/MovesPage.svelte') },
-  { name: 'why', title: 'Why', load: () => import('../view/WhyPage.svelte') },
+  { name: 'why', title: 'Why', beside: true, load: () => import('../view/WhyPage.svelte') },
   { name: 'segments', title: 'Segments', load: () => import('../view/SegmentsPage.svelte') },
   { name: 'broadcasts', title: 'Broadcasts', load: () => import('../view/BroadcastsPage.svelte') },
   { name: 'messages', title: 'Messages', load: () => import('../view/MessagesPage.svelte') },
