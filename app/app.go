@@ -138,6 +138,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		a.delivery.Pause(channel, true)
 	}
 	a.engine.SetForgetter(a.delivery)
+	a.engine.SetApplicants(links.Applicant)
 	a.engine.Bind(a.store)
 	a.delivery.Bind(a.store)
 	a.insight.Bind(a.store)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -77,6 +78,18 @@ func (c *connections) wanted(channel string) (wanted channels.Connection, from s
 		return c.fallback, "default", nil
 	}
 	return wanted, "", nil
+}
+
+// folders are those in which connectors of ours keep what they were given to send.
+func (c *connections) folders() (list []string) {
+	for _, name := range c.names {
+		wanted, _, err := c.wanted(name)
+		var settings struct{ Folder string }
+		if err == nil && (wanted.Connector == "letter" || wanted.Connector == "log") && json.Unmarshal(wanted.Settings, &settings) == nil && filepath.IsAbs(settings.Folder) {
+			list = append(list, settings.Folder)
+		}
+	}
+	return list
 }
 
 // run puts a connector into a channel's slot.

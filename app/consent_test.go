@@ -104,6 +104,9 @@ func TestUnsubscribing(t *testing.T) {
 	if status != 200 || !strings.Contains(page, "You are unsubscribed") {
 		t.Fatalf("%d %s", status, page)
 	}
+	if text := s.must("GET", "/v1/customers/ada/consents", nil); !strings.Contains(text, `"ip":"127.0.0.1"`) || !strings.Contains(text, `"userAgent":"Go-http-client`) {
+		t.Errorf("the word has no proof: %s", text)
+	}
 	s.track("ada", "Order")
 	s.track("ada", "Paid")
 	s.eventually("the receipt leaves, the news does not", func() bool {

@@ -273,6 +273,41 @@ func TestDoubleOptIn(t *testing.T) {
 	if len(s.mails()) != 1 {
 		t.Errorf("%d mails", len(s.mails()))
 	}
+	// What was agreed to follows from the events, and has its proof.
+	if text := s.must("GET", "/v1/customers/"+visit+"/replay", nil); !strings.Contains(text, `"equal":true`) {
+		t.Errorf("a replay: %s", text)
+	}
+	if text := s.must("GET", "/v1/customers/"+visit+"/consents", nil); !strings.Contains(text, `"ip":"127.0.0.1"`) || !strings.Contains(text, `"userAgent":"Go-http-client`) {
+		t.Errorf("the words of consent: %s", text)
+	}
+	if text := s.must("GET", "/v1/customers/"+visit+"/export", nil); !strings.Contains(text, `"confirmed":"`) {
+		t.Errorf("the form is not among what is kept of them: %s", text)
+	}
+}
+
+// Whoever has sent a form and never confirmed their address is erased by it.
+func TestErasingWhoNeverConfirmed(t *testing.T) {
+	s := startServer(t, withScripts(t, formFiles()))
+	p := s.formPage(t)
+	if status, text, _ := p.post("/f/guide", url.Values{"email": {"Eve@example.com"}, "news": {"yes"}, "_shown": {p.at("guide", 5*time.Second)}}); status != 200 {
+		t.Fatalf("%d %s", status, text)
+	}
+	s.eventually("the question leaves", func() bool { return len(s.mails()) == 1 })
+	link := confirmLink.FindString(s.mails()[0])
+	s.must("POST", "/v1/customers/eve@example.com/erase", nil)
+	if f := s.formList().Forms[0]; f.Figures.Waiting != 0 {
+		t.Errorf("%+v", f)
+	}
+	if status, _, _ := p.do("GET", link, "", ""); status != 404 {
+		t.Errorf("the link is answered %d", status)
+	}
+	s.rewrite()
+	if found := s.filesWith([]string{"eve@example.com"}); len(found) > 0 {
+		t.Errorf("there is still %v", found)
+	}
+	if status, text, _ := s.call("POST", "/v1/customers/eve@example.com/erase", nil); status != 404 {
+		t.Errorf("again: %d %s", status, text)
+	}
 }
 
 // TestConfirmedElsewhere: anybody can send somebody else's address from a browser of their own.
@@ -334,6 +369,12 @@ func TestSingleOptIn(t *testing.T) {
 		if !strings.Contains(customer, want) {
 			t.Errorf("the customer lacks %s: %s", want, customer)
 		}
+	}
+	if text := s.must("GET", "/v1/customers/anon-7/replay", nil); !strings.Contains(text, `"equal":true`) {
+		t.Errorf("a replay: %s", text)
+	}
+	if text := s.must("GET", "/v1/customers/anon-7/consents", nil); !strings.Contains(text, `"ip":"127.0.0.1"`) {
+		t.Errorf("the words of consent: %s", text)
 	}
 	if status, _, header := p.do("GET", answer.Reward, "", ""); status != 302 || header.Get("Location") != "https://shop.example/secret" {
 		t.Errorf("%d %v", status, header)

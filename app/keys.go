@@ -70,7 +70,7 @@ func loadKeys(dir string, write, browser, admin config.Secret) (keys, error) {
 	}
 	if k != known {
 		if data, err = json.MarshalIndent(k, "", "  "); err == nil {
-			err = os.WriteFile(path, append(data, '\n'), 0o600)
+			err = writeDurably(path, append(data, '\n'))
 		}
 		if err != nil {
 			return k, lifecycle.Wrap(lifecycle.Unavailable, err, "%s cannot be written", path)

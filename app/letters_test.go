@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,5 +54,39 @@ func TestALetterIsPosted(t *testing.T) {
 		if !strings.Contains(string(journal), want) {
 			t.Errorf("%s is not in %s", want, journal)
 		}
+	}
+
+	// A batch of another day beside it. Who is erased is in neither any more, although the folder is none of ours, and the batch's
+	// sums are right.
+	table := "number,id,name\r\n1,00ff,Bình\r\n2," + strings.Split(strings.Split(string(journal), `"id":"`)[1], `"`)[0] + ",Ánh Tuyết\r\n"
+	sum := func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+	batch := filepath.Join(folder, "2026-01-01")
+	for name, text := range map[string]string{"addresses.csv": table, "manifest.json": `{"sha256":"` + sum(table) + `"}`} {
+		if err = os.MkdirAll(batch, 0o700); err == nil {
+			err = os.WriteFile(filepath.Join(batch, name), []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := s.must("POST", "/v1/customers/ada/erase", nil); !strings.Contains(text, `"letters":1`) {
+		t.Errorf("the answer does not say that a letter may be printed: %s", text)
+	}
+	read := func(path string) string {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	if left := read(files[0]); strings.Contains(left, "Tuyết") {
+		t.Errorf("the letter waits to be printed: %s", left)
+	}
+	left := read(filepath.Join(batch, "addresses.csv"))
+	if strings.Contains(left, "Tuyết") || !strings.Contains(left, "Bình") || len(left) != len(table) {
+		t.Errorf("the table is %s", left)
+	}
+	if manifest := read(filepath.Join(batch, "manifest.json")); !strings.Contains(manifest, sum(left)) {
+		t.Errorf("the sum of the table is not in %s", manifest)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -32,8 +33,11 @@ type rights struct {
 	clock    lifecycle.Clock
 	log      *slog.Logger
 
-	mu        sync.Mutex // one erasure at a time
-	dirty     bool       // under mu: something was removed that is still in the files
+	folders func() []string // others in which connectors keep what they were given to send
+
+	erasing   sync.Mutex // one erasure at a time
+	mu        sync.Mutex
+	dirty     bool // under mu: something was removed that is still in the files
 	retained  time.Time
 	rewriting bool             // under mu
 	last      *store.Rewritten // under mu; since the program started
@@ -41,7 +45,8 @@ type rights struct {
 }
 
 func newRights(a *App) *rights {
-	return &rights{settings: a.cfg.Privacy, dir: a.cfg.Data, list: cmp.Or(a.cfg.Privacy.Erased, filepath.Join(a.cfg.Data, "erased")),
+	kept := a.cfg.Privacy.Events+a.cfg.Privacy.Anonymous+a.cfg.Privacy.Bodies > 0 // what an earlier start removed may be in the files
+	return &rights{dirty: kept, folders: a.connect.folders, settings: a.cfg.Privacy, dir: a.cfg.Data, list: cmp.Or(a.cfg.Privacy.Erased, filepath.Join(a.cfg.Data, "erased")),
 		key: []byte(a.keys.Erased), engine: a.engine, delivery: a.delivery, store: a.store, clock: a.clock, log: a.log}
 }
 
@@ -61,7 +66,10 @@ func (r *rights) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := r.engine.ReplayErasures(ctx, list, r.erase)
+	n, err := r.engine.ReplayErasures(ctx, list, func(ctx context.Context, id lifecycle.ID) error {
+		_, err := r.erase(ctx, id)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -103,8 +111,10 @@ func (r *rights) keepList(ctx context.Context) error {
 func (r *rights) scrubFiles(ctx context.Context) error {
 	list, err := r.engine.Scrubs(ctx)
 	for _, one := range list {
-		if err == nil {
-			err = scrub(r.dir, one)
+		for _, dir := range append(r.folders(), r.dir) {
+			if err == nil {
+				err = scrub(dir, one)
+			}
 		}
 		if err == nil {
 			err = r.engine.Scrubbed(ctx, one.Customer)
@@ -113,23 +123,27 @@ func (r *rights) scrubFiles(ctx context.Context) error {
 	return err
 }
 
-// erase forgets a customer in the store. What their messages were called is asked for before: connectors know no more.
-func (r *rights) erase(ctx context.Context, id lifecycle.ID) error {
+// erase forgets a customer in the store. What their messages were called is asked for before: connectors know no more. It
+// returns how many letters of theirs were accepted for printing.
+func (r *rights) erase(ctx context.Context, id lifecycle.ID) (letters int, err error) {
 	person, err := r.engine.Person(ctx, id)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var messages []lifecycle.ID
 	for _, p := range partitionsOf(person.IDs) {
 		part, err := r.delivery.PersonalOf(ctx, p, person.IDs)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, m := range part.Messages {
 			messages = append(messages, m.ID)
+			if m.Channel == "letter" && m.State == lifecycle.Accepted {
+				letters++
+			}
 		}
 	}
-	return r.engine.Erase(ctx, person.Customer.ID, messages)
+	return letters, r.engine.Erase(ctx, person.Customer.ID, messages)
 }
 
 // partitionsOf returns the partitions of IDs, each once.
@@ -143,28 +157,43 @@ func partitionsOf(ids []lifecycle.ID) (list []int) {
 }
 
 // Erase forgets a customer: in the store, in the files beside it, and, so that they stay forgotten, on the list.
-func (r *rights) Erase(ctx context.Context, id lifecycle.ID) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.erase(ctx, id); err != nil {
-		return err
+func (r *rights) Erase(ctx context.Context, id lifecycle.ID) (letters int, err error) {
+	r.erasing.Lock()
+	defer r.erasing.Unlock()
+	if letters, err = r.erase(ctx, id); err != nil {
+		return 0, err
 	}
+	r.mu.Lock()
 	r.dirty = true
+	r.mu.Unlock()
 	// It has happened: whoever asked for it may go away meanwhile.
 	ctx = context.WithoutCancel(ctx)
-	if err := r.keepList(ctx); err != nil {
-		return err
+	if err = r.keepList(ctx); err != nil {
+		return 0, err
 	}
-	return r.scrubFiles(ctx)
+	return letters, r.scrubFiles(ctx)
 }
+
+// removingTime is how long a rewrite waits for what is being removed: it would copy what is left of it.
+const removingTime = time.Minute
 
 // Rewrite makes the store's files anew, without what was removed.
 func (r *rights) Rewrite(ctx context.Context) (store.Rewritten, error) {
+	waiting, stop := context.WithTimeout(ctx, removingTime)
+	defer stop()
+	if err := r.engine.AwaitForgotten(waiting); err != nil {
+		return store.Rewritten{}, err
+	}
+	r.mu.Lock()
+	dirty := r.dirty
+	r.dirty = false // what is removed from here on may be copied
+	r.mu.Unlock()
 	done, err := r.store.Rewrite(ctx)
-	if err == nil {
+	if err != nil {
 		r.mu.Lock()
-		r.dirty = false
+		r.dirty = r.dirty || dirty
 		r.mu.Unlock()
+	} else {
 		r.log.Info("the store was rewritten", "before", done.Before, "after", done.After, "took", done.Took, "paused", done.Paused)
 	}
 	return done, err
@@ -241,11 +270,19 @@ func (r *rights) run(ctx context.Context) {
 
 func (r *rights) tend(ctx context.Context) error {
 	now := r.clock.Now()
+	r.erasing.Lock() // what an erasure that was broken off, or a file that could not be written, has left
+	err := errors.Join(r.keepList(ctx), r.scrubFiles(ctx))
+	r.erasing.Unlock()
+	if err != nil {
+		return err
+	}
 	keep := engine.Retention{Events: config.Days(r.settings.Events), Anonymous: config.Days(r.settings.Anonymous), Bodies: config.Days(r.settings.Bodies)}
 	if keep != (engine.Retention{}) && now.Sub(r.retained) >= 24*time.Hour {
 		kept, err := r.engine.Retain(ctx, keep)
 		if kept != (engine.Kept{}) {
 			r.log.Info("what was kept long enough is gone", "events", kept.Entries, "anonymous customers", kept.Anonymous)
+		}
+		if kept != (engine.Kept{}) || keep.Bodies > 0 {
 			r.mu.Lock()
 			r.dirty = true
 			r.mu.Unlock()

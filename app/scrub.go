@@ -3,6 +3,8 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -37,11 +39,12 @@ func scrub(dir string, one engine.Scrub) error {
 		case entry.IsDir():
 			return nil
 		}
+		theirs := func(line []byte) bool { return isOf(line, one.Values, messages) }
 		switch filepath.Ext(path) {
 		case ".ndjson", ".journal":
-			err = scrubLines(path, func(line []byte) bool { return isOf(line, one.Values, messages) }, blankObject)
+			_, err = scrubLines(path, theirs, blankObject)
 		case ".csv":
-			err = scrubLines(path, func(line []byte) bool { return isOf(line, one.Values, messages) }, blankRow)
+			err = scrubTable(path, theirs)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return lifecycle.Wrap(lifecycle.Unavailable, err, "%s still names somebody who was erased", path)
@@ -54,21 +57,86 @@ func isOf(line []byte, values []string, messages map[string]bool) bool {
 	if engine.Names(line, values) {
 		return true
 	}
-	for id := range messages {
-		if bytes.Contains(line, []byte(id)) {
+	// Connectors know a message by its reference, which ends with its ID.
+	for at, digits := 0, 0; at < len(line); at++ {
+		if b := line[at]; b >= '0' && b <= '9' || b >= 'a' && b <= 'f' {
+			digits++
+		} else {
+			digits = 0
+		}
+		if digits >= idDigits && messages[string(line[at+1-idDigits:at+1])] {
 			return true
 		}
 	}
 	return false
 }
 
-// scrubLines overwrites the lines of a file that belong to somebody.
-func scrubLines(path string, theirs func(line []byte) bool, blank func(line []byte) []byte) error {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+const idDigits = 2 * len(lifecycle.ID{})
+
+// scrubTable overwrites the rows of a table that belong to somebody. The sum of it that stands in the manifest of a batch
+// becomes that of what it is now.
+func scrubTable(path string, theirs func(line []byte) bool) error {
+	manifest := filepath.Join(filepath.Dir(path), "manifest.json")
+	text, err := os.ReadFile(manifest)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	before := ""
+	if text != nil {
+		if before, err = sumOf(path); err != nil {
+			return err
+		}
+	}
+	changed, err := scrubLines(path, theirs, blankRow)
+	if err != nil || !changed || before == "" || !bytes.Contains(text, []byte(before)) {
+		return err
+	}
+	after, err := sumOf(path)
 	if err != nil {
 		return err
 	}
-	changed := false
+	return writeDurably(manifest, bytes.ReplaceAll(text, []byte(before), []byte(after)))
+}
+
+// sumOf is the SHA-256 of a file in hex.
+func sumOf(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err = io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// writeDurably makes a file that nobody else may read, which is on disk as a whole when it returns, or as it was.
+func writeDurably(path string, text []byte) error {
+	file, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err == nil {
+		if folder, e := os.Open(filepath.Dir(path)); e == nil {
+			_ = folder.Sync() // not everywhere can a folder be synced
+			_ = folder.Close()
+		}
+	}
+	return err
+}
+
+// scrubLines overwrites the lines of a file that belong to somebody, and reports whether there were any.
+func scrubLines(path string, theirs func(line []byte) bool, blank func(line []byte) []byte) (changed bool, err error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false, err
+	}
 	reader, at := bufio.NewReaderSize(file, 1<<20), int64(0)
 	for {
 		line, err := reader.ReadBytes('\n')
@@ -81,14 +149,14 @@ func scrubLines(path string, theirs func(line []byte) bool, blank func(line []by
 		}
 		if err != nil {
 			_ = file.Close()
-			return err
+			return changed, err
 		}
 		at += int64(len(line))
 	}
 	if changed {
 		err = file.Sync()
 	}
-	return errors.Join(err, file.Close())
+	return changed, errors.Join(err, file.Close())
 }
 
 // blankObject is a JSON object of a line's length that says no more than that something was erased.
@@ -163,15 +231,7 @@ func writeErased(path, check string, list []engine.Erasure) error {
 	for _, one := range list {
 		_ = encoder.Encode(erasedLine{one.Partition, one.Hash, one.At.UnixNano(), one.Whole})
 	}
-	file, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = file.Write(text.Bytes())
-		err = errors.Join(err, file.Sync(), file.Close())
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
+	if err := writeDurably(path, text.Bytes()); err != nil {
 		return lifecycle.Wrap(lifecycle.Unavailable, err, "the list of who was erased cannot be written")
 	}
 	return nil

@@ -15,8 +15,9 @@ import (
 
 // CustomersExportCommand writes everything that is kept of one person.
 type CustomersExportCommand struct {
-	Who string `arg:"" help:"A user ID, an anonymous ID, a mail address, a telephone number, an ID of another system as shopify:123, or the customer's own ID."`
-	Out string `name:"out" short:"o" placeholder:"FILE" help:"Where to. Default: standard output."`
+	Who  string `arg:"" help:"A user ID, an anonymous ID, a mail address, a telephone number, an ID of another system as shopify:123, or the customer's own ID."`
+	Kind string `name:"kind" placeholder:"KIND" help:"What WHO is, where it may be several: id, user, anonymous, email, phone, device or external:NAME."`
+	Out  string `name:"out" short:"o" placeholder:"FILE" help:"Where to. Default: standard output."`
 	Remote
 }
 
@@ -27,7 +28,7 @@ func (c *CustomersExportCommand) Run(w *world) error {
 		return err
 	}
 	var document page
-	if _, err = client.Get(w.ctx, "/v1/customers/"+url.PathEscape(c.Who)+"/export", &document); err != nil {
+	if _, err = client.Get(w.ctx, personPath(c.Who, "/export", c.Kind), &document); err != nil {
 		return err
 	}
 	var text bytes.Buffer
@@ -49,6 +50,7 @@ func (c *CustomersExportCommand) Run(w *world) error {
 // CustomersEraseCommand forgets a person.
 type CustomersEraseCommand struct {
 	Who  string `arg:"" help:"Likewise."`
+	Kind string `name:"kind" placeholder:"KIND" help:"What WHO is, where it may be several: id, user, anonymous, email, phone, device or external:NAME."`
 	Yes  bool   `name:"yes" help:"Do it. Nobody can take it back."`
 	JSON bool   `name:"json" help:"Print the server's answer as JSON."`
 	Remote
@@ -60,31 +62,46 @@ func (c *CustomersEraseCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	path := "/v1/customers/" + url.PathEscape(c.Who)
 	if !c.Yes {
 		var known struct {
-			ID lifecycle.ID `json:"id"`
+			Customer struct {
+				ID lifecycle.ID `json:"id"`
+			} `json:"customer"`
 		}
-		if _, err = client.Get(w.ctx, path, &known); err != nil {
+		if _, err = client.Get(w.ctx, personPath(c.Who, "/export", c.Kind), &known); err != nil {
 			return err
 		}
-		return &lifecycle.Error{Code: lifecycle.Invalid, Message: fmt.Sprintf("customer %s would be erased: nobody can take that back", known.ID), Hint: "add --yes to do it"}
+		return &lifecycle.Error{Code: lifecycle.Invalid, Message: fmt.Sprintf("customer %s would be erased: nobody can take that back", known.Customer.ID), Hint: "add --yes to do it"}
 	}
 	var answer json.RawMessage
-	if _, err = client.Post(w.ctx, path+"/erase", nil, &answer); err != nil {
+	if _, err = client.Post(w.ctx, personPath(c.Who, "/erase", c.Kind), nil, &answer); err != nil {
 		return err
 	}
 	if c.JSON {
 		_, err = fmt.Fprintf(w.stdout, "%s\n", answer)
 		return err
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s is erased; from the store's files with its next rewrite (stagecraft privacy rewrite does it now)\n", c.Who)
-	return err
+	fmt.Fprintf(w.stdout, "%s is erased; from the store's files with its next rewrite (stagecraft privacy rewrite does it now)\n", c.Who)
+	var told struct{ Letters int }
+	if json.Unmarshal(answer, &told) == nil && told.Letters > 0 {
+		fmt.Fprintf(w.stdout, "letters to them were given out for printing (%d): a PDF of a batch keeps its pages until it is deleted; the setting keep_batches of the channel letter does that\n", told.Letters)
+	}
+	return nil
+}
+
+// personPath is where one person is asked about, by a name of a kind.
+func personPath(who, what, kind string) string {
+	path := "/v1/customers/" + url.PathEscape(who) + what
+	if kind != "" {
+		path += "?kind=" + url.QueryEscape(kind)
+	}
+	return path
 }
 
 // CustomersConsentsCommand shows what somebody said about being written to.
 type CustomersConsentsCommand struct {
 	Who  string `arg:"" help:"Likewise."`
+	Kind string `name:"kind" placeholder:"KIND" help:"What WHO is, where it may be several: id, user, anonymous, email, phone, device or external:NAME."`
 	JSON bool   `name:"json" help:"Print the server's answer as JSON."`
 	Remote
 }
@@ -96,7 +113,7 @@ func (c *CustomersConsentsCommand) Run(w *world) error {
 		return err
 	}
 	var raw json.RawMessage
-	if _, err = client.Get(w.ctx, "/v1/customers/"+url.PathEscape(c.Who)+"/consents", &raw); err != nil {
+	if _, err = client.Get(w.ctx, personPath(c.Who, "/consents", c.Kind), &raw); err != nil {
 		return err
 	}
 	if c.JSON {

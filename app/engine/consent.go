@@ -23,13 +23,22 @@ const (
 	subscribed   = "Subscribed"
 )
 
+// Proof is what a request told by which somebody said a word; it is kept with the word.
+type Proof struct {
+	IP        string `json:"ip,omitempty"`
+	UserAgent string `json:"userAgent,omitempty"`
+}
+
 // Say takes a customer's words about consent, such as a page's, in their order, and returns when they are on disk. They count
 // from now. message is the one that led to them; zero if none did. The customer may have been merged since.
-func (e *Engine) Say(ctx context.Context, customer lifecycle.ID, message lifecycle.Ref, words ...lifecycle.Consent) error {
+func (e *Engine) Say(ctx context.Context, customer lifecycle.ID, message lifecycle.Ref, proof Proof, words ...lifecycle.Consent) error {
 	now := e.clock.Now()
 	for i, word := range words {
 		word.At = now.Add(time.Duration(i)) // the last one counts where two are about the same
 		event := saidEvent(word, message.ID, now)
+		if proof != (Proof{}) {
+			event.Context, _ = json.Marshal(proof) // texts
+		}
 		event.MessageID = uuid.NewString()
 		in := Receive{Event: event, At: now, Mark: lifecycle.HashID("said", event.MessageID), Target: customer, Inner: true, Word: &word}
 		if _, err := e.store.Do(ctx, customer.Partition(), in); err != nil {

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
@@ -66,6 +69,46 @@ func (e *Engine) SearchCustomers(ctx context.Context, text string) ([]CustomerMa
 		}
 	}
 	return append(leads, others...), nil
+}
+
+// OneCustomer finds the one customer to whom a text leads as an identity of a kind; of kind "id" it is their own ID. Without a
+// kind it may be any, and a text that leads to several people is a Conflict: nobody should be given, or lose, what is
+// somebody else's.
+func (e *Engine) OneCustomer(ctx context.Context, text, kind string) (*lifecycle.Customer, error) {
+	if kind == "id" {
+		id, err := lifecycle.ParseID(text)
+		if err != nil {
+			return nil, err
+		}
+		return e.Record(ctx, id)
+	}
+	if kind != "" {
+		identity, ok := lifecycle.ParseIdentity(lifecycle.IdentityKind(kind), text)
+		if !ok {
+			return nil, &lifecycle.Error{Code: lifecycle.Invalid, Field: "kind", Message: fmt.Sprintf("%.80q is no identity of kind %.40q; kinds are id, user, anonymous, email, phone, device and external:NAME", text, kind)}
+		}
+		found, err := e.Customer(ctx, identity)
+		return found.Customer, err
+	}
+	found, err := e.SearchCustomers(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	var one *lifecycle.Customer
+	var kinds []string
+	for _, match := range found {
+		if match.Leads {
+			one, kinds = match.Customer, append(kinds, cmp.Or(string(match.By.Kind), "id"))
+		}
+	}
+	switch len(kinds) {
+	case 0:
+		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no customer %.80q", text)
+	case 1:
+		return one, nil
+	}
+	return nil, &lifecycle.Error{Code: lifecycle.Conflict, Field: "kind", Message: fmt.Sprintf("%.80q leads to %d people: it is the %s of different ones", text, len(kinds), strings.Join(kinds, ", the ")),
+		Hint: "say which is meant by its kind, as in ?kind=" + kinds[0]}
 }
 
 // customersFrom asks a partition for customers, from one on.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,5 +156,37 @@ func TestSearchCustomers(t *testing.T) {
 		if found, err := h.engine.SearchCustomers(t.Context(), text); err != nil || len(found) != want {
 			t.Errorf("%q finds %d, %v", text, len(found), err)
 		}
+	}
+}
+
+// History that comes late stands in the timeline where it was written down; no page of the timeline leaves out what is newer.
+func TestLivedWithLateHistory(t *testing.T) {
+	h := newHarness(t)
+	for range 5 {
+		h.track("ada", "New")
+		h.clock.Advance(time.Minute)
+	}
+	h.openImport("shop")
+	for i := range 6 {
+		h.history("shop", at(h.event("ada", "Old"), -30-float64(i)))
+	}
+	h.closeImport("shop", false)
+	id := h.customer("ada").ID
+	var names []string
+	for place, more := (engine.LivedPlace{}), true; more; {
+		page, err := h.engine.Lived(t.Context(), id, place, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range page.Entries {
+			if entry.Event != nil {
+				names = append(names, entry.Event.Name)
+			}
+			place = engine.LivedPlace{At: entry.At, Seq: entry.Seq}
+		}
+		more = page.More
+	}
+	if want := strings.Fields(strings.Repeat("New ", 5) + strings.Repeat("Old ", 6)); !slices.Equal(names, want) {
+		t.Errorf("the pages have %v", names)
 	}
 }

@@ -76,8 +76,10 @@ type Engine struct {
 	looks         looks
 	pending       atomic.Int64
 	suspected     atomic.Int64
+	suspectTold   atomic.Int64 // when the log was told of one last, in Unix nanoseconds
 	identities    IdentityLimits
-	forgetter     Forgetter // nil: there are no messages to forget
+	forgetter     Forgetter                 // nil: there are no messages to forget
+	applicants    func(email string) string // the anonymous ID of whoever sends a form with a mail address; nil: there are no forms
 	limit         int64
 	precedence    map[string]int // of sources, by name: whose word about a trait counts before whose
 }
@@ -101,7 +103,7 @@ type partition struct {
 	casting       atomic.Bool         // broadcasts may have something to do
 	castAt        atomic.Int64        // when they have it next, in Unix nanoseconds; 0: not known
 	forgetting    atomic.Bool         // somebody may still have to be forgotten
-	erasures      bool                // somebody was erased; while erasuresKnown, used by the single writer only
+	erasures      bool                // somebody was erased, or is being forgotten; while erasuresKnown, used by the single writer only
 	wake          chan struct{}
 	next          atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
 }
@@ -382,14 +384,14 @@ func (e *Engine) Own(ctx context.Context, p int) {
 }
 
 func (e *Engine) ownOnce(ctx context.Context, p int, now time.Time) (busy bool, err error) {
-	for _, chore := range []func(context.Context, int, time.Time) (bool, error){e.deliverInstructions, e.fireDue, e.resyncJourneys, e.cast, e.walk, e.workScores, e.workBulks, e.forgetSome} {
-		more, err := chore(ctx, p, now)
-		if err != nil {
-			return false, err
-		}
+	for _, chore := range []func(context.Context, int, time.Time) (bool, error){e.forgetSome, e.deliverInstructions, e.fireDue, e.resyncJourneys, e.cast, e.walk, e.workScores, e.workBulks} {
+		more, failed := chore(ctx, p, now)
 		busy = busy || more
+		if err == nil {
+			err = failed // one that fails does not keep the others back
+		}
 	}
-	return busy, nil
+	return busy, err
 }
 
 // hint wakes the owner after the commit if something is due before it would wake by itself.

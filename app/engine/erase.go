@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"strconv"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -35,10 +36,23 @@ type Forgetter interface {
 // SetForgetter names who forgets messages. It is called before anything happens.
 func (e *Engine) SetForgetter(f Forgetter) { e.forgetter = f }
 
+// SetApplicants says by which anonymous ID whoever sends a form with a mail address is kept until it is confirmed. It is
+// called before anything happens.
+func (e *Engine) SetApplicants(name func(email string) string) { e.applicants = name }
+
+// applicant returns who has sent forms with a mail address; false for another identity.
+func (e *Engine) applicant(identity lifecycle.Identity) (lifecycle.Identity, bool) {
+	if e.applicants == nil || identity.Kind != lifecycle.EmailIdentity {
+		return lifecycle.Identity{}, false
+	}
+	return lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: e.applicants(identity.Value)}, true
+}
+
 // Bounds of a chunk of forgetting.
 const (
-	forgetKeys = 500
-	forgetLook = 500
+	forgetKeys  = 500
+	forgetLook  = 500
+	forgetSteps = 20 // before the partition's other chores have their turn
 )
 
 // applyErasures handles the inputs of erasing and of keeping only so long; handled is false for others.
@@ -146,18 +160,29 @@ func (e *Engine) remembered(tx store.Reader, identity lifecycle.ID) (remembrance
 
 // erased is remembered for the single writer of a partition, who knows whether there is anything to remember at all.
 func (e *Engine) erased(tx store.Reader, identity lifecycle.ID) (remembrance, bool) {
-	part := &e.parts[tx.Partition()]
-	if !part.erasuresKnown {
-		part.erasuresKnown, part.erasures = true, false
-		tx.Scan([]byte{'E', 'h'}, []byte{'E', 'h' + 1}, func(_, _ []byte) bool {
-			part.erasures = true
-			return false
-		})
-	}
-	if !part.erasures {
+	if !e.anyErasures(tx) {
 		return remembrance{}, false
 	}
 	return e.remembered(tx, identity)
+}
+
+// leaving reports whether what lay under an ID is still being removed: nobody begins there meanwhile.
+func (e *Engine) leaving(tx store.Reader, id lifecycle.ID) bool {
+	return e.anyErasures(tx) && tx.Has(forgettingKey(id))
+}
+
+func (e *Engine) anyErasures(tx store.Reader) bool {
+	part := &e.parts[tx.Partition()]
+	if !part.erasuresKnown {
+		part.erasuresKnown, part.erasures = true, false
+		for _, kind := range []byte{'h', 'j'} {
+			tx.Scan([]byte{'E', kind}, []byte{'E', kind + 1}, func(_, _ []byte) bool {
+				part.erasures = true
+				return false
+			})
+		}
+	}
+	return part.erasures
 }
 
 // keepErased remembers an erasure. Of two the later one holds.
@@ -243,7 +268,9 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 		return eraseAnswer{Customer: id}, nil
 	}
 	s.at, s.now = in.At, later(c.Lapsed(in.At), c.Clock)
-	s.leaveFigures()
+	if !c.Applicant() { // whom nothing counts
+		s.leaveFigures()
+	}
 	s.leaveSegments(becauseErased)
 	if !c.Due.IsZero() {
 		tx.Delete(timerKey(c.Due, id))
@@ -274,8 +301,8 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 	if !in.Retire {
 		for p := range lifecycle.Partitions {
 			all := order
-			all.Everywhere, all.At = p+1, in.At
-			e.instruct(tx, in.At, lifecycle.HashID("forget rejects", id.Part(), string(rune(p))), 37, instruction{Forget: &all})
+			all.Everywhere = p + 1
+			e.instruct(tx, in.At, all.cause(), 37, instruction{Forget: &all})
 		}
 		tx.Set(scrubKey(id), store.Encode(&Scrub{Customer: id, Values: order.Values, Messages: in.Messages[:min(len(in.Messages), maxScrubMessages)]}))
 	}
@@ -284,6 +311,11 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 
 // forgetIdentities lets the partitions of all identities of somebody forget them, and this one.
 func (e *Engine) forgetIdentities(tx store.Tx, order *forget, identities []lifecycle.Identity, named bool) error {
+	for _, identity := range slices.Clone(identities) {
+		if applicant, is := e.applicant(identity); is && !slices.Contains(identities, applicant) {
+			identities = append(identities, applicant)
+		}
+	}
 	for _, identity := range identities {
 		if hash := identity.Hash(); !slices.Contains(order.IDs, hash) {
 			order.IDs = append(order.IDs, hash)
@@ -342,7 +374,13 @@ type forget struct {
 	Owner      bool // something may lie under it as under a customer's ID
 	Retire     bool
 	Everywhere int // partition + 1
+	Pass       int // of what is for everywhere
 	Friend     bool
+}
+
+// cause names what is for everywhere.
+func (f *forget) cause() lifecycle.ID {
+	return lifecycle.HashID("forget everywhere", f.Customer.Part(), strconv.Itoa(f.Everywhere), strconv.Itoa(f.Pass))
 }
 
 func (f forget) of(identity lifecycle.Identity, hash lifecycle.ID, whole bool) forget {
@@ -372,6 +410,9 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 		return e.forgetFriend(tx, in)
 	}
 	theirs := true
+	if err := e.dropApplicant(tx, in.Hash); err != nil {
+		return err
+	}
 	if tx.Has(customerKey(in.Hash)) {
 		theirs = false // it is somebody's own first name, whoever else said it
 	} else if leads := tx.Get(identityKey(in.Hash)); leads != nil {
@@ -401,6 +442,8 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 		}
 	}
 	tx.Set(forgettingKey(in.Hash), store.Encode(&forgetting{forget: in}))
+	part := &e.parts[tx.Partition()]
+	part.erasuresKnown, part.erasures = true, true
 	e.rouseForgetting(tx)
 	return nil
 }
@@ -469,10 +512,15 @@ func (e *Engine) forgetOwn(tx store.Tx, job *forgetting) (next []byte, err error
 		return nil, nil
 	}
 	var keys [][]byte
+	var given []string // forms that wait for nobody any more
 	for _, prefix := range [][]byte{timelinePrefix(id), append([]byte{'r'}, id[:]...), saidPrefix(id), applicationPrefix(id), askedKey(id)} {
 		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
 			if prefix[0] == 'e' {
 				e.forgetNamed(tx, job, value)
+			}
+			var a Application
+			if string(prefix[:2]) == "Op" && store.Decode(value, &a) == nil && a.Confirmed.IsZero() {
+				given = append(given, a.Form)
 			}
 			keys = append(keys, bytes.Clone(key))
 			return len(keys) < forgetKeys
@@ -485,23 +533,42 @@ func (e *Engine) forgetOwn(tx store.Tx, job *forgetting) (next []byte, err error
 	for _, key := range keys {
 		tx.Delete(key)
 	}
+	for _, form := range given {
+		if err = countForm(tx, form, func(c *FormCounts) { c.Expired++ }); err != nil {
+			return nil, err
+		}
+	}
 	return next, nil
 }
 
-// forgetNamed looks in an entry of the timeline for addresses that the customer had once.
+// forgetNamed looks in an entry of the timeline for addresses that the customer had once, and for who has become part of
+// them: one who has very many identities does not have all of them in their record.
 func (e *Engine) forgetNamed(tx store.Tx, job *forgetting, value []byte) {
 	var entry TimelineEntry
-	if store.Decode(value, &entry) != nil || entry.Event == nil {
+	if store.Decode(value, &entry) != nil {
+		return
+	}
+	too := func(kind lifecycle.IdentityKind, hash lifecycle.ID) {
+		if slices.Contains(job.IDs, hash) {
+			return
+		}
+		job.IDs = append(job.IDs, hash)
+		one := job.of(lifecycle.Identity{Kind: kind}, hash, false)
+		one.IDs = job.IDs
+		e.instruct(tx, job.At, lifecycle.HashID("forget", job.Customer.Part(), hash.Part()), 35, instruction{Forget: &one})
+	}
+	if !entry.From.IsZero() {
+		too(lifecycle.AnonymousID, entry.From)
+	}
+	if entry.Event == nil {
 		return
 	}
 	passing, _ := contextTraits(entry.Event.Context)
 	for _, raw := range [][]byte{entry.Event.Traits, passing} {
 		for _, identity := range addressesIn(raw) {
-			if hash := identity.Hash(); !slices.Contains(job.IDs, hash) {
-				job.IDs = append(job.IDs, hash)
-				one := job.of(identity, hash, false)
-				one.IDs = job.IDs
-				e.instruct(tx, job.At, lifecycle.HashID("forget", job.Customer.Part(), hash.Part()), 35, instruction{Forget: &one})
+			too(identity.Kind, identity.Hash())
+			if applicant, is := e.applicant(identity); is {
+				too(applicant.Kind, applicant.Hash())
 			}
 		}
 	}
@@ -557,8 +624,12 @@ func mentionsAny(value []byte, ids []lifecycle.ID) bool {
 }
 
 // forgetRefused removes what a partition could not take, if it is about the customer: instructions that were set aside,
-// and what sources sent.
+// and what sources sent. What was answered to requests goes whoever it was about: it need not name them.
 func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
+	more, err := forgetReplies(tx)
+	if err != nil {
+		return err
+	}
 	var keys [][]byte
 	for _, prefix := range [][]byte{{'F'}, {'P', 'r'}} {
 		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
@@ -571,9 +642,9 @@ func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
 	for _, key := range keys {
 		tx.Delete(key)
 	}
-	if len(keys) >= maxForgetRefused {
-		again := in
-		e.instruct(tx, in.At, lifecycle.HashID("forget rejects", in.Customer.Part(), string(keys[0])), 37, instruction{Forget: &again})
+	if more || len(keys) >= maxForgetRefused {
+		in.Pass++
+		e.instruct(tx, in.At, in.cause(), 37, instruction{Forget: &in})
 	}
 	return nil
 }
@@ -647,8 +718,12 @@ func (e *Engine) forgetSome(ctx context.Context, p int, _ time.Time) (bool, erro
 		return false, nil
 	}
 	part.forgetting.Store(true)
-	if err == nil {
-		_, err = e.store.Do(ctx, p, forgetStep{answer.(lifecycle.ID)})
+	for range forgetSteps {
+		if err == nil && !answer.(lifecycle.ID).IsZero() {
+			if _, err = e.store.Do(ctx, p, forgetStep{answer.(lifecycle.ID)}); err == nil {
+				answer, err = e.store.Ask(ctx, p, firstForgetting{})
+			}
+		}
 	}
 	return true, err
 }

@@ -61,6 +61,17 @@ func (e *Engine) forgottenUntil(ctx context.Context, at time.Time) error {
 	}
 }
 
+// AwaitForgotten waits until nothing is left in the store of who was erased before. Busy: that takes longer than ctx.
+func (e *Engine) AwaitForgotten(ctx context.Context) error {
+	if err := e.forgottenUntil(ctx, e.clock.Now()); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return lifecycle.Errorf(lifecycle.Busy, "what was erased is still being removed; try again in a moment")
+	}
+	return nil
+}
+
 // erasuresOf asks a partition for what stays of erased identities.
 type erasuresOf struct{}
 

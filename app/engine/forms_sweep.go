@@ -65,6 +65,11 @@ func (e *Engine) forgetApplicant(tx store.Tx, id lifecycle.ID) error {
 		return nil
 	}
 	tx.Delete(askedKey(id))
+	return e.dropApplicant(tx, id)
+}
+
+// dropApplicant removes the record and the timeline of an applicant, and nobody else's.
+func (e *Engine) dropApplicant(tx store.Tx, id lifecycle.ID) error {
 	data := tx.Get(customerKey(id))
 	if data == nil {
 		return nil

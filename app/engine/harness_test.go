@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"sort"
 	"strings"
@@ -32,6 +33,7 @@ type harness struct {
 	book   *book
 	zone   *time.Location
 	order  []string // precedence of sources
+	logs   strings.Builder
 	n      int
 }
 
@@ -52,7 +54,7 @@ func (h *harness) open() {
 	if h.store, err = store.Open(store.Options{Dir: h.dir}); err != nil {
 		h.t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(h.t.Output(), &h.logs), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	h.engine = engine.New(engine.Options{Clock: h.clock, Host: h.host, Outbox: h.book, Recorder: h.book, Log: log, MaxPending: 10000, Zone: h.zone, Precedence: h.order})
 	h.engine.Bind(h.store)
 	h.store.Start(machine{h.engine})

@@ -40,7 +40,7 @@ type LivedPage struct {
 	gone    lifecycle.ID // where the customer is now
 }
 
-// placedEntry is a timeline entry of which only the place was read.
+// placedEntry is a timeline entry of which everything but the event was read.
 type placedEntry struct {
 	TimelineEntry
 	seq  uint64
@@ -51,12 +51,12 @@ type placedEntry struct {
 func (p *placedEntry) ReadRecord(data []byte) error {
 	r := lifecycle.NewRecordReader(data)
 	r.Version("a timeline entry", entryRecord)
-	p.TimelineEntry = TimelineEntry{At: r.Time(), From: r.OptionalID()}
+	p.TimelineEntry = TimelineEntry{At: r.Time(), From: r.OptionalID(), Facts: lifecycle.ReadFacts(&r)}
 	return r.Err()
 }
 
-// livedBefore reads a page. What came with merged customers stands in the timeline where the merge does, and is put in its
-// place by time; the customer's own entries stand in order already.
+// livedBefore reads a page. What came with merged customers stands in the timeline where the merge does, and history that came
+// late where it was written down: they are put in their places by time. All else stands in order already.
 func (e *Engine) livedBefore(tx store.Reader, q livedBefore) (page LivedPage, failed error) {
 	id, here := e.follow(tx, q.Customer)
 	if !here {
@@ -77,7 +77,7 @@ func (e *Engine) livedBefore(tx store.Reader, q livedBefore) (page LivedPage, fa
 		if q.Place.At.IsZero() || cmp.Or(one.At.Compare(q.Place.At), cmp.Compare(one.seq, q.Place.Seq)) < 0 {
 			one.data = bytes.Clone(value)
 			found = append(found, one)
-			if one.From.IsZero() {
+			if one.From.IsZero() && !one.late() {
 				own++
 			}
 		}
@@ -117,22 +117,11 @@ func (e *Engine) Lived(ctx context.Context, id lifecycle.ID, place LivedPlace, l
 // stageHistory asks for the changes of a customer's stages.
 type stageHistory struct{ Customer lifecycle.ID }
 
-// factsEntry is a timeline entry of which everything but the event was read.
-type factsEntry struct{ TimelineEntry }
-
-// ReadRecord reads the beginning of what TimelineEntry.AppendRecord appended.
-func (f *factsEntry) ReadRecord(data []byte) error {
-	r := lifecycle.NewRecordReader(data)
-	r.Version("a timeline entry", entryRecord)
-	f.TimelineEntry = TimelineEntry{At: r.Time(), From: r.OptionalID(), Facts: lifecycle.ReadFacts(&r)}
-	return r.Err()
-}
-
 func (e *Engine) stageHistory(tx store.Reader, q stageHistory) (changes []lifecycle.Fact, failed error) {
 	looked := 0
 	prefix := timelinePrefix(q.Customer)
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(_, value []byte) bool {
-		var entry factsEntry
+		var entry placedEntry
 		if failed = store.Decode(value, &entry); failed != nil {
 			return false
 		}

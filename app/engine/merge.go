@@ -89,10 +89,8 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 		return nil
 	}
 	tx.Set(mark, []byte{})
-	if !tx.Has(customerKey(id)) {
-		if erased, is := e.erased(tx, id); is && !in.At.After(erased.at) {
-			return e.forgetLoser(tx, in)
-		}
+	if erased, is := e.erased(tx, id); is && !in.At.After(erased.at) { // whoever has the name now is somebody else
+		return e.forgetLoser(tx, in)
 	}
 	s, err := e.open(tx, id)
 	if err != nil {

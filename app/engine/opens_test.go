@@ -153,7 +153,7 @@ func TestWordsOfAPage(t *testing.T) {
 	if err != nil || len(found.Offered) != 1 || found.Offered[0].Channel != "email" || !slices.Equal(found.Offered[0].Topics, []string{"deals", "news"}) {
 		t.Fatalf("%+v, %v", found.Offered, err)
 	}
-	if err = h.engine.Say(context.Background(), id, lifecycle.Ref{}, lifecycle.Consent{Channel: "email", Topic: "news", Granted: true, Source: "preferences"}); err != nil {
+	if err = h.engine.Say(context.Background(), id, lifecycle.Ref{}, engine.Proof{}, lifecycle.Consent{Channel: "email", Topic: "news", Granted: true, Source: "preferences"}); err != nil {
 		t.Fatal(err)
 	}
 	c := h.customer("ada")

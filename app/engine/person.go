@@ -114,6 +114,9 @@ func (e *Engine) Person(ctx context.Context, id lifecycle.ID) (Person, error) {
 	all := Person{Customer: c, IDs: []lifecycle.ID{c.ID}}
 	named := []lifecycle.ID{c.ID}
 	for _, identity := range c.Identities {
+		if applicant, is := e.applicant(identity); is {
+			all.IDs, named = append(all.IDs, applicant.Hash()), append(named, applicant.Hash())
+		}
 		if hash := identity.Hash(); !slices.Contains(all.IDs, hash) {
 			all.IDs = append(all.IDs, hash)
 			if identity.Kind.ByName() {
@@ -134,7 +137,7 @@ func (e *Engine) Person(ctx context.Context, id lifecycle.ID) (Person, error) {
 				return all, err
 			}
 			part := answer.(personPart)
-			if part.person.Customer != nil && id != c.ID {
+			if other := part.person.Customer; other != nil && id != c.ID && !other.Applicant() {
 				break // the name is somebody else's
 			}
 			all.Said, all.Timeline = append(all.Said, part.person.Said...), append(all.Timeline, part.person.Timeline...)

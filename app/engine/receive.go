@@ -112,6 +112,10 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 	if in.Inner && record == nil {
 		return e.missing(tx, in)
 	}
+	if record == nil && e.leaving(tx, id) {
+		e.again(tx, in, id) // whoever has the name from now on must not find what is left of another one
+		return Receipt{Customer: id}, nil
+	}
 	s, err := e.openRecord(tx, id, record)
 	if err != nil {
 		return Receipt{}, err
@@ -119,12 +123,22 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 	return s.receive(in, closed)
 }
 
+// again lets an event wait its turn: it comes once more, for the customer for whom it is.
+func (e *Engine) again(tx store.Tx, in Receive, customer lifecycle.ID) {
+	if in.First.IsZero() {
+		in.First = in.Mark
+	}
+	in.Target, in.Mark = customer, lifecycle.HashID("again", in.Mark.Part())
+	e.instruct(tx, in.At, in.Mark, 0, instruction{Receive: &in})
+}
+
 // missing answers an event of our own for a customer who is not there: what looks like the ID of a customer may be the
 // user ID of one.
 func (e *Engine) missing(tx store.Tx, in Receive) (Receipt, error) {
 	id := in.Event.Identity().Hash()
 	if in.Event.UserID == "" || id == in.Target {
-		return Receipt{}, lifecycle.Errorf(lifecycle.NotFound, "%q was to happen to %q, but there is no such customer", in.Event.Name, in.Event.UserID)
+		// It is logged, which must name nobody.
+		return Receipt{}, lifecycle.Errorf(lifecycle.NotFound, "%q was to happen to somebody who is not there", in.Event.Name)
 	}
 	in.Target = id
 	in.Hops++
@@ -248,12 +262,8 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	// Whatever is due before this event happens before it: as history while an import holds the customer's timers.
 	s.history = c.Import != ""
 	if !receipt.Late && !s.catchUp(at) {
-		// The customer has slept for so long that one input cannot hold it all: the event waits its turn.
-		if in.First.IsZero() {
-			in.First = in.Mark
-		}
-		in.Target, in.Mark = c.ID, lifecycle.HashID("again", in.Mark.Part())
-		s.engine.instruct(s.tx, in.At, in.Mark, 0, instruction{Receive: &in})
+		// The customer has slept for so long that one input cannot hold it all.
+		s.engine.again(s.tx, in, c.ID)
 		return receipt, s.save()
 	}
 	if !in.History {

@@ -19,6 +19,8 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		Source  string
 		Message string
 		Row     *Row
+
+		Confirmed string `json:"confirmed_at"`
 	}
 	_ = json.Unmarshal(event.Properties, &properties) // there may be none
 	source, line := r.importOf(&event)
@@ -34,6 +36,8 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		}
 	case entry.At.Before(event.Received) && event.Depth == 0 && source != "":
 		in.Source, in.History, in.At = source, true, entry.At
+	case event.Name == FormSubmitted && isID == nil && properties.Confirmed != "":
+		in.Target, in.Mark = identity.Hash(), id
 	case isID == nil && (event.Depth > 0 || properties.Channel != "" || properties.Message != ""):
 		in.Inner, in.Target, in.Mark = true, r.life.Customer.ID, id
 		if !entry.From.IsZero() {
@@ -54,6 +58,13 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		word := r.word(&event, lifecycle.Consent{Channel: properties.Channel, Topic: properties.Topic, Granted: event.Name == subscribed,
 			At: event.Timestamp, Source: properties.Source})
 		in.Word = &word
+	}
+	if event.Name == FormSubmitted { // what was agreed to stands in words of their own
+		for i := range r.life.said {
+			if said := &r.life.said[i]; said.Event == event.Name && said.MessageID == event.MessageID {
+				in.Words = append(in.Words, said.Consent)
+			}
+		}
 	}
 	for i := range r.life.Customer.Suppressions {
 		if s := r.life.Customer.Suppressions[i]; in.Inner && s.At.Equal(event.Received) && s.Channel == properties.Channel {

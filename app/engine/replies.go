@@ -24,7 +24,7 @@ type Reply struct {
 	Status int          `msgpack:"c"` // 0: nothing was answered yet
 	Type   string       `msgpack:"t"`
 	Body   []byte       `msgpack:"b"`
-	Secret bool         `msgpack:"x"` // the body is not kept, because it must not be, or is too long
+	Secret bool         `msgpack:"x"` // the body is not kept: it must not be, is too long, or may tell of somebody who was erased
 }
 
 type (
@@ -120,15 +120,38 @@ func (e *Engine) applyReplies(tx store.Tx, input any) (any, error) {
 	return nil, nil
 }
 
-// ForgetReplies forgets what was answered: it may have told of somebody who was erased. A repeated request is as good as a
-// new one then.
-func (e *Engine) ForgetReplies(ctx context.Context) error {
-	for p := range lifecycle.Partitions {
-		if err := e.sweepReplies(ctx, p, e.clock.Now().Add(3*replyAge)); err != nil {
-			return err
-		}
+// Bounds of what one input forgets of answers.
+const (
+	maxForgetReplies = 500
+	maxForgetAnswers = 4 << 20 // bytes that are read
+)
+
+// forgetReplies forgets what was answered, which may have told of somebody who is erased. That something was asked for stays
+// known: it is not done again. It reports whether there may be more.
+func forgetReplies(tx store.Tx) (more bool, err error) {
+	type change struct {
+		key   []byte
+		reply Reply
 	}
-	return nil
+	var changes []change
+	read := 0
+	tx.Scan([]byte{'Y'}, []byte{'Y' + 1}, func(key, value []byte) bool {
+		var one Reply
+		if err = store.Decode(value, &one); err != nil {
+			err = lifecycle.Wrap(lifecycle.Internal, err, "what was answered before cannot be read")
+			return false
+		}
+		if read += len(value); len(one.Body) > 0 {
+			one.Body, one.Secret = nil, true
+			changes = append(changes, change{bytes.Clone(key), one})
+		}
+		more = len(changes) >= maxForgetReplies || len(changes) > 0 && read >= maxForgetAnswers
+		return !more
+	})
+	for i := range changes {
+		tx.Set(changes[i].key, store.Encode(&changes[i].reply))
+	}
+	return more, err
 }
 
 func (e *Engine) sweepReplies(ctx context.Context, p int, now time.Time) error {

@@ -53,18 +53,22 @@ func TestRepliesAreKeptForADay(t *testing.T) {
 	}
 }
 
-// What was answered may tell of somebody who is erased.
+// What was answered may tell of somebody who is erased: it is forgotten, and not done again.
 func TestRepliesAreForgotten(t *testing.T) {
 	h := newHarness(t)
-	ctx, mark, reply := context.Background(), lifecycle.HashID("one"), engine.Reply{Status: 200, Body: []byte("ada")}
-	if err := h.engine.KeepReply(ctx, mark, reply); err != nil {
-		t.Fatal(err)
+	ctx := context.Background()
+	marks := []lifecycle.ID{lifecycle.HashID("one"), lifecycle.HashID("two"), lifecycle.HashID("three")}
+	for _, mark := range marks {
+		if err := h.engine.KeepReply(ctx, mark, engine.Reply{Status: 200, Body: []byte("of somebody")}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := h.engine.ForgetReplies(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if known, err := h.engine.BeginReply(ctx, mark, reply); err != nil || known != nil {
-		t.Errorf("%+v %v", known, err)
+	h.identify("ada", "", `{}`)
+	h.eraseUser("ada")
+	for _, mark := range marks {
+		if known, err := h.engine.BeginReply(ctx, mark, engine.Reply{}); err != nil || known == nil || known.Status != 200 || !known.Secret || len(known.Body) > 0 {
+			t.Errorf("%+v %v", known, err)
+		}
 	}
 }
 

@@ -167,15 +167,18 @@ func (e *Engine) Retain(ctx context.Context, r Retention) (kept Kept, err error)
 			before := now.Add(-r.Anonymous)
 			var n int
 			if n, err = e.eachOld(ctx, p, func(from []byte) any { return idleAnonymous{before, from} }, func(keys [][]byte) (gone int, err error) {
-				for _, key := range keys {
-					answer, err := e.store.Do(ctx, p, erase{Customer: lifecycle.ID(key), At: now, Retire: true, Idle: before})
-					if err == nil && answer.(eraseAnswer).Gone {
+				items := make([]store.Item, len(keys))
+				for i, key := range keys {
+					items[i] = store.Item{Partition: p, Input: erase{Customer: lifecycle.ID(key), At: now, Retire: true, Idle: before}}
+				}
+				for _, result := range e.store.DoAll(ctx, items) {
+					if result.Err == nil && result.Answer.(eraseAnswer).Gone {
 						gone++
-					} else if err != nil && lifecycle.CodeOf(err) != lifecycle.NotFound {
-						return gone, err
+					} else if result.Err != nil && lifecycle.CodeOf(result.Err) != lifecycle.NotFound {
+						err = result.Err
 					}
 				}
-				return gone, nil
+				return gone, err
 			}); err != nil {
 				return kept, err
 			}

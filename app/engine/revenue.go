@@ -29,10 +29,11 @@ func (r RevenueRules) orDefaults() RevenueRules {
 }
 
 // takeRevenue counts the session's event if it is an order or a refund: also one that is history, late or made by a script.
-// It is dated as count and sum date it, never later than it came in.
+// It is dated as count and sum date it, never later than it came in. One that came with a key that anybody can read proves no
+// order: else any page could invent revenue, and take it away.
 func (s *session) takeRevenue(event *lifecycle.Event) {
 	rules := &s.engine.revenue
-	if event.Type != lifecycle.Track {
+	if event.Type != lifecycle.Track || event.Public {
 		return
 	}
 	order := slices.Contains(rules.Orders, event.Name)

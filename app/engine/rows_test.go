@@ -92,7 +92,7 @@ func TestAnOlderRowReplacesNothing(t *testing.T) {
 	identify := h.event("ada", "")
 	identify.Type, identify.Traits = lifecycle.Identify, json.RawMessage(`{"plan":"pro"}`)
 	h.receive(identify)
-	if err := h.engine.Say(context.Background(), h.customer("ada").ID, lifecycle.Ref{}, lifecycle.Consent{Channel: "email", Source: "link"}); err != nil {
+	if err := h.engine.Say(context.Background(), h.customer("ada").ID, lifecycle.Ref{}, engine.Proof{}, lifecycle.Consent{Channel: "email", Source: "link"}); err != nil {
 		t.Fatal(err)
 	}
 	h.clock.Advance(time.Hour)

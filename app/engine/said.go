@@ -74,12 +74,13 @@ func senderIn(raw []byte) (ip, userAgent string) {
 	var object struct {
 		IP        string `json:"ip"`
 		Confirmed string `json:"confirmed_ip"`
+		Submitted string `json:"submitted_ip"`
 		UserAgent string `json:"userAgent"`
 	}
 	if len(raw) == 0 || json.Unmarshal(raw, &object) != nil {
 		return "", ""
 	}
-	ip = cmp.Or(object.IP, object.Confirmed)
+	ip = cmp.Or(object.IP, object.Confirmed, object.Submitted)
 	return ip[:min(len(ip), maxSaidText)], object.UserAgent[:min(len(object.UserAgent), maxSaidText)]
 }
 

@@ -127,10 +127,10 @@ func (e *Engine) walkScores(tx store.Tx, in walkScores) (more bool, err error) {
 		return false, err
 	}
 	var behind []lifecycle.ID
-	looked := 0
+	looked, size := 0, 0
 	tx.Scan(customerKey(table.Cursor), []byte{'c' + 1}, func(key, value []byte) bool {
 		id := lifecycle.ID(key[1:])
-		if more = looked == in.Limit; more {
+		if more = looked == in.Limit || size >= maxWritten; more {
 			table.Cursor = id
 			return false
 		}
@@ -138,6 +138,7 @@ func (e *Engine) walkScores(tx store.Tx, in walkScores) (more bool, err error) {
 		var c lifecycle.Customer
 		if store.Decode(value, &c) == nil && len(c.Points) > 0 && c.Scores.Epoch != table.Epoch {
 			behind = append(behind, id)
+			size += len(value) + costOfKey
 		}
 		return true
 	})

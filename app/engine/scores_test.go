@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -257,4 +258,45 @@ func TestRanks(t *testing.T) {
 	if members("rest") != "c" {
 		t.Error("after a new start the segment is", members("rest"))
 	}
+}
+
+// Orders that come with a key that anybody can read are events like others, and no revenue.
+func TestPublicOrdersAreNoRevenue(t *testing.T) {
+	h := newHarness(t)
+	h.track("ada", "Order Completed", "revenue", 20)
+	for _, name := range []string{"Order Completed", "Order Refunded"} {
+		event := h.event("ada", name, "revenue", 1000)
+		event.Public = true
+		h.receive(event)
+	}
+	if r := h.customer("ada").Revenue; r.Orders != 1 || r.Total != 20 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Customers with large records are brought to new rules too: no input writes more than it may.
+func TestNewRulesReachLargeRecords(t *testing.T) {
+	h := newHarness(t, journey("j", twoStages, "a", scoring, "b", `stage { title = "B" }`))
+	var large []string // of one partition
+	for i := 0; len(large) < 20; i++ {
+		user := fmt.Sprint("user-", i)
+		if (lifecycle.Identity{Kind: lifecycle.UserID, Value: user}).Hash().Partition() == 7 {
+			large = append(large, user)
+		}
+	}
+	for _, user := range large {
+		for part := range 6 {
+			h.identify(user, "", fmt.Sprintf(`{"text%d":%q}`, part, strings.Repeat("x", 30<<10)))
+		}
+		h.track(user, "Visit", "n", 40)
+	}
+	h.scores(`score { name = "heat", thresholds = { 20 } }`)
+	h.eventually(func() bool {
+		for _, user := range large {
+			if len(h.customer(user).Scores.Beyond) != 1 {
+				return false
+			}
+		}
+		return true
+	})
 }

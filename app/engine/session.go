@@ -76,6 +76,9 @@ func (e *Engine) openRecord(tx store.Tx, id lifecycle.ID, record []byte) (*sessi
 		}
 		s.known = true
 	} else {
+		if e.leaving(tx, id) {
+			return nil, lifecycle.Errorf(lifecycle.Busy, "who had this name before is being forgotten; try again in a moment")
+		}
 		e.greet(tx, s.customer)
 	}
 	s.now = s.customer.Clock

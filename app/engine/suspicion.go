@@ -30,15 +30,24 @@ func (e *Engine) suspect(tx store.Tx, in Suspicion) {
 	if data := tx.Get(key); data != nil && store.Decode(data, &before) == nil {
 		in.Since = before.Since
 	} else {
-		tx.After(func() {
-			e.suspected.Add(1)
-			e.log.Warn("an identity seems to be shared by several people and joins nobody any more", "kind", in.Identity.Kind, "reason", in.Reason)
-		})
+		tx.After(func() { e.tellSuspicion(&in) })
 	}
 	if in.Since.Equal(before.Since) && in.Customers == before.Customers && in.Users == before.Users && in.Reason == before.Reason {
 		return
 	}
 	tx.Set(key, store.Encode(&in))
+}
+
+// suspectEvery is how often the log is told at most: a program that sends nonsense makes thousands of them.
+const suspectEvery = time.Minute
+
+// tellSuspicion counts a new suspicion, and lets people know where to look.
+func (e *Engine) tellSuspicion(one *Suspicion) {
+	n, now, last := e.suspected.Add(1), e.clock.Now().UnixNano(), e.suspectTold.Load()
+	if (last == 0 || now-last >= int64(suspectEvery)) && e.suspectTold.CompareAndSwap(last, now) {
+		e.log.Warn("an identity seems to be shared by several people and joins nobody any more; stagecraft customers suspicious lists all of them",
+			"kind", one.Identity.Kind, "reason", one.Reason, "since the start", n)
+	}
 }
 
 // suspectCustomer keeps a suspicion about the customer's own first identity, once.

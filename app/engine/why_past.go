@@ -47,6 +47,7 @@ type Life struct {
 	Now      []JourneyState
 	imports  []importRecord
 	scores   []ScoresPast // what was declared of scores, oldest first
+	said     []Said       // words of consent, oldest first
 }
 
 // LifeEntry is a timeline entry with its number.
@@ -131,6 +132,9 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 		return nil, err
 	}
 	life.scores = table.Past
+	if life.said, _, err = saidBy(tx, q.Customer.ID); err != nil {
+		return nil, err
+	}
 	life.Now, err = e.journeyStates(tx)
 	return life, err
 }

@@ -3,6 +3,7 @@ package script
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -308,8 +309,10 @@ func (s *Segment) run(q *questions) (member bool, err error) {
 	return m.outcome.yes, nil
 }
 
-// beginSegment prepares a fresh environment that has the words of segments only.
+// beginSegment prepares a fresh environment that has the words of segments only. Its steps are all that a predicate may use
+// up: by the clock, who is a member would depend on how busy the machine was, and on how long a timeline took to be read.
 func (m *machine) beginSegment(p *Program, limits Limits) {
+	limits.Wall = math.MaxInt64
 	m.begin(p, limits)
 	m.env.Metatable = m.segmentMeta
 	m.kind = lifecycle.OnGoal // it only looks

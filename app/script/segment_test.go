@@ -3,6 +3,7 @@ package script_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"stagecraft/app/script"
 )
@@ -69,4 +70,27 @@ func FuzzCompileSegments(f *testing.F) {
 			t.Error("an error without a word")
 		}
 	})
+}
+
+// nothing knows nothing of anybody.
+type nothing struct{}
+
+func (nothing) Look(script.Question) (any, time.Time, error) { return nil, time.Time{}, nil }
+
+// Who is a member depends on the steps that a predicate takes, on no clock.
+func TestASegmentHasStepsAndNoClock(t *testing.T) {
+	ask := func(limits script.Limits) (script.Outcome, error) {
+		files := map[string][]byte{"a.lua": []byte("member(function() local n = 0 for i = 1, 20000 do n = n + i end return n > 0 end)")}
+		segments, err := script.New(limits).CompileSegments(script.Source{Name: script.SegmentsFolder, Files: files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return segments.List[0].Ask(nothing{})
+	}
+	if out, err := ask(script.Limits{Wall: time.Nanosecond}); err != nil || !out.Member {
+		t.Errorf("%+v %v", out, err)
+	}
+	if out, err := ask(script.Limits{Steps: 10_000}); err == nil {
+		t.Errorf("%+v", out)
+	}
 }

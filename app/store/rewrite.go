@@ -17,8 +17,8 @@ import (
 
 // What is deleted stays in the files until they happen to be merged, and longer. Rewriting copies everything that is there
 // into a new folder while the old one goes on serving, stops the writers for what was written meanwhile, and goes on in the
-// new one. The file "current" names the folder that counts, so that a kill leaves either the old one or the new one; Open
-// removes the other.
+// new one. The file "current" names the folder that counts, and says when the copying of it began, so that a kill leaves
+// either the old one or the new one; Open removes the other.
 const (
 	firstFolder = "badger"
 	currentFile = "current"
@@ -104,7 +104,7 @@ func (s *Store) Rewrite(ctx context.Context) (done Rewritten, err error) {
 		return done, err
 	}
 	was := s.db
-	if done.Paused, err = s.changeOver(ctx, next, folder, since); err != nil {
+	if done.Paused, err = s.changeOver(ctx, next, folder, since, began); err != nil {
 		return done, err
 	}
 	if e := was.Close(); e != nil {
@@ -117,17 +117,18 @@ func (s *Store) Rewrite(ctx context.Context) (done Rewritten, err error) {
 	return done, nil
 }
 
-// RewrittenAt returns when the store was rewritten last; zero: never.
+// RewrittenAt returns when the last rewrite began: of what was deleted before, the files have nothing. What was deleted
+// while it went on may have been copied. Zero: there was none.
 func (s *Store) RewrittenAt() time.Time {
-	info, err := os.Stat(filepath.Join(s.dir, currentFile))
-	if s.dir == "" || err != nil {
+	if s.dir == "" {
 		return time.Time{}
 	}
-	return info.ModTime()
+	_, began, _ := readCurrent(s.dir) // it was read when the store was opened
+	return began
 }
 
 // changeOver copies the rest while nobody reads or writes, and lets everybody go on in the new folder.
-func (s *Store) changeOver(ctx context.Context, next *badger.DB, folder string, since uint64) (time.Duration, error) {
+func (s *Store) changeOver(ctx context.Context, next *badger.DB, folder string, since uint64, began time.Time) (time.Duration, error) {
 	s.reading.Lock() // first: writers that wait for the committer hold it no more
 	defer s.reading.Unlock()
 	s.committing.Lock()
@@ -139,7 +140,7 @@ func (s *Store) changeOver(ctx context.Context, next *badger.DB, folder string, 
 	if err := next.Sync(); err != nil {
 		return 0, err
 	}
-	if err := writeCurrent(s.dir, filepath.Base(folder)); err != nil {
+	if err := writeCurrent(s.dir, filepath.Base(folder), began); err != nil {
 		return 0, err
 	}
 	next.SetDiscardTs(s.readable.Load())
@@ -188,20 +189,37 @@ func (s *Store) copyTo(ctx context.Context, to *badger.DB, since, until uint64) 
 	return keys, batch.Flush()
 }
 
-// currentFolder returns where the store's files are, and removes what a rewrite left that did not come to its end.
+// readCurrent returns the name of the folder that counts, and when the copying of it began.
+func readCurrent(dir string) (name string, began time.Time, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, currentFile))
+	if os.IsNotExist(err) {
+		return firstFolder, time.Time{}, nil
+	}
+	if err != nil {
+		return "", time.Time{}, lifecycle.Wrap(lifecycle.Unavailable, err, "the file that names the store's folder cannot be read")
+	}
+	name, at, _ := strings.Cut(strings.TrimSpace(string(data)), "\n")
+	if !storeFolder.MatchString(name) {
+		return "", time.Time{}, lifecycle.Errorf(lifecycle.Invalid, "the file %s names no folder of a store", filepath.Join(dir, currentFile))
+	}
+	began, _ = time.Parse(time.RFC3339Nano, at) // else it is rewritten once more
+	return name, began, nil
+}
+
+// currentFolder returns where the store's files are. A folder without them is a new store, unless another folder has some:
+// then the one that counts was lost, or the file that names it, and nothing may be begun in its place.
 func currentFolder(dir string) (string, error) {
-	name := firstFolder
-	if data, err := os.ReadFile(filepath.Join(dir, currentFile)); err == nil {
-		name = strings.TrimSpace(string(data))
-	} else if !os.IsNotExist(err) {
-		return "", lifecycle.Wrap(lifecycle.Unavailable, err, "the file that names the store's folder cannot be read")
+	name, _, err := readCurrent(dir)
+	if err != nil {
+		return "", err
 	}
 	folder := filepath.Join(dir, name)
-	if !storeFolder.MatchString(name) {
-		return "", lifecycle.Errorf(lifecycle.Invalid, "the file %s names no folder of a store", filepath.Join(dir, currentFile))
+	if _, err = os.Stat(folder); err == nil {
+		return folder, nil
 	}
-	if _, err := os.Stat(folder); name != firstFolder && err != nil {
-		return "", lifecycle.Wrap(lifecycle.Conflict, err, "the store's folder %s is not there; bring it back, together with the file %s", folder, currentFile)
+	others, _ := filepath.Glob(filepath.Join(dir, firstFolder+"-*"))
+	if name != firstFolder || len(others) > 0 {
+		return "", lifecycle.Errorf(lifecycle.Conflict, "the store's folder %s is not there; bring it back, together with the file %s that names it", folder, currentFile)
 	}
 	return folder, nil
 }
@@ -231,13 +249,13 @@ func nextFolder(folder string) string {
 }
 
 // writeCurrent is on disk when it returns, or has changed nothing.
-func writeCurrent(dir, name string) error {
+func writeCurrent(dir, name string, began time.Time) error {
 	path := filepath.Join(dir, currentFile)
 	file, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(name + "\n")
+	_, err = file.WriteString(name + "\n" + began.UTC().Format(time.RFC3339Nano) + "\n")
 	if err == nil {
 		err = file.Sync()
 	}

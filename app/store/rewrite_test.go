@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"stagecraft/app/store"
 )
@@ -178,5 +179,74 @@ func TestKilledRewrite(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, left)); !os.IsNotExist(err) {
 			t.Errorf("%s was left", left)
 		}
+	}
+}
+
+// What is deleted while a rewrite goes on may have been copied: the time of a rewrite is that of its beginning.
+func TestWhenItWasRewritten(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if at := s.RewrittenAt(); !at.IsZero() {
+		t.Fatal("it was never rewritten: ", at)
+	}
+	do(t, s, 1, set("a", strings.Repeat("a", 1<<20)))
+	before := time.Now()
+	done, err := s.Rewrite(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := s.RewrittenAt(); at.Before(before) || at.After(time.Now().Add(-done.Took)) {
+		t.Errorf("it began at %v, after %v, and took %v", at, before, done.Took)
+	}
+	// A copy of the folder is as old as what it was copied from.
+	copied := t.TempDir()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if at := open(t, copied).RewrittenAt(); at.IsZero() || at.After(time.Now().Add(-done.Took)) {
+		t.Errorf("the copy was rewritten at %v", at)
+	}
+}
+
+// Where the file that names the folder was lost, no empty store takes the place of the one that is there.
+func TestTheNameOfTheFolderIsLost(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	do(t, s, 1, set("a", "1"))
+	if _, err := s.Rewrite(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	current := filepath.Join(dir, "current")
+	name, err := os.ReadFile(current)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = os.Remove(current); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = store.Open(store.Options{Dir: dir}); err == nil {
+		t.Fatal("an empty store was begun")
+	}
+	// An old folder beside it is behind what was reported as safe: nothing may be removed because of it.
+	stale := t.TempDir()
+	other := open(t, stale)
+	if err = other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	copyFolder(t, filepath.Join(stale, "badger"), filepath.Join(dir, "badger"))
+	if _, err = store.Open(store.Options{Dir: dir}); err == nil {
+		t.Fatal("an older store was taken")
+	}
+	if err = os.WriteFile(current, name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, open(t, dir), 1, "a"); got != "1" {
+		t.Errorf("the store has %q", got)
 	}
 }

@@ -125,10 +125,10 @@ func Open(opts Options) (*Store, error) {
 	}
 	sequence, err := checkFormat(s.db)
 	if err == nil && opts.Dir != "" {
-		err = removeFormer(opts.Dir, s.folder)
-	}
-	if err == nil && opts.Dir != "" {
 		s.mark, err = openHighWater(filepath.Join(opts.Dir, "high-water"), sequence)
+	}
+	if err == nil && opts.Dir != "" { // last: it is the right one, with all that it had
+		err = removeFormer(opts.Dir, s.folder)
 	}
 	if err != nil {
 		s.db.Close()

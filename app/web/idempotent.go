@@ -75,7 +75,7 @@ func replayed(c *fiber.Ctx, known *engine.Reply, sum lifecycle.ID) error {
 	case known.Status == 0:
 		return conflict("the first request with this %s was interrupted, and it is not known what became of it; look, and use another key", idempotencyKey)
 	case known.Secret:
-		return conflict("this was done before; its answer is not kept, because it holds a secret or is too long")
+		return conflict("this was done before; its answer is not kept: it holds a secret, is too long, or may tell of somebody who was erased since")
 	}
 	c.Set("Idempotent-Replayed", "true")
 	c.Set(fiber.HeaderContentType, known.Type)

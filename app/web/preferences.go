@@ -109,7 +109,7 @@ func (s *Server) routePreferences() {
 		if !form.Has("none") {
 			words = s.said(found, func(field string) bool { return form.Has(field) })
 		}
-		if err = s.Engine.Say(c.UserContext(), id, lifecycle.Ref{}, words...); err != nil {
+		if err = s.Engine.Say(c.UserContext(), id, lifecycle.Ref{}, s.proofOf(c), words...); err != nil {
 			return err
 		}
 		if found, err = s.Engine.Preferences(c.UserContext(), id); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -17,8 +18,9 @@ import (
 
 // Rights does what people may ask for of what is kept of them, where it takes more than one part of the program.
 type Rights interface {
-	// Erase forgets a customer for good.
-	Erase(ctx context.Context, customer lifecycle.ID) error
+	// Erase forgets a customer for good. It returns how many letters of theirs were accepted for printing, of which PDFs may
+	// have copies.
+	Erase(ctx context.Context, customer lifecycle.ID) (letters int, err error)
 	// StartRewrite begins to make the store's files anew without what was removed, in the background; a Conflict if that is
 	// under way.
 	StartRewrite() error
@@ -66,25 +68,49 @@ func (s *Server) routeRights() {
 
 // erase forgets a customer. Somebody else with the same name later is somebody new.
 func (s *Server) erase(c *fiber.Ctx) error {
-	found, err := s.customerOf(c)
+	found, err := s.oneOf(c)
+	if lifecycle.CodeOf(err) == lifecycle.NotFound {
+		found, err = s.applicantOf(c, err)
+	}
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(c.UserContext(), eraseTime)
 	defer cancel()
-	if err = s.Rights.Erase(ctx, found.ID); err != nil {
-		return err
-	}
-	if err = s.Engine.ForgetReplies(ctx); err != nil {
+	letters, err := s.Rights.Erase(ctx, found.ID)
+	if err != nil {
 		return err
 	}
 	s.Log.Info("a customer was erased", "customer", found.ID, "by", s.operator(c, ""))
-	return c.JSON(fiber.Map{"erased": found.ID})
+	return c.JSON(struct {
+		Erased  lifecycle.ID `json:"erased"`
+		Letters int          `json:"letters,omitempty"`
+	}{found.ID, letters})
+}
+
+// oneOf finds the customer that the path names, and no other: ?kind= says what the name is where it leads to several.
+func (s *Server) oneOf(c *fiber.Ctx) (*lifecycle.Customer, error) {
+	who, err := param(c, "customer")
+	if err != nil {
+		return nil, err
+	}
+	return s.Engine.OneCustomer(c.UserContext(), who, strings.Clone(c.Query("kind")))
+}
+
+// applicantOf finds whoever has sent a form with the mail address that the path names and has not confirmed it; there is
+// nobody else of that name.
+func (s *Server) applicantOf(c *fiber.Ctx, none error) (*lifecycle.Customer, error) {
+	who, err := param(c, "customer")
+	kind := c.Query("kind")
+	if identity, ok := lifecycle.AddressIdentity("email", who); err == nil && ok && (kind == "" || kind == string(lifecycle.EmailIdentity)) {
+		return s.Engine.OneCustomer(c.UserContext(), s.Links.Applicant(identity.Value), string(lifecycle.AnonymousID))
+	}
+	return nil, none
 }
 
 // consentHistory answers every word that a customer said about being written to, oldest first, with its proof.
 func (s *Server) consentHistory(c *fiber.Ctx) error {
-	found, err := s.customerOf(c)
+	found, err := s.oneOf(c)
 	if err != nil {
 		return err
 	}
@@ -158,7 +184,7 @@ type exportedListing struct {
 
 // exportPerson answers everything that is kept of one person as one JSON document.
 func (s *Server) exportPerson(c *fiber.Ctx) error {
-	found, err := s.customerOf(c)
+	found, err := s.oneOf(c)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 )
 
@@ -55,12 +56,21 @@ func (s *Server) routeUnsubscribe() {
 			return s.brokenLink(c)
 		}
 		word := lifecycle.Consent{Channel: strings.Clone(link.Channel), Topic: strings.Clone(link.Topic), Source: "unsubscribe link"}
-		if err := s.Engine.Say(c.UserContext(), link.Customer, link.Message, word); err != nil {
+		if err := s.Engine.Say(c.UserContext(), link.Customer, link.Message, s.proofOf(c), word); err != nil {
 			return err
 		}
 		return show(c, "done", link)
 	})
 }
+
+// proofOf is what a request tells of who sent it, to be kept with the word about consent that it brings.
+func (s *Server) proofOf(c *fiber.Ctx) engine.Proof {
+	agent := c.Get(fiber.HeaderUserAgent)
+	return engine.Proof{IP: s.formGate.clientIP(c), UserAgent: strings.ToValidUTF8(strings.Clone(agent[:min(len(agent), maxAgent)]), "")}
+}
+
+// maxAgent is how much is kept of what a browser calls itself, in bytes.
+const maxAgent = 400
 
 // brokenLink answers whoever comes with a link that is none of ours, or not all of one.
 func (s *Server) brokenLink(c *fiber.Ctx) error {

@@ -74,12 +74,33 @@ func (o *office) closeDays() error {
 	if errors.Is(err, errStopped) {
 		return err
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if err != nil {
 		err = fmt.Errorf("a batch cannot be written: %w", err)
+	} else if err = o.dropBatches(today); err != nil {
+		err = fmt.Errorf("a batch that was kept long enough cannot be deleted: %w", err)
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.failed = err
+	return err
+}
+
+// dropBatches deletes the batches that were kept long enough. A folder without a manifest is none of ours.
+func (o *office) dropBatches(today string) error {
+	if o.settings.Keep == 0 {
+		return nil
+	}
+	days, err := daysIn(o.settings.Folder, "")
+	oldest := dateOf(today).AddDate(0, 0, -o.settings.Keep).Format(dayLayout)
+	for _, day := range days {
+		folder := filepath.Join(o.settings.Folder, day)
+		if day >= oldest || err != nil {
+			break
+		}
+		if _, missing := os.Stat(filepath.Join(folder, manifestName)); missing == nil {
+			err = os.RemoveAll(folder)
+		}
+	}
 	return err
 }
 

@@ -326,3 +326,35 @@ func TestReconfigured(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 }
+
+// Batches are kept for as many days as they may be; folders that are none of ours stay.
+func TestBatchesAreKeptOnlySoLong(t *testing.T) {
+	folder := t.TempDir()
+	p := newPost(t, folder, "2026-11-20 10:00", "keep_batches", 2)
+	for _, name := range []string{"2026-11-01", "notes"} {
+		if err := os.Mkdir(filepath.Join(folder, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there := func() string {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, entry := range entries {
+			names = append(names, entry.Name())
+		}
+		return strings.Join(names, " ")
+	}
+	for day, want := range []string{"", "2026-11-20", "2026-11-20 2026-11-21", "2026-11-21 2026-11-22"} {
+		p.set(fmt.Sprintf("2026-11-%d 10:00", 20+day))
+		if err := p.CloseDays(); err != nil {
+			t.Fatal(err)
+		}
+		if want = strings.Join(strings.Fields(".state 2026-11-01 "+want+" notes"), " "); there() != want {
+			t.Errorf("day %d: there is %s, not %s", day, there(), want)
+		}
+		p.send(message(day))
+	}
+}

@@ -31,7 +31,8 @@ const schema = `{
     "date": {"type": "string", "enum": ["2026-12-31", "31.12.2026", "31/12/2026", "12/31/2026", "none"], "default": "2026-12-31", "title": "Date", "description": "How the day stands on the letter."},
     "duplex": {"type": "boolean", "default": false, "title": "Both sides", "description": "Every letter begins on a sheet of its own when both sides are printed: an empty page follows an odd number of pages."},
     "max_pages": {"type": "integer", "minimum": 1, "maximum": 20, "default": 4, "title": "Pages of a letter", "description": "A longer letter is refused."},
-    "file_pages": {"type": "integer", "minimum": 20, "maximum": 20000, "default": 5000, "title": "Pages of a PDF", "description": "A day with more has several."}
+    "file_pages": {"type": "integer", "minimum": 20, "maximum": 20000, "default": 5000, "title": "Pages of a PDF", "description": "A day with more has several."},
+    "keep_batches": {"type": "integer", "minimum": 1, "maximum": 3650, "title": "Days to keep batches", "description": "A batch is deleted so many days after its own. Without it, batches stay until you delete them, with everybody in them who is erased meanwhile."}
   }
 }`
 
@@ -47,6 +48,7 @@ type settings struct {
 	Duplex    bool     `json:"duplex"`
 	MaxPages  int      `json:"max_pages"`
 	FilePages int      `json:"file_pages"`
+	Keep      int      `json:"keep_batches"` // days; 0: for ever
 
 	zone   *time.Location
 	cutoff int // minutes after the beginning of the day, up to 24 h
@@ -107,7 +109,7 @@ func (s *settings) check() error {
 	for _, n := range []struct {
 		name               string
 		value, least, most int
-	}{{"max_pages", s.MaxPages, 1, 20}, {"file_pages", s.FilePages, 20, 20000}} {
+	}{{"max_pages", s.MaxPages, 1, 20}, {"file_pages", s.FilePages, 20, 20000}, {"keep_batches", s.Keep, 0, 3650}} {
 		if n.value < n.least || n.value > n.most {
 			return fmt.Errorf("%s %d is outside of %d to %d", n.name, n.value, n.least, n.most)
 		}
