@@ -372,3 +372,36 @@ func TestNobodyTakesTheNameOfAnother(t *testing.T) {
 		}
 	}
 }
+
+// An order that another system reports with the address of a user is that user's: no stranger enters the journeys with it.
+func TestAKnownAddressIsNoStranger(t *testing.T) {
+	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }
+on("Order", function() send "hello" move "b" end)`, "b", `stage { title = "B" }
+on("Order", function() set("again", 2) end)`))
+	h.receive(h.says("dora", "", map[string]any{"email": "dora@example.com"}))
+	h.receive(h.event("dora", "Order"))
+	h.quiet()
+	h.clock.Advance(time.Minute)
+	for _, name := range []string{"source:shopify:78", "web-77"} {
+		order := h.event("", "Order")
+		order.AnonymousID, order.Context = name, []byte(`{"traits":{"email":" Dora@example.com"}}`)
+		h.receive(order)
+		h.quiet()
+	}
+	dora := h.customer("dora")
+	if stage := dora.Visit("j").Stage; stage != "b" || string(dora.Traits["again"]) != "2" || len(dora.Identities) != 4 {
+		t.Errorf("dora is in %s: %+v", stage, dora)
+	}
+	if dora, shop := h.of(lifecycle.UserID, "dora"), h.of(lifecycle.AnonymousID, "source:shopify:78"); shop != dora {
+		t.Errorf("the shop's name is %s, dora %s", shop, dora)
+	}
+	// What comes by the new name alone is theirs too, and a page that knows the address is not believed.
+	h.receive(h.says("", "web-77", map[string]any{"plan": "gold"}))
+	public := h.event("", "Order")
+	public.AnonymousID, public.Context, public.Public = "page-1", []byte(`{"traits":{"email":"dora@example.com"}}`), true
+	h.receive(public)
+	h.quiet()
+	if dora = h.customer("dora"); string(dora.Traits["plan"]) != `"gold"` || len(dora.Identities) != 4 {
+		t.Errorf("dora is %+v", dora)
+	}
+}

@@ -23,6 +23,7 @@ type Receive struct {
 	Source  string       // the import it came with, or empty
 	History bool         // the past: decide, but send nothing
 	Target  lifecycle.ID // set when the event was passed on: the customer it belongs to
+	Owner   lifecycle.ID // the user whom an event by an unknown name is about, as far as is known
 	First   lifecycle.ID // the mark it came with, if it had to wait its turn and has another one now
 	Hops    int          // how many partitions have passed it on
 	Inner   bool         // made by ourselves, for a customer who must be there; it is never late, and names nobody
@@ -56,7 +57,7 @@ func (e *Engine) Receive(ctx context.Context, events []lifecycle.Event) ([]store
 			event.Timestamp = now
 		}
 		identity := event.Identity()
-		inputs[i] = Receive{Event: event, At: now,
+		inputs[i] = Receive{Event: event, At: now, Owner: e.recognise(ctx, &event),
 			Mark: lifecycle.HashID("message", string(identity.Kind), identity.Value, event.MessageID)}
 	}
 	return e.take(ctx, inputs)
@@ -111,6 +112,9 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 	}
 	if in.Inner && record == nil {
 		return e.missing(tx, in)
+	}
+	if record == nil && e.recognised(tx, in, id) {
+		return Receipt{Customer: in.Owner}, nil
 	}
 	if record == nil && e.leaving(tx, id) {
 		e.again(tx, in, id) // whoever has the name from now on must not find what is left of another one
