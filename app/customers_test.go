@@ -16,7 +16,7 @@ func TestCustomersOverHTTP(t *testing.T) {
 	for i := range 5 {
 		s.must("POST", "/v1/track", map[string]any{"userId": "a/da", "event": "Order Completed", "messageId": fmt.Sprint("o", i), "properties": map[string]any{"total": 10}})
 	}
-	s.must("POST", "/v1/track", map[string]any{"userId": "bob", "event": "Page Viewed"})
+	s.must("POST", "/v1/track", map[string]any{"userId": "bob", "event": "Page Viewed", "context": map[string]any{"traits": map[string]any{"first_name": "Bob", "lastName": "Lê"}}})
 	s.must("POST", "/v1/consent", map[string]any{"userId": "a/da", "channel": "email", "granted": false, "source": "preferences"})
 	read := func(path string, target any) {
 		t.Helper()
@@ -26,8 +26,8 @@ func TestCustomersOverHTTP(t *testing.T) {
 	}
 	var found struct {
 		Customers []struct {
-			ID, UserID string
-			By         *struct{ Kind string }
+			ID, UserID, Name string
+			By               *struct{ Kind string }
 		}
 		Next string
 	}
@@ -38,7 +38,7 @@ func TestCustomersOverHTTP(t *testing.T) {
 	if one := found.Customers[0]; one.UserID != "a/da" || one.By == nil || one.By.Kind != "email" {
 		t.Errorf("found %+v", one)
 	}
-	if read("/v1/customers?newest=true", &found); len(found.Customers) != 2 || found.Customers[0].UserID != "bob" {
+	if read("/v1/customers?newest=true", &found); len(found.Customers) != 2 || found.Customers[0].UserID != "bob" || found.Customers[0].Name != "Bob Lê" || found.Customers[1].Name != "Ada" {
 		t.Errorf("the newest are %+v", found)
 	}
 	seen := map[string]bool{}

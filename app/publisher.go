@@ -248,7 +248,7 @@ func (p *publisher) keepsCustomers(ctx context.Context, plan *lifecycle.Journey)
 	for stage, count := range report.Journey(plan.Name).In {
 		if _, said := plan.Heir(stage); count > 0 && plan.Stage(stage) == nil && !said {
 			return &lifecycle.Error{Code: lifecycle.Conflict, File: plan.Name + "/journey.lua", Line: 1,
-				Message: fmt.Sprintf("stage %q is gone, but %d customers are in it", stage, count),
+				Message: fmt.Sprintf("stage %q is gone, but customers are in it: %d", stage, count),
 				Hint:    fmt.Sprintf(`say where they go: renamed = { [%q] = "its new name" } or retired = { [%q] = "another stage" } in journey { … }; or bring the stage back`, stage, stage)}
 		}
 	}

@@ -172,6 +172,9 @@ func entryText(entry *engine.TimelineEntry) string {
 			continue
 		}
 		fmt.Fprintf(&b, "; %s", f.Kind)
+		if f.Kind == lifecycle.FactWoke { // why a wait ended was not always written down
+			f.Reason = ""
+		}
 		for _, text := range []string{f.Journey, f.From, f.To, f.Name, f.Reason} {
 			if text != "" {
 				b.WriteString(" " + text)
@@ -233,7 +236,7 @@ func stateOf(c *lifecycle.Customer) map[string]string {
 		state["score changes"] = stamp(c.Scores.Due)
 	}
 	if !c.Revenue.IsZero() {
-		state["revenue"] = fmt.Sprintf("%d orders, %v, %s to %s", c.Revenue.Orders, c.Revenue.Total, stamp(c.Revenue.First), stamp(c.Revenue.Last))
+		state["revenue"] = fmt.Sprintf("orders %d, %v, %s to %s", c.Revenue.Orders, c.Revenue.Total, stamp(c.Revenue.First), stamp(c.Revenue.Last))
 	}
 	for _, past := range c.Past {
 		if !lifecycle.IsBroadcast(past.Journey) {

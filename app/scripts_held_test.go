@@ -21,7 +21,7 @@ func TestAVersionThatLacksAHeldStageIsRefused(t *testing.T) {
 	}
 	s.eventually("the refusal shows", func() bool {
 		problem := s.overview().Journeys[0].PublishError
-		return problem != nil && strings.Contains(problem.Message, `stage "b" is gone, but 1 customers are in it`)
+		return problem != nil && strings.Contains(problem.Message, `stage "b" is gone, but customers are in it: 1`)
 	})
 	if s.overview().Journeys[0].Version != version {
 		t.Error("the version was published")

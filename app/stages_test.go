@@ -43,6 +43,9 @@ func TestMovesOverHTTP(t *testing.T) {
 	if second := <-posted; !strings.Contains(second, `"reason":"paid by invoice","by":"api","decision":"`) {
 		t.Errorf("posted %s", second)
 	}
+	if status, text, _ := s.call("POST", "/v1/moves", `{"userId": "ada", "journey": "trial", "act": "exit"}`, key); status != 409 || !strings.Contains(text, "Idempotency-Key") {
+		t.Errorf("another change with the same key: %d %s", status, text)
+	}
 	status, text, _ := s.call("POST", "/api/moves", `{"user": "ada", "journey": "trial", "act": "move", "to": "a"}`)
 	if status != 409 || !strings.Contains(text, "journey.lua does not allow this move") {
 		t.Errorf("backwards: %d %s", status, text)
@@ -59,8 +62,11 @@ func TestMovesOverHTTP(t *testing.T) {
 			t.Errorf("%s: %d %s", body, status, text)
 		}
 	}
-	if status, _, _ := s.call("POST", "/v1/moves", move, func(r *http.Request) { r.Header.Del("Authorization") }); status != 401 {
-		t.Errorf("without a key: %d", status)
+	if status, text, _ := s.call("POST", "/v1/moves", move, func(r *http.Request) { r.Header.Del("Authorization") }); status != 401 || strings.Contains(text, "not known") {
+		t.Errorf("without a key: %d %s", status, text)
+	}
+	if status, text, _ := s.call("POST", "/v1/moves", move, func(r *http.Request) { r.SetBasicAuth("wrong", "") }); status != 401 || !strings.Contains(text, "this key is not known") {
+		t.Errorf("with a wrong key: %d %s", status, text)
 	}
 }
 
@@ -92,7 +98,7 @@ func TestAStageIsRenamedOnDisk(t *testing.T) {
 		"trial/journey.lua": `journey { title = "Trial", stages = { "start", "b" }, moves = "next" }`})
 	s.eventually("the refusal shows", func() bool {
 		problem := s.overview().Journeys[0].PublishError
-		return problem != nil && strings.Contains(problem.Message, `stage "a" is gone, but 1 customers are in it`)
+		return problem != nil && strings.Contains(problem.Message, `stage "a" is gone, but customers are in it: 1`)
 	})
 	if p := plan(`{}`); !p.Blocked || p.Stages[2].Fate != "missing" {
 		t.Errorf("without an answer: %+v", p)

@@ -193,6 +193,12 @@ func (x *explaining) notThere(visit *lifecycle.Visit, state engine.JourneyState,
 			where = "in " + visit.Stage
 		}
 		say("they were in stage %s until %s and are %s now", s.Stage, when(c.Real(c.Left(state.Name, s.Stage))), where)
+	case x.wereIn(state.Name, s.Stage):
+		where := "in none"
+		if visit.Stage != "" {
+			where = "in " + visit.Stage
+		}
+		say("they were in stage %s once and are %s now (%s)", s.Stage, where, x.cameBy(state.Name))
 	case visit.Stage == "":
 		say("they have left journey %s without ever being in stage %s", state.Name, s.Stage)
 	default:
@@ -278,7 +284,7 @@ func (x *explaining) wentElsewhere(t *engine.Trace, s script.Sending, visit *lif
 	case t.Ended.Waiting && visit != nil && runOf(visit, t.Run) != nil:
 		say("it waits at %s:%d until %s", t.Ended.File, t.Ended.Line, when(x.life.Customer.Real(t.Ended.Until)))
 	case t.Ended.Waiting:
-		say("%s and waited at %s:%d, which ended when they left the stage, reached its goal, or the version was drained", at, t.Ended.File, t.Ended.Line)
+		say("%s and waited at %s:%d, which ended %s", at, t.Ended.File, t.Ended.Line, strings.TrimSuffix(x.endedBy(t), ","))
 	case t.Ended.Move != "":
 		say("%s and moved them to %s at %s:%d before it came there", at, t.Ended.Move, t.Ended.File, t.Ended.Line)
 	default:

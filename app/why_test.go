@@ -132,6 +132,61 @@ func TestAReplayOfHistory(t *testing.T) {
 	says(t, w.why("ada", "welcome"), "it belongs to history that was imported")
 }
 
+// TestAReplayOfHistoryBesideALiveJourney lives history again that comes while a journey answers to changes of stage.
+func TestAReplayOfHistoryBesideALiveJourney(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	ctx := context.Background()
+	files := club("discount")
+	files["gone.lua"] += `on("Stage Entered", function(customer, event)
+	if event.properties.stage == "gone" then
+		send "come-back"
+	end
+end)`
+	w.publish(files)
+	w.clock.Advance(time.Hour)
+	w.must(w.engine.OpenImport(ctx, "shop", true))
+	var lines []engine.Line
+	for i, day := range []int{90, 50} { // the second finds them gone; they go once more when the import closes
+		lines = append(lines, engine.Line{ID: string(rune('a' + i)), Event: lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: "ada",
+			Timestamp: livedStart.AddDate(0, 0, -day), Properties: []byte(`{"total":30}`)}})
+	}
+	results, err := w.engine.Import(ctx, "shop", lines)
+	w.must(err)
+	for _, result := range results {
+		w.must(result.Err)
+	}
+	w.clock.Advance(time.Hour)
+	_, err = w.engine.CloseImport(ctx, "shop", w.clock.Now(), false, time.Minute)
+	w.must(err)
+	w.clock.Advance(time.Hour)
+	w.identify("ada", map[string]any{"email": "ada@shop.example"})
+	w.pass("ada", 24*time.Hour)
+	if replayed := w.replay("ada"); !replayed.Equal {
+		t.Errorf("%+v", replayed)
+	}
+}
+
+// TestAReplayOfAFriend lives somebody again whom a friend's link brought.
+func TestAReplayOfAFriend(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	ada := lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}.Hash()
+	w.engine.SetReferrals("Ordered", func(code string) (lifecycle.ID, bool) { return ada, code == "code-ada" })
+	w.publish(club("discount"))
+	w.identify("ada", map[string]any{"email": "ada@shop.example"})
+	w.clock.Advance(time.Hour)
+	w.receive(lifecycle.Event{Type: lifecycle.Page, Name: lifecycle.PageViewed, UserID: "bob", MessageID: "page", Timestamp: w.clock.Now(), Received: w.clock.Now(),
+		Context: []byte(`{"page":{"url":"https://shop.example/?ref=code-ada"}}`)})
+	w.clock.Advance(time.Hour)
+	w.track("bob", "Ordered", map[string]any{"total": 30})
+	for _, user := range []string{"ada", "bob"} {
+		if replayed := w.replay(user); !replayed.Equal {
+			t.Errorf("%s: %+v", user, replayed)
+		}
+	}
+}
+
 // TestAReplayOfMergedCustomers lives two lives again that became one.
 func TestAReplayOfMergedCustomers(t *testing.T) {
 	w := newLived(t, delivery.Policy{})
@@ -161,6 +216,12 @@ func TestWhyOverHTTP(t *testing.T) {
 	if answer := s.must("GET", "/v1/customers/ada%40example.com/why", nil); !strings.Contains(answer, "In customer-lifecycle they are in") {
 		t.Error(answer)
 	}
+	if answer := s.must("GET", "/v1/customers/ada%40example.com/replay", nil); !strings.Contains(answer, `"equal":true`) {
+		t.Error(answer)
+	}
+	// Who was erased comes back.
+	s.must("POST", "/v1/customers/ada%40example.com/erase", nil)
+	s.track("ada@example.com", "Order Completed", map[string]any{"properties": map[string]any{"total": 10}})
 	if answer := s.must("GET", "/v1/customers/ada%40example.com/replay", nil); !strings.Contains(answer, `"equal":true`) {
 		t.Error(answer)
 	}

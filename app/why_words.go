@@ -44,6 +44,8 @@ func adviceOn(reason string) string {
 		return "the customer would need an address that the channel can reach"
 	case reason == lifecycle.BecauseTest:
 		return "an address for the messages of test people would have to be set"
+	case reason == "suppressed: "+lifecycle.SuppressedErased:
+		return "they had their data erased under this name or address, and nothing is sent to whoever comes back with it"
 	case strings.HasPrefix(reason, "suppressed"):
 		return "nothing goes to this address any more, because it bounced or its owner complained"
 	case strings.HasPrefix(reason, lifecycle.BecauseOptedOut), strings.HasPrefix(reason, "no consent"):

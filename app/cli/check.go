@@ -39,6 +39,7 @@ func (c *CheckCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	c.elsewhere(w, c.Dir, dir)
 	sources, err := script.ReadSources(folder)
 	result := checked{Journeys: []string{}, Problems: []script.Problem{}}
 	var unread script.Errors

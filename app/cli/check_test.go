@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,7 +127,13 @@ func TestTheServersFolderComesFirst(t *testing.T) {
 		{[]string{"check", "--data", "elsewhere"}, "1 journey in scripts"}, {[]string{"test", "--run", "member", "--scripts", "scripts"}, "(scripts)"}} {
 		if out, errs, code := verb(t, c.args...); code != 0 || !strings.Contains(out, c.want) {
 			t.Errorf("%v: code %d, want %q\n%s%s", c.args, code, c.want, out, errs)
+		} else if said, want := strings.Contains(errs, "no journeys in "+filepath.Join("elsewhere", "scripts")+": those in scripts are taken"), slices.Contains(c.args, "elsewhere"); said != want {
+			t.Errorf("%v says where the scripts are not: %v, %q", c.args, said, errs)
 		}
+	}
+	t.Chdir(t.TempDir())
+	if _, errs, code := verb(t, "check"); code != 0 || !strings.Contains(errs, "the built-in ones are taken") {
+		t.Errorf("code %d, %q", code, errs)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -170,5 +171,20 @@ func TestARequestInFlightMayEnd(t *testing.T) {
 			t.Errorf("grace %v: %v", grace, err)
 		}
 		server.Close()
+	}
+}
+
+// What is wrong with the command line is said before anybody is asked.
+func TestVerbsSayWhatCannotBe(t *testing.T) {
+	t.Setenv("STAGECRAFT_SERVER", "")
+	empty := t.TempDir()
+	for said, args := range map[string][]string{
+		"no server works in the data folder " + empty: {"customers", "list", "--data", empty},
+		`--since "gestern" is not a date`:             {"place", "ada", "shop", "buyer", "--since", "gestern", "--server", "http://127.0.0.1:1"},
+	} {
+		var out bytes.Buffer
+		if code := cli.Main("test", args, strings.NewReader(""), &out, &out); code != 1 || !strings.Contains(out.String(), said) {
+			t.Errorf("%s: exit code %d:\n%s", strings.Join(args, " "), code, out.String())
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -205,7 +206,7 @@ func (c *shownCustomer) print(table io.Writer) {
 		row(strings.TrimSpace("score "+score.Name), strconv.FormatFloat(score.Points, 'f', -1, 64))
 	}
 	if c.Revenue != nil {
-		row("revenue", strconv.FormatFloat(c.Revenue.Total, 'f', -1, 64), fmt.Sprintf("%d orders, the last %s", c.Revenue.Orders, at(c.Revenue.Last)))
+		row("revenue", strconv.FormatFloat(c.Revenue.Total, 'f', -1, 64), plural(int(c.Revenue.Orders), "order", "orders")+", the last "+at(c.Revenue.Last))
 	}
 	if c.RFM != nil {
 		row("rfm", fmt.Sprintf("%d %d %d", c.RFM.Recency, c.RFM.Frequency, c.RFM.Monetary), "recency, frequency, monetary value: ranks 1 to 5")
@@ -235,16 +236,18 @@ func (c *shownCustomer) print(table io.Writer) {
 	}
 }
 
+type lifeFact struct {
+	Text, Journey, File string
+	Line                int
+}
+
 // printLife prints entries of a timeline.
 func printLife(out io.Writer, raw json.RawMessage) error {
 	var life struct {
 		Entries []struct {
 			At    time.Time
 			Event *struct{ Type, Event string }
-			Facts []struct {
-				Text, Journey, File string
-				Line                int
-			}
+			Facts []lifeFact
 		}
 	}
 	if err := json.Unmarshal(raw, &life); err != nil {
@@ -254,6 +257,8 @@ func printLife(out io.Writer, raw json.RawMessage) error {
 		cause := "by itself"
 		if entry.Event != nil {
 			cause = cmp.Or(entry.Event.Event, entry.Event.Type)
+		} else if slices.ContainsFunc(entry.Facts, func(f lifeFact) bool { return strings.Contains(f.Text, ", asked for by ") }) {
+			cause = "by request"
 		}
 		if _, err := fmt.Fprintf(out, "\n%s  %s\n", entry.At.UTC().Format(time.RFC3339), cause); err != nil {
 			return err

@@ -220,7 +220,7 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	client, err := NewClient(serverURL(f.Server, f.Data), key)
+	client, err := clientOf(f.Server, f.Data, key)
 	if err != nil {
 		return nil, "", err
 	}
@@ -230,16 +230,25 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 	return importer, path, nil
 }
 
-// serverURL returns where the server is: as asked for, else as the one that works in the data folder has left word, else
-// the default address.
-func serverURL(asked, data string) string {
-	if asked != "" {
-		return asked
+// defaultData is the data folder where none is named.
+const defaultData = "stagecraft-data"
+
+// clientOf returns a client of the server that is asked for, else of the one that works in the data folder, as it has left
+// word. Where no folder was named and none is here, it is the one at the default address.
+func clientOf(server, data, key string) (*Client, error) {
+	if server != "" {
+		return NewClient(server, key)
 	}
-	if address, err := os.ReadFile(filepath.Join(data, app.AddressFile)); err == nil {
-		return "http://" + strings.TrimSpace(string(address))
+	address, err := os.ReadFile(filepath.Join(data, app.AddressFile))
+	switch {
+	case err == nil:
+		return NewClient("http://"+strings.TrimSpace(string(address)), key)
+	case data != defaultData && data != "":
+		failure := lifecycle.Wrap(lifecycle.Unavailable, err, "no server works in the data folder %s", data)
+		failure.Hint = "start it with stagecraft serve --data " + data + ", or name one with --server"
+		return nil, failure
 	}
-	return "http://127.0.0.1:8080"
+	return NewClient("http://127.0.0.1:8080", key)
 }
 
 // key returns the write key.
@@ -277,7 +286,7 @@ func (f *ImportFlags) print(out io.Writer, result Result) error {
 	if f.JSON {
 		return json.NewEncoder(out).Encode(result)
 	}
-	parts := []string{fmt.Sprintf("%d accepted", result.Accepted), fmt.Sprintf("%d duplicates", result.Duplicates)}
+	parts := []string{fmt.Sprintf("%d accepted", result.Accepted), plural(result.Duplicates, "duplicate", "duplicates")}
 	if result.Late > 0 {
 		parts = append(parts, fmt.Sprintf("%d late", result.Late))
 	}

@@ -507,7 +507,7 @@ func TestImportFlags(t *testing.T) {
 
 	flags.File, flags.Events, flags.JSON, flags.Source = "", "-", false, "orders one.csv"
 	stdout, stderr, code = run(t, t.Context(), flags, good)
-	if code != 0 || !strings.Contains(stdout, "orders one.csv: 1 row in ") || !strings.Contains(stdout, ": 0 accepted, 1 duplicates") || stderr != "" {
+	if code != 0 || !strings.Contains(stdout, "orders one.csv: 1 row in ") || !strings.Contains(stdout, ": 0 accepted, 1 duplicate") || stderr != "" {
 		t.Errorf("standard input: code %d, %q, %q", code, stdout, stderr)
 	}
 

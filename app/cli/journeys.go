@@ -40,7 +40,7 @@ func (r Remote) client() (*Client, error) {
 			key = keys.Admin
 		}
 	}
-	client, err := NewClient(serverURL(r.Server, r.Data), key)
+	client, err := clientOf(r.Server, r.Data, key)
 	if err != nil {
 		return nil, err
 	}

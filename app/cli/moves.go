@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"stagecraft/app/lifecycle"
 )
 
 // MoveWho says which customer, in which journey, and why.
@@ -54,13 +56,19 @@ func (c *ExitCommand) Run(w *world) error { return c.change(w, c.MoveWho, "exit"
 // PlaceCommand says where one customer is already.
 type PlaceCommand struct {
 	MoveWho
-	To    string    `arg:"" help:"The stage where they are. No handler runs, and nothing is sent."`
-	Since time.Time `name:"since" placeholder:"TIME" help:"When they came there, as in 2026-03-01T09:00:00Z. Default: now."`
+	To    string `arg:"" help:"The stage where they are. No handler runs, and nothing is sent."`
+	Since string `name:"since" placeholder:"TIME" help:"When they came there, as in 2026-03-01 or 2026-03-01T09:00:00Z. Default: now."`
 	MoveHow
 }
 
 // Run places them.
-func (c *PlaceCommand) Run(w *world) error { return c.change(w, c.MoveWho, "place", c.To, c.Since) }
+func (c *PlaceCommand) Run(w *world) error {
+	since, ok := ParseTime(c.Since)
+	if c.Since != "" && !ok {
+		return lifecycle.Errorf(lifecycle.Invalid, "--since %q is not a date; write it like 2026-03-01 or 2026-03-01T09:00:00Z", shorten(c.Since))
+	}
+	return c.change(w, c.MoveWho, "place", c.To, since)
+}
 
 // change asks the server, and says what became of it.
 func (c *MoveHow) change(w *world, who MoveWho, act, to string, since time.Time) error {

@@ -38,7 +38,7 @@ func (c *SendCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	client, err := NewClient(serverURL(c.Server, c.Data), key)
+	client, err := clientOf(c.Server, c.Data, key)
 	if err != nil {
 		return err
 	}

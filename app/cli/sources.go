@@ -284,7 +284,7 @@ func (c *SourcesRejectsCommand) Run(w *world) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", r.ID, r.At.Local().Format(time.DateTime), printable(r.Reason))
 	}
 	if len(answer.Rejects) == 0 {
-		fmt.Fprintln(table, "Everything was taken.")
+		fmt.Fprintln(table, "Nothing is kept here. What does not prove who sent it, or comes while a secret is missing, is counted as refused and not kept.")
 	}
 	return table.Flush()
 }

@@ -134,6 +134,6 @@ end)`,
 	has(run(0, "", "list", "--json"), `"events": 2`, `"value": "6"`)
 	has(run(1, "", "rejects", "list", "--replay", "all"), "not eve")
 	run(0, "", "rejects", "list", "--forget", "all")
-	has(run(0, "", "rejects", "list"), "Everything was taken.")
+	has(run(0, "", "rejects", "list"), "Nothing is kept here.")
 	has(run(1, "", "fetch", "nobody"), "there is no source")
 }

@@ -57,6 +57,7 @@ func (c *TestCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	c.elsewhere(w, c.Dir, dir)
 	if !c.Watch {
 		return c.once(w.ctx, w.stdout, folder, dir, only)
 	}
@@ -104,6 +105,19 @@ func (f *scriptsFolder) find(asked string) (folder fs.FS, dir, only string, err 
 		}
 	}
 	return scripts.Files, "", "", nil
+}
+
+// elsewhere tells on w.stderr that scripts were taken which are not those of the data folder, though nobody asked for them.
+func (f *scriptsFolder) elsewhere(w *world, asked, dir string) {
+	its := filepath.Join(f.Data, "scripts")
+	if asked != "" || f.Scripts != "" || dir != "" && dir != "scripts" {
+		return
+	}
+	taken := "the built-in ones are taken"
+	if dir != "" {
+		taken = "those in " + dir + " are taken"
+	}
+	fmt.Fprintf(w.stderr, "there are no journeys in %s: %s; --data names the data folder of the server\n", its, taken)
 }
 
 // noJourney says why a folder that was asked for holds no journey.

@@ -227,7 +227,7 @@ func (s *session) forgetBroadcasts() {
 }
 
 func (s *session) forgetVisit(visit *lifecycle.Visit) {
-	s.endRuns(visit, true)
+	s.endRuns(visit, true, "the broadcast is over for them")
 	name := visit.Journey
 	s.customer.Visits = slices.DeleteFunc(s.customer.Visits, func(v lifecycle.Visit) bool { return v.Journey == name })
 }

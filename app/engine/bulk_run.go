@@ -195,6 +195,14 @@ func (e *Engine) SetBulk(ctx context.Context, name string, state BulkState, by s
 		}
 	case b.State == BulkDraft:
 		return b, lifecycle.Errorf(lifecycle.Conflict, "bulk %s was not started", name)
+	case b.State == BulkRunning:
+		progress, err := e.BulkProgress(ctx, name)
+		if err != nil {
+			return b, err
+		}
+		if progress.Over {
+			return b, lifecycle.Errorf(lifecycle.Conflict, "bulk %s is done: all of its customers were looked at, and nothing happens any more; to do it again, save another", name)
+		}
 	}
 	answer, err := e.store.Do(ctx, 0, changeBulk{Bulk: Bulk{Name: name, State: state, By: by}, At: e.clock.Now()})
 	if err != nil {

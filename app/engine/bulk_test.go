@@ -65,6 +65,11 @@ func TestABulkMovesWhomTheRulesAllow(t *testing.T) {
 	if progress.Done != 20 || progress.Refused != 40 || len(progress.Reasons) != 1 || progress.Reasons[0].Reason != "journey.lua does not allow this move" {
 		t.Errorf("progress: %+v", progress)
 	}
+	for _, state := range []engine.BulkState{engine.BulkPaused, engine.BulkRunning, engine.BulkStopped} {
+		if _, err := h.engine.SetBulk(context.Background(), "spring", state, ""); lifecycle.CodeOf(err) != lifecycle.Conflict || !strings.Contains(err.Error(), "is done") {
+			t.Errorf("one that is done became %s: %v", state, err)
+		}
+	}
 	for i := range 60 {
 		visit := h.customer(fmt.Sprint("c", i)).Visit("shop")
 		if want := map[bool]string{true: "c", false: "a"}[i%3 == 0]; visit.Stage != want {

@@ -94,6 +94,9 @@ func TestTwoUsersWithOneAddressStayTwo(t *testing.T) {
 	h.alias("bob", "ada", false)
 	h.quiet()
 	h.eventually(h.same("ada", "bob"))
+	if who = h.whoHas(emailOf("home@example.com")); who.Customer != h.customer("ada").ID || len(who.Others) > 0 {
+		t.Errorf("now that they are one it is still another's: %+v", who)
+	}
 }
 
 func TestAPublicKeyJoinsNobodyByAnAddress(t *testing.T) {

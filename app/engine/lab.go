@@ -241,6 +241,9 @@ func (e *Engine) applyLab(tx store.Tx, input any) (answer any, handled bool, err
 	switch in := input.(type) {
 	case paste:
 		return nil, true, e.paste(tx, in)
+	case greeted:
+		e.greeted(tx, in)
+		return nil, true, nil
 	case passBy:
 		return nil, true, e.passBy(tx, in)
 	case passOn:

@@ -193,7 +193,7 @@ func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Vis
 		sort.Slice(c.Visits, func(i, j int) bool { return c.Visits[i].Journey < c.Visits[j].Journey })
 	} else {
 		from = visit.Stage
-		s.endRuns(visit, place.Stage == "") // runs of journey.lua outlive the stage
+		s.endRuns(visit, place.Stage == "", "they became one with another customer") // runs of journey.lua outlive the stage
 		place.Runs = visit.Runs
 		for _, timer := range visit.Timers {
 			if !timer.Run.IsZero() {

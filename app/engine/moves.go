@@ -42,6 +42,7 @@ type Changed struct {
 	From     string       `msgpack:"f,omitempty"` // the stage before; "": in none
 	To       string       `msgpack:"t,omitempty"` // the stage now, which enter handlers may have moved on from; "": in none
 	Refused  string       `msgpack:"r,omitempty"` // why nothing was done
+	Sum      lifecycle.ID `msgpack:"s"`           // of what was asked for: a request that comes again has to be the same
 	Repeated bool         `msgpack:"-"`           // the answer is that of an earlier request with the same key
 
 	next  lifecycle.ID // the customer is there now, in another partition
@@ -54,6 +55,7 @@ type change struct {
 	At     time.Time    `msgpack:"a"`
 	Mark   lifecycle.ID `msgpack:"m"` // names the input
 	Keep   bool         `msgpack:"k"` // a repeat within 30 days is recognised and answered the same
+	Sum    lifecycle.ID `msgpack:"u"` // of what was asked for, if it is kept
 	Sent   bool         `msgpack:"s"` // another partition has left it as an instruction: nobody waits for the answer
 	Turn   int          `msgpack:"n"` // how often it had to wait because the customer had so much to catch up with
 }
@@ -63,6 +65,9 @@ func (e *Engine) change(tx store.Tx, in change) (out Changed, err error) {
 		if value := e.marked(tx, in.At, in.Mark); value != nil {
 			if err = store.Decode(value[8:], &out); err != nil {
 				return out, lifecycle.Wrap(lifecycle.Internal, err, "what a request was answered cannot be read")
+			}
+			if out.Sum != in.Sum {
+				return out, lifecycle.Errorf(lifecycle.Conflict, "another change of this customer was asked for with the same Idempotency-Key; use a new key for each change")
 			}
 			out.Repeated = true
 			return out, nil
@@ -86,6 +91,7 @@ func (e *Engine) change(tx store.Tx, in change) (out Changed, err error) {
 	if err != nil {
 		return out, err
 	}
+	out.Sum = in.Sum
 	s.change(in, &out)
 	if err = s.save(); err != nil {
 		return out, err
@@ -186,14 +192,17 @@ func (s *session) carryOutChange(ask *Change) (refused string) {
 	return refused
 }
 
-// notActive says why nothing can be done in a journey now.
+// notActive says why nothing can be done in a journey now. What never ran is known to the first partition alone; elsewhere
+// nothing is asked that was not looked for there.
 func (e *Engine) notActive(tx store.Tx, journey string) string {
-	switch mode := e.Mode(tx, journey); mode {
-	case "":
+	mode := e.Mode(tx, journey)
+	switch {
+	case mode == "" && tx.Partition() == 0:
 		return fmt.Sprintf("there is no journey %q", journey)
-	default:
-		return fmt.Sprintf("journey %s is %s", journey, mode)
+	case mode == "":
+		mode = lifecycle.Off
 	}
+	return fmt.Sprintf("journey %s is %s", journey, mode)
 }
 
 // whyNotChange says why an act must not be done; "" if it may.

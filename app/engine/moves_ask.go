@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -32,6 +34,11 @@ func (a *Change) check(plan *lifecycle.Journey) error {
 	}
 	switch a.Act {
 	case ActMove, ActPlace:
+		if a.To == "" {
+			err := inField("to", "say to which stage of journey %s", plan.Name)
+			err.Hint = "there are: " + strings.Join(stageNames(plan), ", ")
+			return err
+		}
 		if heir, renamed := plan.Renamed[a.To]; renamed {
 			a.To = heir
 		}
@@ -53,6 +60,11 @@ func (a *Change) check(plan *lifecycle.Journey) error {
 	return nil
 }
 
+// sum tells changes of a customer apart, by what is to be done and why; who asks is the same change.
+func (a *Change) sum() lifecycle.ID {
+	return lifecycle.HashID("asked", string(a.Act), a.Journey, a.To, a.Entered.UTC().Format(time.RFC3339Nano), strconv.FormatBool(a.Keep), a.Why)
+}
+
 func stageNames(plan *lifecycle.Journey) []string {
 	names := make([]string, len(plan.Stages))
 	for i := range plan.Stages {
@@ -68,6 +80,9 @@ func (e *Engine) Plan(ctx context.Context, journey string) (*lifecycle.Journey, 
 		return nil, err
 	}
 	at := slices.IndexFunc(states, func(s JourneyState) bool { return s.Name == journey })
+	if journey == "" {
+		return nil, inField("journey", "name the journey")
+	}
 	if at < 0 {
 		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "journey", Message: "there is no journey " + cut(journey)}
 	}
@@ -79,8 +94,10 @@ func (e *Engine) Plan(ctx context.Context, journey string) (*lifecycle.Journey, 
 }
 
 // Change moves, enrols, takes out or places one customer. A refusal is no error: it stands in the answer, and in the
-// customer's timeline. The same key within 30 days is the same change; without one, every call is another.
+// customer's timeline. The same key for the same customer within 30 days is the same change, and a Conflict if it is another;
+// without one, every call is another.
 func (e *Engine) Change(ctx context.Context, ask Change, key string) (Changed, error) {
+	sum := ask.sum()
 	plan, err := e.Plan(ctx, ask.Journey)
 	if err != nil {
 		return Changed{}, err
@@ -88,11 +105,13 @@ func (e *Engine) Change(ctx context.Context, ask Change, key string) (Changed, e
 	if err = ask.check(plan); err != nil {
 		return Changed{}, err
 	}
-	in := change{Change: ask, At: e.clock.Now(), Keep: key != ""}
-	if !in.Keep {
+	in := change{Change: ask, At: e.clock.Now()}
+	if key != "" {
+		in.Keep, in.Sum = true, sum
+	} else {
 		key = uuid.NewString()
 	}
-	in.Mark = lifecycle.HashID("change", string(ask.Act), ask.Journey, ask.Customer.Part(), key)
+	in.Mark = lifecycle.HashID("change", ask.Customer.Part(), key)
 	return e.changeOne(ctx, in)
 }
 

@@ -49,7 +49,7 @@ func (s *session) place(p Placement) (refused string) {
 	case visit == nil:
 		visit = s.newVisit(p.Journey)
 	}
-	s.endRuns(visit, false)
+	s.endRuns(visit, false, leftStage)
 	visit.Stage, visit.Entered, visit.Number, visit.Converted, visit.Touched = stage, s.now, s.nextSeq(), false, false
 	if entered := c.Lapsed(p.Entered); !p.Entered.IsZero() && entered.Before(s.now) {
 		visit.Entered = entered

@@ -119,6 +119,12 @@ func TestARepeatWithTheSameKeyIsOneChange(t *testing.T) {
 	if !again.Repeated || again.From != first.From || again.To != first.To || h.customer("ada").Visit("shop").Stage != "c" {
 		t.Errorf("the repeat was carried out: %+v, then %+v", first, again)
 	}
+	for _, other := range []engine.Change{{Act: engine.ActMove, To: "a"}, {Act: engine.ActExit}} {
+		other.Customer, other.Journey = ask.Customer, ask.Journey
+		if _, err := h.engine.Change(context.Background(), other, "k1"); lifecycle.CodeOf(err) != lifecycle.Conflict {
+			t.Errorf("%s to %q with the key of another change: %v", other.Act, other.To, err)
+		}
+	}
 }
 
 func TestPlacingIsNoMove(t *testing.T) {

@@ -110,7 +110,7 @@ func (s *session) handleIn(j *journey) error {
 				Version: j.plan().Version})
 			s.creditLines(visit)
 		}
-		s.endRuns(visit, false)
+		s.endRuns(visit, false, "the goal of the stage was reached")
 		s.consider(j, visit, &s.first, moveRequest{to: stage.Next, file: stage.File, line: 1})
 	}
 	if s.event.Name != "" && slices.Contains(stage.Exit, s.event.Name) {
@@ -190,7 +190,7 @@ func (s *session) move(j *journey, visit *lifecycle.Visit, request moveRequest) 
 	if err := s.leave(j, visit, stage); err != nil {
 		return err
 	}
-	s.endRuns(visit, false)
+	s.endRuns(visit, false, leftStage)
 	s.note(lifecycle.Fact{Kind: lifecycle.FactMoved, Journey: j.name, From: from, To: request.to, Name: request.by, Reason: request.why,
 		File: request.file, Line: request.line, Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
 	s.customer.SetLeft(j.name, from, s.now)
@@ -202,7 +202,7 @@ func (s *session) exit(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stag
 	if err := s.leave(j, visit, stage); err != nil {
 		return err
 	}
-	s.endRuns(visit, true)
+	s.endRuns(visit, true, "they left the journey")
 	s.note(lifecycle.Fact{Kind: lifecycle.FactExited, Journey: j.name, From: stage.Name, Name: request.by, Reason: request.why,
 		File: request.file, Line: request.line, Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
 	s.customer.SetLeft(j.name, stage.Name, s.now)

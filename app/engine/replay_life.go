@@ -15,16 +15,17 @@ import (
 
 // Reliving is under way on a Twin.
 type Reliving struct {
-	engine  *Engine
-	clock   *lifecycle.ManualClock
-	life    *Life
-	source  func(version string) (script.Source, error)
-	id      lifecycle.ID
-	past    []JourneyPast
-	scores  []ScoresPast
-	known   map[string]JourneyPast
-	open    map[string]importRecord // imports that are open
-	Foreign []LifeEntry             // entries that nothing in the timeline explains; they were left out
+	engine   *Engine
+	clock    *lifecycle.ManualClock
+	life     *Life
+	source   func(version string) (script.Source, error)
+	id       lifecycle.ID
+	past     []JourneyPast
+	scores   []ScoresPast
+	known    map[string]JourneyPast
+	open     map[string]importRecord // imports that are open
+	expected []LifeEntry             // events that scripts are to make yet, once an import lets them
+	Foreign  []LifeEntry             // entries that nothing in the timeline explains; they were left out
 }
 
 // Relive prepares to live a life again on e, a Twin bound to an empty store in which nothing happens by itself, whose
@@ -42,6 +43,9 @@ func (e *Engine) Relive(life *Life, clock *lifecycle.ManualClock, source func(ve
 
 // Go lives it.
 func (r *Reliving) Go(ctx context.Context) error {
+	if err := r.erasedBefore(ctx); err != nil {
+		return err
+	}
 	for _, entry := range r.life.byTime() {
 		if err := r.entry(ctx, &entry); err != nil {
 			return err
@@ -55,6 +59,9 @@ func (r *Reliving) Go(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := r.missing(ctx); err != nil {
+		return err
 	}
 	if err := r.fire(ctx, end); err != nil {
 		return err
@@ -196,6 +203,11 @@ func (r *Reliving) entry(ctx context.Context, entry *LifeEntry) error {
 	if err := r.fire(ctx, when); err != nil {
 		return err
 	}
+	return r.give(ctx, entry, in)
+}
+
+// give gives an event to the engine, at the present moment.
+func (r *Reliving) give(ctx context.Context, entry *LifeEntry, in Receive) error {
 	if name := entry.Event.Name; entry.Event.Depth > 0 && (name == SegmentEntered || name == SegmentLeft) {
 		mark, err := lifecycle.ParseID(entry.Event.MessageID)
 		if err != nil {
@@ -225,7 +237,39 @@ func (r *Reliving) made(ctx context.Context, entry *LifeEntry) (bool, error) {
 		}
 		return false, err
 	}
-	entries, err := r.engine.Timeline(ctx, c.ID, 500)
+	found, err := r.happened(ctx, c.ID, entry)
+	if found || err != nil || c.Import == "" {
+		return found, err
+	}
+	// An import holds the timers: what made it fires as history, with a line that comes after or when the import closes.
+	r.expected = append(r.expected, *entry)
+	return true, nil
+}
+
+// missing gives the events that were expected of scripts while an import held the timers, and that none has made.
+func (r *Reliving) missing(ctx context.Context) error {
+	expected := r.expected
+	r.expected = nil
+	for i := range expected {
+		entry := &expected[i]
+		c, err := r.engine.Record(ctx, r.id)
+		if err != nil {
+			return err
+		}
+		found, err := r.happened(ctx, c.ID, entry)
+		if err == nil && !found {
+			err = r.give(ctx, entry, r.input(entry))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// happened reports whether an event is in the life that is lived again.
+func (r *Reliving) happened(ctx context.Context, id lifecycle.ID, entry *LifeEntry) (bool, error) {
+	entries, err := r.engine.Timeline(ctx, id, 500)
 	for i := range entries {
 		if e := entries[i].Event; e != nil && e.MessageID == entry.Event.MessageID && e.Name == entry.Event.Name {
 			return true, nil
@@ -340,6 +384,34 @@ func segmentsOnly(facts []lifecycle.Fact) bool {
 	return len(facts) > 0
 }
 
+// greeted is the input "somebody of this name was erased before": what is sent to whoever comes back is kept from them.
+type greeted struct {
+	Customer lifecycle.ID
+	At       time.Time
+}
+
+func (e *Engine) greeted(tx store.Tx, in greeted) {
+	e.keepErased(tx, e.keyedHash(in.Customer), remembrance{at: in.At, whole: true})
+}
+
+// erasedBefore lets the customer be greeted again as one who was erased under this name. Who got such a name later has a
+// fact that says so.
+func (r *Reliving) erasedBefore(ctx context.Context) error {
+	for i := range r.life.Entries {
+		for _, fact := range r.life.Entries[i].Facts {
+			if fact.Kind == lifecycle.FactSuppressed && fact.Name == "" && fact.To == "" {
+				return nil
+			}
+		}
+	}
+	for _, s := range r.life.Customer.Suppressions {
+		if s.Reason == lifecycle.SuppressedErased && s.Channel == "" && s.Address == "" {
+			return r.do(ctx, r.id.Partition(), greeted{r.id, s.At})
+		}
+	}
+	return nil
+}
+
 // passBy is the input "the customer's numbers and their clock have come this far".
 type passBy struct {
 	Customer lifecycle.ID
@@ -389,6 +461,8 @@ func (r *Reliving) closeImport(ctx context.Context, record importRecord) error {
 	if err := r.journeysUntil(ctx, record.At); err != nil {
 		return err
 	}
-	_, err := r.engine.CloseImport(ctx, record.Source, record.At, record.Abort, time.Minute)
-	return err
+	if _, err := r.engine.CloseImport(ctx, record.Source, record.At, record.Abort, time.Minute); err != nil {
+		return err
+	}
+	return r.missing(ctx)
 }

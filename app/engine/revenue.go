@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 
@@ -60,4 +61,24 @@ func (r *RevenueRules) amount(properties json.RawMessage) float64 {
 		}
 	}
 	return 0
+}
+
+// CheckAmount says why what an order or a refund comes to cannot be read, by field; nil if it can, or if it does not say. Who
+// imports asks, since a row that was taken cannot be mended.
+func (e *Engine) CheckAmount(event *lifecycle.Event) error {
+	rules := &e.revenue
+	if event.Type != lifecycle.Track || !slices.Contains(rules.Orders, event.Name) && !slices.Contains(rules.Refunds, event.Name) {
+		return nil
+	}
+	var wrong error
+	for _, name := range rules.Amount {
+		value := lifecycle.Property(event.Properties, name)
+		if _, is := script.AmountOf(value); is {
+			return nil // the first one that is one counts
+		}
+		if wrong == nil && bytes.ContainsAny(value, "0123456789") {
+			wrong = inField("properties."+name, "%s %.80s is no amount; write it as 7.50", name, value)
+		}
+	}
+	return wrong
 }

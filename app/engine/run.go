@@ -153,11 +153,14 @@ func (s *session) endRun(visit *lifecycle.Visit, id lifecycle.ID, why string) {
 	s.forget(visit, id)
 }
 
-// endRuns ends the runs that belong to the stage. Runs of journey.lua live on, unless all are to end.
-func (s *session) endRuns(visit *lifecycle.Visit, all bool) {
+// leftStage is why most runs end before their time.
+const leftStage = "they left the stage"
+
+// endRuns ends the runs that belong to the stage, and says why. Runs of journey.lua live on, unless all are to end.
+func (s *session) endRuns(visit *lifecycle.Visit, all bool, why string) {
 	for i := len(visit.Runs) - 1; i >= 0; i-- {
 		if ref := &visit.Runs[i]; all || ref.Stage != "" {
-			s.endRun(visit, ref.ID, "")
+			s.endRun(visit, ref.ID, why)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func (s *session) leftLast(plan *lifecycle.Journey, stage string) time.Time {
 // retireStage puts the customer into another stage, or out of the journey. Nothing happens because of it but that what has
 // waited in the stage ends.
 func (s *session) retireStage(j *journey, visit *lifecycle.Visit, to string) {
-	s.endRuns(visit, to == "")
+	s.endRuns(visit, to == "", "the stage is gone")
 	if to == "" {
 		s.customer.SetLeft(j.name, visit.Stage, s.now)
 		s.customer.SetLeft(j.name, "", s.now)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"stagecraft/app/lifecycle"
@@ -126,6 +127,8 @@ func (e *Engine) WhoHas(ctx context.Context, identity lifecycle.Identity) (WhoHa
 	if !who.Customer.IsZero() { // it may lead on from there
 		if found, err := e.Record(ctx, who.Customer); err == nil {
 			who.Customer = found.ID
+			mine := func(id lifecycle.ID) bool { return id == found.ID }
+			who.Others, who.Unproven = slices.DeleteFunc(who.Others, mine), slices.DeleteFunc(who.Unproven, mine)
 		}
 	}
 	return who, nil

@@ -29,7 +29,7 @@ func (e *Engine) Twin(clock lifecycle.Clock, outbox Outbox, recorder Recorder, t
 	opts := e.options
 	opts.Clock, opts.Outbox, opts.Recorder, opts.MaxPending = clock, outbox, recorder, 1<<20
 	twin := New(opts)
-	twin.tell = tell
+	twin.tell, twin.referrals = tell, e.referrals
 	return twin
 }
 

@@ -18,7 +18,7 @@ type Consent struct {
 	Channel string    `json:"channel,omitempty" msgpack:"c"` // empty: every channel
 	Topic   string    `json:"topic,omitempty" msgpack:"t"`   // empty: every topic
 	Granted bool      `json:"granted" msgpack:"g"`
-	At      time.Time `json:"at" msgpack:"a"`
+	At      time.Time `json:"at,omitzero" msgpack:"a"`
 	Source  string    `json:"source" msgpack:"s"` // where it was said: "unsubscribe link", "preferences", "api", "STOP"
 }
 
@@ -149,7 +149,7 @@ type Suppression struct {
 	Channel string    `json:"channel" msgpack:"c"` // empty: every channel
 	Address string    `json:"address" msgpack:"a"` // empty: every address of the channel
 	Reason  string    `json:"reason" msgpack:"r"`  // SuppressedBounce, SuppressedComplaint or SuppressedErased
-	At      time.Time `json:"at" msgpack:"t"`
+	At      time.Time `json:"at,omitzero" msgpack:"t"`
 }
 
 // Why an address is suppressed.

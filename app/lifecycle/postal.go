@@ -45,7 +45,7 @@ func (c *Customer) postalAddress() (address, problem string) {
 		b.Write(quoted)
 		written[name] = true
 	}
-	write("name", c.fullName())
+	write("name", c.FullName())
 	write("company", c.company())
 	for _, name := range postalFields {
 		write(name, fields[name])
@@ -59,8 +59,8 @@ func (c *Customer) postalAddress() (address, problem string) {
 	return b.String() + "}", ""
 }
 
-// fullName is the trait name, or the first and the last name.
-func (c *Customer) fullName() string {
+// FullName is the trait name, or the first and the last name; "" if nothing of it is known.
+func (c *Customer) FullName() string {
 	text := func(names ...string) string {
 		for _, name := range names {
 			if value, _ := c.Trait(name).(string); strings.TrimSpace(value) != "" {

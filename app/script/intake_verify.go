@@ -137,6 +137,9 @@ func (m *intakeMachine) signature(L *lua.LState, o map[string]string) []byte {
 
 // fresh refuses a signature that was made too long ago, or in the future.
 func (m *intakeMachine) fresh(L *lua.LState, at string, tolerance time.Duration) {
+	if at == "" {
+		m.unproved(L, "the request has no signature that says when it was made; its sender, or a proxy on the way, left the header out")
+	}
 	seconds, err := strconv.ParseInt(at, 10, 64)
 	if err != nil || seconds < 0 || seconds > 1<<40 {
 		m.unproved(L, "the signature does not say when it was made")

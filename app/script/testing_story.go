@@ -77,6 +77,14 @@ func TellFact(f lifecycle.Fact) string {
 	case lifecycle.FactMoved:
 		return "moved " + f.From + " > " + f.To + place
 	case lifecycle.FactRefused:
+		switch {
+		case f.To == "" && f.From == "":
+			return "refused to leave the journey: " + f.Reason + place
+		case f.To == "":
+			return "refused to leave the journey from " + f.From + ": " + f.Reason + place
+		case f.From == "":
+			return "refused to enter " + f.To + ": " + f.Reason + place
+		}
 		return "refused " + f.From + " > " + f.To + ": " + f.Reason + place
 	case lifecycle.FactConverted:
 		return "reached the goal of " + f.From
@@ -116,6 +124,9 @@ func TellFact(f lifecycle.Fact) string {
 	case lifecycle.FactWaits:
 		return "waits" + place
 	case lifecycle.FactWoke:
+		if f.Reason != "" {
+			return "waits no longer: " + f.Reason + place
+		}
 		return "goes on" + place
 	}
 	return ""

@@ -34,6 +34,9 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 	case h != nil && h.admin:
 	case s.AskAdminKey:
 		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Stagecraft console: the password is the admin key", charset="UTF-8"`)
+		if c.Get(fiber.HeaderAuthorization) != "" {
+			return errUnknownKey("the admin key, as the password of HTTP Basic authentication, or another key as a bearer token")
+		}
 		return lifecycle.Errorf(lifecycle.Unauthorized, "the console asks for the admin key as the password of HTTP Basic authentication, or for another key as a bearer token")
 	case !s.ownHost(string(c.Request().Host())):
 		return lifecycle.Errorf(lifecycle.Unauthorized, "this host name is not known here; use the address that the server printed, or set --public-url")

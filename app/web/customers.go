@@ -53,7 +53,11 @@ type standsIn struct {
 }
 
 func listedOf(c *lifecycle.Customer) listedCustomer {
-	return listedCustomer{ID: c.ID, UserID: c.UserID(), AnonymousID: c.AnonymousID(), Name: c.Traits["name"], Email: c.Traits["email"],
+	name := c.Traits["name"]
+	if full := c.FullName(); full != "" {
+		name, _ = json.Marshal(full) // of a text it does not fail
+	}
+	return listedCustomer{ID: c.ID, UserID: c.UserID(), AnonymousID: c.AnonymousID(), Name: name, Email: c.Traits["email"],
 		Phone: c.Traits["phone"], Created: c.Real(c.Created).UTC(), Seen: c.Real(c.Clock).UTC(), Test: c.Test(), Stages: stagesOf(c)}
 }
 

@@ -178,13 +178,28 @@ func factWords(f *lifecycle.Fact) string {
 			return "" // the move says it
 		}
 	case lifecycle.FactExited:
-		return strings.Join(slices.DeleteFunc([]string{"left the journey from " + f.From, f.Name, f.Reason}, func(part string) bool { return part == "" }), ": ")
+		text := "left the journey from " + f.From
+		switch {
+		case f.Name == "":
+		case f.File == "":
+			text += ", asked for by " + f.Name
+		default:
+			text += " at " + f.Name
+		}
+		if f.Reason != "" {
+			text += ": " + f.Reason
+		}
+		return text
 	}
 	text := script.TellFact(*f)
 	if i := strings.LastIndex(text, " ("); i >= 0 && f.File != "" {
 		text = text[:i] // the place has fields of its own
 	}
 	switch f.Kind {
+	case lifecycle.FactRefused:
+		if f.File == "" && f.Name != "" {
+			text += ", asked for by " + f.Name
+		}
 	case lifecycle.FactEntered, lifecycle.FactMoved, lifecycle.FactPlaced:
 		if f.File == "" && f.Name != "" {
 			if text += ", asked for by " + f.Name; f.Reason != "" {

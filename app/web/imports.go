@@ -104,6 +104,9 @@ func (s *Server) eventLines(c *fiber.Ctx) (lines []engine.Line, index []int, pro
 		if err == nil && event.Timestamp.After(s.Clock.Now().Add(24*time.Hour)) {
 			err = fieldError("timestamp", "the event lies in the future")
 		}
+		if err == nil {
+			err = s.Engine.CheckAmount(&event)
+		}
 		if err != nil {
 			problems.add(i, err)
 			continue

@@ -17,6 +17,7 @@ func (s *Server) sender(c *fiber.Ctx, data []byte) (public bool, err error) {
 		c.Set(fiber.HeaderWWWAuthenticate, "Key") // else a browser would ask the visitor for a password
 	}
 	var h *holder
+	sent := true
 	if c.Get(fiber.HeaderAuthorization) != "" {
 		h, _ = s.holder(c)
 	} else {
@@ -26,9 +27,11 @@ func (s *Server) sender(c *fiber.Ctx, data []byte) (public bool, err error) {
 		if _ = json.Unmarshal(data, &body); body.WriteKey == "" { // what else is wrong is said after the key is known
 			body.WriteKey = c.Query("writeKey")
 		}
-		h = s.holderOfSecret(body.WriteKey)
+		h, sent = s.holderOfSecret(body.WriteKey), body.WriteKey != ""
 	}
 	switch {
+	case h == nil && sent:
+		return false, errUnknownKey("the write key, or from pages the browser key")
 	case h == nil:
 	case h.public:
 		return true, nil

@@ -181,8 +181,11 @@ func (s *Server) need(wanted scopes) fiber.Handler {
 		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !bearer && !s.ownOrigin(origin, string(c.Request().Host())) {
 			return lifecycle.Errorf(lifecycle.Unauthorized, "pages of %s may not do this; a page sends events with the browser key, and everything else goes through a server of yours", origin)
 		}
-		if h == nil || h.public {
-			return lifecycle.Errorf(lifecycle.Unauthorized, "send the write key, or another key that may %s, as the user name of HTTP Basic authentication or as a bearer token", wanted)
+		switch {
+		case h == nil && c.Get(fiber.HeaderAuthorization) != "":
+			return errUnknownKey("the write key, or another that may %s", wanted)
+		case h == nil || h.public:
+			return lifecycle.Errorf(lifecycle.Unauthorized, "send the write key, or another key with the scope %s, as the user name of HTTP Basic authentication or as a bearer token", wanted)
 		}
 		if err := may(h, wanted); err != nil {
 			return err
@@ -194,12 +197,17 @@ func (s *Server) need(wanted scopes) fiber.Handler {
 	}
 }
 
+// errUnknownKey answers who sent a key that nobody has here, or has any more.
+func errUnknownKey(instead string, args ...any) error {
+	return lifecycle.Errorf(lifecycle.Unauthorized, "this key is not known: it is another server's, was revoked or has expired; send "+instead, args...)
+}
+
 // may refuses a key that has none of the scopes.
 func may(h *holder, wanted scopes) error {
 	if h.scopes.any(wanted) {
 		return nil
 	}
-	err := lifecycle.Errorf(lifecycle.Forbidden, "%s may not do this: it takes a key that may %s", called(h), wanted)
+	err := lifecycle.Errorf(lifecycle.Forbidden, "%s may not do this: it takes a key with the scope %s", called(h), wanted)
 	err.Hint = "stagecraft keys new makes one"
 	return err
 }

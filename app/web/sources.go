@@ -179,6 +179,9 @@ func (s *Server) trySource(c *fiber.Ctx) error {
 	if taken.Events == nil {
 		taken.Events = []lifecycle.Event{}
 	}
+	for i := range taken.Events {
+		taken.Events[i].Received = s.Clock.Now().UTC()
+	}
 	return c.JSON(fiber.Map{"events": taken.Events, "answer": taken.Answer, "steps": taken.Steps})
 }
 

@@ -9,8 +9,9 @@
 
 source { title = "Shopify", secrets = { "signing" } }
 
+-- money is nil where the shop says nothing: a 0 would count as an order of nothing.
 local function money(text)
-  return tonumber(text) or 0
+  return tonumber(text)
 end
 
 local function products(lines)
