@@ -90,7 +90,7 @@ func TestSavingAScriptReloadsIt(t *testing.T) {
 	}
 	s.eventually("the refusal shows", func() bool {
 		problem := s.overview().Journeys[0].PublishError
-		return problem != nil && strings.Contains(problem.Message, "2 customers")
+		return problem != nil && strings.Contains(problem.Message, "customers are in it: 2")
 	})
 	writeScripts(t, s.cfg.Scripts, trial(`stage { title = "A" }`))
 	s.eventually("the error is gone", func() bool { return s.overview().Journeys[0].PublishError == nil })
