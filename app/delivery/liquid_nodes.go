@@ -488,14 +488,3 @@ func (r *templateRun) clock() (time.Time, error) {
 	}
 	return r.scope.Now, nil
 }
-
-// markSafe notes the outputs in HTML that is put in as it is. Only those of what a layout lies around are known.
-func (r *templateRun) markSafe(safe templateSafe) {
-	content, is := r.content.(templateSafe)
-	if r.marking = r.marking && is && safe == content; !r.marking {
-		return
-	}
-	for _, h := range r.inner {
-		r.holes = append(r.holes, hole{len(r.out) + h.from, len(r.out) + h.to})
-	}
-}

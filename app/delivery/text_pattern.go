@@ -260,3 +260,14 @@ func isPlain(word string) bool {
 	}
 	return !space
 }
+
+// markSafe notes the outputs in HTML that is put in as it is. Only those of what a layout lies around are known.
+func (r *templateRun) markSafe(safe templateSafe) {
+	content, is := r.content.(templateSafe)
+	if r.marking = r.marking && is && safe == content; !r.marking {
+		return
+	}
+	for _, h := range r.inner {
+		r.holes = append(r.holes, hole{len(r.out) + h.from, len(r.out) + h.to})
+	}
+}

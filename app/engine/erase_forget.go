@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// What is left of somebody who was erased is removed a part at a time, in the partition of each of their identities.
+
+// Bounds of a chunk of forgetting.
+const (
+	forgetKeys  = 500
+	forgetLook  = 500
+	forgetSteps = 20 // before the partition's other chores have their turn
+)
+
+// minNeedle is the shortest text that is looked for in what cannot be told apart otherwise.
+const minNeedle = 4
+
+// forget is the input "forget what you have of this identity of an erased customer". One that is for everywhere is about
+// what a partition could not take, and one for a friend about what is said of them there.
+type forget struct {
+	Hash       lifecycle.ID // of the identity
+	Customer   lifecycle.ID // who had it
+	IDs        []lifecycle.ID
+	Values     []string
+	At         time.Time
+	Whole      bool // the identity names a person
+	Owner      bool // something may lie under it as under a customer's ID
+	Retire     bool
+	Everywhere int // partition + 1
+	Pass       int // of what is for everywhere
+	Friend     bool
+}
+
+// cause names what is for everywhere.
+func (f *forget) cause() lifecycle.ID {
+	return lifecycle.HashID("forget everywhere", f.Customer.Part(), strconv.Itoa(f.Everywhere), strconv.Itoa(f.Pass))
+}
+
+func (f forget) of(identity lifecycle.Identity, hash lifecycle.ID, whole bool) forget {
+	f.Hash, f.Whole, f.Owner = hash, whole, identity.Kind.ByName()
+	return f
+}
+
+func (f *forget) partition() int {
+	if f.Everywhere > 0 {
+		return f.Everywhere - 1
+	}
+	return f.Hash.Partition()
+}
+
+// forgetting is what is still to be removed of one identity.
+type forgetting struct {
+	forget
+	Phase int
+	From  []byte
+}
+
+func (e *Engine) forget(tx store.Tx, in forget) error {
+	switch {
+	case in.Everywhere > 0:
+		return e.forgetRefused(tx, in)
+	case in.Friend:
+		return e.forgetFriend(tx, in)
+	}
+	theirs := true
+	if err := e.dropApplicant(tx, in.Hash); err != nil {
+		return err
+	}
+	if tx.Has(customerKey(in.Hash)) {
+		theirs = false // it is somebody's own first name, whoever else said it
+	} else if leads := tx.Get(identityKey(in.Hash)); leads != nil {
+		if theirs = slices.Contains(in.IDs, lifecycle.ID(leads)); theirs {
+			tx.Delete(identityKey(in.Hash))
+		}
+	}
+	if data := tx.Get(claimedKey(in.Hash)); data != nil {
+		var known claimed
+		if err := store.Decode(data, &known); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "what is known of an identity cannot be read")
+		}
+		known.By = slices.DeleteFunc(known.By, func(by claimant) bool { return slices.Contains(in.IDs, by.Customer) })
+		if len(known.By) > 0 || !theirs {
+			theirs = false
+			known.write(tx)
+		} else {
+			tx.Delete(claimedKey(in.Hash))
+		}
+	}
+	if theirs {
+		if key := suspicionKey(in.Hash); tx.Has(key) {
+			tx.Delete(key)
+		}
+		if !in.Retire {
+			e.keepErased(tx, e.keyedHash(in.Hash), remembrance{in.At, in.Whole})
+		}
+	}
+	tx.Set(forgettingKey(in.Hash), store.Encode(&forgetting{forget: in}))
+	part := &e.parts[tx.Partition()]
+	part.erasuresKnown, part.erasures = true, true
+	e.rouseForgetting(tx)
+	return nil
+}
+
+func (e *Engine) rouseForgetting(tx store.Tx) {
+	part := &e.parts[tx.Partition()]
+	tx.After(func() { part.forgetting.Store(true) })
+	e.hint(tx, time.Unix(0, 0))
+}
+
+// forgetStep is the input "remove the next part".
+type forgetStep struct{ Hash lifecycle.ID }
+
+// What is removed of an identity, one after the other. Messages come last, and take longest.
+const (
+	forgetOwn = iota
+	forgetLists
+	forgetLetters
+	forgetMessages
+	forgotten
+)
+
+func (e *Engine) forgetStep(tx store.Tx, in forgetStep) error {
+	key := forgettingKey(in.Hash)
+	data := tx.Get(key)
+	if data == nil {
+		return nil
+	}
+	var job forgetting
+	if err := store.Decode(data, &job); err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "an erasure cannot be read")
+	}
+	var next []byte
+	var err error
+	switch job.Phase {
+	case forgetOwn:
+		next, err = e.forgetOwn(tx, &job)
+	case forgetLists:
+		err = e.forgetLists(tx, &job)
+	case forgetLetters:
+		next, err = e.forgetLetters(tx, &job)
+	case forgetMessages:
+		if e.forgetter != nil {
+			next, err = e.forgetter.Forget(tx, job.IDs, job.From, forgetLook)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if job.From = next; next == nil {
+		job.Phase++
+	}
+	if job.Phase == forgetLists && !job.Owner || job.Phase >= forgotten {
+		tx.Delete(key)
+		return nil
+	}
+	tx.Set(key, store.Encode(&job))
+	return nil
+}
+
+// forgetOwn removes what lies under an ID: the timeline, runs, words of consent, applications.
+func (e *Engine) forgetOwn(tx store.Tx, job *forgetting) (next []byte, err error) {
+	id := job.Hash
+	if tx.Has(customerKey(id)) {
+		job.Owner = false // somebody came under this name meanwhile, or it was somebody else's all the time
+		return nil, nil
+	}
+	var keys [][]byte
+	var given []string // forms that wait for nobody any more
+	for _, prefix := range [][]byte{timelinePrefix(id), append([]byte{'r'}, id[:]...), saidPrefix(id), applicationPrefix(id), askedKey(id)} {
+		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+			if prefix[0] == 'e' {
+				e.forgetNamed(tx, job, value)
+			}
+			var a Application
+			if string(prefix[:2]) == "Op" && store.Decode(value, &a) == nil && a.Confirmed.IsZero() {
+				given = append(given, a.Form)
+			}
+			keys = append(keys, bytes.Clone(key))
+			return len(keys) < forgetKeys
+		})
+		if len(keys) >= forgetKeys {
+			next = []byte{}
+			break
+		}
+	}
+	for _, key := range keys {
+		tx.Delete(key)
+	}
+	for _, form := range given {
+		if err = countForm(tx, form, func(c *FormCounts) { c.Expired++ }); err != nil {
+			return nil, err
+		}
+	}
+	return next, nil
+}
+
+// forgetNamed looks in an entry of the timeline for addresses that the customer had once, and for who has become part of
+// them: one who has very many identities does not have all of them in their record.
+func (e *Engine) forgetNamed(tx store.Tx, job *forgetting, value []byte) {
+	var entry TimelineEntry
+	if store.Decode(value, &entry) != nil {
+		return
+	}
+	too := func(kind lifecycle.IdentityKind, hash lifecycle.ID) {
+		if slices.Contains(job.IDs, hash) {
+			return
+		}
+		job.IDs = append(job.IDs, hash)
+		one := job.of(lifecycle.Identity{Kind: kind}, hash, false)
+		one.IDs = job.IDs
+		e.instruct(tx, job.At, lifecycle.HashID("forget", job.Customer.Part(), hash.Part()), 35, instruction{Forget: &one})
+	}
+	if !entry.From.IsZero() {
+		too(lifecycle.AnonymousID, entry.From)
+	}
+	if entry.Event == nil {
+		return
+	}
+	passing, _ := contextTraits(entry.Event.Context)
+	for _, raw := range [][]byte{entry.Event.Traits, passing} {
+		for _, identity := range addressesIn(raw) {
+			too(identity.Kind, identity.Hash())
+			if applicant, is := e.applicant(identity); is {
+				too(applicant.Kind, applicant.Hash())
+			}
+		}
+	}
+}
+
+// forgetLists takes the customer off the lists of broadcasts and bulks.
+func (e *Engine) forgetLists(tx store.Tx, job *forgetting) error {
+	var names []string
+	if err := shares(tx, func(b *broadcastShare) { names = append(names, b.Name) }); err != nil {
+		return err
+	}
+	prefix := bulkShareKey("")
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		names = append(names, bulkList(string(key[len(prefix):])))
+		return true
+	})
+	for _, name := range names {
+		for _, id := range job.IDs {
+			if key := listKey(name, id); tx.Has(key) {
+				tx.Delete(key)
+			}
+		}
+	}
+	return nil
+}
+
+// forgetLetters removes steps that were set aside.
+func (e *Engine) forgetLetters(tx store.Tx, job *forgetting) (next []byte, err error) {
+	from := []byte{'x'}
+	if len(job.From) > 0 {
+		from = job.From
+	}
+	var keys [][]byte
+	look := forgetLook
+	tx.Scan(from, []byte{'x' + 1}, func(key, value []byte) bool {
+		if look--; look < 0 {
+			next = bytes.Clone(key)
+			return false
+		}
+		if mentionsAny(value, job.IDs) {
+			keys = append(keys, bytes.Clone(key))
+		}
+		return true
+	})
+	for _, key := range keys {
+		tx.Delete(key)
+	}
+	return next, nil
+}
+
+func mentionsAny(value []byte, ids []lifecycle.ID) bool {
+	return slices.ContainsFunc(ids, func(id lifecycle.ID) bool { return bytes.Contains(value, id[:]) })
+}
+
+// forgetRefused removes what a partition could not take, if it is about the customer: instructions that were set aside,
+// and what sources sent. What was answered to requests goes whoever it was about: it need not name them.
+func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
+	more, err := forgetReplies(tx)
+	if err != nil {
+		return err
+	}
+	var keys [][]byte
+	for _, prefix := range [][]byte{{'F'}, {'P', 'r'}} {
+		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+			if mentionsAny(value, in.IDs) || Names(value, in.Values) {
+				keys = append(keys, bytes.Clone(key))
+			}
+			return len(keys) < maxForgetRefused
+		})
+	}
+	for _, key := range keys {
+		tx.Delete(key)
+	}
+	if more || len(keys) >= maxForgetRefused {
+		in.Pass++
+		e.instruct(tx, in.At, in.cause(), 37, instruction{Forget: &in})
+	}
+	return nil
+}
+
+const maxForgetRefused = 1000
+
+// Names reports whether a text has one of the values in it as a whole word, however it is written in capitals: "ada@x.example"
+// is not in "nada@x.example".
+func Names(text []byte, values []string) bool {
+	lower := bytes.ToLower(text)
+	for _, value := range values {
+		needle := bytes.ToLower([]byte(value))
+		for at := 0; len(needle) > 0; {
+			found := bytes.Index(lower[at:], needle)
+			if found < 0 {
+				break
+			}
+			begin, end := at+found, at+found+len(needle)
+			if (begin == 0 || !wordByte(lower[begin-1])) && (end == len(lower) || !wordByte(lower[end])) {
+				return true
+			}
+			at = begin + 1
+		}
+	}
+	return false
+}
+
+func wordByte(b byte) bool { return b >= 'a' && b <= 'z' || b >= '0' && b <= '9' || b >= 0x80 }
+
+// forgetFriend takes the friend's name out of what told somebody that a friend whom they brought has ordered.
+func (e *Engine) forgetFriend(tx store.Tx, in forget) error {
+	id, here := e.follow(tx, in.Hash)
+	if !here {
+		in.Hash = id
+		e.instruct(tx, in.At, lifecycle.HashID("forget friend", in.Customer.Part(), id.Part()), 36, instruction{Forget: &in})
+		return nil
+	}
+	type change struct {
+		key   []byte
+		value []byte
+	}
+	var changes []change
+	prefix := timelinePrefix(id)
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		var entry TimelineEntry
+		if !bytes.Contains(value, []byte(referralConverted)) || store.Decode(value, &entry) != nil || entry.Event == nil {
+			return true
+		}
+		if entry.Event.Name == referralConverted && slices.ContainsFunc(in.IDs, func(id lifecycle.ID) bool {
+			return bytes.Contains(entry.Event.Properties, []byte(id.String()))
+		}) {
+			entry.Event.Properties = []byte(`{}`)
+			changes = append(changes, change{bytes.Clone(key), store.Encode(&entry)})
+		}
+		return len(changes) < forgetKeys
+	})
+	for _, c := range changes {
+		tx.Set(c.key, c.value)
+	}
+	return nil
+}
+
+// forgetSome does the next part of what is to be forgotten in a partition.
+func (e *Engine) forgetSome(ctx context.Context, p int, _ time.Time) (bool, error) {
+	part := &e.parts[p]
+	if !part.forgetting.Swap(false) {
+		return false, nil
+	}
+	answer, err := e.store.Ask(ctx, p, firstForgetting{})
+	if err == nil && answer.(lifecycle.ID).IsZero() {
+		return false, nil
+	}
+	part.forgetting.Store(true)
+	for range forgetSteps {
+		if err == nil && !answer.(lifecycle.ID).IsZero() {
+			if _, err = e.store.Do(ctx, p, forgetStep{answer.(lifecycle.ID)}); err == nil {
+				answer, err = e.store.Ask(ctx, p, firstForgetting{})
+			}
+		}
+	}
+	return true, err
+}
+
+// firstForgetting asks for an identity of which something is still to be removed.
+type firstForgetting struct{}
+
+func (e *Engine) firstForgetting(tx store.Reader) (first lifecycle.ID) {
+	prefix := []byte{'E', 'j'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		first = lifecycle.ID(key[2:])
+		return false
+	})
+	return first
+}
