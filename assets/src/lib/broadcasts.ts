@@ -1,22 +1,8 @@
 // Broadcasts: one message to many. GET, PUT and POST /api/broadcasts.
 
-import { call, failureOf, type Message } from '../api';
+import { call, type Message } from '../api';
 import type { MessagePreview } from '../workshop';
-
-export interface Condition {
-  trait: string;
-  is: 'equal' | 'not equal' | 'known' | 'unknown' | 'more' | 'less' | 'contains';
-  value?: string | number | boolean;
-}
-
-export interface Audience {
-  everybody?: boolean;
-  list?: boolean;
-  where?: Condition[];
-  journey?: string;
-  stage?: string;
-  segment?: string;
-}
+import { addToList, type Added, type Audience } from './audience.svelte';
 
 export interface Part {
   name?: string;
@@ -88,13 +74,6 @@ export interface Ahead {
   example: string;
 }
 
-export interface Added {
-  added: number;
-  again: number;
-  unknown: number;
-  names: string[];
-}
-
 export interface Sample {
   user: string;
   part?: string;
@@ -138,18 +117,9 @@ export function testOf(name: string, sample: Sample): Promise<{ refs: string[] }
   return call('POST', path(name, '/test'), sample);
 }
 
-/** Puts the customers of a file on the list; it is packed on its way. */
-export async function addFile(name: string, file: Blob): Promise<Added> {
-  const packed = await new Response(file.stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
-  const response = await fetch(path(name, '/list'), {
-    method: 'POST',
-    body: packed,
-    credentials: 'same-origin',
-    headers: { 'X-Stagecraft': 'console', 'Content-Type': 'application/octet-stream' },
-  });
-  const value = (await response.json()) as Added;
-  if (!response.ok) throw failureOf(response, value);
-  return value;
+/** Puts the customers of a file on the list. */
+export function addFile(name: string, file: Blob): Promise<Added> {
+  return addToList(path(name, '/list'), file);
 }
 
 /** A mail file of a subject and a text. */
@@ -180,11 +150,4 @@ export function nameOf(title: string): string {
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 40);
-}
-
-/** What somebody wrote as a value: a number, true or false, else a text. */
-export function valueOf(text: string): string | number | boolean {
-  const trimmed = text.trim();
-  if (trimmed === 'true' || trimmed === 'false') return trimmed === 'true';
-  return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
 }

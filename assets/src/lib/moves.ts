@@ -1,7 +1,7 @@
 // Moving customers from one stage to another: one of them, or many at once. POST /api/moves, and /api/bulks.
 
-import { call, failureOf } from '../api';
-import type { Added, Audience } from './broadcasts';
+import { call } from '../api';
+import { addToList, type Added, type Audience } from './audience.svelte';
 
 export type Act = 'move' | 'enrol' | 'exit' | 'place';
 
@@ -125,16 +125,7 @@ export function bulkAhead(name: string): Promise<BulkAhead> {
   return call('POST', path(name, '/ahead'), {});
 }
 
-/** Puts the customers of a file on the list; it is packed on its way. */
-export async function addToBulk(name: string, file: Blob): Promise<Added> {
-  const packed = await new Response(file.stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
-  const response = await fetch(path(name, '/list'), {
-    method: 'POST',
-    body: packed,
-    credentials: 'same-origin',
-    headers: { 'X-Stagecraft': 'console', 'Content-Type': 'application/octet-stream' },
-  });
-  const value = (await response.json()) as Added;
-  if (!response.ok) throw failureOf(response, value);
-  return value;
+/** Puts the customers of a file on the list. */
+export function addToBulk(name: string, file: Blob): Promise<Added> {
+  return addToList(path(name, '/list'), file);
 }
