@@ -10,3 +10,9 @@ func (s *Store) Tidy() (rewritten bool, err error) {
 	close(stop)
 	return s.rewriteOne(stop)
 }
+
+// UnmapPages gives the pages of mapped files back to the system.
+func (s *Store) UnmapPages() error { return s.unmapPages() }
+
+// MappedBytes returns how much memory of the process are pages of files.
+func MappedBytes() (int64, error) { return mappedBytes() }

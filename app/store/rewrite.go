@@ -160,7 +160,7 @@ func (s *Store) copyTo(ctx context.Context, to *badger.DB, since, until uint64) 
 	options.AllVersions = since > 0 // else what was deleted would be passed over, and stay
 	options.SinceTs = since
 	it := txn.NewIterator(options)
-	defer it.Close()
+	defer closeIterator(it, &s.ending)
 	batch := to.NewManagedWriteBatch()
 	defer batch.Cancel()
 	var last []byte

@@ -85,11 +85,12 @@ type Store struct {
 
 	stopTidying chan struct{}
 
-	folder     string     // where the files are
-	rewriting  sync.Mutex // held while they are made anew
-	committing sync.Mutex // held by the committer while it works on db
-	tidyLock   sync.Mutex // held while a file of values is rewritten
-	pinned     bool       // under committing: no version may be forgotten
+	folder     string       // where the files are
+	rewriting  sync.Mutex   // held while they are made anew
+	committing sync.Mutex   // held by the committer while it works on db
+	tidyLock   sync.Mutex   // held while a file of values is rewritten
+	ending     sync.RWMutex // held, for reading, by whoever closes an iterator
+	pinned     bool         // under committing: no version may be forgotten
 }
 
 // Stats are counts since the store was opened.
@@ -144,6 +145,7 @@ func Open(opts Options) (*Store, error) {
 	go s.commitLoop(sequence)
 	if opts.Dir != "" {
 		s.tidying.Go(func() { s.tidy(s.stopTidying) })
+		s.tidying.Go(func() { s.giveBack(s.stopTidying) })
 	}
 	return s, nil
 }

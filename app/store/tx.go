@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync"
 	"unsafe"
 
 	"github.com/dgraph-io/badger/v4"
@@ -63,6 +64,7 @@ type undo struct {
 // txn is the overlay of one group's writes over a snapshot of the database.
 type txn struct {
 	read   *badger.Txn
+	ending *sync.RWMutex
 	prefix [2]byte
 	number int
 	order  []write
@@ -86,7 +88,8 @@ func (s *Store) newTx(partition int) *txn {
 
 // open lets a transaction read what is on disk now.
 func (s *Store) open(t *txn, partition int) {
-	t.read, t.number, t.prefix = s.db.NewTransactionAt(s.readable.Load(), false), partition, [2]byte{byte(partition >> 8), byte(partition)}
+	t.read, t.ending = s.db.NewTransactionAt(s.readable.Load(), false), &s.ending
+	t.number, t.prefix = partition, [2]byte{byte(partition >> 8), byte(partition)}
 }
 
 // fewWrites is up to how many writes looking through them is faster than keeping a map.
@@ -259,7 +262,7 @@ func (t *txn) Scan(from, to []byte, visit func(key, value []byte) bool) {
 	options.PrefetchValues = false // it starts a goroutine for each
 	options.Prefix = commonPrefix(start, end)
 	it := t.read.NewIterator(options)
-	defer it.Close()
+	defer closeIterator(it, t.ending)
 	it.Seek(start)
 	for {
 		stored := it.Valid() && bytes.Compare(it.Item().Key(), end) < 0

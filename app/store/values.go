@@ -61,7 +61,7 @@ func (s *Store) rewriteOne(stop <-chan struct{}) (rewritten bool, err error) {
 	defer txn.Discard()
 	// Files are kept while an iterator is open.
 	guard := txn.NewIterator(badger.IteratorOptions{Prefix: sequenceKey()})
-	defer guard.Close()
+	defer closeIterator(guard, &s.ending)
 	switch err = s.db.RunValueLogGC(wasteful); {
 	case errors.Is(err, badger.ErrNoRewrite), errors.Is(err, badger.ErrRejected):
 		return false, nil

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package store
+
+import "errors"
+
+func mappedBytes() (int64, error) { return 0, errors.ErrUnsupported }
+
+func unmapFiles(map[string]bool) error { return errors.ErrUnsupported }
