@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,7 +55,7 @@ func (s *Store) giveBack(stop <-chan struct{}) {
 //
 // A table is one if it was part of the tree before and after an iterator over the whole tree was opened: tables never
 // come back, so the iterator has it. A file of values is removed only when the last iterator is closed, and never in
-// between; it moves while it is the newest one only.
+// between. The newest one, and the newest log, may be mapped elsewhere when they are written.
 func (s *Store) unmapPages() error {
 	s.reading.RLock()
 	defer s.reading.RUnlock()
@@ -76,14 +79,51 @@ func (s *Store) unmapPages() error {
 			stay[table.NewFilename(one.ID, s.folder)] = true
 		}
 	}
-	values, err := filepath.Glob(filepath.Join(s.folder, "*.vlog"))
+	values, err := numbered(s.folder, ".vlog")
 	if err != nil {
 		return err
 	}
-	for _, file := range values[:max(0, len(values)-1)] { // in the order of their numbers
+	for _, file := range values[:max(0, len(values)-1)] {
 		stay[file] = true
 	}
-	return unmapFiles(stay)
+	if err := unmapFiles(stay); err != nil {
+		return err
+	}
+	return s.unmapNewest()
+}
+
+// unmapNewest gives back the pages of the files that are being written, between two commits. While a file of values is
+// rewritten there is no such moment.
+func (s *Store) unmapNewest() error {
+	if !s.tidyLock.TryLock() {
+		return nil
+	}
+	defer s.tidyLock.Unlock()
+	s.committing.Lock()
+	defer s.committing.Unlock()
+	newest := map[string]bool{}
+	for _, kind := range []string{".vlog", ".mem"} {
+		files, err := numbered(s.folder, kind)
+		if err != nil {
+			return err
+		}
+		if len(files) > 0 {
+			newest[files[len(files)-1]] = true
+		}
+	}
+	return unmapFiles(newest)
+}
+
+// numbered returns the files of a kind, the newest one last: their names are numbers with leading zeros.
+func numbered(folder, kind string) (files []string, err error) {
+	entries, err := os.ReadDir(folder)
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) == kind {
+			files = append(files, filepath.Join(folder, entry.Name()))
+		}
+	}
+	slices.SortFunc(files, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	return files, err
 }
 
 // closeIterator closes an iterator. The last one to close removes files of values that nobody needs any more.
