@@ -34,9 +34,11 @@ type madeKey struct {
 	Scopes                 []string
 }
 
-func (s *server) makeKey(request string) (made madeKey) {
+func (s *server) makeKey(request string) (made madeKey) { return s.makeKeyWith(adminKey, request) }
+
+func (s *server) makeKeyWith(admin, request string) (made madeKey) {
 	s.t.Helper()
-	status, text, header := s.call("POST", "/v1/keys", request, bearer(adminKey))
+	status, text, header := s.call("POST", "/v1/keys", request, bearer(admin))
 	if status != 201 || json.Unmarshal([]byte(text), &made) != nil || header.Get("Cache-Control") != "no-store" {
 		s.t.Fatalf("%d %s", status, text)
 	}

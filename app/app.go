@@ -160,10 +160,10 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		Rights:  a.rights,
 		Sources: a.sources, Rejected: a.sources,
 		Engine: a.engine, Delivery: a.delivery, Calls: calls, Insight: a.insight, Store: a.store, Scripts: a.scripts,
-		Channels: a.statuses, Connections: a.connect, Plugins: a.connect.plugins, Callback: a.callback, Secrets: a.secrets, Links: links,
+		Channels: a.statuses, Connections: a.connect, SMSSize: a.connect.smsSize, Plugins: a.connect.plugins, Callback: a.callback, Secrets: a.secrets, Links: links,
 		Tokens: lifecycle.NewTokens([]byte(a.keys.InApp)), InAppOrigins: cfg.InAppOrigins,
 		Clock: opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
-		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Loopback() || cfg.AdminKey != "", RateLimit: cfg.RateLimit,
+		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Keyless(), RateLimit: cfg.RateLimit,
 		Forms: a.forms, FormSettings: cfg.Forms, Downloads: filepath.Join(cfg.Data, "downloads"),
 		Drafts: a.scripts, Segments: a.scripts, Lives: NewLives(a.engine, a.delivery, opts.Clock), Compile: host.Compile, PublishLimit: cfg.PublishLimit,
 	})
@@ -215,6 +215,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.store.StopOwning()
 	stopSending()
 	workers.Wait()
+	a.engine.KeepLists(context.Background())
 	err = errors.Join(err, a.close())
 	a.log.Info("stopped")
 	return err
@@ -249,7 +250,7 @@ func (a *App) greet(address string) {
 		if a.cfg.BrowserKey == "" {
 			fmt.Fprintf(a.out, "  Page key   %s   (the browser key, for public pages)\n", a.keys.Browser)
 		}
-		if a.cfg.AdminKey == "" && !a.cfg.Loopback() {
+		if a.cfg.AdminKey == "" && !a.cfg.Keyless() {
 			fmt.Fprintf(a.out, "  Admin key  %s   (the console asks for it)\n", a.keys.Admin)
 		}
 		fmt.Fprintf(a.out, "  Keys       kept in %s\n", filepath.Join(a.cfg.Data, "keys.json"))

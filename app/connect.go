@@ -35,6 +35,9 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 		names: append([]string{"email"}, builtIn...), slots: map[string]*slot{}, serving: map[string]channels.Connection{},
 		problems: map[string]string{}, known: map[string]channels.Description{}}
 	a.connect = c
+	if err = c.loadLimits(); err != nil {
+		return err
+	}
 	if a.cfg.SMTP.Enabled() {
 		values, err := a.smtpSettings()
 		if err != nil {
@@ -42,11 +45,22 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 		}
 		c.fixed["email"] = fixed{channels.Connection{Connector: "email", Settings: values}, "--smtp-host"}
 	}
+	if c.names, err = c.withOthers(c.names, a.cfg.Channels); err != nil {
+		return err
+	}
 	for _, name := range c.names {
 		c.slots[name] = &slot{present: func(here bool) { a.delivery.Occupy(name, here) }}
 		a.delivery.Connect(name, c.slots[name])
 		a.delivery.Occupy(name, false)
 	}
+	a.secrets = &webhookSecrets{dir: a.cfg.Data, allow: a.cfg.WebhookAllow, secret: a.keys.Webhook, former: a.keys.FormerWebhook}
+	raw, err := a.secrets.settings()
+	if err != nil {
+		return err
+	}
+	a.webhook = &lazyChannel{host: a.channels, spec: channels.Spec{Channel: webhookChannel, Name: "webhook", Command: command("webhook"), Settings: raw,
+		Limits: c.limitsOf(webhookChannel)}}
+	a.secrets.channel, c.webhook = a.webhook, a.webhook
 	taken, left, err := c.importFile(ctx, a.cfg.Channels)
 	if err != nil {
 		return err
@@ -59,17 +73,7 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 		a.log.Info("channels that have settings already are not taken from the file of --channels; change them in the console or with: stagecraft channels set",
 			"channels", joined(left), "file", string(a.cfg.Channels))
 	}
-	if err = c.start(ctx); err != nil {
-		return err
-	}
-	a.secrets = &webhookSecrets{dir: a.cfg.Data, allow: a.cfg.WebhookAllow, secret: a.keys.Webhook, former: a.keys.FormerWebhook}
-	raw, err := a.secrets.settings()
-	if err != nil {
-		return err
-	}
-	a.webhook = &lazyChannel{host: a.channels, spec: channels.Spec{Channel: "webhook", Name: "webhook", Command: command("webhook"), Settings: raw}}
-	a.secrets.channel = a.webhook
-	return nil
+	return c.start(ctx)
 }
 
 // smtpSettings are those of the connector email, as flags give them.

@@ -30,11 +30,13 @@ type connections struct {
 	fixed    map[string]fixed
 	names    []string // of the channels, in the order in which they are shown
 	slots    map[string]*slot
+	webhook  *lazyChannel // which has settings of its own
 	log      *slog.Logger
 
 	changing sync.Mutex // one channel is changed at a time
 
 	mu       sync.Mutex
+	limits   map[string]channels.Limits      // of operators, by channel
 	serving  map[string]channels.Connection  // what each channel was started with
 	problems map[string]string               // why one was not
 	known    map[string]channels.Description // of connectors, by name, or name and SHA-256
@@ -113,9 +115,27 @@ func (c *connections) note(channel string, serving channels.Connection, problem 
 
 // Set has a channel served by a connector with settings, from now on. They are tried first: where the connector refuses
 // them, nothing changes. Secrets that come hidden stay as they are.
-func (c *connections) Set(ctx context.Context, channel string, wanted channels.Connection) error {
+// What a change leaves out stays as it is; limits alone can be set of every channel, also of one that is fixed.
+func (c *connections) Set(ctx context.Context, channel string, change web.ChannelChange) error {
 	c.changing.Lock()
 	defer c.changing.Unlock()
+	if change.Rate == nil && change.Concurrency == nil || change.Connector != "" || len(change.Settings) > 0 {
+		limits, err := c.limited(channel, change.Rate, change.Concurrency)
+		if err == nil {
+			err = limits.Check()
+		}
+		if err == nil {
+			err = c.connect(ctx, channel, channels.Connection{Connector: change.Connector, Settings: change.Settings})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.limit(channel, change.Rate, change.Concurrency)
+}
+
+// connect has a channel served by a connector.
+func (c *connections) connect(ctx context.Context, channel string, wanted channels.Connection) error {
 	if err := c.changeable(channel); err != nil {
 		return err
 	}
@@ -145,6 +165,10 @@ func (c *connections) Set(ctx context.Context, channel string, wanted channels.C
 	}
 	if err = c.settings.Save(channel, wanted); err != nil {
 		return err
+	}
+	if c.slots[channel] == nil {
+		c.coming(channel)
+		return nil
 	}
 	// It is kept now; who asked for it may go away.
 	ctx = context.WithoutCancel(ctx)
@@ -176,11 +200,17 @@ func (c *connections) Remove(ctx context.Context, channel string) error {
 		return c.run(ctx, channel, c.fallback)
 	}
 	c.note(channel, channels.Connection{}, "")
+	if c.slots[channel] == nil {
+		return nil
+	}
 	return c.slots[channel].replace(ctx, nil)
 }
 
 func (c *connections) changeable(channel string) error {
-	if !slices.Contains(c.names, channel) {
+	if channel == c.webhook.spec.Channel {
+		return lifecycle.Errorf(lifecycle.Conflict, "channel %s has no settings here, only a rate and a concurrency; its secret is set with: stagecraft webhooks", channel)
+	}
+	if !slices.Contains(c.names, channel) && !isOthers(channel) {
 		return lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(c.names))
 	}
 	if f, ok := c.fixed[channel]; ok {
@@ -231,14 +261,16 @@ func (c *connections) View(ctx context.Context) (web.ChannelsView, error) {
 			add(plugin.Name, plugin.SHA256, false)
 		}
 	}
-	for _, name := range c.names {
+	for _, name := range append(slices.Clone(c.names), c.waiting()...) {
 		view.Channels = append(view.Channels, c.viewOf(name, schemas))
 	}
+	webhook := web.ChannelView{Status: c.webhook.status(), Limits: c.limitsOf(c.webhook.spec.Channel), From: "built-in"}
+	view.Channels = append(view.Channels, webhook)
 	return view, nil
 }
 
 func (c *connections) viewOf(name string, schemas map[string]json.RawMessage) web.ChannelView {
-	view := web.ChannelView{Status: channels.Status{Channel: name, State: "none"}, From: "none"}
+	view := web.ChannelView{Status: channels.Status{Channel: name, State: "none"}, Limits: c.limitsOf(name), From: "none"}
 	wanted, from, err := c.wanted(name)
 	if err != nil {
 		view.LastError, view.From = err.Error(), "settings"
@@ -247,7 +279,9 @@ func (c *connections) viewOf(name string, schemas map[string]json.RawMessage) we
 		view.From, view.Fixed, view.Connector = from, c.fixed[name].why, wanted.Connector
 		view.Settings = channels.Redact(schemas[wanted.Connector], wanted.Settings)
 	}
-	if running := c.slots[name].channel.Load(); running != nil {
+	if slot := c.slots[name]; slot == nil {
+		view.LastError = becauseNew
+	} else if running := slot.channel.Load(); running != nil {
 		view.Status = running.Status()
 	}
 	c.mu.Lock()

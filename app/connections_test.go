@@ -66,7 +66,7 @@ func (s *server) channels() (seen channelsSeen) {
 func (c channelsSeen) states() string {
 	var all []string
 	for _, one := range c.Channels {
-		if one.From != "none" {
+		if one.From != "none" && one.From != "built-in" {
 			all = append(all, one.Channel+" "+one.Connector+" "+one.State+" "+one.From)
 		}
 	}

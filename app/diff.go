@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -34,11 +33,11 @@ type side struct {
 	marks map[lifecycle.ID]uint64 // by customer: a hash over what was decided about them, in order
 }
 
-// NewDiff prepares the comparison. Events after until are not part of it. The two sources may have different names; both
+// NewDiff prepares the comparison. Events after until are not part of it. The two journeys may have different names; both
 // run under that of the new one, because draws of split and hold-out depend on it.
-func NewDiff(ctx context.Context, old, new script.Source, until time.Time) (*Diff, error) {
-	d := &Diff{until: until, was: old.Version()}
-	old.Name = new.Name
+func NewDiff(ctx context.Context, old, new Version, until time.Time) (*Diff, error) {
+	d := &Diff{until: until, was: old.Journey.Version()}
+	old.Journey.Name = new.Journey.Name
 	var err error
 	if d.old, err = newSide(ctx, old, until); err != nil {
 		return nil, inVersion("old", err)
@@ -54,10 +53,10 @@ func inVersion(which string, err error) error {
 	return lifecycle.Wrap(lifecycle.CodeOf(err), err, "the %s version cannot run", which)
 }
 
-func newSide(ctx context.Context, source script.Source, until time.Time) (*side, error) {
+func newSide(ctx context.Context, version Version, until time.Time) (*side, error) {
 	s := &side{marks: map[lifecycle.ID]uint64{}}
 	var err error
-	s.Simulation, err = newSimulation(ctx, source, until, s.mark)
+	s.Simulation, err = newSimulation(ctx, version, until, s.mark)
 	return s, err
 }
 
@@ -123,7 +122,7 @@ type DiffResult struct {
 
 // DiffCount is a figure that differs.
 type DiffCount struct {
-	Kind string `json:"kind"` // stages, entered, moves, messages, caps hit, refused, converted, exited or failed
+	Kind string `json:"kind"` // stages, entered, moves, messages, caps hit, refused, converted, exited, failed, segment members, segment entered, segment left, score, score reached or score fell below
 	Name string `json:"name"`
 	Old  int64  `json:"old"`
 	New  int64  `json:"new"`
@@ -154,25 +153,8 @@ func (d *Diff) Finish(ctx context.Context, events, examples int) (*DiffResult, e
 		return nil, inVersion("new", err)
 	}
 	result := &DiffResult{Journey: new.Journey, Old: d.was, New: new.Version, Until: d.until.UTC(), Events: new.Events, Customers: new.Customers,
-		Changes: []DiffCount{}, Examples: []DiffLife{}, Errors: new.Errors, Note: DiffNote}
-	for _, part := range []struct {
-		kind     string
-		old, new map[string]int64
-	}{{"stages", old.Stages, new.Stages}, {"entered", old.Entered, new.Entered}, {"moves", old.Moves, new.Moves}, {"messages", old.Messages, new.Messages}, {"caps hit", old.Capped, new.Capped},
-		{"refused", old.Refused, new.Refused}, {"converted", old.Converted, new.Converted}, {"exited", old.Exited, new.Exited}, {"failed", old.Failed, new.Failed}} {
-		names := slices.Sorted(maps.Keys(part.old))
-		for name := range part.new {
-			if _, ok := part.old[name]; !ok {
-				names = append(names, name)
-			}
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			if part.old[name] != part.new[name] {
-				result.Changes = append(result.Changes, DiffCount{part.kind, name, part.old[name], part.new[name]})
-			}
-		}
-	}
+		Examples: []DiffLife{}, Errors: new.Errors, Note: DiffNote}
+	result.Changes = changes(old, new)
 	differ := d.differ()
 	result.Differ = len(differ)
 	result.Examples, err = d.examples(ctx, differ, examples)

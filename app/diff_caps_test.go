@@ -36,7 +36,7 @@ func TestDiffCountsCapsHit(t *testing.T) {
 	start := time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
 	old := capped(t, `on("Order", function() send "thanks" send "offer" end)`)
 	new := capped(t, `on("Order", function() send "thanks" send "offer" send("other", { caps = "drop" }) end)`)
-	d, err := app.NewDiff(t.Context(), old, new, start.Add(90*24*time.Hour))
+	d, err := app.NewDiff(t.Context(), app.Version{Journey: old}, app.Version{Journey: new}, start.Add(90*24*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,11 @@ func lived(past []engine.Past) ([]engine.Line, []lifecycle.ID) {
 
 // Diff runs two versions over the stored history and says what they do differently.
 func (p *publisher) Diff(ctx context.Context, old, new script.Source) (answer any, err error) {
-	d, err := NewDiff(ctx, old, new, p.clock.Now())
+	beside, err := p.published(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := NewDiff(ctx, Version{old, beside}, Version{new, beside}, p.clock.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +120,14 @@ func (p *publisher) Diff(ctx context.Context, old, new script.Source) (answer an
 	}
 	result.Partial = partial
 	return result, nil
+}
+
+// published returns what stands beside the journeys as it runs, which may be older than what is on the disk.
+func (p *publisher) published(ctx context.Context) (b Beside, err error) {
+	if b.Segments, err = p.engine.SegmentSource(ctx); err == nil {
+		b.Scores, err = p.engine.ScoreRules(ctx)
+	}
+	return b, err
 }
 
 // stored reads a page of what the server itself has.

@@ -97,13 +97,6 @@ func (p *publisher) DryRun(ctx context.Context, source script.Source, customer l
 		return nil, err
 	}
 	defer lab.scratch.close()
-	rules, err := p.engine.ScoreRules(ctx)
-	if err == nil {
-		err = lab.engine.PublishScores(ctx, rules)
-	}
-	if err != nil {
-		return nil, err
-	}
 	// A customer's time never goes back, and what was due until now has fired in the real store.
 	now := p.clock.Now()
 	copied.Customer.SetLapse(time.Time{}, now) // a test person's days are days here

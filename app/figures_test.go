@@ -44,6 +44,8 @@ func (counted) Own(ctx context.Context, _ int) { <-ctx.Done() }
 // nowhere is an outbox that nothing leaves.
 type nowhere struct{}
 
+func (nowhere) PutRendered(store.Tx, *lifecycle.Message, *lifecycle.Rendered, *lifecycle.Customer, time.Time) {
+}
 func (nowhere) Put(store.Tx, *lifecycle.Message, *lifecycle.Customer, time.Time) {}
 func (nowhere) Watch(store.Tx, time.Time, lifecycle.ID) (lifecycle.MessageState, string) {
 	return "", ""
@@ -52,7 +54,8 @@ func (nowhere) Left(store.Reader, time.Time, lifecycle.ID) bool { return false }
 func (nowhere) Sent(store.Reader, time.Time, lifecycle.ID) (*lifecycle.Message, string) {
 	return nil, ""
 }
-func (nowhere) WrittenTo(store.Reader, string, string) []lifecycle.ID { return nil }
+func (nowhere) Free(store.Tx, lifecycle.ID)                                  {}
+func (nowhere) WrittenTo(store.Reader, string, string) []lifecycle.Addressee { return nil }
 
 // recount is what the log of events says about a journey, counted anew.
 type recount struct {

@@ -117,11 +117,14 @@ func (s *server) formList() formList {
 var confirmLink = regexp.MustCompile(`http://[^\s"\\]+/y/[A-Za-z0-9_-]+`)
 
 // exported returns all pages of an export.
-func (s *server) exported(kind string) string {
+func (s *server) exported(kind string) string { return s.exportedOf(kind, "") }
+
+// exportedOf returns what a filter lets through.
+func (s *server) exportedOf(kind, filter string) string {
 	s.t.Helper()
 	var all strings.Builder
 	for cursor := ""; ; {
-		status, text, header := s.call("GET", "/v1/export/"+kind+"?cursor="+url.QueryEscape(cursor), nil)
+		status, text, header := s.call("GET", "/v1/export/"+kind+"?"+filter+"&cursor="+url.QueryEscape(cursor), nil)
 		if status != http.StatusOK {
 			s.t.Fatal(status, text)
 		}
@@ -365,6 +368,9 @@ func TestSingleOptIn(t *testing.T) {
 		t.Fatalf("%d %s", status, text)
 	}
 	customer := s.known("anon-7")
+	if _, body, _ := s.call("GET", "/v1/customers/anon-7", nil); !strings.Contains(body, `"source":"form:survey"`) || !strings.Contains(body, `"source":"form:survey, not confirmed"`) {
+		t.Errorf("where the answers came from: %s", body)
+	}
 	for _, want := range []string{"bob@example.com", `42`, `"granted":true`, "Form Submitted"} {
 		if !strings.Contains(customer, want) {
 			t.Errorf("the customer lacks %s: %s", want, customer)

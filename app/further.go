@@ -31,7 +31,10 @@ func (c *connections) importFile(ctx context.Context, file config.ChannelsFile) 
 		if _, err = c.host.Try(ctx, c.spec(s.Channel, wanted)); err != nil {
 			return taken, left, importFailed(err, file, s.Channel)
 		}
-		if err = c.settings.Save(s.Channel, wanted); err != nil {
+		if err = c.settings.Save(s.Channel, wanted); err == nil {
+			err = c.limit(s.Channel, s.Rate, s.Concurrency)
+		}
+		if err != nil {
 			return taken, left, err
 		}
 		taken = append(taken, s.Channel)
@@ -51,7 +54,7 @@ func importFailed(err error, file config.ChannelsFile, channel string) error {
 
 // spec is how the connector of a channel is started: one of ours, or an approved one of others.
 func (c *connections) spec(channel string, wanted channels.Connection) channels.Spec {
-	spec := channels.Spec{Channel: channel, Name: wanted.Connector, Settings: wanted.Settings}
+	spec := channels.Spec{Channel: channel, Name: wanted.Connector, Settings: wanted.Settings, Limits: c.limitsOf(channel)}
 	if ours(wanted.Connector) {
 		spec.Command = c.command(wanted.Connector)
 	} else {

@@ -61,3 +61,38 @@ func TestPagesTakeNoNamesOfOthers(t *testing.T) {
 	}
 	s.must("POST", "/v1/identify", map[string]any{"userId": "ada", "anonymousId": given}) // with the write key it may be said
 }
+
+// A list that knows people by their addresses, and pages that give addresses, over HTTP.
+func TestPeopleKnownByAnAddress(t *testing.T) {
+	s := startServer(t, withBrowserKey)
+	s.must("POST", "/v1/import", map[string]any{"source": "list"})
+	s.must("POST", "/v1/import/list/customers", map[string]any{"customers": []map[string]any{{"id": "1", "customer": map[string]any{
+		"email": "Mc1@example.com", "consents": []map[string]any{{"channel": "email", "granted": false, "at": "2025-05-01T00:00:00Z", "source": "list"}}}}}})
+	s.must("POST", "/v1/import/list/close", map[string]any{})
+	s.must("POST", "/v1/identify", map[string]any{"userId": "4711", "traits": map[string]any{"email": "mc1@example.com"}})
+	s.must("POST", "/v1/consent", map[string]any{"email": "mc1@example.com", "channel": "sms", "granted": true, "timestamp": "2025-06-01T00:00:00Z"})
+	s.eventually("the list's customer is 4711", func() bool {
+		_, body, _ := s.call("GET", "/v1/customers/4711", nil)
+		return strings.Contains(body, `"email:mc1@example.com"`) && strings.Contains(body, `"granted":false`) && strings.Contains(body, `"at":"2025-06-01T00:00:00Z"`)
+	})
+	page := func(visitor string) {
+		status, text, _ := s.call("POST", "/v1/identify", map[string]any{"anonymousId": visitor, "traits": map[string]any{"email": "zoe@example.com"}},
+			func(r *http.Request) { r.SetBasicAuth(browserKey, "") })
+		if status != http.StatusOK {
+			t.Fatal(status, text)
+		}
+	}
+	page("web-1")
+	s.eventually("who gave an address is found by it", func() bool {
+		status, _, _ := s.call("GET", "/v1/customers/zoe@example.com", nil)
+		return status == http.StatusOK
+	})
+	if _, body, _ := s.call("GET", "/v1/customers/web-1/timeline", nil); !strings.Contains(body, `"source":"browser"`) {
+		t.Errorf("the timeline does not say what came with the browser key: %s", body)
+	}
+	page("web-2")
+	s.eventually("two of whom none is known to have it are listed", func() bool {
+		status, body, _ := s.call("GET", "/v1/customers/zoe@example.com", nil)
+		return status == http.StatusConflict && strings.Contains(body, "web-1") && strings.Contains(body, "web-2")
+	})
+}

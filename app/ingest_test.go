@@ -185,7 +185,7 @@ func TestTheConsoleIsForTheOperatorOnly(t *testing.T) {
 		want         int
 	}{
 		"page":                {"GET", "/", func(r *http.Request) {}, 200},
-		"another host name":   {"GET", "/api/overview", func(r *http.Request) { r.Host = "evil.example" }, 401},
+		"another host name":   {"GET", "/api/overview", func(r *http.Request) { r.Host = "evil.example"; r.Header.Del("Authorization") }, 401},
 		"without the header":  {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Del("X-Stagecraft") }, 401},
 		"from another port":   {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Set("Origin", "http://127.0.0.1:9") }, 401},
 		"from another origin": {"POST", "/api/journeys/customer-lifecycle/mode", func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 401},

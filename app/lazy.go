@@ -10,6 +10,9 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
+// webhookChannel is the channel of webhooks.
+const webhookChannel = "webhook"
+
 // firstStart is how long the first messages of a lazy channel wait for its connector.
 const firstStart = 10 * time.Second
 
@@ -17,7 +20,7 @@ const firstStart = 10 * time.Second
 // every process takes memory.
 type lazyChannel struct {
 	host *channels.Host
-	spec channels.Spec
+	spec channels.Spec // but for Channel and Name, which stay, it is guarded by mu
 
 	mu      sync.Mutex
 	channel *channels.Channel // nil before the first message
@@ -27,6 +30,24 @@ func (l *lazyChannel) started() *channels.Channel {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.channel
+}
+
+// status is the channel's, also before its connector was started.
+func (l *lazyChannel) status() channels.Status {
+	if c := l.started(); c != nil {
+		return c.Status()
+	}
+	return channels.Status{Channel: l.spec.Channel, Connector: l.spec.Name, State: channels.Idle}
+}
+
+// limit sets the limits of the connector, whenever it is started.
+func (l *lazyChannel) limit(limits channels.Limits) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spec.Limits = limits
+	if l.channel != nil {
+		l.channel.Limit(limits)
+	}
 }
 
 // Ready reports whether messages may be claimed; that of the first one starts the connector.

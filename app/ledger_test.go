@@ -66,7 +66,7 @@ func TestTheLedger(t *testing.T) {
 	for _, step := range life.Life {
 		kinds = append(kinds, step.Kind)
 	}
-	if got := strings.Join(kinds, " "); got != "decided queued attempt settled event" || life.Life[0].File != "care/welcome.lua" || life.Life[4].Name != "Email Opened" {
+	if got := strings.Join(kinds, " "); got != "decided queued resumed policy attempt settled event" || life.Life[0].File != "care/welcome.lua" || life.Life[6].Name != "Email Opened" {
 		t.Errorf("the life is %+v", life.Life)
 	}
 }

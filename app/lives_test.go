@@ -68,15 +68,22 @@ func (taker) Ready() bool      { return true }
 var livedStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newLived(t testing.TB, policy delivery.Policy) *lived {
+	return newLivedWithin(t, policy, script.Limits{})
+}
+
+func newLivedWithin(t testing.TB, policy delivery.Policy, limits script.Limits) *lived {
+	return newLivedLogging(t, policy, limits, slog.New(slog.DiscardHandler))
+}
+
+func newLivedLogging(t testing.TB, policy delivery.Policy, limits script.Limits, log *slog.Logger) *lived {
 	w := &lived{t: t, clock: lifecycle.NewManualClock(livedStart)}
 	var err error
-	log := slog.New(slog.DiscardHandler)
 	if w.store, err = store.Open(store.Options{Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	figures := insight.New()
 	w.delivery = delivery.New(delivery.Options{Clock: w.clock, Recorder: figures, PublicURL: "https://stagecraft.example", Policy: policy, Boot: "test", Log: log})
-	w.engine = engine.New(engine.Options{Clock: w.clock, Host: script.New(script.Limits{}), Outbox: w.delivery, Recorder: figures, Log: log, MaxPending: 1000})
+	w.engine = engine.New(engine.Options{Clock: w.clock, Host: script.New(limits), Outbox: w.delivery, Recorder: figures, Log: log, MaxPending: 1000})
 	w.delivery.SetTemplates(w.engine)
 	w.delivery.SetJourneys(w.engine)
 	w.delivery.SetWatcher(w.engine)

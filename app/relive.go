@@ -117,6 +117,11 @@ type storedOutbox struct {
 	clock lifecycle.Clock
 }
 
+// PutRendered is Put: nothing leaves here.
+func (o *storedOutbox) PutRendered(tx store.Tx, m *lifecycle.Message, _ *lifecycle.Rendered, customer *lifecycle.Customer, at time.Time) {
+	o.Put(tx, m, customer, at)
+}
+
 // Put implements engine.Outbox. A message that policy put off is put off again.
 func (o *storedOutbox) Put(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Customer, _ time.Time) {
 	if known, is := o.known[m.ID]; is && m.State == lifecycle.Queued && known.FirstDue.After(m.Due) {
@@ -159,8 +164,11 @@ func (o *storedOutbox) Sent(_ store.Reader, _ time.Time, id lifecycle.ID) (*life
 	return &message, to
 }
 
+// Free implements engine.Outbox: nothing waits here.
+func (o *storedOutbox) Free(store.Tx, lifecycle.ID) {}
+
 // WrittenTo implements engine.Outbox.
-func (o *storedOutbox) WrittenTo(store.Reader, string, string) []lifecycle.ID { return nil }
+func (o *storedOutbox) WrittenTo(store.Reader, string, string) []lifecycle.Addressee { return nil }
 
 // nobody counts nothing.
 type nobody struct{}

@@ -103,7 +103,8 @@ func (r *relived) left(entry *engine.TimelineEntry) bool {
 	}
 	for _, fact := range entry.Facts {
 		refused := fact.Kind == lifecycle.FactRefused && fact.File == "" && fact.Name != ""
-		if fact.Kind != lifecycle.FactEvent && fact.Kind != lifecycle.FactSegment && !lifecycle.IsBroadcast(fact.Journey) && !refused {
+		friend := fact.Kind == lifecycle.FactLogged && fact.Journey == "" // whose order did not count
+		if fact.Kind != lifecycle.FactEvent && fact.Kind != lifecycle.FactSegment && !lifecycle.IsBroadcast(fact.Journey) && !refused && !friend {
 			return false
 		}
 	}
@@ -131,7 +132,7 @@ func (r *relived) notes() []string {
 		}
 	}
 	if len(merged) > 0 {
-		notes = append(notes, fmt.Sprintf("%d other customers became part of this one: how their events came between is known by time only", len(merged)))
+		notes = append(notes, numberOf(len(merged), "other customer", "other customers")+" became part of this one: how their events came between is known by time only")
 	}
 	if cast {
 		notes = append(notes, "broadcasts are not sent again")
@@ -143,9 +144,16 @@ func (r *relived) notes() []string {
 		notes = append(notes, "a test person's days are minutes since they became one, which no event tells")
 	}
 	if len(r.foreign) > 0 {
-		notes = append(notes, fmt.Sprintf("%d entries of the timeline have no event and nobody's name: they were left out", len(r.foreign)))
+		notes = append(notes, numberOf(len(r.foreign), "entry", "entries")+" of the timeline without an event and anybody's name: left out")
 	}
 	return notes
+}
+
+func numberOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func when(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") }

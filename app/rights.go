@@ -171,8 +171,15 @@ func (r *rights) Erase(ctx context.Context, id lifecycle.ID) (letters int, err e
 	if err = r.keepList(ctx); err != nil {
 		return 0, err
 	}
+	// What connectors keep goes first: a batch is not to be changed by both. One that does not run does it when it is back.
+	waiting, stop := context.WithTimeout(ctx, forgetPatience)
+	defer stop()
+	r.delivery.AwaitForgotten(waiting)
 	return letters, r.scrubFiles(ctx)
 }
+
+// forgetPatience is how long whoever erases waits for connectors.
+const forgetPatience = 5 * time.Second
 
 // removingTime is how long a rewrite waits for what is being removed: it would copy what is left of it.
 const removingTime = time.Minute

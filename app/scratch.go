@@ -52,7 +52,7 @@ func newScratch(opts scratchOptions) (*scratch, error) {
 	}
 	s.delivery = delivery.New(delivery.Options{Clock: opts.clock, Recorder: see, PublicURL: "https://stagecraft.example", Boot: "scratch", Log: log})
 	see.Delivery = s.delivery
-	s.engine = engine.New(engine.Options{Clock: opts.clock, Host: opts.host, Outbox: see, Recorder: see, Log: log, MaxPending: 1 << 20})
+	s.engine = engine.New(engine.Options{Clock: opts.clock, Host: opts.host, Outbox: see, Recorder: see, Log: log, MaxPending: 1 << 20, Unranked: true})
 	s.delivery.SetTemplates(s.engine)
 	s.delivery.SetJourneys(s.engine)
 	s.delivery.SetWatcher(s.engine)
@@ -111,6 +111,7 @@ type witness struct {
 	*delivery.Delivery
 	limit   *limit
 	figures *insight.Insight
+	tally   *tally // nil: nobody counts
 	facts   func(customer lifecycle.ID, facts []lifecycle.Fact)
 	put     func(message lifecycle.Message)
 	decided func(tx store.Tx, message *lifecycle.Message, customer *lifecycle.Customer) // within Apply
@@ -121,6 +122,10 @@ func (w *witness) Fold(tx store.Tx, decision *lifecycle.Decision) {
 	w.limit.count(decision)
 	if w.figures != nil {
 		w.figures.Fold(tx, decision)
+	}
+	if w.tally != nil && w.tally.concerns(decision.Facts) {
+		facts := decision.Facts
+		tx.After(func() { w.tally.add(facts) })
 	}
 	if w.facts != nil {
 		customer, facts := decision.Customer, decision.Facts

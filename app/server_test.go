@@ -19,16 +19,16 @@ import (
 	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
 	"stagecraft/plugins/email"
-	"stagecraft/plugins/letter"
 	connlog "stagecraft/plugins/log"
 	"stagecraft/plugins/sms"
+	connsocial "stagecraft/plugins/social"
 	"stagecraft/plugins/webhook"
 )
 
 // TestMain lets the test binary be the connector's process, as the program itself is.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "plugin" {
-		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New(), "sms": sms.New(), "email": email.New(), "letter": letter.New()}[os.Args[2]])
+		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New(), "sms": sms.New(), "social": connsocial.New(), "fax": faxConnector{connlog.New()}, "email": email.New(), "letter": newClockedLetter()}[os.Args[2]])
 		return
 	}
 	os.Exit(m.Run())
@@ -41,6 +41,7 @@ type server struct {
 	t    *testing.T
 	cfg  config.Config
 	url  string
+	key  string // what requests show
 	stop func() error
 }
 
@@ -78,6 +79,13 @@ func (s *server) start() {
 	case err := <-ended:
 		s.t.Fatal(err)
 	}
+	if s.key = key; s.cfg.AdminKey == "" {
+		var drawn struct{ Admin string }
+		if data, err := os.ReadFile(filepath.Join(s.cfg.Data, "keys.json")); err != nil || json.Unmarshal(data, &drawn) != nil {
+			s.t.Fatal("the keys cannot be read")
+		}
+		s.key = drawn.Admin
+	}
 	stopped := false
 	s.stop = func() error {
 		if stopped {
@@ -99,8 +107,8 @@ func (s *server) start() {
 	})
 }
 
-// call makes a request with the write key and the console's header, and holds it and its answer to the description of the
-// API; body is JSON, bytes or nil.
+// call makes a request with the console's header and the key that may do all, or of a server that was told one, with the write
+// key; it holds the request and its answer to the description of the API. body is JSON, bytes or nil.
 func (s *server) call(method, path string, body any, change ...func(*http.Request)) (int, string, http.Header) {
 	s.t.Helper()
 	var sent []byte
@@ -124,7 +132,7 @@ func (s *server) call(method, path string, body any, change ...func(*http.Reques
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	request.SetBasicAuth(key, "")
+	request.SetBasicAuth(s.key, "")
 	request.Header.Set("X-Stagecraft", "test")
 	for _, c := range change {
 		c(request)

@@ -21,12 +21,18 @@ const simulationSource = "simulation"
 type Simulation struct {
 	*scratch
 	journey string
+	beside  Beside
+	ranked  bool // segments ask for ranks
 	plan    lifecycle.Journey
 	until   time.Time
+	tally   tally
 	later   atomic.Int64 // events that were left out
 
 	forecast *delivery.Forecast // nil: nobody asks about caps
 }
+
+// maxErrors is how many script errors a result shows.
+const maxErrors = 5
 
 // SimulationResult says what became of the customers.
 type SimulationResult struct {
@@ -46,7 +52,11 @@ type SimulationResult struct {
 	Exited    map[string]int64 `json:"exited,omitempty"` // left the journey, by stage
 	Failed    map[string]int64 `json:"failed,omitempty"` // steps set aside because the script failed, by stage
 	Late      int64            `json:"late,omitempty"`   // events older than what their customer had lived through
-	Errors    []string         `json:"errors,omitempty"` // the first few script errors
+
+	Segments map[string]SegmentFigures `json:"segments,omitempty"` // by name, if the scripts folder has any
+	Scores   map[string]ScoreFigures   `json:"scores,omitempty"`   // by name, if any are declared or somebody was given points; "": the score without a name
+
+	Errors []string `json:"errors,omitempty"` // the first few script errors
 }
 
 // FindSource reads one journey of a scripts folder.
@@ -68,28 +78,22 @@ func FindSource(folder fs.FS, journey string) (script.Source, error) {
 	return script.Source{}, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q in the scripts folder; it has: %s", journey, strings.Join(names, ", "))
 }
 
-// NewSimulation prepares one journey of a scripts folder. Events after until are not part of it.
-func NewSimulation(ctx context.Context, folder fs.FS, journey string, until time.Time) (*Simulation, error) {
-	source, err := FindSource(folder, journey)
-	if err != nil {
-		return nil, err
-	}
-	return newSimulation(ctx, source, until, nil)
+// NewSimulation prepares a journey with what stands beside it. Events after until are not part of it.
+func NewSimulation(ctx context.Context, version Version, until time.Time) (*Simulation, error) {
+	return newSimulation(ctx, version, until, nil)
 }
 
-// newSimulation prepares a journey; see, if it is not nil, hears of everything that is decided.
-func newSimulation(ctx context.Context, source script.Source, until time.Time, see func(lifecycle.ID, []lifecycle.Fact)) (*Simulation, error) {
+// newSimulation prepares a version; see, if it is not nil, hears of everything that is decided.
+func newSimulation(ctx context.Context, version Version, until time.Time, see func(lifecycle.ID, []lifecycle.Fact)) (*Simulation, error) {
 	host := script.New(script.Limits{})
-	s := &Simulation{journey: source.Name, until: until.UTC()}
+	s := &Simulation{journey: version.Journey.Name, beside: version.Beside, until: until.UTC()}
 	world, err := newScratch(scratchOptions{host: host, clock: lifecycle.NewManualClock(until.UTC()), figures: true,
-		witness: &witness{facts: see, decided: s.decided}})
+		witness: &witness{facts: see, tally: &s.tally, decided: s.decided}})
 	if err != nil {
 		return nil, err
 	}
 	s.scratch = world
-	program, err := world.publish(ctx, host, source)
-	if err == nil {
-		s.plan = program.Journey
+	if err = s.publishAll(ctx, host, version); err == nil {
 		err = s.engine.OpenImport(ctx, simulationSource, true)
 	}
 	if err != nil {
@@ -97,6 +101,22 @@ func newSimulation(ctx context.Context, source script.Source, until time.Time, s
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Simulation) publishAll(ctx context.Context, host *script.Host, version Version) error {
+	program, err := s.publish(ctx, host, version.Journey)
+	if err != nil {
+		return err
+	}
+	s.plan = program.Journey
+	if len(version.Segments.Files) > 0 {
+		segments, err := host.CompileSegments(version.Segments)
+		if err != nil {
+			return err
+		}
+		s.ranked = segments.Ranked()
+	}
+	return s.publishBeside(ctx, version.Beside)
 }
 
 // Take feeds events, each customer's in order. Several goroutines may call it for different customers.
@@ -129,6 +149,11 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 			break
 		}
 	}
+	if s.ranked { // as a server does it soon after its first import
+		if err := s.engine.RankNow(ctx); err != nil {
+			return nil, err
+		}
+	}
 	report, err := s.insight.Report(ctx)
 	if err != nil {
 		return nil, err
@@ -145,7 +170,7 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 	for name, states := range j.Messages {
 		result.Messages[name] = states["decided"]
 	}
-	for p := 0; p < s.store.Partitions() && len(result.Failed) > 0 && len(result.Errors) < 5; p++ {
+	for p := 0; p < s.store.Partitions() && len(result.Failed) > 0 && len(result.Errors) < maxErrors; p++ {
 		answer, err := s.store.Ask(ctx, p, engine.DeadLetters{Limit: 1})
 		if err != nil {
 			return nil, err
@@ -155,7 +180,7 @@ func (s *Simulation) Finish(ctx context.Context, events int) (*SimulationResult,
 			result.Errors = append(result.Errors, failure.Error())
 		}
 	}
-	return result, nil
+	return result, s.besides(ctx, result)
 }
 
 // Close frees the scratch store.

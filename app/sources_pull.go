@@ -284,6 +284,10 @@ func (f *fetch) row(ctx context.Context, row SourceRow) error {
 		f.reject(f.rejectOf(row, err.Error()))
 	}
 	for _, event := range events {
+		if err := f.check(&event, false); err != nil {
+			f.reject(f.rejectOf(row, err.Error()))
+			continue
+		}
 		if event.Name != "" && !event.Timestamp.IsZero() && event.Timestamp.Before(f.now.Add(-f.intake.Pull.Within)) {
 			f.state.Old++
 			continue

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 )
@@ -19,8 +20,9 @@ type TestLab struct {
 	source script.Source
 	by     []string // channels
 
-	segments script.Source        // which customers are members of; may be empty
-	scores   lifecycle.ScoreRules // what is declared of scores
+	beside Beside
+
+	segments []string // their names
 
 	world *laboratory
 	taken map[lifecycle.ID]bool // identities that cases of this world have used
@@ -49,10 +51,7 @@ func RunTests(ctx context.Context, host *script.Host, folder fs.FS, source scrip
 	if err != nil {
 		return false, err
 	}
-	if lab.segments, err = script.ReadSegments(folder); err != nil {
-		return false, err
-	}
-	if lab.scores, err = host.ReadScores(folder); err != nil {
+	if err = lab.readBeside(folder); err != nil {
 		return false, err
 	}
 	defer lab.Close()
@@ -69,14 +68,26 @@ func runSegmentTests(ctx context.Context, host *script.Host, folder fs.FS, filte
 		return err == nil, err
 	}
 	lab := &TestLab{ctx: ctx, host: host, by: []string{"webhook"}, source: script.Source{Name: script.SegmentsFolder}}
-	if lab.segments, err = script.ReadSegments(folder); err != nil {
-		return false, err
-	}
-	if lab.scores, err = host.ReadScores(folder); err != nil {
+	if err = lab.readBeside(folder); err != nil {
 		return false, err
 	}
 	defer lab.Close()
 	return host.RunTests(ctx, lab.source, files, lab, filter, tell)
+}
+
+// readBeside reads the segments and scores of a scripts folder.
+func (l *TestLab) readBeside(folder fs.FS) (err error) {
+	if l.beside, err = readBeside(l.host, folder); err != nil {
+		return err
+	}
+	compiled, err := l.host.CompileSegments(l.beside.Segments)
+	if err != nil {
+		return err
+	}
+	for _, segment := range compiled.List {
+		l.segments = append(l.segments, segment.Name)
+	}
+	return nil
 }
 
 // channelsOf are those that a journey's messages are written for, and webhook.
@@ -102,13 +113,8 @@ func (l *TestLab) NewCase(start time.Time) (script.Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err = world.engine.PublishScores(l.ctx, l.scores); err != nil {
+		if err = world.publishBeside(l.ctx, l.beside); err != nil {
 			return nil, errors.Join(err, world.scratch.close())
-		}
-		if len(l.segments.Files) > 0 {
-			if err = world.engine.PublishSegments(l.ctx, l.segments); err != nil {
-				return nil, errors.Join(err, world.scratch.close())
-			}
 		}
 		l.world, l.taken, l.stale = world, map[lifecycle.ID]bool{}, false
 	}
@@ -157,5 +163,31 @@ func (c *labCase) Receive(ctx context.Context, event lifecycle.Event) error {
 		}
 		c.mine[id], c.lab.taken[id] = true, true
 	}
+	if engine.EndsAddress(&event) {
+		c.lab.stale = true // cases share addresses
+	}
 	return c.laboratory.Receive(ctx, event)
+}
+
+// Award implements script.Case.
+func (c *labCase) Award(ctx context.Context, who lifecycle.Identity, award lifecycle.Award) (err error) {
+	ctx, end := c.limit.within(ctx)
+	defer end(&err)
+	known, err := c.engine.Record(ctx, who.Hash())
+	if err == nil {
+		err = c.engine.AwardAt(ctx, known.ID, award, c.now)
+	}
+	if err == nil {
+		err = c.settle(ctx)
+	}
+	return err
+}
+
+// Look implements script.Case.
+func (c *labCase) Look(ctx context.Context, who lifecycle.Identity) (*script.Life, error) {
+	life, err := c.laboratory.Look(ctx, who)
+	if err == nil {
+		life.Known = c.lab.segments
+	}
+	return life, err
 }

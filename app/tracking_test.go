@@ -143,6 +143,15 @@ func TestPreferencesPage(t *testing.T) {
 	if _, text, _ = s.visit("GET", page, "", func(r *http.Request) { r.Header.Set("Accept-Language", "vi") }); !strings.Contains(html.UnescapeString(text), "Bạn muốn nhận những tin nào") {
 		t.Errorf("%s", text)
 	}
+	s.must("POST", "/v1/identify", map[string]any{"userId": "ada", "traits": map[string]any{"language": "vi-VN"}})
+	for _, path := range []string{page, s.linkIn(s.mails()[0], "u")} { // whose browser asks for none, or for another
+		for _, asked := range []string{"", "en"} {
+			if _, text, _ = s.visit("GET", path, "", func(r *http.Request) { r.Header.Set("Accept-Language", asked) }); !strings.Contains(text, `lang="vi"`) {
+				t.Errorf("the customer's own language comes first: %s", text)
+			}
+		}
+	}
+	s.must("POST", "/v1/identify", map[string]any{"userId": "ada", "traits": map[string]any{"language": "en"}})
 	s.eachByteFlipped(page)
 	if status, _, _ = s.visit("POST", page, "x=y"); status != 400 {
 		t.Errorf("something that is not the form: %d", status)

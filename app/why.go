@@ -187,7 +187,10 @@ func (x *explaining) cameBy(journey string) string {
 
 // by names who asked for something that no script did.
 func by(f lifecycle.Fact) string {
-	if f.File != "" || f.Name == "" {
+	switch {
+	case ofItself(f) && f.Reason != "":
+		return ": " + f.Reason + ","
+	case f.File != "" || f.Name == "":
 		return ""
 	}
 	if f.Reason != "" {
@@ -198,6 +201,10 @@ func by(f lifecycle.Fact) string {
 
 func causeOf(entry *engine.TimelineEntry) string {
 	switch e := entry.Event; {
+	case e == nil && slices.ContainsFunc(entry.Facts, published):
+		return "the publication of the journey"
+	case e == nil && slices.ContainsFunc(entry.Facts, ofItself):
+		return "becoming one with another customer"
 	case e == nil && slices.ContainsFunc(entry.Facts, func(f lifecycle.Fact) bool { return by(f) != "" }):
 		return "somebody's request"
 	case e == nil:

@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 )
@@ -26,7 +28,7 @@ func outcome(state lifecycle.MessageState, reason string) string {
 		}
 	}
 	if reason != "" {
-		return fmt.Sprintf("it was not sent: %s, %s", state, reason)
+		return "it was not sent: " + told(state, reason)
 	}
 	return "it is " + string(state)
 }
@@ -71,8 +73,14 @@ func stepWords(s delivery.Step) string {
 		return "put off until " + when(s.Until) + because
 	case delivery.StepPaused:
 		return "held back by an operator" + because
+	case delivery.StepResumed:
+		return "let go again" + because
+	case delivery.StepPolicy:
+		return "every gate passed (suppression, consent, still wanted, hold-out, address, quiet hours, caps)"
 	case delivery.StepAttempt:
-		return fmt.Sprintf("every gate passed (suppression, consent, still wanted, hold-out, address, quiet hours, caps); attempt %d, to %s", s.Attempt, s.To)
+		return fmt.Sprintf("attempt %d, to %s", s.Attempt, s.To)
+	case delivery.StepOrdered:
+		return "sent anyway" + because
 	case delivery.StepTemporary:
 		return "failed for the time being" + because
 	case delivery.StepInDoubt:
@@ -80,15 +88,33 @@ func stepWords(s delivery.Step) string {
 	case delivery.StepReplayed:
 		return "sent once more" + because
 	case delivery.StepSettled:
-		return string(s.State) + because
+		return told(s.State, s.Reason)
 	case delivery.StepFallback:
 		return "tried by " + s.Channel + " instead"
 	case delivery.StepInstead:
-		return "sent instead of one by " + s.Channel + " that failed"
+		return "sent instead of one by " + s.Channel + " that could not be sent"
 	case delivery.StepEvent:
 		return s.Name
 	}
 	return ""
+}
+
+// ofItself reports whether a customer was put somewhere that nobody asked for and no script did: by a publication or a merge.
+func ofItself(f lifecycle.Fact) bool {
+	return (f.Kind == lifecycle.FactPlaced || f.Kind == lifecycle.FactExited) && f.Name == "" && f.File == ""
+}
+
+// published reports whether it was a publication.
+func published(f lifecycle.Fact) bool {
+	return ofItself(f) && (f.Reason == engine.BecauseRenamed || f.Reason == engine.BecauseRetired)
+}
+
+// told says how a message stands, and why, without saying one word twice.
+func told(state lifecycle.MessageState, reason string) string {
+	if reason == "" || strings.HasPrefix(reason, string(state)+": ") {
+		return cmp.Or(reason, string(state))
+	}
+	return string(state) + ": " + reason
 }
 
 // readAt tells what a condition saw.

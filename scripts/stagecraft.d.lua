@@ -122,6 +122,7 @@
 ---@class stagecraft.Person
 ---@field track fun(self: stagecraft.Person, event: string, properties?: table<string, any>) lets an event happen: `c:track("Order Completed", { revenue = 20 })`
 ---@field identify fun(self: stagecraft.Person, traits: table<string, any>) tells traits, or a `user_id` by which they are known from now on
+---@field award fun(self: stagecraft.Person, points: number, options?: table<string, any>) gives points as `score` does in a script: `c:award(40, { name = "fit" })`
 ---@field open fun(self: stagecraft.Person, message: string) opens the newest message of that name
 ---@field click fun(self: stagecraft.Person, message: string, properties?: table<string, any>) clicks in it: `c:click("offer", { url = "https://shop.example/" })`
 ---@field reply fun(self: stagecraft.Person, message: string) answers it
@@ -169,6 +170,7 @@
 ---@field been_in fun(stage: string) the customer has been in that stage
 ---@field received fun(message: string, times?: number) the customer has received that message, or so often
 ---@field tag fun(tag: string) the customer has that tag
+---@field in_segment fun(segment: string) the customer is in that segment
 ---@field to stagecraft.Expectation
 ---@field be stagecraft.Expectation
 ---@field been stagecraft.Expectation

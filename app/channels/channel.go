@@ -17,6 +17,7 @@ const (
 	Running  State = "running"  // takes messages
 	Backoff  State = "backoff"  // failed; waits for its next start
 	Stopped  State = "stopped"  // ended for good
+	Idle     State = "idle"     // is started by the first message that needs it
 )
 
 // Status is a channel's state, for people.
@@ -47,6 +48,7 @@ type Channel struct {
 	callbacks chan struct{} // room for those under way
 	breaker   *breaker
 	pace      *pace
+	room      room
 	hearing   hearing
 
 	mu          sync.Mutex
@@ -69,6 +71,7 @@ func newChannel(ctx context.Context, h *Host, spec Spec) *Channel {
 	c := &Channel{
 		host: h, spec: spec, log: newRing(), done: make(chan struct{}), changed: make(chan struct{}),
 		callbacks: make(chan struct{}, maxCallbacks), pace: newPace(spec.Rate),
+		room:    room{limit: spec.Concurrency},
 		breaker: &breaker{least: h.options.MinBackoff, most: h.options.MaxBackoff},
 		state:   Starting, since: h.options.Clock.Now(),
 	}

@@ -42,7 +42,7 @@ type Spec struct {
 	Command  []string        // executable and arguments, for example the program itself with "plugin", "email"
 	Settings json.RawMessage // a JSON object; it may hold secrets and travels over the private socket only
 	Plugins  *Plugins        // instead of Command: the connector Name is found there, if it is approved at each start
-	Rate     float64         // messages a second at most; 0 means as many as the connector takes
+	Limits                   // of its operator; Channel.Limit changes them
 }
 
 // Host supervises connectors. It is safe for concurrent use.

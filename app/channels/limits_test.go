@@ -19,7 +19,7 @@ func TestAChannelKeepsItsRate(t *testing.T) {
 	h := channels.New(options(t))
 	defer h.Close(t.Context())
 	executable, _ := os.Executable()
-	c, err := h.Start(t.Context(), channels.Spec{Channel: "email", Name: "puppet", Command: []string{executable, "plugin", "puppet"}, Rate: 100})
+	c, err := h.Start(t.Context(), channels.Spec{Channel: "email", Name: "puppet", Command: []string{executable, "plugin", "puppet"}, Limits: channels.Limits{Rate: 100}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ func match(messages []Outgoing, wire []channel.Message, answers []channel.Receip
 		receipts[i].Reply = replyOf(r.Data)
 		if outcome == lifecycle.OutcomeTemporary {
 			receipts[i].RetryAfter = r.RetryAfter
+			receipts[i].Untried, receipts[i].Pause = r.Data[channel.FactUntried] != "", bounded(r.Data[channel.FactPause])
 		}
 	}
 	return receipts, wrong

@@ -41,38 +41,88 @@ const (
 func (c *Channel) Send(ctx context.Context, messages []Outgoing) []lifecycle.Receipt {
 	receipts := make([]lifecycle.Receipt, 0, len(messages))
 	for len(messages) > 0 {
-		n := c.pace.chunk(len(messages))
-		if after := c.turn(ctx, n, messages[0].Direct); after > 0 {
-			return append(receipts, all(messages, lifecycle.OutcomeTemporary, "channel "+c.spec.Channel+" has reached its rate", after)...)
+		n, first := c.room.most(c.pace.chunk(len(messages))), messages[0].Direct
+		if after := c.turn(ctx, n, first); after > 0 {
+			return append(receipts, untried(messages, "channel "+c.spec.Channel+" has reached its rate", after)...)
 		}
-		receipts = c.send(ctx, messages[:n], receipts)
+		if !c.enterRoom(ctx, n, first) {
+			return append(receipts, untried(messages, "as many messages as channel "+c.spec.Channel+" is allowed are with its connector", roomRetry)...)
+		}
+		receipts = c.sendInRoom(ctx, messages[:n], receipts)
 		messages = messages[n:]
 	}
 	return receipts
 }
 
-// turn waits until the channel's rate has room for n messages, or for n that overtake the others. Where that would take too long for ctx, it returns at
-// once how long.
-func (c *Channel) turn(ctx context.Context, n int, first bool) (after time.Duration) {
-	if c.pace.each <= 0 {
-		return 0
-	}
-	o := &c.host.options
-	now, patience := o.Clock.Now(), o.SendTimeout
+// sendInRoom is send by who has entered the room.
+func (c *Channel) sendInRoom(ctx context.Context, messages []Outgoing, receipts []lifecycle.Receipt) []lifecycle.Receipt {
+	defer c.room.leave(len(messages))
+	return c.send(ctx, messages, receipts)
+}
+
+// roomRetry is when messages come back that found no room.
+const roomRetry = 5 * time.Second
+
+// patience is how long a message of a call may wait before it is handed over: the rest is for the connector.
+func (c *Channel) patience(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
-		patience = time.Until(deadline)
+		return time.Until(deadline) / 2
 	}
-	at, ok := c.pace.reserve(n, first, now, now.Add(patience/2)) // the other half is for the connector
-	if !ok {
-		return at.Sub(now)
+	return c.host.options.SendTimeout / 2
+}
+
+// turn waits until the channel's rate has room for n messages, or for n that overtake the others. Where that would take too
+// long for ctx, it returns at once how long.
+func (c *Channel) turn(ctx context.Context, n int, first bool) (after time.Duration) {
+	clock := c.host.options.Clock
+	by := clock.Now().Add(c.patience(ctx))
+	for {
+		now := clock.Now()
+		at, ok, changed := c.pace.reserve(n, first, now, by)
+		if !ok {
+			return at.Sub(now)
+		}
+		if !at.After(now) || c.await(ctx, at, changed) {
+			return 0
+		}
 	}
+}
+
+// await waits for a moment. It reports false if the rate was changed before; who is stopping does not wait for a rate.
+func (c *Channel) await(ctx context.Context, at time.Time, changed <-chan struct{}) bool {
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)() // who is stopping does not wait for a rate
-	if at.After(now) {
-		_ = o.Clock.Wait(waiting, at)
+	defer context.AfterFunc(c.ctx, cancel)()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_ = c.host.options.Clock.Wait(waiting, at)
+	}()
+	select {
+	case <-over:
+		return true
+	case <-changed:
+		cancel()
+		<-over
+		return false
 	}
-	return 0
+}
+
+// enterRoom waits for room for n messages with the connector, as long as ctx leaves the connector its half of the time.
+func (c *Channel) enterRoom(ctx context.Context, n int, first bool) bool {
+	waiting, cancel := context.WithTimeout(ctx, c.patience(ctx))
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	return c.room.enter(waiting, n, first)
+}
+
+// untried is the receipt of messages that were not handed over, and are to come back.
+func untried(messages []Outgoing, reason string, after time.Duration) []lifecycle.Receipt {
+	receipts := all(messages, lifecycle.OutcomeTemporary, reason, after)
+	for i := range receipts {
+		receipts[i].Untried = true
+	}
+	return receipts
 }
 
 // send hands messages over now and appends their receipts.
@@ -172,8 +222,8 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 	case err == nil:
 		receipts, wrong := match(messages, wire, answers)
 		for i := range receipts {
-			if r := &receipts[i]; r.Reason != "" || r.Reply != nil {
-				r.Reason = c.covered(r.Reason)
+			if r := &receipts[i]; r.Reason != "" || r.Pause != "" || r.Reply != nil {
+				r.Reason, r.Pause = c.covered(r.Reason), c.covered(r.Pause)
 				if r.Reply != nil {
 					r.Reply.Text = c.covered(r.Reply.Text)
 				}

@@ -73,7 +73,7 @@ func TestBench(t *testing.T) {
 	server := startServer(t, data, scripts)
 	server.live(t, "bench")
 	b := &bench{t: t, server: server}
-	time.Sleep(time.Second) // let the start's garbage go
+	time.Sleep(2 * time.Second) // let what only the start needed go
 	b.memory("idle")
 	b.meet()
 

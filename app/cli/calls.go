@@ -88,10 +88,13 @@ func (c *calledCustomer) status() string {
 type CallsListCommand struct {
 	State string `name:"state" enum:"open,later,claimed,closed" default:"open" help:"open (they can be claimed now), later (their time is to come), claimed or closed. Default: ${default}."`
 	Agent string `name:"agent" placeholder:"NAME" help:"Only this agent's, of those that are claimed or closed."`
-	Limit int    `name:"limit" default:"50" placeholder:"N" help:"How many at most, 1 to 200. Default: ${default}."`
+	Limit int    `name:"limit" default:"50" placeholder:"N" help:"How many at most; 0 lists all. Default: ${default}."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 	Remote
 }
+
+// maxCallsPage is how many calls the server gives at once.
+const maxCallsPage = 200
 
 // Run lists.
 func (c *CallsListCommand) Run(w *world) error {
@@ -101,18 +104,31 @@ func (c *CallsListCommand) Run(w *world) error {
 	}
 	var list struct {
 		Calls   []json.RawMessage `json:"calls"`
+		Next    string            `json:"next"`
 		Waiting int               `json:"waiting"`
 		More    bool              `json:"more"`
 	}
-	query := url.Values{"state": {c.State}, "agent": {c.Agent}, "limit": {strconv.Itoa(c.Limit)}}
-	if _, err = client.Get(w.ctx, "/v1/calls?"+query.Encode(), &list); err != nil {
-		return err
+	query, calls := url.Values{"state": {c.State}, "agent": {c.Agent}}, []json.RawMessage{}
+	for {
+		size := maxCallsPage
+		if c.Limit > 0 {
+			size = min(size, c.Limit-len(calls))
+		}
+		query.Set("limit", strconv.Itoa(size))
+		list.Calls, list.Next = nil, ""
+		if _, err = client.Get(w.ctx, "/v1/calls?"+query.Encode(), &list); err != nil {
+			return err
+		}
+		if calls = append(calls, list.Calls...); list.Next == "" || c.Limit > 0 && len(calls) >= c.Limit {
+			break
+		}
+		query.Set("cursor", list.Next)
 	}
 	if c.JSON {
-		return json.NewEncoder(w.stdout).Encode(list.Calls)
+		return json.NewEncoder(w.stdout).Encode(calls)
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
-	for _, raw := range list.Calls {
+	for _, raw := range calls {
 		var call calledCustomer
 		if err = json.Unmarshal(raw, &call); err != nil {
 			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")

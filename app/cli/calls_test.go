@@ -45,13 +45,9 @@ func TestCalls(t *testing.T) {
 			t.Errorf("calls %s: exit code %d, want %d with %q:\n%s", strings.Join(args, " "), got, code, said, text)
 		}
 	}
-	client, err := cli.NewClient("http://"+server.addr(), testKey)
-	if err != nil {
-		t.Fatal(err)
-	}
 	post := func(path string, body any) {
 		t.Helper()
-		if _, err := client.Post(t.Context(), path, body, nil); err != nil {
+		if err := server.call("POST", path, body, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,7 +69,7 @@ func TestCalls(t *testing.T) {
 	expect(0, "+442079460001  ada\nSay hello\ncare/hello, claimed by Lan until ", "next", "--agent", "Lan")
 	_, text := run("list", "--state", "claimed", "--json", "--agent", "Lan")
 	var mine []struct{ Ref string }
-	if err = json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine) != 1 {
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine) != 1 {
 		t.Fatalf("%v: %s", err, text)
 	}
 	ref := mine[0].Ref
@@ -89,7 +85,7 @@ func TestCalls(t *testing.T) {
 	expect(1, "this call waits until ", "claim", ref, "--agent", "Lan")
 	expect(0, "+442079460002  bob", "next", "--agent", "Mai")
 	_, text = run("list", "--state", "claimed", "--json")
-	if err = json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine) != 1 {
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine) != 1 {
 		t.Fatalf("%v: %s", err, text)
 	}
 	expect(0, "bob  open since ", "release", mine[0].Ref, "--agent", "Mai")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ const maxSettingsBytes = 512 << 10
 // ChannelsCommand is about the channels of a running server: by which connectors they are served, and with what settings.
 type ChannelsCommand struct {
 	List   ChannelsListCommand   `cmd:"" default:"withargs" help:"List the channels and how they are (the default)."`
-	Set    ChannelsSetCommand    `cmd:"" help:"Have a channel served with the settings in a file, from now on; settings that the connector refuses change nothing."`
+	Set    ChannelsSetCommand    `cmd:"" help:"Have a channel served with the settings in a file, from now on, or limit it; settings that the connector refuses change nothing."`
 	Remove ChannelsRemoveCommand `cmd:"" help:"Forget a channel's settings and stop its connector; what is queued waits."`
 }
 
@@ -33,6 +34,11 @@ type channelsAnswer struct {
 		Fixed     string `json:"fixed"`
 		LastError string `json:"lastError"`
 		Callback  string `json:"callback"`
+		Restarts  int    `json:"restarts"`
+
+		Rate        float64        `json:"rate"`
+		Concurrency int            `json:"concurrency"`
+		Pauses      []messageOrder `json:"pauses"`
 	} `json:"channels"`
 }
 
@@ -51,8 +57,16 @@ func (a *channelsAnswer) show(w *world, name string) error {
 			from = "set by " + c.Fixed
 		case "default":
 			from = "nothing is set"
+		case "built-in":
+			from = "always there"
+		}
+		if limits := limitsText(c.Rate, c.Concurrency); limits != "" {
+			from += ", " + limits
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Channel, c.State, connector, from)
+		for _, pause := range c.Pauses {
+			fmt.Fprintf(table, "  paused%s by %s: %s\n", spaced(pause.Kind), pause.By, cmp.Or(pause.Why, "no reason is given"))
+		}
 		if c.LastError != "" {
 			fmt.Fprintf(table, "  last error: %s\n", c.LastError)
 		}
@@ -61,6 +75,25 @@ func (a *channelsAnswer) show(w *world, name string) error {
 		}
 	}
 	return table.Flush()
+}
+
+func spaced(word string) string {
+	if word == "" {
+		return ""
+	}
+	return ", " + word + " only,"
+}
+
+// limitsText says what a channel is allowed; "" if that is as much as its connector takes.
+func limitsText(rate float64, concurrency int) string {
+	var parts []string
+	if rate > 0 {
+		parts = append(parts, fmt.Sprintf("at most %g a second", rate))
+	}
+	if concurrency > 0 {
+		parts = append(parts, fmt.Sprintf("at most %d at once", concurrency))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // ChannelsListCommand lists.
@@ -93,23 +126,37 @@ func (c *ChannelsListCommand) Run(w *world) error {
 // ChannelsSetCommand sets.
 type ChannelsSetCommand struct {
 	Remote
-	Connector string `name:"connector" placeholder:"NAME" help:"The connector, if it is not the built-in one of the channel's name."`
-	Name      string `arg:"" help:"The channel, such as sms."`
-	File      string `arg:"" help:"JSON file with the settings, such as {\"provider\": \"twilio\", ...}; - reads standard input. Where it says ******** for a secret, the secret stays as it is."`
+	Connector   string   `name:"connector" placeholder:"NAME" help:"The connector, if it is not the built-in one of the channel's name."`
+	Name        string   `arg:"" help:"The channel, such as sms."`
+	Rate        *float64 `name:"rate" placeholder:"N" help:"Messages a second that the channel is given at most, such as 5 or 0.5; 0 lifts the limit."`
+	Concurrency *int     `name:"concurrency" placeholder:"N" help:"Messages that are with the connector at the same time at most; 0 lifts the limit."`
+	File        string   `arg:"" optional:"" help:"JSON file with the settings, such as {\"provider\": \"twilio\", ...}; - reads standard input. Where it says ******** for a secret, the secret stays as it is. With --rate or --concurrency alone the settings stay as they are."`
 }
 
 // Run sets.
 func (c *ChannelsSetCommand) Run(w *world) error {
-	settings, err := c.settings(w)
-	if err != nil {
-		return err
+	body := map[string]any{}
+	if c.Rate != nil {
+		body["rate"] = *c.Rate
+	}
+	if c.Concurrency != nil {
+		body["concurrency"] = *c.Concurrency
+	}
+	if c.File != "" || len(body) == 0 || c.Connector != "" {
+		if c.File == "" {
+			return lifecycle.Errorf(lifecycle.Invalid, "name a JSON file with the settings, - for standard input, or set --rate or --concurrency")
+		}
+		settings, err := c.settings(w)
+		if err != nil {
+			return err
+		}
+		body["connector"], body["settings"] = c.Connector, settings
 	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	var answer channelsAnswer
-	body := map[string]any{"connector": c.Connector, "settings": settings}
 	if _, err = client.call(w.ctx, http.MethodPut, "/api/channels/"+url.PathEscape(c.Name), body, &answer); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type program struct {
 	Simulate  SimulateCommand  `cmd:"" help:"Run a journey, or two versions of it, over a history of events in their own time."`
 	Journeys  JourneysCommand  `cmd:"" help:"List the journeys of a running server, or switch one: off, shadow, live or braked."`
 	Customers CustomersCommand `cmd:"" help:"Find customers of a running server, make test people of them, or tokens for their inboxes."`
-	Events    EventsCommand    `cmd:"" help:"What happened to one customer of a running server, newest first."`
+	Events    EventsCommand    `cmd:"" help:"What happened: to one customer of a running server, or to all of them."`
 	Keys      KeysCommand      `cmd:"" help:"The keys with which programs use the API of a running server: make, list and revoke them."`
 	Calls     CallsCommand     `cmd:"" help:"The call centre's queue of a running server: list, claim and close calls."`
 	Channels  ChannelsCommand  `cmd:"" help:"List the channels of a running server, set one up, or remove its settings."`
@@ -72,6 +72,7 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	// A connector's process does nothing but its job, and starts fast.
 	if len(args) == 2 && args[0] == "plugin" {
 		if connector := builtIn(args[1]); connector != nil {
+			giveBackProgram()
 			channel.Serve(connector)
 			return 0
 		}

@@ -234,7 +234,7 @@ func TestCrash(t *testing.T) {
 	seed := uint64(crashNumber(t, "STAGECRAFT_CRASH_SEED", int(time.Now().UnixNano()&0xffffff)))
 	t.Logf("%d kills, STAGECRAFT_CRASH_SEED=%d", kills, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	program, dir := builtBinary(t), t.TempDir()
+	dir := t.TempDir()
 	scripts, data := filepath.Join(dir, "scripts"), filepath.Join(dir, "data")
 	writeFiles(t, scripts, crashScripts)
 	server := startServer(t, data, scripts)
@@ -262,8 +262,39 @@ func TestCrash(t *testing.T) {
 		sending.Wait()
 	}()
 
-	var starts []time.Duration
-	early := 0
+	server, starts, early := crashKills(t, server, scripts, kills, random, &address, &stop)
+	time.Sleep(300 * time.Millisecond)
+	stop.Store(true)
+	sending.Wait()
+	select {
+	case err := <-problems:
+		t.Fatal(err)
+	default:
+	}
+	crashLinks(t, server, &ledger)
+
+	want := ledger.expect()
+	o := crashSettle(t, server, want)
+	samples, err := server.metrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.stop(); err != nil {
+		t.Error(err)
+	}
+	want.checkFigures(t, o, samples)
+	messages := want.checkMail(t, data, &ledger)
+	t.Logf("kills %d (%d of them while starting), events acknowledged %d, unknown then retried %d, repeated %d, messages %d, in doubt %d, restart median %d ms, max %d ms",
+		kills, early, len(ledger.acked), ledger.retried, ledger.repeated, messages, o.InDoubt,
+		starts[len(starts)/2].Milliseconds(), starts[len(starts)-1].Milliseconds())
+}
+
+// crashKills kills the server so many times, at random moments, and starts it again on the same folder with the same settings.
+// It returns the one that runs in the end, how long the starts took, shortest first, and how many kills hit a starting server.
+func crashKills(t *testing.T, server *serverProcess, scripts string, kills int, random *rand.Rand, address *atomic.Pointer[string], stop *atomic.Bool,
+	env ...string) (last *serverProcess, starts []time.Duration, early int) {
+	t.Helper()
+	program := builtBinary(t)
 	for killed := 0; killed < kills && !stop.Load(); killed++ {
 		time.Sleep(20*time.Millisecond + time.Duration(random.IntN(580))*time.Millisecond)
 		address.Store(nil)
@@ -271,7 +302,7 @@ func TestCrash(t *testing.T) {
 		orphans := pluginsOf(program)
 		var err error
 		for first := true; ; first = false {
-			if server, err = launchServer(program, data, scripts); err != nil {
+			if server, err = launchServer(program, server.Data, scripts, env...); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(server.kill)
@@ -295,31 +326,8 @@ func TestCrash(t *testing.T) {
 		current := server.addr()
 		address.Store(&current)
 	}
-	time.Sleep(300 * time.Millisecond)
-	stop.Store(true)
-	sending.Wait()
-	select {
-	case err := <-problems:
-		t.Fatal(err)
-	default:
-	}
-	crashLinks(t, server, &ledger)
-
-	want := ledger.expect()
-	o := crashSettle(t, server, want)
-	samples, err := server.metrics()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.stop(); err != nil {
-		t.Error(err)
-	}
-	want.checkFigures(t, o, samples)
-	messages := want.checkMail(t, data, &ledger)
 	slices.Sort(starts)
-	t.Logf("kills %d (%d of them while starting), events acknowledged %d, unknown then retried %d, repeated %d, messages %d, in doubt %d, restart median %d ms, max %d ms",
-		kills, early, len(ledger.acked), ledger.retried, ledger.repeated, messages, o.InDoubt,
-		starts[len(starts)/2].Milliseconds(), starts[len(starts)-1].Milliseconds())
+	return server, starts, early
 }
 
 func crashNumber(t *testing.T, name string, number int) int {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -14,6 +15,16 @@ type CustomersSuspiciousCommand struct {
 	Forgive string `name:"forgive" placeholder:"KIND:VALUE" help:"Let an identity join people again, such as email:desk@example.com."`
 	JSON    bool   `name:"json" help:"Print JSON."`
 	Remote
+}
+
+// suspicious is an identity as the server shows it.
+type suspicious struct {
+	Identity  lifecycle.Identity `json:"identity"`
+	Customer  lifecycle.ID       `json:"customer,omitzero"`
+	Users     int                `json:"users"`
+	Customers int                `json:"customers"`
+	Since     time.Time          `json:"since"`
+	Reason    string             `json:"reason"`
 }
 
 // Run lists them, or forgives one.
@@ -31,31 +42,29 @@ func (c *CustomersSuspiciousCommand) Run(w *world) error {
 		return err
 	}
 	var answer struct {
-		Suspicious []struct {
-			Identity         lifecycle.Identity
-			Users, Customers int
-			Since            time.Time
-			Reason           string
-		} `json:"suspicious"`
+		Suspicious []suspicious `json:"suspicious"`
+		Next       string       `json:"next"`
 	}
-	var raw json.RawMessage
-	if _, err = client.Get(w.ctx, "/v1/identities/suspicious", &raw); err != nil {
-		return err
+	all := []suspicious{}
+	for query := (url.Values{"limit": {"1000"}}); ; query.Set("cursor", answer.Next) {
+		answer.Suspicious, answer.Next = nil, ""
+		if _, err = client.Get(w.ctx, "/v1/identities/suspicious?"+query.Encode(), &answer); err != nil {
+			return err
+		}
+		if all = append(all, answer.Suspicious...); answer.Next == "" {
+			break
+		}
 	}
 	if c.JSON {
-		_, err = fmt.Fprintf(w.stdout, "%s\n", raw)
-		return err
+		return json.NewEncoder(w.stdout).Encode(map[string]any{"suspicious": all})
 	}
-	if err = json.Unmarshal(raw, &answer); err != nil {
-		return err
-	}
-	if len(answer.Suspicious) == 0 {
+	if len(all) == 0 {
 		_, err = fmt.Fprintln(w.stdout, "nothing suspicious is known")
 		return err
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "KIND\tVALUE\tUSERS\tCUSTOMERS\tSINCE\tWHY")
-	for _, s := range answer.Suspicious {
+	for _, s := range all {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\n", s.Identity.Kind, s.Identity.Value, s.Users, s.Customers, s.Since.Format(time.RFC3339), s.Reason)
 	}
 	return table.Flush()

@@ -20,7 +20,7 @@ type ExportCommand struct {
 	What    string `arg:"" enum:"customers,events,messages,decisions" help:"customers, events, messages or decisions."`
 	Out     string `name:"out" short:"o" placeholder:"FILE" help:"Where to; packed if it ends with .gz. The same command goes on where it was interrupted. Default: standard output."`
 	Format  string `name:"format" enum:"csv,ndjson," default:"" placeholder:"csv|ndjson" help:"Default: by the file's name, else ndjson."`
-	Columns string `name:"columns" placeholder:"A,B" help:"Which columns, in which order; also traits.NAME, stages.JOURNEY, properties.NAME and context.NAME. Default: all."`
+	Columns string `name:"columns" placeholder:"A,B" help:"Which columns, in which order; also traits.NAME, scores.NAME, stages.JOURNEY, properties.NAME and context.NAME. Default: all."`
 	Raw     bool   `name:"raw" help:"Leave cells of CSV as they are, for programs. Otherwise what a spreadsheet would take for a formula gets an apostrophe before it."`
 	From    string `name:"from" placeholder:"TIME" help:"Leave out what was before; not of customers."`
 	Until   string `name:"until" placeholder:"TIME" help:"Leave out what was then or later; not of customers."`

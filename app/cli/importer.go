@@ -54,7 +54,7 @@ type Result struct {
 	History    bool          `json:"history"`
 	Closed     bool          `json:"closed"`            // all rows were sent and the server has caught up
 	ClosedAt   time.Time     `json:"closedAt,omitzero"` // the moment up to which history has been lived through
-	Skipped    int           `json:"skipped,omitempty"` // later than asked for
+	Skipped    int           `json:"skipped,omitempty"` // later than asked for, or test people
 	Rows       int           `json:"rows"`              // read from the source
 	Accepted   int           `json:"accepted"`          // new to the server
 	Duplicates int           `json:"duplicates"`        // there already, from an earlier run or a request that had to be repeated
@@ -123,7 +123,8 @@ func (im *Importer) kind() string {
 	return "events"
 }
 
-// open announces the import. A server that is not there is not waited for: nothing was begun.
+// open announces the import. A server that is not there is not waited for: nothing was begun. One that is still busy with
+// the end of a former run is.
 func (im *Importer) open(ctx context.Context) error {
 	impatient := *im.Client
 	impatient.Patience = min(impatient.Patience, 5*impatient.Pause)
@@ -131,9 +132,15 @@ func (im *Importer) open(ctx context.Context) error {
 		Source  string `json:"source"`
 		History bool   `json:"history"`
 	}{im.Source, im.History}
-	var answer struct{ State string }
-	_, err := impatient.Post(ctx, "/v1/import", request, &answer)
-	return err
+	for {
+		_, err := impatient.Post(ctx, "/v1/import", request, nil)
+		if lifecycle.CodeOf(err) != lifecycle.Busy {
+			return err
+		}
+		if err := im.Client.Clock.Wait(ctx, im.Client.Clock.Now().Add(im.Poll)); err != nil {
+			return err
+		}
+	}
 }
 
 // close ends the import and waits until the server has caught up.
@@ -223,7 +230,7 @@ func (im *Importer) share(ctx context.Context, events *Events, lanes []*lane) er
 			}
 			continue
 		}
-		if !im.Until.IsZero() && record.Event.Timestamp.After(im.Until) {
+		if im.passes(record) {
 			im.mu.Lock()
 			im.result.Skipped++
 			im.mu.Unlock()
@@ -250,6 +257,11 @@ func (im *Importer) share(ctx context.Context, events *Events, lanes []*lane) er
 			return err
 		}
 	}
+}
+
+// passes reports whether a row is left out: it is of a later time than asked for, or about a test person of another server.
+func (im *Importer) passes(record Record) bool {
+	return !im.Until.IsZero() && record.Event.Timestamp.After(im.Until) || record.person != nil && record.person.test
 }
 
 // read is one record, or the error that ended the source.

@@ -92,7 +92,7 @@ func (im *Importer) Look(ctx context.Context, events *Events) (Outlook, error) {
 			out.reject(record.Err.Error())
 			continue
 		}
-		if !im.Until.IsZero() && record.Event.Timestamp.After(im.Until) {
+		if im.passes(record) {
 			out.Skipped++
 			continue
 		}
@@ -172,7 +172,7 @@ func (o *Outlook) print(out io.Writer) error {
 	line(o.Unknown, "about customers who are not there yet")
 	line(o.Known, "about customers who are there")
 	line(o.Repeats, "taken before, which would be left out")
-	line(o.Skipped, "later than --until, which would be left out")
+	line(o.Skipped, "later than --until, or test people, which would be left out")
 	line(o.Rejected, "bad, which would be rejected")
 	for _, counts := range []struct {
 		what string

@@ -20,12 +20,12 @@ import (
 type ImportFlags struct {
 	File   string   `arg:"" optional:"" name:"file" help:"CSV or NDJSON, plain or gzipped; - reads standard input."`
 	Events string   `name:"events" placeholder:"FILE" help:"The same as the argument."`
-	Map    []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"What a column means, or 'TARGET:=CONSTANT'; give it for each. Targets: userId, anonymousId, event, type, timestamp, messageId, properties.NAME, traits.NAME, context.NAME. Without any, NDJSON holds events of the Segment API."`
+	Map    []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"What a column means, or 'TARGET:=CONSTANT'; give it for each. Targets: userId, anonymousId, event, type, timestamp, messageId, externalId.SYSTEM, properties.NAME, traits.NAME, context.NAME. Without any, NDJSON holds events of the Segment API."`
 	Source string   `name:"source" placeholder:"NAME" help:"Name of the import; rows are counted once under one name. Without --map the one is used that was saved for it. Default: the file's name."`
 	Save   string   `name:"save" placeholder:"NAME" help:"Keep the mapping at the server under this name, for further files with --source NAME."`
 	DryRun bool     `name:"dry-run" short:"n" help:"Only say what would be done, and show the first errors."`
 
-	Customers bool     `name:"customers" help:"The rows are customers, not events: traits, tags, consent and stages are taken over, and nothing is sent. Targets of --map: userId, anonymousId, email, phone, created, timestamp, tags, traits.NAME, consent, unsubscribed, bounced, complained, status, consentAt, stage.JOURNEY, since.JOURNEY; without any, columns are guessed by their names."`
+	Customers bool     `name:"customers" help:"The rows are customers, not events: traits, tags, consent and stages are taken over, and nothing is sent. Targets of --map: userId, anonymousId, externalId.SYSTEM, email, phone, created, timestamp, tags, traits, traits.NAME, consent, unsubscribed, bounced, complained, status, consentAt, stage.JOURNEY, since.JOURNEY; without any, what export wrote is taken as it is, and other columns are guessed by their names."`
 	Place     string   `name:"place" placeholder:"COLUMN" help:"Put customers in the stage that this column names, without a message; needs --journey."`
 	Journey   string   `name:"journey" placeholder:"NAME" help:"With --place: whose stages they are."`
 	Since     string   `name:"since" placeholder:"COLUMN" help:"With --place: since when customers are there."`

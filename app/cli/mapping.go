@@ -14,8 +14,8 @@ import (
 //	target=column        the value of a column
 //	target:=constant     the same in every row
 //
-// Targets are userId, anonymousId, event, type, timestamp, messageId, and properties.NAME, traits.NAME and
-// context.NAME, where NAME may go deeper with dots. An empty cell or a null leaves its target out. type is track
+// Targets are userId, anonymousId, event, type, timestamp, messageId, externalId.SYSTEM, and properties.NAME, traits.NAME
+// and context.NAME, where NAME may go deeper with dots. An empty cell or a null leaves its target out. type is track
 // where nothing says otherwise.
 //
 // userId, anonymousId, event, type and messageId are texts, to the letter: 00001 keeps its zeros. Under properties,
@@ -58,8 +58,8 @@ func ParseMapping(texts []string) (*Mapping, error) {
 			return nil, err
 		}
 	}
-	if !mapping.has("userId") && !mapping.has("anonymousId") {
-		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: nothing says whose events these are; add userId=COLUMN or anonymousId=COLUMN")
+	if !mapping.has("userId") && !mapping.has("anonymousId") && !mapping.namesExternal() {
+		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: nothing says whose events these are; add userId=COLUMN, anonymousId=COLUMN or externalId.SYSTEM=COLUMN")
 	}
 	if kind := mapping.rule("type"); !mapping.has("event") && (kind == nil || kind.constant != nil && *kind.constant == string(lifecycle.Track)) {
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: the event has no name; add 'event:=NAME' (such as 'event:=Order Completed') or event=COLUMN, or 'type:=identify' if the rows are customers")
@@ -72,6 +72,9 @@ func (m *Mapping) add(next rule) error {
 	for _, other := range m.rules {
 		if other.target == next.target {
 			return lifecycle.Errorf(lifecycle.Invalid, "--map: %s is mapped twice, by %q and %q", next.target, other, next)
+		}
+		if next.target == wholeTraits || other.target == wholeTraits {
+			continue
 		}
 		if (next.path != nil || other.path != nil) && (strings.HasPrefix(next.target, other.target+".") || strings.HasPrefix(other.target, next.target+".")) {
 			return lifecycle.Errorf(lifecycle.Invalid, "--map: %s and %s cannot both be there: one lies inside the other", other.target, next.target)
@@ -103,7 +106,12 @@ func parseRule(text string) (rule, error) {
 	}
 	target := next.target
 	path := strings.Split(target, ".")
+	system, external := externalSystem(target)
 	switch {
+	case external:
+		if err = checkExternal(text, system); err != nil {
+			return rule{}, err
+		}
 	case len(path) > 1 && slices.Contains(sections, path[0]):
 		if slices.Contains(path, "") {
 			return rule{}, lifecycle.Errorf(lifecycle.Invalid, "--map %q: a name between the dots is empty", text)
@@ -114,7 +122,7 @@ func parseRule(text string) (rule, error) {
 		next.path = path
 	case slices.Contains(plainTargets, target):
 	default:
-		known := append(slices.Clone(plainTargets), "properties.NAME", "traits.NAME", "context.NAME")
+		known := append(slices.Clone(plainTargets), "externalId.SYSTEM", "properties.NAME", "traits.NAME", "context.NAME")
 		return rule{}, lifecycle.Errorf(lifecycle.Invalid, "--map %q: %q is no target%s; there are %s",
 			text, target, didYouMean(target, plainTargets), strings.Join(known, ", "))
 	}
@@ -146,7 +154,7 @@ func (m *Mapping) Check(rows *Rows) error {
 		}
 		if rows.Format == NDJSON {
 			found := slices.ContainsFunc(rows.ahead, func(row Row) bool { _, ok := row.Get(rule.column); return ok })
-			if found || m.customers || rule.path != nil || rule.target == "messageId" {
+			if _, external := externalSystem(rule.target); found || external || m.customers || rule.path != nil || rule.target == "messageId" {
 				continue
 			}
 		} else if index, ok := rows.csv.names[rule.column]; ok && index >= 0 {
@@ -180,9 +188,18 @@ func listed(names []string) string {
 func (m *Mapping) Event(row Row) (lifecycle.Event, error) {
 	event := lifecycle.Event{Type: lifecycle.Track}
 	var trees [3]*branch
+	var externals []lifecycle.Identity
 	for _, rule := range m.rules {
 		value, ok := rule.value(row)
 		if !ok {
+			continue
+		}
+		if _, external := externalSystem(rule.target); external {
+			identity, err := externalOf(rule, value)
+			if err != nil {
+				return event, err
+			}
+			externals = append(externals, identity)
 			continue
 		}
 		if rule.path != nil {
@@ -201,6 +218,13 @@ func (m *Mapping) Event(row Row) (lifecycle.Event, error) {
 		if trees[i] != nil {
 			*part = trees[i].append(nil)
 		}
+	}
+	if len(externals) > 0 {
+		var err error
+		if event.Context, err = withExternals(event.Context, externals); err != nil {
+			return event, err
+		}
+		named(&event, externals)
 	}
 	return event, event.Validate()
 }

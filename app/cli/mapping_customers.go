@@ -13,11 +13,13 @@ import (
 // A mapping of customers has targets of its own:
 //
 //	userId, anonymousId             who it is
-//	email, phone                    kept as traits; without an ID the address is the user ID
+//	externalId.SYSTEM               the ID that another system has given them
+//	email, phone                    kept as traits; without an ID the address says who it is
 //	timestamp                       when the list knew all this; none: now
 //	created                         when the customer came to be
 //	tags                            a list, or names between commas, semicolons or bars
 //	traits.NAME                     as with events
+//	traits                          a JSON object of them; what traits.NAME says goes before
 //	consent[.CHANNEL[.TOPIC]]       yes or no; * is any channel. A date is a yes, said then
 //	unsubscribed[.CHANNEL[.TOPIC]]  yes is a no to being written to; a date is a yes, said then
 //	bounced[.CHANNEL]               yes or a date: nothing goes to the address any more
@@ -27,8 +29,11 @@ import (
 //	stage.JOURNEY, since.JOURNEY    where the customer stands already, and since when
 //
 // CHANNEL is email where it is left out, of consent and unsubscribed every channel.
-var customerTargets = []string{"userId", "anonymousId", "email", "phone", "timestamp", "created", "tags", "consentAt",
+var customerTargets = []string{"userId", "anonymousId", "email", "phone", "timestamp", "created", "tags", wholeTraits, "consentAt",
 	"consent", "unsubscribed", "bounced", "complained", "status"}
+
+// wholeTraits is the target of all traits in one object.
+const wholeTraits = "traits"
 
 // below are the targets that go on after a dot, and with how many names at most.
 var below = map[string]int{"consent": 2, "unsubscribed": 2, "bounced": 1, "complained": 1, "status": 1, "stage": 1, "since": 1}
@@ -46,6 +51,9 @@ type customer struct {
 	Consents     []lifecycle.Consent     `json:"consents,omitempty"`
 	Suppressions []lifecycle.Suppression `json:"suppressions,omitempty"`
 	Stages       []place                 `json:"stages,omitempty"`
+	kept
+
+	test bool // of a test person of an export: they are left out
 }
 
 type place struct {
@@ -61,10 +69,14 @@ func (c *customer) identity() lifecycle.Identity {
 		return lifecycle.Identity{Kind: lifecycle.UserID, Value: c.UserID}
 	case c.AnonymousID != "":
 		return lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: c.AnonymousID}
-	case c.Email != "":
-		return lifecycle.Identity{Kind: lifecycle.UserID, Value: strings.ToLower(c.Email)}
 	}
-	return lifecycle.Identity{Kind: lifecycle.UserID, Value: c.Phone}
+	name := c.Email + c.Phone // what is no address the server refuses
+	if address, ok := lifecycle.ParseIdentity(lifecycle.EmailIdentity, c.Email); ok {
+		name, _ = lifecycle.AddressName(address)
+	} else if address, ok = lifecycle.ParseIdentity(lifecycle.PhoneIdentity, c.Phone); ok && c.Email == "" {
+		name, _ = lifecycle.AddressName(address)
+	}
+	return lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: name}
 }
 
 // ParseCustomerMapping reads rules of customers. No rules are no mapping (nil): the rows are then customers of the API
@@ -83,8 +95,8 @@ func ParseCustomerMapping(texts []string) (*Mapping, error) {
 			return nil, err
 		}
 	}
-	if !slices.ContainsFunc([]string{"userId", "anonymousId", "email", "phone"}, mapping.has) {
-		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: nothing says who the customers are; add userId=COLUMN, anonymousId=COLUMN, email=COLUMN or phone=COLUMN")
+	if !slices.ContainsFunc([]string{"userId", "anonymousId", "email", "phone"}, mapping.has) && !mapping.namesExternal() {
+		return nil, lifecycle.Errorf(lifecycle.Invalid, "--map: nothing says who the customers are; add userId=COLUMN, anonymousId=COLUMN, email=COLUMN, phone=COLUMN or externalId.SYSTEM=COLUMN")
 	}
 	for _, rule := range mapping.rules {
 		if journey, ok := strings.CutPrefix(rule.target, "since."); ok && !mapping.has("stage."+journey) {
@@ -102,6 +114,8 @@ func parseCustomerRule(text string) (rule, error) {
 	head, rest, deeper := strings.Cut(next.target, ".")
 	path := strings.Split(next.target, ".")
 	switch most, open := below[head]; {
+	case head == externalHead:
+		return next, checkExternal(text, rest)
 	case head == "traits" && deeper:
 		if slices.Contains(path, "") || len(path) > 8 {
 			return next, lifecycle.Errorf(lifecycle.Invalid, "--map %q: write traits.NAME, with at most 7 names", text)
@@ -115,7 +129,7 @@ func parseCustomerRule(text string) (rule, error) {
 		}
 	case slices.Contains(customerTargets, next.target):
 	default:
-		known := append(slices.Clone(customerTargets), "traits.NAME", "stage.JOURNEY", "since.JOURNEY")
+		known := append(slices.Clone(customerTargets), "externalId.SYSTEM", "traits.NAME", "stage.JOURNEY", "since.JOURNEY")
 		return next, lifecycle.Errorf(lifecycle.Invalid, "--map %q: %q is no target of customers%s; there are %s",
 			text, next.target, didYouMean(next.target, customerTargets), strings.Join(known, ", "))
 	}
@@ -126,7 +140,8 @@ func parseCustomerRule(text string) (rule, error) {
 func (m *Mapping) customer(row Row) (customer, error) {
 	var c customer
 	var traits *branch
-	var said time.Time // of the words without a date
+	var whole map[string]json.RawMessage // of the traits
+	var said time.Time                   // of the words without a date
 	since := map[string]time.Time{}
 	for _, rule := range m.rules {
 		value, ok := rule.value(row)
@@ -158,6 +173,12 @@ func (m *Mapping) customer(row Row) (customer, error) {
 			said, err = moment(rule.target, value)
 		case "tags":
 			c.Tags, err = tagsOf(value)
+		case wholeTraits:
+			whole, err = objectOf(rule.target, value)
+		case externalHead:
+			var identity lifecycle.Identity
+			identity, err = externalOf(rule, value)
+			c.Identities = append(c.Identities, identity)
 		case "stage":
 			var stage string
 			if stage, err = trimmed(rule.target, value); stage != "" {
@@ -185,18 +206,35 @@ func (m *Mapping) customer(row Row) (customer, error) {
 			c.Consents[i].At = said
 		}
 	}
+	c.Consents = stricter(c.Consents)
 	for i := range c.Suppressions {
 		if c.Suppressions[i].At.IsZero() {
 			c.Suppressions[i].At = said
 		}
 	}
+	if traits == nil && whole != nil {
+		traits = &branch{}
+	}
 	if traits != nil {
+		traits.fill(whole)
 		c.Traits = traits.append(nil)
 	}
-	if c.UserID == "" && c.AnonymousID == "" && c.Email == "" && c.Phone == "" {
-		return c, invalidField("userId", "the row does not say who it is about")
+	return c, c.known()
+}
+
+// known reports, as an error, that a row does not say who it is about. Who is known by the ID of another system only gets the
+// name that a source of that system's name would give.
+func (c *customer) known() error {
+	if c.UserID != "" || c.AnonymousID != "" || c.Email != "" || c.Phone != "" {
+		return nil
 	}
-	return c, nil
+	for _, identity := range c.Identities {
+		if system := identity.Kind.External(); system != "" {
+			c.AnonymousID = lifecycle.SourceName(system, identity.Value)
+			return nil
+		}
+	}
+	return invalidField("userId", "the row does not say who it is about")
 }
 
 // readCustomer reads a row of NDJSON that is a customer of the API, or of an export, as it stands. Keys that are none of a
@@ -204,7 +242,14 @@ func (m *Mapping) customer(row Row) (customer, error) {
 func readCustomer(row Row) (customer, error) {
 	var c customer
 	fields := map[string]any{"userId": &c.UserID, "anonymousId": &c.AnonymousID, "email": &c.Email, "phone": &c.Phone, "timestamp": &c.Timestamp,
-		"created": &c.Created, "tags": &c.Tags, "traits": &c.Traits, "consents": &c.Consents, "suppressions": &c.Suppressions}
+		"created": &c.Created, "tags": &c.Tags, "traits": &c.Traits, "consents": &c.Consents, "suppressions": &c.Suppressions,
+		"identities": &c.Identities, "points": &c.Points, "acquired": &c.Acquired, "test": &c.test}
+	if row.object == nil { // CSV
+		var err error
+		if row, err = exportedRow(row); err != nil {
+			return c, err
+		}
+	}
 	for name, into := range fields {
 		if raw, ok := row.object[name]; ok {
 			if err := json.Unmarshal(raw, into); err != nil {
@@ -226,10 +271,7 @@ func readCustomer(row Row) (customer, error) {
 		}
 		slices.SortFunc(c.Stages, func(a, b place) int { return strings.Compare(a.Journey, b.Journey) })
 	}
-	if c.UserID == "" && c.AnonymousID == "" && c.Email == "" && c.Phone == "" {
-		return c, invalidField("userId", "the row does not say who it is about")
-	}
-	return c, nil
+	return c, c.known()
 }
 
 // GuessCustomerRules proposes rules for a list whose columns have the names that such lists usually have. What is not

@@ -74,6 +74,22 @@ func TestCustomerMapping(t *testing.T) {
 				`{"userId":"5"}` + "\n" + `{"userId":"6","consents":[{"channel":"email","granted":false,"source":""}]}` + "\n" +
 				`list.csv:8: status "odd" is not known; there are subscribed, enabled, confirmed, active, unconfirmed, pending, unsubscribed, disabled, blocklisted, blacklisted, bounced, bounce, cleaned, complained, complaint, abuse` + "\n",
 		},
+		"two columns, of which one says no": {
+			in:    "id,mail,why,at\n1,SUBSCRIBED,USER_SUPPRESSED,2024-05-01\n2,SUBSCRIBED,\"['HARD_BOUNCE']\",2024-05-01\n",
+			rules: []string{"userId=id", "status=why", "status.email=mail", "consentAt=at"},
+			want: `{"userId":"1","consents":[{"channel":"email","granted":false,"at":"2024-05-01T00:00:00Z","source":""}]}` + "\n" +
+				`{"userId":"2","consents":[{"channel":"email","granted":true,"at":"2024-05-01T00:00:00Z","source":""}],"suppressions":[{"channel":"email","address":"","reason":"bounced","at":"2024-05-01T00:00:00Z"}]}` + "\n",
+		},
+		"external": {
+			in:    "crm,shop,all,tags\nC-1,S 2,\"{\"\"plan\"\":\"\"pro\"\",\"\"n\"\":1}\",\"\"\"a, b\"\",c\"\n,,{},\nC-2,,[],\n",
+			rules: []string{"externalId.crm=crm", "externalId.Shop=shop", "traits=all", "traits.n:=2", "tags=tags"},
+			want: `{"anonymousId":"source:crm:C-1","tags":["a, b","c"],"traits":{"n":2,"plan":"pro"},"identities":[{"kind":"external:crm","value":"C-1"},{"kind":"external:shop","value":"S 2"}]}` + "\n" +
+				`list.csv:3: the row does not say who it is about` + "\n" + `list.csv:4: traits [] is no JSON object` + "\n",
+		},
+		"exported": {
+			in:   "customer,userId,phone,tags,stages.club,entered.club,traits.zip,points\nff,'=ada,'+84 1,\"a, b\",member,2024-05-01T00:00:00Z,007,\"[{\"\"points\"\":3}]\"\n",
+			want: `{"userId":"=ada","phone":"+84 1","tags":["a","b"],"traits":{"zip":"007"},"stages":[{"journey":"club","stage":"member","since":"2024-05-01T00:00:00Z"}],"points":[{"points":3}]}` + "\n",
+		},
 		"constants": {
 			in:    "mail,when\nada@example.com,2024-05-01\n",
 			rules: []string{"email=mail", "unsubscribed:=yes", "consentAt=when", "tags:=moved|2026", "traits.from:=old"},
@@ -87,8 +103,8 @@ func TestCustomerMapping(t *testing.T) {
 				"list.csv:3: the row does not say who it is about\n" +
 				"list.csv:4: userId has not the form that the API gives it: json: cannot unmarshal number into Go value of type string\n",
 		},
-		"nobody":        {in: "a\n1\n", rules: []string{"traits.a=a"}, want: "--map: nothing says who the customers are; add userId=COLUMN, anonymousId=COLUMN, email=COLUMN or phone=COLUMN"},
-		"no such":       {in: "a\n1\n", rules: []string{"userID=a"}, want: `--map "userID=a": "userID" is no target of customers, did you mean "userId"?; there are userId, anonymousId, email, phone, timestamp, created, tags, consentAt, consent, unsubscribed, bounced, complained, status, traits.NAME, stage.JOURNEY, since.JOURNEY`},
+		"nobody":        {in: "a\n1\n", rules: []string{"traits.a=a"}, want: "--map: nothing says who the customers are; add userId=COLUMN, anonymousId=COLUMN, email=COLUMN, phone=COLUMN or externalId.SYSTEM=COLUMN"},
+		"no such":       {in: "a\n1\n", rules: []string{"userID=a"}, want: `--map "userID=a": "userID" is no target of customers, did you mean "userId"?; there are userId, anonymousId, email, phone, timestamp, created, tags, traits, consentAt, consent, unsubscribed, bounced, complained, status, externalId.SYSTEM, traits.NAME, stage.JOURNEY, since.JOURNEY`},
 		"since alone":   {in: "a\n1\n", rules: []string{"userId=a", "since.club=a"}, want: "--map: since.club is of no use without stage.club"},
 		"no column":     {in: "id\n1\n", rules: []string{"userId=id", "status=state"}, want: "--map status=state: there is no column \"state\"\nthe columns of list.csv are: id"},
 		"odd channel":   {in: "a\n1\n", rules: []string{"userId=a", "bounced.sms.x=a"}, want: `--map "bounced.sms.x=a": a channel is named after the dot, as in bounced.email`},

@@ -55,15 +55,15 @@ func OpenEvents(path string, stdin io.Reader, source string, rules []string, nee
 	return events, nil
 }
 
-// OpenCustomers opens a list of customers. Without rules the columns of CSV are guessed by their names, and NDJSON holds
-// customers of the API. stages has our names for stages that the source names otherwise; "" is nowhere.
+// OpenCustomers opens a list of customers. Without rules a list that an export of ours wrote is read as it is, the columns of
+// another CSV are guessed by their names, and NDJSON holds customers of the API. stages has our names for stages that the source names otherwise; "" is nowhere.
 func OpenCustomers(path string, stdin io.Reader, source string, rules []string, stages map[string]string) (*Events, error) {
 	rows, err := OpenRows(path, stdin)
 	if err != nil {
 		return nil, err
 	}
 	events := &Events{Rows: rows, source: source, customers: true, unseen: map[string]bool{}}
-	if rows.Format == CSV && !slices.ContainsFunc(rules, func(rule string) bool {
+	if ours := len(rules) == 0 && rows.Format == CSV && isExport(rows.csv.header); rows.Format == CSV && !ours && !slices.ContainsFunc(rules, func(rule string) bool {
 		return !strings.HasPrefix(rule, "stage.") && !strings.HasPrefix(rule, "since.")
 	}) {
 		rules = append(GuessCustomerRules(rows.csv.header), rules...)

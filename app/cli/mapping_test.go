@@ -65,6 +65,13 @@ func TestMapping(t *testing.T) {
 		"all targets": {"u,a,e,k,m,x\nU,A,E,track,M,1\n", false,
 			[]string{"userId=u", "anonymousId=a", "event=e", "type=k", "messageId=m", "properties.p.q=x", "properties.p.r=x", "traits.t=x", "context.c=x"},
 			"track \"E\" \"U\" \"A\" M - {\"p\":{\"q\":1,\"r\":1}} {\"t\":1} {\"c\":1}\n"},
+		"external IDs": {"u,crm,shop\nU,C-1,\n,C-2,S2\n,,S3\n,,\n", false, []string{"userId=u", "externalId.crm=crm", "externalId.shop=shop", "event:=X", "context.ip:=192.0.2.1"},
+			`track "X" "U" "" ID -   {"externalIds":[{"collection":"users","encoding":"none","id":"C-1","type":"crm"}],"ip":"192.0.2.1"}` + "\n" +
+				`track "X" "" "source:crm:C-2" ID -   {"externalIds":[{"collection":"users","encoding":"none","id":"C-2","type":"crm"},{"collection":"users","encoding":"none","id":"S2","type":"shop"}],"ip":"192.0.2.1"}` + "\n" +
+				`track "X" "" "source:shop:S3" ID -   {"externalIds":[{"collection":"users","encoding":"none","id":"S3","type":"shop"}],"ip":"192.0.2.1"}` + "\n" +
+				"orders.csv:5: an event needs a userId or an anonymousId\n"},
+		"an external ID of nothing": {"a\n1\n", false, []string{"externalId=a", "event:=X"},
+			`--map "externalId=a": the system whose ID it is is named after the dot, as in externalId.crm`},
 		"customers": {"id,mail\n7,a@b.example\n8,\n", false, []string{"userId=id", "type:=identify", "traits.email=mail"},
 			"identify \"\" \"7\" \"\" ID -  {\"email\":\"a@b.example\"} \nidentify \"\" \"8\" \"\" ID -   \n"},
 		"constants": {"id\n7\n", false, []string{"userId=id", "event:=5", "properties.n:=5", `properties.t:="5"`, "properties.b:=true", "properties.z:=007", "properties.eq:=a=b"},
@@ -144,20 +151,22 @@ func TestCellTypes(t *testing.T) {
 
 func TestParseTime(t *testing.T) {
 	for text, want := range map[string]string{
-		"2024-05-01T10:30:00Z":         "2024-05-01T10:30:00Z",
-		"2024-05-01T10:30:00.25+07:00": "2024-05-01T03:30:00.25Z",
-		"2024-05-01":                   "2024-05-01T00:00:00Z",
-		"2024-05-01 10:30:00":          "2024-05-01T10:30:00Z",
-		"2024-05-01 10:30:00.123456":   "2024-05-01T10:30:00.123456Z",
-		"2024-05-01T10:30:00":          "2024-05-01T10:30:00Z",
-		"2024-05-01 10:30":             "2024-05-01T10:30:00Z",
-		"2024-05-01 10:30:00 UTC":      "2024-05-01T10:30:00Z",
-		"2024-05-01 10:30:00+02:00":    "2024-05-01T08:30:00Z",
-		"20240501":                     "2024-05-01T00:00:00Z",
-		"1714559400":                   "2024-05-01T10:30:00Z",
-		"1714559400250":                "2024-05-01T10:30:00.25Z",
-		"852076800":                    "1997-01-01T00:00:00Z",
-		"1997-13-01":                   "", "1997-02-29": "", "01/05/2024": "", "": "", "yesterday": "", "20241301": "", "1969-12-31": "", "2200-01-01": "",
+		"2024-05-01T10:30:00Z":          "2024-05-01T10:30:00Z",
+		"2024-05-01T10:30:00.25+07:00":  "2024-05-01T03:30:00.25Z",
+		"2024-05-01":                    "2024-05-01T00:00:00Z",
+		"2024-05-01 10:30:00":           "2024-05-01T10:30:00Z",
+		"2024-05-01 10:30:00.123456":    "2024-05-01T10:30:00.123456Z",
+		"2024-05-01T10:30:00":           "2024-05-01T10:30:00Z",
+		"2024-05-01 10:30":              "2024-05-01T10:30:00Z",
+		"2024-05-01 10:30:00 UTC":       "2024-05-01T10:30:00Z",
+		"2024-05-01 10:30:00+02:00":     "2024-05-01T08:30:00Z",
+		"2024-05-01 10:30:00 +0000 UTC": "2024-05-01T10:30:00Z", "2024-05-01 10:30:00.5 +0200 CEST": "2024-05-01T08:30:00.5Z",
+		"2024-05-01 10:30:00 +0700 +0700": "2024-05-01T03:30:00Z", "2024-05-01 10:30:00 +0200": "2024-05-01T08:30:00Z",
+		"20240501":      "2024-05-01T00:00:00Z",
+		"1714559400":    "2024-05-01T10:30:00Z",
+		"1714559400250": "2024-05-01T10:30:00.25Z",
+		"852076800":     "1997-01-01T00:00:00Z",
+		"1997-13-01":    "", "1997-02-29": "", "01/05/2024": "", "": "", "yesterday": "", "20241301": "", "1969-12-31": "", "2200-01-01": "",
 		"99999999999": "", "12345": "", "2024-05-01 10:30:00 PST": "", "99999999999999999999": "",
 	} {
 		moment, ok := cli.ParseTime(text)

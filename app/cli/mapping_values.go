@@ -2,6 +2,8 @@ package cli
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -108,6 +110,15 @@ func (b *branch) put(path []string, value json.RawMessage) {
 		b.branches[at] = &branch{}
 	}
 	b.branches[at].put(path[1:], value)
+}
+
+// fill adds what is not there yet, by name.
+func (b *branch) fill(object map[string]json.RawMessage) {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if !slices.Contains(b.keys, key) {
+			b.put([]string{key}, object[key])
+		}
+	}
 }
 
 func (b *branch) append(to []byte) []byte {

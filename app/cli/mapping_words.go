@@ -14,9 +14,9 @@ var (
 	yesWords     = []string{"yes", "y", "true", "1", "x", "on", "checked", "subscribed", "opted in", "opt in", "optin"}
 	noWords      = []string{"no", "n", "false", "0", "off", "unchecked", "unsubscribed", "opted out", "opt out", "optout"}
 	statusGrants = []string{"subscribed", "enabled", "confirmed", "active", "opted in", "opt in", "optin", "single", "double"}
-	statusSilent = []string{"unconfirmed", "pending", "non subscribed", "nonsubscribed", "transactional", "none", "new", "unknown"}
-	statusRefuse = []string{"unsubscribed", "disabled", "blocklisted", "blacklisted", "opted out", "opt out", "optout", "inactive", "archived", "do not contact"}
-	statusBounce = []string{"bounced", "bounce", "cleaned", "hard bounce", "hardbounce", "hard bounced", "undeliverable", "invalid"}
+	statusSilent = []string{"unconfirmed", "pending", "never subscribed", "not subscribed", "non subscribed", "nonsubscribed", "transactional", "none", "new", "unknown"}
+	statusRefuse = []string{"unsubscribed", "disabled", "blocklisted", "blacklisted", "opted out", "opt out", "optout", "inactive", "archived", "do not contact", "unsubscribe", "user suppressed"}
+	statusBounce = []string{"bounced", "bounce", "cleaned", "hard bounce", "hardbounce", "hard bounced", "undeliverable", "invalid", "invalid email"}
 	statusAbuse  = []string{"complained", "complaint", "abuse", "spam", "spam complaint", "marked as spam"}
 )
 
@@ -89,7 +89,7 @@ func (c *customer) suppress(channel, reason string, at time.Time) {
 	c.Suppressions = append(c.Suppressions, lifecycle.Suppression{Channel: channel, Reason: reason, At: at})
 }
 
-// status takes one word that says how somebody stands to a channel.
+// status takes a word that says how somebody stands to a channel, or a list of them.
 func (c *customer) status(target, channel string, value Value) error {
 	text, err := wordOf(target, value)
 	if err != nil {
@@ -98,26 +98,45 @@ func (c *customer) status(target, channel string, value Value) error {
 	if channel == "" {
 		channel = "email"
 	}
-	switch plain := plainWord(text); {
-	case slices.Contains(statusSilent, plain):
-	case slices.Contains(statusGrants, plain), slices.Contains(statusRefuse, plain):
-		c.Consents = append(c.Consents, lifecycle.Consent{Channel: channel, Granted: slices.Contains(statusGrants, plain)})
-	case slices.Contains(statusBounce, plain):
-		c.suppress(channel, lifecycle.SuppressedBounce, time.Time{})
-	case slices.Contains(statusAbuse, plain):
-		c.suppress(channel, lifecycle.SuppressedComplaint, time.Time{})
-	default:
-		return invalidField(target, "%s %q is not known; there are %s", target, shorten(text),
-			strings.Join(slices.Concat(statusGrants[:4], statusSilent[:2], statusRefuse[:4], statusBounce[:3], statusAbuse[:3]), ", "))
+	for _, one := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("[],;|'\"", r) }) {
+		if strings.TrimSpace(one) == "" {
+			continue
+		}
+		switch plain := plainWord(one); {
+		case slices.Contains(statusSilent, plain):
+		case slices.Contains(statusGrants, plain), slices.Contains(statusRefuse, plain):
+			c.Consents = append(c.Consents, lifecycle.Consent{Channel: channel, Granted: slices.Contains(statusGrants, plain)})
+		case slices.Contains(statusBounce, plain):
+			c.suppress(channel, lifecycle.SuppressedBounce, time.Time{})
+		case slices.Contains(statusAbuse, plain):
+			c.suppress(channel, lifecycle.SuppressedComplaint, time.Time{})
+		default:
+			return invalidField(target, "%s %q is not known; there are %s", target, shorten(text),
+				strings.Join(slices.Concat(statusGrants[:4], statusSilent[:2], statusRefuse[:4], statusBounce[:3], statusAbuse[:3]), ", "))
+		}
 	}
 	return nil
 }
 
-// tagsOf reads tags: a JSON list, or names between commas, semicolons or bars, which may stand in quotes.
+// stricter leaves out each yes of a row that a no of the same row takes back: two columns may say different things, and which
+// of them was named first is no reason to write to somebody. A no without a time is of now.
+func stricter(words []lifecycle.Consent) []lifecycle.Consent {
+	return slices.DeleteFunc(words, func(yes lifecycle.Consent) bool {
+		return yes.Granted && slices.ContainsFunc(words, func(no lifecycle.Consent) bool {
+			return !no.Granted && no.Channel == yes.Channel && no.Topic == yes.Topic && (no.At.IsZero() || !yes.At.After(no.At))
+		})
+	})
+}
+
+// tagsOf reads tags: a JSON list, or names between commas, semicolons or bars. One in quotes may hold these.
 func tagsOf(value Value) ([]string, error) {
 	var tags []string
-	if len(value.JSON) > 0 && value.JSON[0] == '[' {
-		if json.Unmarshal(value.JSON, &tags) != nil {
+	raw := value.JSON
+	if raw == nil && strings.HasPrefix(value.Text, "[") && json.Valid([]byte(value.Text)) {
+		raw = json.RawMessage(value.Text)
+	}
+	if len(raw) > 0 && raw[0] == '[' {
+		if json.Unmarshal(raw, &tags) != nil {
 			return nil, invalidField("tags", "tags must be a list of texts")
 		}
 		return tags, nil
@@ -129,12 +148,32 @@ func tagsOf(value Value) ([]string, error) {
 	if value.JSON == nil {
 		text = value.Text // a list of tags may be longer than a name
 	}
-	for _, tag := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r == '|' }) {
-		if tag = strings.Trim(strings.TrimSpace(tag), `"`); tag != "" && !slices.Contains(tags, tag) {
+	from, quoted := 0, false
+	for at, r := range text + "," {
+		if r == '"' {
+			quoted = !quoted
+		}
+		if at < len(text) && (quoted || r != ',' && r != ';' && r != '|') {
+			continue
+		}
+		if tag := strings.Trim(strings.TrimSpace(text[from:at]), `"`); tag != "" && !slices.Contains(tags, tag) {
 			tags = append(tags, tag)
 		}
+		from = at + 1
 	}
 	return tags, nil
+}
+
+// objectOf reads a JSON object, which stands as text in a cell of CSV.
+func objectOf(target string, value Value) (object map[string]json.RawMessage, err error) {
+	raw := value.JSON
+	if raw == nil {
+		raw = json.RawMessage(value.Text)
+	}
+	if json.Unmarshal(raw, &object) != nil {
+		return nil, invalidField(target, "%s %s is no JSON object", target, shorten(string(raw)))
+	}
+	return object, nil
 }
 
 // moment reads a time that is not the row's timestamp.

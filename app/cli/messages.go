@@ -21,6 +21,7 @@ type MessagesCommand struct {
 	Pause  MessagesPauseCommand  `cmd:"" help:"Keep messages from leaving, until they are resumed; they stay queued, over restarts too."`
 	Resume MessagesResumeCommand `cmd:"" help:"Let paused messages leave again."`
 	Cancel MessagesCancelCommand `cmd:"" help:"Settle queued messages as cancelled, or the one with the given reference."`
+	Send   MessagesSendCommand   `cmd:"" help:"Send a message anyway that is held because it may have left already; the customer may get it twice."`
 }
 
 // listedMessage is a message as the server lists it.
@@ -142,17 +143,28 @@ func (c *MessagesShowCommand) Run(w *world) error {
 	}
 	var m struct {
 		listedMessage
+		SMS  *smsSize   `json:"sms"`
 		Life []lifeStep `json:"life"`
 	}
 	if err = json.Unmarshal(raw, &m); err != nil {
 		return lifecycle.Wrap(lifecycle.Unavailable, err, "the server's answer cannot be read")
 	}
 	fmt.Fprintf(w.stdout, "%s/%s by %s to %s: %s\n", m.Journey, m.Name, m.Channel, m.User, inState(m.State, m.Reason))
+	if m.SMS != nil {
+		fmt.Fprintf(w.stdout, "  %s in %s: %d units\n", plural(m.SMS.Parts, "part", "parts"), m.SMS.Encoding, m.SMS.Units)
+	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	for _, s := range m.Life {
 		fmt.Fprintf(table, "  %s\t%s\n", s.At.Local().Format(time.DateTime), s)
 	}
 	return table.Flush()
+}
+
+// smsSize is what a text message takes on the way.
+type smsSize struct {
+	Encoding string `json:"encoding"`
+	Units    int    `json:"units"`
+	Parts    int    `json:"parts"`
 }
 
 // lifeStep is one thing that happened to a message.
@@ -187,6 +199,10 @@ func (s lifeStep) String() string {
 		if s.File != "" {
 			add("at %s:%d, version %.8s", s.File, s.Line, s.Version)
 		}
+	case "policy":
+		add("policy let it pass")
+	case "ordered":
+		add("sent anyway")
 	case "attempt":
 		add("attempt %d", s.Attempt)
 		if s.To != "" {
@@ -203,7 +219,7 @@ func (s lifeStep) String() string {
 	case "fallback":
 		add("tried by %s instead: %s", s.Channel, s.Ref)
 	case "instead":
-		add("sent instead of %s, which failed by %s", s.Ref, s.Channel)
+		add("sent instead of %s, which could not be sent by %s", s.Ref, s.Channel)
 	case "event":
 		add("%s", s.Name)
 		if s.Machine {

@@ -17,10 +17,11 @@ type MessageTarget struct {
 	Journey  string `name:"journey" placeholder:"NAME" help:"Those of a journey."`
 	Name     string `name:"name" placeholder:"NAME" help:"Those of this name."`
 	Endpoint string `name:"endpoint" placeholder:"URL" help:"Webhooks to an address, without its query."`
+	Kind     string `name:"kind" placeholder:"KIND" help:"Of those only the transactional or the marketing ones."`
 }
 
 func (t MessageTarget) body(why string) map[string]string {
-	return map[string]string{"channel": t.Channel, "journey": t.Journey, "name": t.Name, "endpoint": t.Endpoint, "why": why, "by": operator()}
+	return map[string]string{"channel": t.Channel, "journey": t.Journey, "name": t.Name, "endpoint": t.Endpoint, "kind": t.Kind, "why": why, "by": operator()}
 }
 
 // MessagesPauseCommand pauses.
@@ -65,6 +66,22 @@ func (c *MessagesCancelCommand) Run(w *world) error {
 	return err
 }
 
+// MessagesSendCommand sends one anyway.
+type MessagesSendCommand struct {
+	Ref string `arg:"" help:"The message's reference."`
+	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
+	Remote
+}
+
+// Run sends it.
+func (c *MessagesSendCommand) Run(w *world) error {
+	client, err := c.client()
+	if err == nil {
+		_, err = client.Post(w.ctx, "/api/messages/"+url.PathEscape(c.Ref)+"/send", map[string]string{"why": c.Why, "by": operator()}, nil)
+	}
+	return err
+}
+
 // MessagesOrdersCommand lists orders.
 type MessagesOrdersCommand struct{ Remote }
 
@@ -86,6 +103,7 @@ type messageOrder struct {
 	Journey  string    `json:"journey"`
 	Name     string    `json:"name"`
 	Endpoint string    `json:"endpoint"`
+	Kind     string    `json:"kind"`
 	By       string    `json:"by"`
 	Why      string    `json:"why"`
 	At       time.Time `json:"at"`
@@ -102,7 +120,7 @@ func (o messageOrders) print(w *world) error {
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	line := func(what string, one messageOrder, more string) {
 		var of []string
-		for _, part := range [][2]string{{"channel", one.Channel}, {"journey", one.Journey}, {"message", one.Name}, {"endpoint", one.Endpoint}} {
+		for _, part := range [][2]string{{"channel", one.Channel}, {"journey", one.Journey}, {"message", one.Name}, {"endpoint", one.Endpoint}, {"kind", one.Kind}} {
 			if part[1] != "" {
 				of = append(of, part[0]+" "+part[1])
 			}

@@ -34,5 +34,6 @@ func (c *ServeCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	giveBackProgram()
 	return server.Run(w.ctx)
 }

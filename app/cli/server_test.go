@@ -26,6 +26,18 @@ import (
 // testKey is the write key of every server that these tests start.
 const testKey = "test-write-key"
 
+// showKey shows the write key where one is asked for. What the console does asks for none on this machine, and takes no key that
+// may not do it.
+func showKey(r *http.Request) {
+	for _, path := range []string{"/v1/import", "/v1/inapp/", "/v1/moves", "/v1/send", "/v1/messages/", "/v1/consent", "/v1/batch", "/v1/track", "/v1/identify",
+		"/v1/alias", "/v1/page", "/v1/screen", "/v1/group"} {
+		if strings.HasPrefix(r.URL.Path, path) {
+			r.SetBasicAuth(testKey, "")
+			return
+		}
+	}
+}
+
 // readyWithin is how long a server may take to start before a test gives up; a busy machine takes its time.
 const readyWithin = 60 * time.Second
 
@@ -251,7 +263,7 @@ func (p *serverProcess) call(method, path string, body, target any) error {
 		return err
 	}
 	request.Header.Set("X-Stagecraft", "test")
-	request.SetBasicAuth(testKey, "")
+	showKey(request)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +29,7 @@ type SimulateCommand struct {
 	Map      []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"As for import: TARGET=COLUMN or 'TARGET:=CONSTANT'."`
 	Stored   bool     `name:"stored" help:"Take the events that the running server has stored, instead of a file."`
 	Until    string   `name:"until" placeholder:"TIME" help:"The moment at which the simulation ends; later events are left out. Default: now."`
-	Scripts  string   `name:"scripts" placeholder:"FOLDER" help:"A folder of journeys. Default: the built-in ones."`
+	Scripts  string   `name:"scripts" placeholder:"FOLDER" help:"A folder of journeys, with its segments and scores. Default: the built-in journeys, without any."`
 	Policy   string   `name:"policy" default:"opt-out" placeholder:"PRESET" help:"Count what the frequency caps of a preset would hold back: opt-out, gdpr, vietnam or none. Default: ${default}."`
 	Caps     []string `name:"caps" sep:";" placeholder:"RULES" help:"Count what these caps would hold back, written as for serve: 'sms=3/24h; *=5/7d'."`
 	Examples int      `name:"examples" default:"3" placeholder:"N" help:"With --diff: how many customers to show of whom something else would have become. Default: ${default}."`
@@ -64,12 +63,9 @@ func (c *SimulateCommand) Run(w *world) error {
 	if len(c.Journeys) != 1 {
 		return lifecycle.Errorf(lifecycle.Invalid, "name one journey, or two versions with --diff")
 	}
-	var folder fs.FS = scripts.Files
-	if c.Scripts != "" {
-		if info, err := os.Stat(c.Scripts); err != nil || !info.IsDir() {
-			return lifecycle.Errorf(lifecycle.Invalid, "--scripts %s is not a folder", c.Scripts)
-		}
-		folder = os.DirFS(c.Scripts)
+	version, err := c.named(c.Journeys[0])
+	if err != nil {
+		return err
 	}
 	policy, err := c.policy()
 	if err != nil {
@@ -80,9 +76,9 @@ func (c *SimulateCommand) Run(w *world) error {
 		return err
 	}
 	defer history.Close()
-	simulation, err := app.NewSimulation(w.ctx, folder, c.Journeys[0], until)
+	simulation, err := app.NewSimulation(w.ctx, version, until)
 	if err != nil {
-		return c.mine(err)
+		return err
 	}
 	defer simulation.Close()
 	simulation.Caps(app.PolicyOf(policy))
@@ -97,6 +93,19 @@ func (c *SimulateCommand) Run(w *world) error {
 		return err
 	}
 	return c.leftOut(c.print(w.stdout, result), rejected)
+}
+
+// named reads a journey of the folder, with the segments and scores beside it, or a built-in one: beside those stands nothing
+// that works by itself.
+func (c *SimulateCommand) named(journey string) (app.Version, error) {
+	if c.Scripts == "" {
+		source, err := app.FindSource(scripts.Files, journey)
+		return app.Version{Journey: source}, c.mine(err)
+	}
+	if info, err := os.Stat(c.Scripts); err != nil || !info.IsDir() {
+		return app.Version{}, lifecycle.Errorf(lifecycle.Invalid, "--scripts %s is not a folder", c.Scripts)
+	}
+	return app.FindVersion(os.DirFS(c.Scripts), journey)
 }
 
 // policy returns the caps to count by.
@@ -239,6 +248,7 @@ func (c *SimulateCommand) print(out io.Writer, result *app.SimulationResult) err
 			fmt.Fprintf(&text, "  %-40s %12d\n", name, part.counts[name])
 		}
 	}
+	text.WriteString(besides(result))
 	for _, failure := range result.Errors {
 		fmt.Fprintf(&text, "\n%s\n", failure)
 	}

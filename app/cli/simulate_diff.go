@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,8 +11,6 @@ import (
 
 	"stagecraft/app"
 	"stagecraft/app/lifecycle"
-	"stagecraft/app/script"
-	"stagecraft/scripts"
 )
 
 // diff compares two versions of a journey over one history.
@@ -21,11 +18,17 @@ func (c *SimulateCommand) diff(w *world, until time.Time) error {
 	if len(c.Journeys) != 2 {
 		return lifecycle.Errorf(lifecycle.Invalid, "--diff takes two versions: OLD and NEW, each the folder of a journey or the name of a built-in one")
 	}
-	var sources [2]script.Source
+	var versions [2]app.Version
+	var placed [2]bool // it stands in a folder
 	for i, name := range c.Journeys {
 		var err error
-		if sources[i], err = c.version(name); err != nil {
+		if versions[i], placed[i], err = c.version(name); err != nil {
 			return err
+		}
+	}
+	for i, other := range []int{1, 0} { // beside a built-in one stands what stands beside the one that it is compared with
+		if !placed[i] {
+			versions[i].Beside = versions[other].Beside
 		}
 	}
 	policy, err := c.policy()
@@ -37,7 +40,7 @@ func (c *SimulateCommand) diff(w *world, until time.Time) error {
 		return err
 	}
 	defer history.Close()
-	diff, err := app.NewDiff(w.ctx, sources[0], sources[1], until)
+	diff, err := app.NewDiff(w.ctx, versions[0], versions[1], until)
 	if err != nil {
 		return err
 	}
@@ -64,24 +67,22 @@ func (c *SimulateCommand) diff(w *world, until time.Time) error {
 	return c.leftOut(err, rejected)
 }
 
-// version reads the folder of a journey; a name that is no folder is that of a journey in --scripts, or a built-in one.
-func (c *SimulateCommand) version(name string) (script.Source, error) {
+// version reads the folder of a journey, with the segments and scores beside it; a name that is no folder is that of a journey
+// in --scripts, or a built-in one. It says whether the journey stands in a folder.
+func (c *SimulateCommand) version(name string) (version app.Version, placed bool, err error) {
 	if is(name, "journey.lua") {
 		path, err := filepath.Abs(name)
 		if err != nil {
-			return script.Source{}, lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be found", name)
+			return version, true, lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be found", name)
 		}
-		return app.FindSource(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+		version, err = app.FindVersion(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+		return version, true, err
 	}
 	if strings.ContainsAny(name, `/\.`) {
-		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "%s is not the folder of a journey: there is no %s", name, filepath.Join(name, "journey.lua"))
+		return version, false, lifecycle.Errorf(lifecycle.Invalid, "%s is not the folder of a journey: there is no %s", name, filepath.Join(name, "journey.lua"))
 	}
-	var folder fs.FS = scripts.Files
-	if c.Scripts != "" {
-		folder = os.DirFS(c.Scripts)
-	}
-	source, err := app.FindSource(folder, name)
-	return source, c.mine(err)
+	version, err = c.named(name)
+	return version, c.Scripts != "", err
 }
 
 // diffText shows what differs: the figures, then some lives.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
 
@@ -28,14 +27,10 @@ func newStoredHistory(ctx context.Context, client *Client) *storedHistory {
 			Next string        `json:"next"`
 		}
 		s.partition = partition
-		if _, err := client.Get(ctx, fmt.Sprintf("/api/history?partition=%d&from=%x", partition, from), &page); err != nil {
+		if _, err := client.Get(ctx, fmt.Sprintf("/api/history?partition=%d&cursor=%s", partition, from), &page); err != nil {
 			return nil, nil, err
 		}
-		next, err := hex.DecodeString(page.Next)
-		if err != nil {
-			return nil, nil, lifecycle.Wrap(lifecycle.Internal, err, "the server's place in its history cannot be read")
-		}
-		return page.Past, next, nil
+		return page.Past, []byte(page.Next), nil
 	})
 	return s
 }

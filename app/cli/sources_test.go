@@ -57,7 +57,7 @@ func (f *shopFiles) set(csv, json string) {
 func TestSourcesFetch(t *testing.T) {
 	files := &shopFiles{}
 	header := "id,customer,total,at\n"
-	files.set(header+"1,ada,20,2099-01-01\n2,,30,2099-01-01\n3,bob,40,2020-01-01\n", `{"data":{"orders":[{"id":5,"who":"ada","sum":7.5},{"id":6,"who":"eve","sum":1}]}}`)
+	files.set(header+"1,ada,20,2099-01-01\n2,,30,2099-01-01\n3,bob,40,2020-01-01\n4,dan,\"7,50\",2099-01-01\n", `{"data":{"orders":[{"id":5,"who":"ada","sum":7.5},{"id":6,"who":"eve","sum":1}]}}`)
 	shop := httptest.NewServer(files)
 	defer shop.Close()
 	data := t.TempDir()
@@ -107,8 +107,8 @@ end)`,
 		}
 	}
 	run(0, "", "fetch", "table")
-	has(run(0, "", "list", "--json"), `"title": "Table"`, `"events": 1`, `"old": 1`, `"rejects": 1`)
-	has(run(0, "", "rejects", "table"), "userId")
+	has(run(0, "", "list", "--json"), `"title": "Table"`, `"events": 1`, `"old": 1`, `"rejects": 2`)
+	has(run(0, "", "rejects", "table"), "userId", "is no amount")
 	has(run(1, "", "fetch", "list"), "secret")
 	run(0, "s3cret\n", "secret", "list", "token")
 	run(0, "", "fetch", "list")

@@ -14,6 +14,34 @@ import (
 // Channels beside mail and webhooks.
 var furtherChannels = []string{"sms", "push", "social", "letter"}
 
+// allChannels are those by which messages leave.
+var allChannels = append([]string{"email", "webhook", "inapp", "call"}, furtherChannels...)
+
+// isChannel reports whether a name is that of a channel of the program, or may be that of one that a connector brings: lower-case
+// letters, digits and dashes. One that is nearly a name of ours is a slip of the pen.
+func isChannel(name string, ours []string) bool {
+	if slices.Contains(ours, name) {
+		return true
+	}
+	for _, known := range allChannels {
+		if nearly(name, known) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64 && name[0] != '-' && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// nearly reports whether two words differ by one letter, or by two that changed places, or not at all.
+func nearly(a, b string) bool {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
+}
+
 // ChannelsFile is the path of a JSON file that says which connectors serve further channels:
 //
 //	{
@@ -22,6 +50,7 @@ var furtherChannels = []string{"sms", "push", "social", "letter"}
 //	}
 //
 // The settings are taken over into the data folder when a channel has none there, and the file is not needed after that.
+// With "rate" and "concurrency" beside the settings a channel is given so many messages a second, and at the same time, at most.
 // Without "connector" it is the built-in one of the channel's name; another one is approved first, see
 // `stagecraft plugin --help`. What belongs into the settings says the connector. They may hold secrets: keep the file
 // to yourself.
@@ -32,6 +61,9 @@ type ChannelSpec struct {
 	Channel   string          `json:"-"`
 	Connector string          `json:"connector"`
 	Settings  json.RawMessage `json:"settings"` // a JSON object
+	// Rate and Concurrency are how many messages a second, and at the same time, it may be given; nil: no limit.
+	Rate        *float64 `json:"rate"`
+	Concurrency *int     `json:"concurrency"`
 }
 
 // Read returns the channels of the file in alphabetical order; none if there is no file.
@@ -60,7 +92,7 @@ func parseChannels(text []byte) ([]ChannelSpec, error) {
 	decoder.DisallowUnknownFields()
 	// A decoder's own sentence could quote a value, and a value could be a secret.
 	if err := decoder.Decode(&found); err != nil || found == nil {
-		return nil, fmt.Errorf(`it must be one JSON object of channels, such as {"sms": {"settings": {…}}}, each with "connector" and "settings"`)
+		return nil, fmt.Errorf(`it must be one JSON object of channels, such as {"sms": {"settings": {…}}}, each with "connector", "settings", "rate" and "concurrency"`)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, fmt.Errorf("there is something behind the JSON object; write one object only")
@@ -69,7 +101,7 @@ func parseChannels(text []byte) ([]ChannelSpec, error) {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		spec := found[name]
 		spec.Channel = name
-		if !slices.Contains(furtherChannels, name) {
+		if !isChannel(name, furtherChannels) {
 			return nil, fmt.Errorf("%q is no channel that can be set here; there are: %s", name, strings.Join(furtherChannels, ", "))
 		}
 		if spec.Connector == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 	_ "time/tzdata" // the machine may have no list of zones, or an old one
@@ -109,6 +110,16 @@ func (c Config) Loopback() bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
+}
+
+// Keyless reports whether the console may do without a key: no admin key is set, the address is loopback, and the public
+// URL does not say that the server is reached from elsewhere, as it is through a proxy on the same machine.
+func (c Config) Keyless() bool {
+	if c.AdminKey != "" || !c.Loopback() {
+		return false
+	}
+	public, err := url.Parse(c.PublicURL)
+	return c.PublicURL == "" || err == nil && (Config{Addr: net.JoinHostPort(public.Hostname(), "0")}).Loopback()
 }
 
 // URLOf returns the base URL of a listening address. An address without a host, or with the one that means all

@@ -282,6 +282,28 @@ func TestURLOfAndLoopback(t *testing.T) {
 	}
 }
 
+// A server whose customers reach it under another name stands behind a proxy: whoever comes through it is not on the machine.
+func TestKeyless(t *testing.T) {
+	for _, check := range []struct {
+		addr, public string
+		admin        config.Secret
+		keyless      bool
+	}{
+		{"127.0.0.1:8080", "", "", true},
+		{"127.0.0.1:8080", "http://localhost:9000", "", true},
+		{"127.0.0.1:8080", "http://[::1]:9000/crm", "", true},
+		{"127.0.0.1:8080", "https://crm.shop.example", "", false},
+		{"127.0.0.1:8080", "http://10.0.0.7:8080", "", false},
+		{"127.0.0.1:8080", "", "k", false},
+		{"0.0.0.0:8080", "http://localhost:8080", "", false},
+	} {
+		c := config.Config{Addr: check.addr, PublicURL: check.public, AdminKey: check.admin}
+		if c.Keyless() != check.keyless {
+			t.Errorf("%+v: keyless %v", check, c.Keyless())
+		}
+	}
+}
+
 func TestSecretsNeverShow(t *testing.T) {
 	c, err := parse(t, "--write-key=hush-write", "--admin-key=hush-admin", "--smtp-password=hush-mail")
 	if err != nil {

@@ -104,8 +104,8 @@ func (p Policy) read(problems *Problems) Rules {
 	rules.Hours = replaced(problems, "--send-hours", `email=mon-fri 08:00-18:00`, "always", rules.Hours, p.SendHours, readHours)
 	rules.Caps = replaced(problems, "--caps", `sms=3/24h`, "none", rules.Caps, p.Caps, readCap)
 	for _, channel := range p.Pause {
-		if !isChannel(channel) || channel == "*" {
-			problems.add("--pause", "%q names no channel; write it like sms", channel)
+		if !isChannel(channel, allChannels) {
+			problems.add("--pause", "%q names no channel; there are: %s", channel, strings.Join(allChannels, ", "))
 		}
 	}
 	return rules
@@ -121,8 +121,8 @@ func replaced[R any](problems *Problems, flag, form, lifted string, preset map[s
 		}
 		channel, rule, found := strings.Cut(text, "=")
 		channel, rule = strings.TrimSpace(channel), strings.ToLower(strings.TrimSpace(rule))
-		if !found || !isChannel(channel) {
-			problems.add(flag, "%q names no channel; write it like %s", text, form)
+		if !found || channel != "*" && !isChannel(channel, allChannels) {
+			problems.add(flag, "%q names no channel; write it like %s; there are: %s", text, form, strings.Join(allChannels, ", "))
 			continue
 		}
 		if rule == lifted {
@@ -142,10 +142,6 @@ func replaced[R any](problems *Problems, flag, form, lifted string, preset map[s
 	}
 	maps.Copy(rules, own)
 	return rules
-}
-
-func isChannel(name string) bool {
-	return name == "*" || name != "" && len(name) <= 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}

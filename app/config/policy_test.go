@@ -100,6 +100,9 @@ func TestBadPolicies(t *testing.T) {
 		{"--caps", "sms=3/", "the time is not day"},
 		{"--duplicates", "745", "between 0 and 744"},
 		{"--pause", "*", "names no channel"},
+		{"--pause", "emial", "there are: email, webhook, inapp, call, sms, push, social, letter"},
+		{"--caps", "sns=1/day", "there are: email"},
+		{"--send-hours", "emial=09:00-18:00", "there are: email"},
 	} {
 		parsed, err := parse(t, c.flag, c.value)
 		if err == nil {

@@ -8,7 +8,7 @@ import (
 
 // Tracking is what is done to the links of mails whose front matter does not say itself.
 type Tracking struct {
-	Track []string `name:"track" env:"STAGECRAFT_TRACK" default:"clicks,opens" placeholder:"WHAT" help:"What is tracked of mails: clicks, opens, both or none; the front matter's track says otherwise for a message. Default: ${default}."`
+	Track []string `name:"track" env:"STAGECRAFT_TRACK" default:"clicks,opens" placeholder:"WHAT" help:"What is tracked of messages: clicks, opens (of mails), both or none; the front matter's track says otherwise for a message. Default: ${default}."`
 	URL   string   `name:"tracking-url" env:"STAGECRAFT_TRACKING_URL" placeholder:"URL" help:"Base of tracked links, such as https://go.shop.example, a domain of your own that leads to this server. Default: that of the other links."`
 	UTM   string   `name:"utm" env:"STAGECRAFT_UTM" placeholder:"PARAMETERS" help:"UTM parameters of the links of mails, such as 'source=shop&medium=email&campaign={message}', where {journey}, {stage}, {message} and {channel} are filled in. Default: none."`
 }

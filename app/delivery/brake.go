@@ -43,22 +43,30 @@ func parkedKey(lane string, m *lifecycle.Message, holder string) []byte {
 
 // holder names a pause in the keys of what it holds.
 func (s Target) holder() string {
-	return pauseMark + s.Channel + pauseMark + s.Journey + pauseMark + s.Name + pauseMark + s.Endpoint
+	holder := pauseMark + s.Channel + pauseMark + s.Journey + pauseMark + s.Name + pauseMark + s.Endpoint
+	if s.Kind != "" {
+		holder += pauseMark + string(s.Kind)
+	}
+	return holder
 }
 
 // targetOf reads what holder wrote; ok is false for a journey.
 func targetOf(holder string) (s Target, ok bool) {
 	parts := strings.Split(holder, pauseMark)
-	if len(parts) != 5 {
+	if len(parts) != 5 && len(parts) != 6 {
 		return s, false
 	}
-	return Target{Channel: parts[1], Journey: parts[2], Name: parts[3], Endpoint: parts[4]}, true
+	s = Target{Channel: parts[1], Journey: parts[2], Name: parts[3], Endpoint: parts[4]}
+	if len(parts) == 6 {
+		s.Kind = lifecycle.MessageKind(parts[5])
+	}
+	return s, true
 }
 
-// wholeChannel reports whether a holder is the pause of a channel, which closes its lanes and leaves messages where they are.
-func wholeChannel(holder string) bool {
+// closes reports whether a holder is a pause that closes a whole lane, and leaves messages where they are.
+func closes(holder, lane string) bool {
 	target, is := targetOf(holder)
-	return is && target.wholeChannel()
+	return is && target.closes(lane)
 }
 
 // heldBy returns who keeps a message from leaving, and why; "": nobody.
@@ -123,12 +131,13 @@ func (d *Delivery) unpark(tx store.Tx, m *lifecycle.Message) {
 	for _, holder := range holders {
 		tx.Delete(parkedKey(laneOf(m), m, holder))
 	}
+	tx.Delete(questionedKey(laneOf(m), m))
 }
 
 // release is the input "put back what no brake holds any more". Its answer is whether there may be more of it.
-type release struct{}
+type release struct{ At time.Time }
 
-func (d *Delivery) release(tx store.Tx, _ release) (more bool) {
+func (d *Delivery) release(tx store.Tx, in release) (more bool) {
 	var free [][]byte
 	for from := []byte{parkedKind}; len(free) < maxRelease; {
 		holder, ok := firstParked(tx, from)
@@ -149,11 +158,10 @@ func (d *Delivery) release(tx store.Tx, _ release) (more bool) {
 		place := key[len(key)-placeBytes:]
 		name := string(key[bytes.IndexByte(key, 0)+1 : len(key)-placeBytes-1])
 		tx.Delete(key)
-		tx.Set(append(lanePrefix(name), place...), []byte{})
-		if lane := d.byName[name]; lane != nil {
-			partition, due := tx.Partition(), store.KeyTime(place[:8])
-			tx.After(func() { lane.hint(partition, due) })
+		if _, pause := targetOf(string(key[1:bytes.IndexByte(key, 0)])); !pause { // of a pause the orders tell when it was taken back
+			step(tx, lifecycle.ID(place[16:]), Step{Kind: StepResumed, At: in.At, Reason: "the journey is braked no more"})
 		}
+		d.backToLane(tx, name, place)
 	}
 	return len(free) == maxRelease
 }
@@ -205,7 +213,7 @@ func (d *Delivery) mindOrders(ctx context.Context, p int) {
 			case c.cancel:
 				answer, err = d.inTurn(ctx, p, cancelSome{now})
 			case c.braked || c.free:
-				answer, err = d.inTurn(ctx, p, release{})
+				answer, err = d.inTurn(ctx, p, release{now})
 				if err == nil && answer == false && !c.braked {
 					continue
 				}

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -81,14 +80,31 @@ type CallQuery struct {
 	Later bool      // of CallOpen: those whose time is still to come
 	Agent string    // of CallClaimed and CallClosed: only this agent's
 	Limit int       // 1 to 200; 0: 50
+	// Behind is the Next of the list before: only what follows it. Waiting does not depend on it.
+	Behind []byte
 }
 
+// callPlace is where a call stands in a list: what its key in the queue ends with, behind the priority if that counts.
+func (q *CallQuery) callPlace(c *Call) []byte {
+	switch {
+	case q.State == CallClosed:
+		return append(store.AppendTimeNewestFirst([]byte{0}, c.Closed), c.Message.ID[:]...)
+	case q.State == CallClaimed || q.Later:
+		return append(store.AppendTime([]byte{0}, c.Due), c.Message.ID[:]...)
+	}
+	return append(store.AppendTime([]byte{byte(c.Priority)}, c.Due), c.Message.ID[:]...)
+}
+
+// IsCallPlace reports whether bytes may be the Next of a list.
+func IsCallPlace(place []byte) bool { return len(place) == 25 && place[0] < callPriorities }
+
 // CallList is the answer. Waiting counts the calls that may be claimed now; More says that there are more than were
-// counted.
+// counted. Next is what the following list is asked with as Behind; nil: there is no more.
 type CallList struct {
 	Calls   []*Call
 	Waiting int
 	More    bool
+	Next    []byte
 }
 
 // List answers a query.
@@ -103,29 +119,33 @@ func (c *Calls) list(ctx context.Context, q CallQuery, free bool) (CallList, err
 	}
 	q.Limit = min(q.Limit, maxCallList)
 	var all CallList
+	var edge []byte // up to where all partitions were looked at
+	now := c.delivery.clock.Now()
 	for p := range lifecycle.Partitions {
-		found, err := c.listPartition(ctx, p, listCalls{q, free, c.delivery.clock.Now()})
+		found, err := c.listPartition(ctx, p, listCalls{q, free, now})
 		if err != nil {
 			return CallList{}, err
 		}
 		all.Calls = append(all.Calls, found.Calls...)
+		if found.edge != nil && (edge == nil || bytes.Compare(found.edge, edge) < 0) {
+			edge = found.edge
+		}
 		all.Waiting, all.More = all.Waiting+found.Waiting, all.More || found.More
 	}
-	slices.SortStableFunc(all.Calls, func(a, b *Call) int {
-		if q.State == CallClosed {
-			return b.Closed.Compare(a.Closed)
-		}
-		if q.State == CallClaimed || q.Later {
-			return a.Due.Compare(b.Due)
-		}
-		return cmp.Or(a.Priority-b.Priority, a.Due.Compare(b.Due))
-	})
-	all.Calls = all.Calls[:min(q.Limit, len(all.Calls))]
+	slices.SortFunc(all.Calls, func(a, b *Call) int { return bytes.Compare(q.callPlace(a), q.callPlace(b)) })
+	if edge != nil {
+		all.Calls = slices.DeleteFunc(all.Calls, func(call *Call) bool { return bytes.Compare(q.callPlace(call), edge) > 0 })
+		all.Next = edge
+	}
+	if len(all.Calls) > q.Limit {
+		all.Calls = all.Calls[:q.Limit]
+		all.Next = q.callPlace(all.Calls[q.Limit-1])
+	}
 	return all, nil
 }
 
 // listPartition asks one partition. Calls that have lapsed are dropped on the way, and it asks again.
-func (c *Calls) listPartition(ctx context.Context, p int, q listCalls) (CallList, error) {
+func (c *Calls) listPartition(ctx context.Context, p int, q listCalls) (callsFound, error) {
 	for {
 		ask := c.delivery.store.Ask
 		if q.Free { // what holds calls is known where inputs are applied
@@ -133,14 +153,14 @@ func (c *Calls) listPartition(ctx context.Context, p int, q listCalls) (CallList
 		}
 		answer, err := ask(ctx, p, q)
 		if err != nil {
-			return CallList{}, err
+			return callsFound{}, err
 		}
 		found := answer.(callsFound)
 		if len(found.lapsed) == 0 {
-			return found.CallList, nil
+			return found, nil
 		}
 		if _, err = c.delivery.store.Do(ctx, p, dropLapsed{found.lapsed, q.At}); err != nil {
-			return CallList{}, err
+			return callsFound{}, err
 		}
 	}
 }
@@ -179,6 +199,7 @@ type listCalls struct {
 type callsFound struct {
 	CallList
 	lapsed []lifecycle.ID
+	edge   []byte // the place up to which was looked, if not to the end
 }
 
 // maxLapsed is how many calls one input drops.
@@ -189,49 +210,63 @@ func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, er
 		holder, _ := d.heldBy(tx, &lifecycle.Message{Channel: callChannel, Journey: c.Journey, Name: c.Name})
 		return holder == ""
 	}
-	take := func(id lifecycle.ID, wanted func(*Call) bool) bool {
-		var call *Call
-		if call, err = loadCall(tx, id); err != nil {
-			return false
+	// look takes what is wanted of a range of the queue; the places in it are head and what the keys end with.
+	look := func(from, to []byte, head byte, wanted func(*Call) bool) {
+		if len(q.Behind) > 0 && head == q.Behind[0] {
+			if at := append(bytes.Clone(from[:prefixOf(from)]), q.Behind[1:]...); bytes.Compare(at, from) > 0 {
+				from = at
+			}
 		}
-		switch call.settle(q.At); {
-		case call.State != CallClosed && call.State != CallDropped && call.lapsed(q.At):
-			found.lapsed = append(found.lapsed, id)
-		case wanted(call):
-			found.Calls = append(found.Calls, call)
-		}
-		return len(found.Calls) < q.Limit && len(found.lapsed) < maxLapsed
-	}
-	if q.State == CallClosed {
-		scanCalls(tx, []byte("qc"), store.PrefixEnd([]byte("qc")), func(key []byte) bool {
-			return take(lifecycle.ID(key[10:26]), func(c *Call) bool { return q.Agent == "" || c.Agent == q.Agent })
+		room := q.Limit + 1 // one more tells that there is more
+		var last []byte
+		looked := scanCalls(tx, from, to, func(key []byte) bool {
+			last = append([]byte{head}, key[prefixOf(key):]...)
+			var call *Call
+			if call, err = loadCall(tx, lifecycle.ID(last[9:])); err != nil {
+				return false
+			}
+			switch call.settle(q.At); {
+			case call.State != CallClosed && call.State != CallDropped && call.lapsed(q.At):
+				found.lapsed = append(found.lapsed, call.Message.ID)
+			case bytes.Compare(last, q.Behind) > 0 && wanted(call):
+				found.Calls = append(found.Calls, call)
+				room--
+			}
+			return room > 0 && len(found.lapsed) < maxLapsed
 		})
+		if looked == maxCallLook && (found.edge == nil || bytes.Compare(last, found.edge) < 0) {
+			found.edge = last
+		}
+	}
+	ofAgent := func(c *Call) bool { return q.Agent == "" || c.Agent == q.Agent }
+	if q.State == CallClosed {
+		look([]byte("qc"), store.PrefixEnd([]byte("qc")), 0, ofAgent)
 	}
 	for priority := range byte(callPriorities) {
 		begin := []byte{'q', 'o', priority}
 		now, end := store.AppendTime(bytes.Clone(begin), q.At.Add(1)), store.PrefixEnd(begin) // what is due at this very moment is due
-		full := false
-		looked := scanCalls(tx, begin, now, func(key []byte) bool {
-			found.Waiting++
-			if q.State == CallOpen && !q.Later && !full {
-				full = !take(lifecycle.ID(key[11:27]), func(c *Call) bool { return !q.Free || free(c) })
-			}
-			return err == nil && len(found.lapsed) < maxLapsed
-		})
-		found.More = found.More || looked == maxCallLook
-		full = false
+		waiting := scanCalls(tx, begin, now, func([]byte) bool { return true })
+		found.Waiting, found.More = found.Waiting+waiting, found.More || waiting == maxCallLook
 		switch {
+		case err != nil || len(found.lapsed) >= maxLapsed:
+			return found, err
 		case q.State == CallClaimed:
-			scanCalls(tx, now, end, func(key []byte) bool {
-				return take(lifecycle.ID(key[11:27]), func(c *Call) bool { return c.State == CallClaimed && (q.Agent == "" || c.Agent == q.Agent) })
-			})
+			look(now, end, 0, func(c *Call) bool { return c.State == CallClaimed && ofAgent(c) })
 		case q.State == CallOpen && q.Later:
-			scanCalls(tx, now, end, func(key []byte) bool {
-				return take(lifecycle.ID(key[11:27]), func(c *Call) bool { return c.State == CallOpen })
-			})
+			look(now, end, 0, func(c *Call) bool { return c.State == CallOpen })
+		case q.State == CallOpen && (len(q.Behind) == 0 || priority >= q.Behind[0]):
+			look(begin, now, priority, func(c *Call) bool { return !q.Free || free(c) })
 		}
 	}
 	return found, err
+}
+
+// prefixOf returns how many bytes of a key in the queue stand before its time.
+func prefixOf(key []byte) int {
+	if key[1] == 'c' {
+		return 2
+	}
+	return 3
 }
 
 // scanCalls visits keys until visit returns false or the bound is reached, and returns how many it was. visit may read: the

@@ -298,7 +298,7 @@ func TestPolicyIsAskedWhenACallIsClaimed(t *testing.T) {
 	}
 	_, err = c.calls.Claim(ctx, fresh, "Grace")
 	refused(t, err, lifecycle.Conflict, "not made at present: paused by Grace: the script is wrong")
-	if err = c.delivery.ResumeMessages(ctx, delivery.Target{Name: "ring"}); err != nil {
+	if err = c.delivery.ResumeMessages(ctx, delivery.Target{Name: "ring"}, "ops"); err != nil {
 		t.Fatal(err)
 	}
 	c.claim(fresh, "Grace")

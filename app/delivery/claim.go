@@ -17,6 +17,12 @@ const maxClaimBytes = 1 << 20
 // heldLife is how long a message in doubt is held for someone to decide about it.
 const heldLife = 72 * time.Hour
 
+// becauseCrashed is why an attempt of an earlier start of the program is in doubt.
+const becauseCrashed = "it may have left before a crash"
+
+// becauseTooOld is why a message that has an end did not leave.
+const becauseTooOld = "too old to leave"
+
 // claim is the input "hand me what is due in this lane". It is where policy is asked for the last time and where the
 // attempt becomes durable: only what a committed claim has answered may be sent.
 type claim struct {
@@ -111,13 +117,14 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	}
 	if unresolved {
 		m.Attempts = last.Number
+		step(tx, id, Step{Kind: StepAttempt, At: last.At, Attempt: last.Number}, Step{Kind: StepInDoubt, At: in.At, Attempt: last.Number, Reason: becauseCrashed})
 		if !d.mayRetry(tx, &m.Message, in.Idempotent, in.At) {
 			d.unqueue(tx, &m.Message)
-			d.hold(tx, &m.Message, in.At)
+			d.hold(tx, &m.Message, becauseCrashed, in.At)
 			return changed()
 		}
 		if m.Attempts-triesBefore(tx, id) >= maxAttempts { // every start of a program that cannot live would send it again
-			return end(lifecycle.Failed, "tried too often: it may have left before a crash")
+			return end(lifecycle.Failed, "tried too often: "+becauseCrashed)
 		}
 	}
 	if cancelled >= 0 {
@@ -127,7 +134,14 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	rendered, v := d.permit(tx, &m.Message, last, in.At)
 	switch {
 	case v.state != lifecycle.Queued:
+		if v.state == lifecycle.Suppressed && last == nil {
+			d.divert(tx, &m.Message, in.At)
+		}
 		return end(v.state, v.reason)
+	case v.questioned:
+		tx.Delete(outboxKey(in.Lane, due, decided, id))
+		awaitAnswer(tx, &m.Message)
+		return changed()
 	case !v.until.IsZero():
 		d.unqueue(tx, &m.Message)
 		putOff(&m.Message, v)
@@ -149,11 +163,10 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	return out, wrote, nil
 }
 
-// mayRetry records an attempt whose result was never learned, and reports whether the message may be sent again. What is
+// mayRetry counts an attempt whose result was never learned, and reports whether the message may be sent again. What is
 // owed is retried, marketing is held; a message's in_doubt says otherwise.
 func (d *Delivery) mayRetry(tx store.Tx, m *lifecycle.Message, idempotent bool, at time.Time) bool {
 	m.InDoubt++
-	step(tx, m.ID, Step{Kind: StepInDoubt, At: at, Attempt: m.Attempts})
 	d.note(tx, m, lifecycle.Fact{Kind: lifecycle.FactInDoubt, At: at})
 	retry := idempotent || m.Kind == lifecycle.Transactional
 	if template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, ""); err == nil && !idempotent {
@@ -168,9 +181,9 @@ func (d *Delivery) mayRetry(tx store.Tx, m *lifecycle.Message, idempotent bool, 
 }
 
 // hold keeps a message that may have left, for someone to decide about it.
-func (d *Delivery) hold(tx store.Tx, m *lifecycle.Message, at time.Time) {
+func (d *Delivery) hold(tx store.Tx, m *lifecycle.Message, reason string, at time.Time) {
 	m.Due = at.Add(heldLife)
-	d.change(tx, m, lifecycle.Held, "it may have left before a crash", at)
+	d.change(tx, m, lifecycle.Held, reason, at)
 	d.queue(tx, m)
 }
 
@@ -188,7 +201,7 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 	customer := &lifecycle.Customer{}
 	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
 	if data == nil {
-		return lifecycle.Rendered{}, d.bequeath(tx, m, at)
+		return d.bequeath(tx, m, last, at)
 	}
 	if err := store.Decode(data, customer); err != nil {
 		return lifecycle.Rendered{}, verdict{state: lifecycle.Failed, reason: "the customer's record cannot be read: " + err.Error()}
@@ -198,7 +211,7 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 
 func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time) (rendered lifecycle.Rendered, v verdict) {
 	if !m.Expires.IsZero() && !at.Before(m.Expires) {
-		return rendered, verdict{state: lifecycle.Expired, reason: "too old to leave"}
+		return rendered, verdict{state: lifecycle.Expired, reason: becauseTooOld}
 	}
 	q := d.question(m, customer, last, at)
 	if v = d.judge(tx, q); !v.passes() {
@@ -227,8 +240,9 @@ func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecy
 		return lifecycle.Rendered{}, verdict{state: lifecycle.Failed, reason: reason}
 	}
 	rendered.To, rendered.Date = q.to, at
-	rememberAddress(tx, m, q.to)
+	rememberAddress(tx, m, q.to, at)
 	d.policy.label(&rendered, m)
+	d.trackOutsideMail(tx, m, &rendered)
 	if m.Test {
 		markTest(&rendered, m)
 	}

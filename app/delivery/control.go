@@ -24,7 +24,9 @@ const (
 	maxPauses    = 256
 	maxCancels   = 64                 // those that are done and younger than cancelLife among them
 	cancelLife   = 7 * 24 * time.Hour // longer than an attempt that was under way may take to come back as a retry
-	maxOrderText = 200                // bytes of who and why
+	maxLifted    = 64                 // pauses that were lifted and are still told of
+	liftedLife   = 30 * 24 * time.Hour
+	maxOrderText = 300 // bytes of who, and of why
 )
 
 // Target says what an order covers. An empty field covers all; at least one is not.
@@ -32,6 +34,8 @@ type Target struct {
 	Channel string `json:"channel,omitempty" msgpack:"c,omitempty"`
 	Journey string `json:"journey,omitempty" msgpack:"j,omitempty"`
 	Name    string `json:"name,omitempty" msgpack:"n,omitempty"` // of messages
+	// Kind is transactional or marketing.
+	Kind lifecycle.MessageKind `json:"kind,omitempty" msgpack:"i,omitempty"`
 	// Endpoint is where webhooks go, without the query: https://hooks.example.com/orders.
 	Endpoint string `json:"endpoint,omitempty" msgpack:"e,omitempty"`
 }
@@ -39,12 +43,26 @@ type Target struct {
 // covers reports whether it covers a message, to an endpoint as endpointOf returns it.
 func (s Target) covers(m *lifecycle.Message, endpoint string) bool {
 	return (s.Channel == "" || s.Channel == m.Channel) && (s.Journey == "" || s.Journey == m.Journey) && (s.Name == "" || s.Name == m.Name) &&
-		(s.Endpoint == "" || s.Endpoint == endpoint)
+		(s.Kind == "" || s.Kind == m.Kind) && (s.Endpoint == "" || s.Endpoint == endpoint)
 }
 
-// wholeChannel reports whether it covers all of one channel: then messages need not be looked at one by one.
-func (s Target) wholeChannel() bool {
+// Whole reports whether it covers all of one channel, or all of a kind that leaves by it: then its lanes are closed, and
+// messages need not be looked at one by one.
+func (s Target) Whole() bool {
 	return s.Channel != "" && s.Journey == "" && s.Name == "" && s.Endpoint == ""
+}
+
+// closes reports whether it covers all that waits in a lane. What is sent directly may be of either kind.
+func (s Target) closes(lane string) bool {
+	switch {
+	case !s.Whole():
+		return false
+	case s.Kind == lifecycle.Transactional:
+		return lane == s.Channel+owedLane
+	case s.Kind == lifecycle.Marketing:
+		return lane == s.Channel+marketingLane
+	}
+	return strings.HasPrefix(lane, s.Channel+"/")
 }
 
 func (s Target) check() error {
@@ -56,7 +74,10 @@ func (s Target) check() error {
 	if len(s.Endpoint) > maxEndpoint || strings.ContainsFunc(s.Endpoint, func(r rune) bool { return r <= ' ' }) {
 		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "endpoint", Message: "endpoint is no address"}
 	}
-	if s == (Target{}) {
+	if s.Kind != "" && s.Kind != lifecycle.Transactional && s.Kind != lifecycle.Marketing {
+		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "kind", Message: "kind is transactional or marketing"}
+	}
+	if s == (Target{}) || s == (Target{Kind: s.Kind}) {
 		return &lifecycle.Error{Code: lifecycle.Invalid, Message: "name a channel, a journey or a message",
 			Hint: `as in {"journey": "customer-lifecycle", "name": "welcome"}`}
 	}
@@ -66,7 +87,7 @@ func (s Target) check() error {
 // String is how people are told of it.
 func (s Target) String() string {
 	var parts []string
-	for _, f := range []struct{ what, text string }{{"channel", s.Channel}, {"journey", s.Journey}, {"message", s.Name}, {"endpoint", s.Endpoint}} {
+	for _, f := range []struct{ what, text string }{{"channel", s.Channel}, {"journey", s.Journey}, {"message", s.Name}, {"endpoint", s.Endpoint}, {"kind", string(s.Kind)}} {
 		if f.text != "" {
 			parts = append(parts, f.what+" "+f.text)
 		}
@@ -94,6 +115,44 @@ func (o Order) reason(what string) string {
 type controls struct {
 	Pauses  []Order        `msgpack:"p,omitempty"`
 	Cancels []cancellation `msgpack:"c,omitempty"`
+	Lifted  []lifted       `msgpack:"l,omitempty"` // pauses that are over, the last one last: the ledger tells of them
+}
+
+// lifted is a pause that was taken back.
+type lifted struct {
+	Order
+	To time.Time `msgpack:"t"`
+	Of string    `msgpack:"o,omitempty"` // who took it back
+}
+
+// pausesOf tells which pauses kept a message from leaving, and when they were taken back, beside the steps that are told.
+// Pauses of whole channels touch no message, so that is not written down with each.
+func (c *controls) pausesOf(m *lifecycle.Message, told []Step) (steps []Step) {
+	endpoint := endpointOf(m)
+	tell := func(o Order, to time.Time, of string) {
+		if !o.covers(m, endpoint) || !to.IsZero() && !to.After(m.Decided) || !m.Settled.IsZero() && !m.Settled.After(o.At) {
+			return
+		}
+		reason, at := o.reason("paused"), o.At
+		if at.Before(m.Decided) {
+			at = m.Decided
+		}
+		if !slices.ContainsFunc(told, func(s Step) bool {
+			return (s.Kind == StepPaused || s.Kind == StepQueued) && s.Reason == reason && !s.At.Before(at)
+		}) {
+			steps = append(steps, Step{Kind: StepPaused, At: at, Reason: reason})
+		}
+		if !to.IsZero() && (m.Settled.IsZero() || !to.After(m.Settled)) {
+			steps = append(steps, Step{Kind: StepResumed, At: to, Reason: Order{By: of}.reason("resumed")})
+		}
+	}
+	for _, l := range c.Lifted {
+		tell(l.Order, l.To, l.Of)
+	}
+	for _, o := range c.Pauses {
+		tell(o, time.Time{}, "")
+	}
+	return steps
 }
 
 func controlsKey() []byte { return []byte{'z'} }
@@ -137,7 +196,7 @@ func (d *Delivery) control(tx store.Tx, c *controls) {
 }
 
 func (c *controls) clone() *controls {
-	return &controls{slices.Clone(c.Pauses), slices.Clone(c.Cancels)}
+	return &controls{slices.Clone(c.Pauses), slices.Clone(c.Cancels), slices.Clone(c.Lifted)}
 }
 
 // pauseOf returns the pause that covers a message, or nil.
@@ -175,19 +234,33 @@ func (d *Delivery) pause(tx store.Tx, in pause) error {
 	return nil
 }
 
-// resume is the input "let these leave again".
+// resume is the input "let these leave again". Without a kind it takes back the pauses of either kind too.
 type resume struct {
 	Target
 	By string // only a pause of theirs; "": whoever gave it
+	Of string // who takes it back
+	At time.Time
 }
 
 func (d *Delivery) resume(tx store.Tx, in resume) {
-	now := d.controlled(tx)
-	if i := now.paused(in.Target); i >= 0 && (in.By == "" || in.By == now.Pauses[i].By) {
-		changed := now.clone()
-		changed.Pauses = slices.Delete(changed.Pauses, i, i+1)
-		d.control(tx, changed)
+	changed := d.controlled(tx).clone()
+	over := func(o Order) bool {
+		ofAnyKind := o.Target
+		ofAnyKind.Kind = ""
+		return (o.Target == in.Target || ofAnyKind == in.Target) && (in.By == "" || in.By == o.By)
 	}
+	if !slices.ContainsFunc(changed.Pauses, over) {
+		return
+	}
+	for _, o := range changed.Pauses {
+		if over(o) {
+			changed.Lifted = append(changed.Lifted, lifted{o, in.At, in.Of})
+		}
+	}
+	changed.Pauses = slices.DeleteFunc(changed.Pauses, over)
+	changed.Lifted = slices.DeleteFunc(changed.Lifted, func(l lifted) bool { return in.At.Sub(l.To) > liftedLife })
+	changed.Lifted = changed.Lifted[max(0, len(changed.Lifted)-maxLifted):]
+	d.control(tx, changed)
 }
 
 // PauseMessages keeps messages from leaving, from now on and over restarts, until ResumeMessages. What is with a connector
@@ -201,21 +274,50 @@ func (d *Delivery) PauseMessages(ctx context.Context, s Target, by, why string) 
 }
 
 // ResumeMessages lets messages leave again which PauseMessages holds, or a start setting. It is safe to repeat.
-func (d *Delivery) ResumeMessages(ctx context.Context, s Target) error {
+func (d *Delivery) ResumeMessages(ctx context.Context, s Target, by string) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	if s.wholeChannel() {
+	if err := d.checkChannel(s.Channel); err != nil {
+		// A channel that is gone may have left a pause behind.
+		orders, failed := d.Orders(ctx)
+		if failed != nil || !slices.ContainsFunc(orders.Pauses, func(o Order) bool { return o.Channel == s.Channel }) {
+			return err
+		}
+	}
+	if s.Whole() && s.Kind == "" {
 		d.Pause(s.Channel, false)
 	}
-	return d.everywhere(ctx, resume{Target: s})
+	return d.everywhere(ctx, resume{Target: s, Of: orderText(by), At: d.clock.Now()})
 }
 
 func (d *Delivery) order(s Target, by, why string) (Order, error) {
 	if err := s.check(); err != nil {
 		return Order{}, err
 	}
+	if err := d.checkChannel(s.Channel); err != nil {
+		return Order{}, err
+	}
 	return Order{s, orderText(by), orderText(why), d.clock.Now()}, nil
+}
+
+// checkChannel refuses a name that no channel has; an empty one is fine.
+func (d *Delivery) checkChannel(name string) error {
+	if names := d.Channels(); name != "" && !slices.Contains(names, name) {
+		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "channel", Message: fmt.Sprintf("there is no channel %q", name),
+			Hint: "there are: " + strings.Join(names, ", ")}
+	}
+	return nil
+}
+
+// Channels returns the names of the channels by which messages leave, in alphabetical order.
+func (d *Delivery) Channels() []string {
+	var names []string
+	for _, l := range d.lanes {
+		names = append(names, channelOf(l))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // orderText makes one line of a few words.

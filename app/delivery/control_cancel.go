@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -21,14 +22,17 @@ type cancellation struct {
 	Count int          `msgpack:"k,omitempty"` // cancelled so far
 }
 
-// wantedSince returns when a message was last asked for: when it was decided, or replayed.
+// wantedSince returns when a message was last asked for: when it was decided, replayed, or sent anyway.
 func wantedSince(tx store.Reader, m *lifecycle.Message) time.Time {
-	if m.Channel == webhookChannel {
-		if s := lastReplay(tx, m.ID); s != nil {
-			return s.At
+	since := m.Decided
+	if m.Channel == webhookChannel || m.InDoubt > 0 {
+		for _, s := range stepsOf(tx, m.ID) {
+			if s.Kind == StepReplayed || s.Kind == StepOrdered {
+				since = s.At
+			}
 		}
 	}
-	return m.Decided
+	return since
 }
 
 // Cancelled is how far a cancellation has come.
@@ -75,17 +79,17 @@ func (d *Delivery) cancel(tx store.Tx, in cancel) error {
 	}
 	changed.Cancels = append(kept, cancellation{Order: in.Order, ID: in.ID})
 	d.control(tx, changed)
-	return nil
+	return d.withdrawCancelled(tx, &changed.Cancels[len(changed.Cancels)-1])
 }
 
 // CancelMessages settles what is queued now as cancelled. Nothing of it is claimed after it has returned; what is with a
-// connector already may still leave. It returns the order's ID, by which Orders tells how far it has come.
+// connector already may still leave, unless the connector keeps it and is told in time. It returns the order's ID, by which Orders tells how far it has come.
 func (d *Delivery) CancelMessages(ctx context.Context, s Target, by, why string) (lifecycle.ID, error) {
 	o, err := d.order(s, by, why)
 	if err != nil {
 		return lifecycle.ID{}, err
 	}
-	id := lifecycle.HashID("cancel", s.Channel, s.Journey, s.Name, s.Endpoint, o.At.Format(time.RFC3339Nano))
+	id := lifecycle.HashID("cancel", s.Channel, s.Journey, s.Name, s.Endpoint, string(s.Kind), o.At.Format(time.RFC3339Nano))
 	return id, d.everywhere(ctx, cancel{id, o})
 }
 
@@ -222,42 +226,80 @@ type cancelOne struct {
 	Order
 }
 
-func (d *Delivery) cancelOne(tx store.Tx, in cancelOne) error {
+// cancelOne reports whether the message was accepted and its connector is to be told.
+func (d *Delivery) cancelOne(tx store.Tx, in cancelOne) (told bool, err error) {
 	_, decided, id, err := parseRef(in.Ref)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m, err := loadMessage(tx, decided, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if m == nil {
-		return lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", in.Ref)
+		return false, lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", in.Ref)
 	}
 	last, err := lastAttempt(tx, m)
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch {
 	case m.State == lifecycle.Cancelled:
-		return nil
+		return false, nil
+	case isKept(tx, &m.Message):
+		d.orderWithdrawal(tx, &m.Message, withdrawal{State: lifecycle.Cancelled, Reason: in.reason("cancelled")}, in.At)
+		return true, nil
+	case m.State == lifecycle.Accepted && slices.ContainsFunc(stepsOf(tx, m.ID), func(s Step) bool { return s.Kind == StepReleased }):
+		return false, tooLate()
 	case m.State != lifecycle.Queued && m.State != lifecycle.Held:
-		return lifecycle.Errorf(lifecycle.Conflict, "the message is %s already", m.State)
+		return false, lifecycle.Errorf(lifecycle.Conflict, "the message is %s already", m.State)
 	case m.State == lifecycle.Queued && last != nil && last.Number > m.Attempts:
-		return lifecycle.Errorf(lifecycle.Conflict, "the message is with the connector; cancel it again if it is not accepted")
+		return false, lifecycle.Errorf(lifecycle.Conflict, "the message is with the connector; cancel it again if it is not accepted")
 	}
 	d.unqueue(tx, &m.Message)
 	d.unpark(tx, &m.Message)
 	d.change(tx, &m.Message, lifecycle.Cancelled, in.reason("cancelled"), in.At)
 	d.stand(tx, &m.Message)
-	return nil
+	return false, nil
 }
 
-// CancelMessage settles one queued message as cancelled. It is a Conflict if the message has left or is leaving.
+// withdrawPatience is how long whoever cancels one accepted message waits for what the connector says.
+const withdrawPatience = 5 * time.Second
+
+// awaitWithdrawn waits for what becomes of a message that its connector is to give back.
+func (d *Delivery) awaitWithdrawn(ctx context.Context, ref string) error {
+	ctx, cancel := context.WithTimeout(ctx, withdrawPatience)
+	defer cancel()
+	for {
+		life, err := d.LifeOf(ctx, ref)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return err
+		case err != nil:
+			return lifecycle.Errorf(lifecycle.Conflict, "the connector has not said yet whether it was in time; it is asked until it does, and the ledger tells")
+		case life.State != lifecycle.Accepted:
+			return nil
+		case slices.ContainsFunc(life.Steps, func(s Step) bool { return s.Kind == StepTooLate }):
+			return tooLate()
+		}
+		lifecycle.Sleep(ctx, lifecycle.WallClock{}, time.Now().Add(10*time.Millisecond), nil)
+	}
+}
+
+func tooLate() error {
+	return lifecycle.Errorf(lifecycle.Conflict, "it is too late: the message has left")
+}
+
+// CancelMessage settles one message as cancelled that is queued, or accepted and still kept by its connector. It is a Conflict
+// if the message has left or is leaving.
 func (d *Delivery) CancelMessage(ctx context.Context, ref, by, why string) error {
 	partition, err := RefPartition(ref)
-	if err == nil {
-		_, err = d.store.Do(ctx, partition, cancelOne{ref, Order{By: orderText(by), Why: orderText(why), At: d.clock.Now()}})
+	if err != nil {
+		return err
 	}
-	return err
+	told, err := d.store.Do(ctx, partition, cancelOne{ref, Order{By: orderText(by), Why: orderText(why), At: d.clock.Now()}})
+	if err != nil || told != true {
+		return err
+	}
+	return d.awaitWithdrawn(ctx, ref)
 }

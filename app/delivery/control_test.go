@@ -52,8 +52,8 @@ func TestAPausedChannelKeepsItsMessages(t *testing.T) {
 	if err != nil || len(orders.Pauses) != 1 || orders.Pauses[0].By != "ops" || !orders.Pauses[0].At.Equal(start) {
 		t.Errorf("the orders are %+v, %v", orders, err)
 	}
-	p.must(p.delivery.ResumeMessages(ctx, delivery.Target{Channel: "email"}))
-	p.must(p.delivery.ResumeMessages(ctx, delivery.Target{Channel: "email"}))
+	p.must(p.delivery.ResumeMessages(ctx, delivery.Target{Channel: "email"}, "ops"))
+	p.must(p.delivery.ResumeMessages(ctx, delivery.Target{Channel: "email"}, "ops"))
 	for _, m := range held {
 		p.becomes(m, lifecycle.Accepted)
 	}
@@ -75,9 +75,9 @@ func TestPausesOfJourneysAndNames(t *testing.T) {
 	p.becomes(personal, lifecycle.Accepted)
 	p.holds(1)
 	p.must(p.delivery.PauseMessages(ctx, byJourney, "ops", ""))
-	p.must(p.delivery.ResumeMessages(ctx, byName))
+	p.must(p.delivery.ResumeMessages(ctx, byName, "ops"))
 	p.eventually(func() bool { return p.look(hello).Reason == "paused by ops" && p.parked() == 1 }, func() string { return "not parked again" })
-	p.must(p.delivery.ResumeMessages(ctx, byJourney))
+	p.must(p.delivery.ResumeMessages(ctx, byJourney, "ops"))
 	p.becomes(hello, lifecycle.Accepted)
 	p.holds(0)
 }
@@ -112,7 +112,7 @@ func TestCancel(t *testing.T) {
 		return len(c) == 1 && c[0].ID == id && c[0].Done && c[0].Count == len(hellos)
 	}, func() string { o, _ := p.delivery.Orders(ctx); return fmt.Sprintf("the orders are %+v", o) })
 	p.holds(0)
-	p.must(p.delivery.ResumeMessages(ctx, delivery.Target{Name: "hello"}))
+	p.must(p.delivery.ResumeMessages(ctx, delivery.Target{Name: "hello"}, "ops"))
 	p.clock.Advance(time.Hour)
 	p.becomes(later, lifecycle.Accepted)
 	p.becomes(p.send(ada, wanted, "hello"), lifecycle.Accepted)

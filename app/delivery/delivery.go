@@ -4,12 +4,13 @@
 // Reading order: outbox.go (what is stored), lanes.go (where a message waits), policy.go (what may be sent, and when),
 // claim.go (the durable attempt), at_once.go (the same in the commit that decides), dispatch.go (who sends when),
 // reconsider.go (what has waited for its connector), settle.go (results, retries, doubt), fallback.go (another channel),
-// control.go (what operators hold or cancel), brake.go (where what is held waits), watch.go (who waits for a message),
-// ledger.go (what is shown of messages). What is said is made in text.go, from liquid.go on. Channels that end here:
+// control.go (what operators hold, cancel or send anyway), brake.go (where what is held waits), watch.go (who waits for a message),
+// withdraw.go (what is taken back after it was accepted), ledger.go (what is shown of messages). What is said is made in text.go, from liquid.go on. Channels that end here:
 // inbox.go and calls.go; webhooks have replay.go and endpoints.go besides.
 package delivery
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"log/slog"
@@ -77,6 +78,7 @@ type Delivery struct {
 	store        *store.Store
 	lanes        []*lane
 	byName       map[string]*lane
+	keepers      map[string]*keeper // by channel: whose connector may keep what it accepted
 	settler      *settler
 	calls        *Calls // nil: there is no call centre
 	aloft        [lifecycle.Partitions]aloft
@@ -108,7 +110,7 @@ func New(opts Options) *Delivery {
 	d := &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
 		publicURL: opts.PublicURL, links: opts.Links, tracking: opts.Tracking, trackURL: opts.TrackingURL, testTo: opts.TestAddress,
-		boot: opts.Boot, log: opts.Log, byName: map[string]*lane{}, settler: newSettler(), endpoints: newEndpoints(),
+		boot: opts.Boot, log: opts.Log, byName: map[string]*lane{}, keepers: map[string]*keeper{}, settler: newSettler(), endpoints: newEndpoints(),
 		policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
 	}
 	d.trackLinks = d.links.At(cmp.Or(d.trackURL, d.publicURL))
@@ -141,6 +143,9 @@ func (d *Delivery) Connect(channel string, connector Connector) {
 		d.lanes = append(d.lanes, l)
 		d.byName[l.name] = l
 	}
+	if w, may := connector.(Withdrawer); may {
+		d.keepers[channel] = newKeeper(channel, w)
+	}
 }
 
 // Apply handles delivery's inputs; handled is false for an input of someone else.
@@ -167,7 +172,13 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 	case endpointSeen:
 		answer, err = d.endpointSeen(tx, in)
 	case cancelOne:
-		err = d.cancelOne(tx, in)
+		answer, err = d.cancelOne(tx, in)
+	case sendHeld:
+		err = d.sendHeld(tx, in)
+	case lastCall:
+		answer, err = d.lastCall(tx, in)
+	case withdrawn:
+		err = d.withdrawn(tx, in)
 	case TestSend:
 		answer, err = d.testSend(tx, in)
 	case recoverAtOnce:
@@ -206,10 +217,14 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 		answer, err = d.ledgerPage(tx, q)
 	case personalOf:
 		answer, err = d.personalOf(tx, q)
+	case withdrawalsOf:
+		answer = d.withdrawalsOf(tx, q)
 	case oneLife:
 		answer, err = d.oneLife(tx, q)
 	case failingEndpoints:
 		answer, err = readEndpoints(tx)
+	case shortLink:
+		answer = bytes.Clone(tx.Get(shortKey(q.code)))
 	case OneMessage:
 		answer, err = d.oneMessage(tx, q)
 	case Inbox:

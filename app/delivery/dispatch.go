@@ -253,6 +253,9 @@ func (d *Delivery) Run(ctx context.Context) {
 	}()
 	var senders sync.WaitGroup
 	senders.Go(func() { d.mindEndpoints(ctx) })
+	for _, k := range d.keepers {
+		senders.Go(func() { d.keep(ctx, k) })
+	}
 	for _, l := range d.lanes {
 		for range maxSenders {
 			senders.Add(1)
@@ -459,10 +462,13 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing) {
 	begun := time.Now()
 	receipts := l.connector.Send(finish, messages)
 	l.adapt(time.Since(begun))
+	d.heed(finish, l, receipts)
 	results := make(map[int][]result, len(batch))
 	now, idempotent := d.clock.Now(), l.connector.Idempotent()
+	w, keeps := l.connector.(Withdrawer)
+	keeps = keeps && w.Withdraws()
 	for i, out := range batch {
-		r := result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, At: now, Idempotent: idempotent,
+		r := result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, Begun: out.claimed, At: now, Idempotent: idempotent, Keeps: keeps,
 			Receipt: lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "the connector gave no receipt"}}
 		if i < len(receipts) {
 			r.Receipt = receipts[i]

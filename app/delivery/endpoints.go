@@ -271,7 +271,7 @@ func (d *Delivery) mindEndpoints(ctx context.Context) {
 		for _, name := range due {
 			// First the record: what is let go may fail, and be paused again, before the next line is reached.
 			d.tellEndpoints(ctx, []endpointSeen{{Endpoint: name, At: now, Trial: true}})
-			if err := d.everywhere(ctx, resume{Target{Channel: webhookChannel, Endpoint: name}, pausedBy}); err != nil && ctx.Err() == nil {
+			if err := d.everywhere(ctx, resume{Target{Channel: webhookChannel, Endpoint: name}, pausedBy, pausedBy, now}); err != nil && ctx.Err() == nil {
 				d.log.Warn("an endpoint of webhooks could not be given its chance", "endpoint", name, "error", err)
 			}
 		}

@@ -81,7 +81,10 @@ func TestReplay(t *testing.T) {
 	p.lifeIs(m, `
 0 decided webhook
 0 queued until 0
+0 policy
+0 attempt 1 https://hooks.example.com/x
 0 temporary 1 not now until 5
+5 attempt 2 https://hooks.example.com/x
 5 answer 2
 5 settled failed not here
 3605 replayed 2 by Grace
@@ -90,7 +93,7 @@ func TestReplay(t *testing.T) {
 3605 settled accepted`)
 	life, err := p.delivery.LifeOf(t.Context(), ref)
 	p.must(err)
-	for i, status := range map[int]int{2: 503, 3: 404, 7: 200} {
+	for i, status := range map[int]int{4: 503, 6: 404, 10: 200} {
 		if reply := life.Steps[i].Reply; reply == nil || reply.Status != status || reply.Took != 34 || reply.Text != "said so" {
 			t.Errorf("the reply of step %d is %+v", i, reply)
 		}
@@ -259,7 +262,7 @@ func TestAnOperatorsPauseOfAnEndpointStays(t *testing.T) {
 	m := p.hook(p.customer(), "https://HOOKS.example.com/x?a=b#c")
 	p.holds(1)
 	p.becomes(p.hook(m.Customer, "https://hooks.example.com/y"), lifecycle.Accepted)
-	p.must(p.delivery.ResumeMessages(t.Context(), target))
+	p.must(p.delivery.ResumeMessages(t.Context(), target, "ops"))
 	p.becomes(m, lifecycle.Accepted)
 	if len(hooks.sendings(m)) != 1 {
 		t.Error("it was not posted once")

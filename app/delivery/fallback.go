@@ -13,6 +13,8 @@ type Alternatives interface {
 	// Alternatives returns a message's templates, one for each channel by which the customer can be reached, the one that
 	// they prefer first.
 	Alternatives(tx store.Reader, version, name string, customer *lifecycle.Customer) []*lifecycle.Template
+	// Several reports whether a message has more than one channel, whoever it is for.
+	Several(tx store.Reader, version, name string) bool
 }
 
 // SetAlternatives names who knows the channels of messages; without it none falls back. It is called once, before the
@@ -23,7 +25,20 @@ func (d *Delivery) SetAlternatives(a Alternatives) { d.alternatives = a }
 // has another one with a connector, and is still wanted. It is a message of its own; both know of each other in the ledger.
 // Whoever waits for the first then waits for this one.
 func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) {
-	if d.alternatives == nil || m.Test || m.Channel == webhookChannel || m.Options[lifecycle.OptionFallback] == "false" {
+	d.sendInstead(tx, m, at, func(store.Tx, question) bool { return true })
+}
+
+// divert sends a message by another channel that has waited, and may not leave by its own any more: the customer has opted
+// out of the channel, or its address is suppressed or gone. What speaks against it on every channel ends it.
+func (d *Delivery) divert(tx store.Tx, m *lifecycle.Message, at time.Time) {
+	d.sendInstead(tx, m, at, func(tx store.Tx, q question) bool {
+		return !d.suppression(tx, q).passes() || !d.consent(tx, q).passes() || !d.reachable(tx, q).passes()
+	})
+}
+
+// sendInstead sends a message by the next channel if what is known about it asks for that.
+func (d *Delivery) sendInstead(tx store.Tx, m *lifecycle.Message, at time.Time, wanted func(store.Tx, question) bool) {
+	if !d.mayFallBack(tx, m) {
 		return
 	}
 	if d.cancelOf(tx, m) >= 0 { // while it was with the connector: nothing goes instead of it either
@@ -37,11 +52,12 @@ func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) {
 	if store.Decode(data, customer) != nil {
 		return
 	}
-	if q := d.question(m, customer, nil, at); !d.stillWanted(tx, q).passes() { // it has waited, and the customer went on
+	q := d.question(m, customer, nil, at)
+	if !d.stillWanted(tx, q).passes() || !d.holdout(tx, q).passes() || !wanted(tx, q) { // it has waited, and the customer went on
 		return
 	}
-	next := d.insteadFor(tx, m, customer, at)
-	if next == nil {
+	next, allowed := d.insteadFor(tx, m, customer, at)
+	if next == nil || !allowed && m.Attempts == 0 {
 		return
 	}
 	whole, err := loadMessage(tx, m.Decided, m.ID) // with the event, for the template
@@ -57,9 +73,15 @@ func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) {
 	m.Watched = false
 }
 
+// mayFallBack reports whether a message may go by another channel once it has failed. Such a one keeps its event until then.
+func (d *Delivery) mayFallBack(tx store.Reader, m *lifecycle.Message) bool {
+	return d.alternatives != nil && !m.Test && m.Channel != webhookChannel && m.Options[lifecycle.OptionFallback] != "false" &&
+		d.alternatives.Several(tx, m.Version, m.Name)
+}
+
 // insteadFor returns the message for the next channel that policy allows, be it later; if it allows none, for the first one,
 // whose end then says why; nil if there is no other channel.
-func (d *Delivery) insteadFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) (next *lifecycle.Message) {
+func (d *Delivery) insteadFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) (next *lifecycle.Message, allowed bool) {
 	tried := m.Tried()
 	for _, t := range d.alternatives.Alternatives(tx, m.Version, m.Name, customer) {
 		if slices.Contains(tried, t.Channel) {
@@ -75,13 +97,13 @@ func (d *Delivery) insteadFor(tx store.Tx, m *lifecycle.Message, customer *lifec
 			continue
 		}
 		if d.judge(tx, d.question(other, customer, nil, at)).state == lifecycle.Queued {
-			return other
+			return other, true
 		}
 		if next == nil {
 			next = other
 		}
 	}
-	return next
+	return next, false
 }
 
 // insteadOf returns the key of the message that was sent instead of one that has failed; false: there is none.

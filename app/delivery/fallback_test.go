@@ -25,6 +25,8 @@ func (a alternatives) Alternatives(_ store.Reader, _, name string, customer *lif
 	return templates
 }
 
+func (a alternatives) Several(store.Reader, string, string) bool { return len(a) > 1 }
+
 // newFallback is a post where the first sendings fail for good.
 func newFallback(t *testing.T, failures int, order ...string) *post {
 	refused := lifecycle.Receipt{Outcome: lifecycle.OutcomePermanent, Reason: "no such address"}
@@ -66,6 +68,7 @@ func TestFallback(t *testing.T) {
 	p.lifeIs(m, `
 0 decided email
 0 queued until 0
+0 policy
 0 attempt 1 ada@example.com
 0 settled failed no such address
 0 fallback sms`)
@@ -73,11 +76,12 @@ func TestFallback(t *testing.T) {
 0 decided sms
 0 instead email
 0 queued until 0
+0 policy
 0 attempt 1 +491701234567
 0 settled accepted`)
 	life, err := p.delivery.LifeOf(t.Context(), p.look(m).Ref)
 	p.must(err)
-	if life.Steps[4].Ref != p.look(next).Ref || next.First() != m.ID {
+	if life.Steps[5].Ref != p.look(next).Ref || next.First() != m.ID {
 		t.Errorf("the messages do not know of each other: %+v", life.Steps)
 	}
 	if n := len(p.connector.sendings(nil)); n != 2 {
@@ -199,9 +203,38 @@ func TestNoFallbackOfWhatIsNotWantedAnyMore(t *testing.T) {
 // unasked are channels that do not know whom they reach.
 type unasked []string
 
+func (a unasked) Several(store.Reader, string, string) bool { return true }
+
 func (a unasked) Alternatives(_ store.Reader, _, name string, _ *lifecycle.Customer) (templates []*lifecycle.Template) {
 	for _, channel := range a {
 		templates = append(templates, &lifecycle.Template{Name: name, Channel: channel, Front: map[string]string{"kind": "transactional"}})
 	}
 	return templates
+}
+
+// What goes by another channel says the same of its event, also when the first was claimed as it was decided.
+func TestFallbackKnowsTheEvent(t *testing.T) {
+	p := newFallback(t, 0, "email", "sms")
+	p.templates["order"] = &lifecycle.Template{Front: map[string]string{"subject": "Order {{ event.properties.n }}"}, Body: "Your order {{ event.properties.n }}."}
+	ada := p.customer("email", address, "phone", "+491701234567")
+	p.becomes(p.send(ada, owed, "hello"), lifecycle.Accepted)
+	p.connector.mu.Lock()
+	p.connector.answer = func(m channels.Outgoing) lifecycle.Receipt {
+		if m.To == address {
+			return lifecycle.Receipt{Outcome: lifecycle.OutcomePermanent, Reason: "no such address"}
+		}
+		return lifecycle.Receipt{Outcome: lifecycle.OutcomeAccepted}
+	}
+	p.connector.mu.Unlock()
+	m := p.message(ada, owed, "order")
+	m.Event = lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", Properties: []byte(`{"n":"17"}`)}
+	p.put(m)
+	if full := p.look(m); full.Rendered == nil {
+		t.Error("the message was not claimed when it was decided")
+	}
+	p.becomes(m, lifecycle.Failed)
+	next := p.becomes(p.instead(m, "sms"), lifecycle.Accepted)
+	if next.Rendered == nil || !strings.Contains(next.Rendered.Text, "17") {
+		t.Errorf("by the other channel went %+v", next.Rendered)
+	}
 }

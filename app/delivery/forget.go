@@ -22,7 +22,7 @@ func mentions(value []byte, ids []lifecycle.ID) bool {
 }
 
 // personalKinds are where what belongs to a person lies without the person's ID at the front, in the order of their keys.
-var personalKinds = [...][]byte{{'m'}, []byte("qt"), {'w'}}
+var personalKinds = [...][]byte{{'m'}, []byte("qt"), []byte("ul"), {'w'}}
 
 // personal visits the keys from a position on whose values, or keys, mention one of the IDs, and looks at so many.
 func personal(tx store.Reader, ids []lifecycle.ID, from []byte, look int, visit func(kind byte, key, value []byte)) (next []byte) {
@@ -94,6 +94,7 @@ func (d *Delivery) Forget(tx store.Tx, ids []lifecycle.ID, from []byte, look int
 			}
 			d.unqueue(tx, &m.Message)
 			d.unpark(tx, &m.Message)
+			d.forgetKept(tx, &m.Message)
 			for _, key := range [][]byte{one.key, standingKey(at, id), attemptKey(id), stepsKey(id)} {
 				tx.Delete(key)
 			}
@@ -108,7 +109,7 @@ func (d *Delivery) Forget(tx store.Tx, ids []lifecycle.ID, from []byte, look int
 				tx.Delete(closedCallKey(&call))
 				tx.Delete(one.key)
 			}
-		case 'w':
+		case 'u', 'w':
 			tx.Delete(one.key)
 		}
 	}
@@ -126,6 +127,7 @@ func (d *Delivery) ForgetBodies(tx store.Tx, since, before time.Time, from []byt
 	}
 	type change struct{ key, value []byte }
 	var changes []change
+	var targets []string // texts that may have short links
 	size := 0
 	tx.Scan(start, end, func(key, value []byte) bool {
 		if look--; look < 0 || size > maxClaimBytes/2 {
@@ -146,6 +148,7 @@ func (d *Delivery) ForgetBodies(tx store.Tx, since, before time.Time, from []byt
 			return true // it is still to be said
 		}
 		if m.Attempt != nil {
+			targets = append(targets, m.Attempt.Rendered.Text)
 			m.Attempt.Rendered = emptied(m.Attempt.Rendered)
 		}
 		m.Event, m.Options = lifecycle.Event{Type: m.Event.Type, Name: m.Event.Name}, nil
@@ -159,6 +162,7 @@ func (d *Delivery) ForgetBodies(tx store.Tx, since, before time.Time, from []byt
 				err = lifecycle.Wrap(lifecycle.Internal, err, "an attempt cannot be read")
 				return false
 			}
+			targets = append(targets, a.Rendered.Text)
 			a.Rendered = emptied(a.Rendered)
 			changes = append(changes, change{key, store.Encode(&a)})
 		}
@@ -172,6 +176,9 @@ func (d *Delivery) ForgetBodies(tx store.Tx, since, before time.Time, from []byt
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, text := range targets {
+		d.forgetTargets(tx, text)
 	}
 	for _, c := range changes {
 		if c.value == nil {

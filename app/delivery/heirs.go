@@ -8,20 +8,40 @@ import (
 )
 
 // Heirs hands on what a customer is owed who has become part of another one since it was decided. It is asked inside Apply
-// only, and reports whether somebody has it now.
+// only, and reports whether somebody has it now. What was rendered already comes back by PutRendered.
 type Heirs interface {
-	Inherit(tx store.Tx, m *lifecycle.Message, at time.Time) bool
+	Inherit(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered, at time.Time) bool
 }
 
 // SetHeirs names who hands on. It is called once, before the store starts.
 func (d *Delivery) SetHeirs(h Heirs) { d.heirs = h }
 
-// bequeath settles the message of a customer who is not there any more. Marketing ends with them: whoever they became has
-// their own. What is owed goes on as a message of that customer, once: the order for it is in the commit that settles this
-// one.
-func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, at time.Time) verdict {
-	if m.Kind == lifecycle.Transactional && d.heirs != nil && d.heirs.Inherit(tx, m, at) {
-		return drop("merged: it goes on as a message of the customer they became")
+// bequeath decides about the message of a customer who is not there any more. Marketing ends with them: whoever they became
+// has their own. What is owed goes on as a message of that customer, once: the order for it is in the commit that settles this
+// one. If it was rendered, it takes its bytes along.
+//
+// What is in doubt stays. The connector may have it, and knows it by its reference: handed on, it would be another message, and
+// leave twice.
+func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, verdict) {
+	switch {
+	case m.Kind != lifecycle.Transactional || d.heirs == nil:
+	case m.InDoubt > 0 && last != nil && tx.Has(append([]byte{'i'}, m.Customer[:]...)): // else they were erased
+		if !m.Expires.IsZero() && !at.Before(m.Expires) {
+			return lifecycle.Rendered{}, verdict{state: lifecycle.Expired, reason: becauseTooOld}
+		}
+		return last.Rendered, pass
+	default:
+		handed := *m
+		if whole, err := loadMessage(tx, m.Decided, m.ID); err == nil && whole != nil {
+			handed.Event = whole.Event // which a message that was claimed has no more
+		}
+		var bytes *lifecycle.Rendered
+		if last != nil {
+			bytes = &last.Rendered
+		}
+		if d.heirs.Inherit(tx, &handed, bytes, at) {
+			return lifecycle.Rendered{}, drop("merged: it goes on as a message of the customer they became")
+		}
 	}
-	return drop("merged")
+	return lifecycle.Rendered{}, drop("merged")
 }

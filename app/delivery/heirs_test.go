@@ -13,7 +13,7 @@ import (
 // heir takes what is handed on to it. It is called by the owners of partitions, one after the other in this test.
 type heir struct{ got chan lifecycle.ID }
 
-func (h heir) Inherit(_ store.Tx, m *lifecycle.Message, _ time.Time) bool {
+func (h heir) Inherit(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Rendered, _ time.Time) bool {
 	h.got <- m.ID
 	return true
 }

@@ -14,7 +14,7 @@ import (
 // one is written down as steps, so that its whole life can be told:
 //
 //	y message -> steps, oldest first
-const maxSteps = 32 // the first half and the newest half are kept
+const maxSteps = 64 // the first half and the newest half are kept
 
 // StepKind names what happened to a message.
 type StepKind string
@@ -24,9 +24,12 @@ const (
 	StepQueued    StepKind = "queued"    // it waits until it is due
 	StepDeferred  StepKind = "deferred"  // policy lets it wait until Until, for a reason
 	StepPaused    StepKind = "paused"    // an operator, or a journey's brake, keeps it from leaving
-	StepAttempt   StepKind = "attempt"   // policy let it pass, and it was handed to the connector
+	StepResumed   StepKind = "resumed"   // what kept it from leaving was taken back
+	StepPolicy    StepKind = "policy"    // every gate let it pass
+	StepAttempt   StepKind = "attempt"   // it was handed to the connector
 	StepTemporary StepKind = "temporary" // the attempt failed for the time being; the next one is at Until
-	StepInDoubt   StepKind = "in doubt"  // the attempt has no known result
+	StepInDoubt   StepKind = "in doubt"  // the attempt has no known result: Reason; with Until there is another one
+	StepOrdered   StepKind = "ordered"   // an operator has it sent anyway, which was held: Reason says who
 	StepAnswer    StepKind = "answer"    // the other side's answer to the attempt, where the connector tells: Reply
 	StepReplayed  StepKind = "replayed"  // an operator has it sent once more: Reason says who; Attempt is how often it was tried before
 	StepSettled   StepKind = "settled"   // nothing more becomes of it: State, Reason
@@ -65,9 +68,9 @@ func stepsOf(tx store.Reader, id lifecycle.ID) []Step {
 }
 
 // step writes down what happened to a message beside what its records say.
-func step(tx store.Tx, id lifecycle.ID, s Step) {
-	steps := append(stepsOf(tx, id), s)
-	if len(steps) > maxSteps {
+func step(tx store.Tx, id lifecycle.ID, more ...Step) {
+	steps := append(stepsOf(tx, id), more...)
+	for len(steps) > maxSteps {
 		// The last replay is kept: attempts are counted from it.
 		drop := maxSteps / 2
 		if steps[drop].Kind == StepReplayed && !slices.ContainsFunc(steps[drop+1:], func(s Step) bool { return s.Kind == StepReplayed }) {
@@ -76,6 +79,11 @@ func step(tx store.Tx, id lifecycle.ID, s Step) {
 		steps = slices.Delete(steps, drop, drop+1)
 	}
 	tx.Set(stepsKey(id), store.Encode(steps))
+}
+
+// hasStep reports whether there is a step of a kind about an attempt.
+func hasStep(steps []Step, kind StepKind, attempt int) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == kind && s.Attempt == attempt })
 }
 
 // oneLife asks for a message and all that happened to it, as far as the outbox knows.
@@ -112,23 +120,38 @@ func (d *Delivery) oneLife(tx store.Reader, q oneLife) (Life, error) {
 	}
 	m := &full.Message
 	steps := []Step{{Kind: StepDecided, At: m.Decided, File: m.File, Line: m.Line, Version: m.Version, Channel: m.Channel}}
-	switch {
-	case first.Attempt != nil || first.State != lifecycle.Queued: // it was claimed or settled in the commit that decided it
-	case first.Due.After(first.Decided) && first.Reason != "":
-		steps = append(steps, Step{Kind: StepDeferred, At: m.Decided, Reason: first.Reason, Until: first.Due})
-	default:
-		steps = append(steps, Step{Kind: StepQueued, At: m.Decided, Reason: first.Reason, Until: first.Due})
+	if queued := first.Attempt != nil || first.State == lifecycle.Queued; queued {
+		q := Step{Kind: StepQueued, At: m.Decided, Reason: first.Reason, Until: first.Due}
+		if first.Reason != "" && first.Due.After(first.Decided) {
+			q.Reason, q.Until = "", time.Time{}
+			steps = append(steps, q, Step{Kind: StepDeferred, At: m.Decided, Reason: first.Reason, Until: first.Due})
+		} else {
+			steps = append(steps, q)
+		}
 	}
 	kept := stepsOf(tx, id)
-	steps = append(steps, kept...)
 	last, err := lastAttempt(tx, &decided{Message: *m, Attempt: first.Attempt})
 	if err != nil {
 		return Life{}, err
 	}
-	made := last != nil && last.Number > 0 // what was only rendered was not
-	if made && !slices.ContainsFunc(kept, func(s Step) bool { return s.Attempt == last.Number && s.Kind == StepTemporary }) {
-		steps = append(steps, Step{Kind: StepAttempt, At: last.At, Attempt: last.Number, To: last.Rendered.To})
+	// What was only rendered, or taken back, was not made.
+	if last != nil && last.Number > 0 && !hasStep(kept, StepAttempt, last.Number) {
+		kept = append(kept, Step{Kind: StepAttempt, At: last.At, Attempt: last.Number})
 	}
+	var tried time.Time // first
+	for i := range kept {
+		if s := &kept[i]; s.Kind == StepAttempt {
+			s.To = last.Rendered.To // all attempts are to one address
+			if tried.IsZero() || s.At.Before(tried) {
+				tried = s.At
+			}
+		}
+	}
+	if !tried.IsZero() {
+		steps = append(steps, Step{Kind: StepPolicy, At: tried})
+	}
+	steps = append(steps, kept...)
+	steps = append(steps, readControls(tx).pausesOf(m, steps)...)
 	if !m.Settled.IsZero() {
 		steps = append(steps, Step{Kind: StepSettled, At: m.Settled, State: m.State, Reason: m.Reason})
 	}
@@ -144,14 +167,18 @@ func SortSteps(steps []Step) {
 }
 
 func (k StepKind) rank() int {
-	return slices.Index([]StepKind{StepDecided, StepInstead, StepQueued, StepAttempt, StepInDoubt, StepAnswer, StepSettled, StepFallback, StepEvent}, k.among())
+	return slices.Index([]StepKind{StepDecided, StepInstead, StepQueued, StepPolicy, StepAttempt, StepInDoubt, StepAnswer, StepSettled, StepFallback, StepEvent}, k.among())
 }
 
 // among takes together the kinds of which any may come before the other.
 func (k StepKind) among() StepKind {
 	switch k {
-	case StepDeferred, StepPaused, StepTemporary, StepReplayed:
+	case StepDeferred, StepPaused, StepResumed, StepReplayed, StepOrdered:
 		return StepQueued
+	case StepTemporary:
+		return StepInDoubt
+	case StepWithdrawing, StepReleased, StepTooLate:
+		return StepEvent
 	}
 	return k
 }

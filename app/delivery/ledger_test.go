@@ -50,13 +50,16 @@ func TestALifeIsTold(t *testing.T) {
 	m := p.send(ada, owed, "hello")
 	p.holds(1)
 	p.clock.Advance(10 * time.Second)
-	p.must(p.delivery.ResumeMessages(t.Context(), at))
+	p.must(p.delivery.ResumeMessages(t.Context(), at, "ops"))
 	p.queuedFor(m, start.Add(15*time.Second))
 	p.clock.Advance(5 * time.Second)
 	p.becomes(m, lifecycle.Accepted)
 	p.lifeIs(m, `
 0 decided email
 0 queued paused by ops until 0
+10 resumed resumed by ops
+10 policy
+10 attempt 1 ada@example.com
 10 temporary 1 greylisted until 15
 15 attempt 2 ada@example.com
 15 settled accepted`)

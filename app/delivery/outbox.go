@@ -21,11 +21,14 @@ import (
 //	y message                         -> steps: what else happened to it, see ledger_life.go
 //	z                                 -> controls: what operators have ordered, see control.go
 //	l customer                        -> leavings: what has left lately, only where a cap is set or duplicates are looked for
-//	w channel, 0, address hash, customer -> nothing: who was written to at an address that may answer, see sent.go
+//	w channel, 0, address hash, customer -> the newest message: who was written to at an address that may answer, see sent.go
 //	a                                 -> checkpoint: what was in flight of what is claimed in the commit that decides it, see at_once.go
 //	q …                               -> the calls of the call centre, see calls_queue.go
 //	g endpoint hash                   -> endpoint: since when an address of webhooks fails, see endpoints.go
 //	n customer, …                     -> what is in a customer's inbox, see inbox.go
+//	ua customer, …                    -> what waits to hear about its address, see question.go
+//	ul code                           -> where a short link leads, see track_short.go
+//	uk …, uo …                        -> what connectors keep, and are to be told about it, see withdraw.go
 func messageKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
 }
@@ -76,7 +79,15 @@ type attempt struct {
 // the attempt is as durable as the decision. A late timer decides in the past, but sends in the present. Of one that
 // policy lets wait, Due becomes the moment that is known now.
 func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) {
+	d.PutRendered(tx, m, nil, customer, at)
+}
+
+// PutRendered is Put for a message that was rendered before it was handed on: it leaves with these bytes. nil: it was not.
+func (d *Delivery) PutRendered(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered, customer *lifecycle.Customer, at time.Time) {
 	record := decided{Message: *m}
+	if rendered != nil {
+		record.Attempt = &attempt{At: at, Rendered: *rendered} // without a number: it was not handed over
+	}
 	if m.State == lifecycle.Queued {
 		lane := d.byName[laneOf(m)]
 		if lane == nil || m.Due.After(at) || !lane.open(tx.Partition(), m.Due) || d.braked(tx, m) ||
@@ -90,7 +101,7 @@ func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Cu
 			case lane.paused.Load():
 				record.Reason = becausePaused
 			}
-			if holder, reason := d.heldBy(tx, m); holder != "" && lane != nil && !wholeChannel(holder) {
+			if holder, reason := d.heldBy(tx, m); holder != "" && lane != nil && !closes(holder, lane.name) {
 				d.putAside(tx, laneOf(m), m, holder) // a claim would only come upon it and do the same
 				record.Reason = reason
 			} else {
@@ -105,24 +116,30 @@ func (d *Delivery) Put(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Cu
 	d.aloft[tx.Partition()].check(tx, at)
 }
 
-// claimAtOnce claims a message that is being decided, or settles it if policy keeps it back. It reports false if too
+// claimAtOnce claims a message that is being decided, settles it if policy keeps it back, or lets it wait for what is being
+// asked about its address. It reports false if too
 // many of the partition are on their way already, or policy lets it wait.
 func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, customer *lifecycle.Customer, at time.Time) bool {
 	m, aloft := &record.Message, &d.aloft[tx.Partition()]
 	if !aloft.admits(m) {
 		return false
 	}
-	rendered, v := d.permitFor(tx, m, customer, nil, at)
+	rendered, v := d.permitFor(tx, m, customer, record.Attempt, at)
 	switch {
 	case v.state != lifecycle.Queued:
 		d.change(tx, m, v.state, v.reason, at)
+		return true
+	case v.questioned:
+		awaitAnswer(tx, m)
 		return true
 	case !v.until.IsZero():
 		return false
 	}
 	record.Attempt = &attempt{Number: 1, Boot: d.boot, At: at, Rendered: rendered}
 	aloft.add(m)
-	m.Event = lifecycle.Event{} // it was there for the template
+	if !d.mayFallBack(tx, m) {
+		m.Event = lifecycle.Event{} // it was there for the template
+	}
 	out := outgoing{
 		Outgoing:  channels.Outgoing{ID: m.ID, Ref: m.Ref(), Attempt: 1, Kind: m.Kind, Direct: m.Direct, Rendered: d.whole(tx, m, rendered)},
 		message:   m,

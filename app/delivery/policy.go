@@ -25,9 +25,10 @@ const AnyChannel = "*"
 // verdict is what a gate says about a message. Anything but Queued settles it. Queued lets it pass, or, with a time to
 // wait for, puts it off.
 type verdict struct {
-	state  lifecycle.MessageState
-	reason string
-	until  time.Time // real time
+	state      lifecycle.MessageState
+	reason     string
+	until      time.Time // real time
+	questioned bool      // it waits until something is known about the address
 }
 
 var pass = verdict{state: lifecycle.Queued}
@@ -39,7 +40,9 @@ func deferred(until time.Time, reason string) verdict {
 }
 
 // passes reports whether the message may go on to the next gate.
-func (v verdict) passes() bool { return v.state == lifecycle.Queued && v.until.IsZero() }
+func (v verdict) passes() bool {
+	return v.state == lifecycle.Queued && v.until.IsZero() && !v.questioned
+}
 
 // question is what gates are asked about. It is handed over by value, so that asking allocates nothing.
 type question struct {
@@ -93,7 +96,7 @@ func (p *Policy) gates() []gate {
 	if p.Duplicates > 0 {
 		list = append(list, (*Delivery).duplicate)
 	}
-	return list
+	return append(list, (*Delivery).questioned)
 }
 
 // judge asks the gates.

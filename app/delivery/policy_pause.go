@@ -47,7 +47,6 @@ func channelOf(l *lane) string {
 // them and nothing is looked at, however many wait.
 func (d *Delivery) holdLanes(p int, c *controls) {
 	for _, l := range d.lanes {
-		channel := channelOf(l)
-		l.hold(p, slices.ContainsFunc(c.Pauses, func(o Order) bool { return o.wholeChannel() && o.Channel == channel }))
+		l.hold(p, slices.ContainsFunc(c.Pauses, func(o Order) bool { return o.closes(l.name) }))
 	}
 }

@@ -109,9 +109,12 @@ const sampleOption = "test to"
 
 func isSample(m *lifecycle.Message) bool { return m.Options[sampleOption] != "" }
 
+// SampleMark is what a test begins with: its subject, title or text.
+const SampleMark = "[Test] "
+
 // markSample makes it plain to whoever gets it that this is a test.
 func markSample(rendered *lifecycle.Rendered, channel string) {
-	const mark = "[Test] "
+	const mark = SampleMark
 	switch {
 	case channel == "email":
 		rendered.Subject = mark + rendered.Subject

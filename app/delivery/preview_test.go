@@ -41,5 +41,6 @@ func TestATestThatWaitsWasNotAttempted(t *testing.T) {
 	p.holds(1)
 	p.lifeIs(&lifecycle.Message{ID: lifecycle.HashID("one"), Customer: ada}, `
 0 decided email
+0 queued until 0
 0 paused paused by ops`)
 }

@@ -65,6 +65,9 @@ func (d *Delivery) takeBack(tx store.Tx, m *lifecycle.Message, v verdict, at tim
 	if v.state == lifecycle.Queued {
 		d.queue(tx, m)
 	} else {
+		if v.state == lifecycle.Suppressed && m.Attempts == 0 {
+			d.divert(tx, m, at)
+		}
 		d.change(tx, m, v.state, v.reason, at)
 	}
 	d.stand(tx, m)

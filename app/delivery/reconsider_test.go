@@ -123,7 +123,7 @@ func TestWhatIsClaimedAndWaitsIsStillOurs(t *testing.T) {
 	p.stop()
 	p.crash() // an attempt that was not made is not in doubt
 	p.run()
-	p.must(p.delivery.ResumeMessages(t.Context(), delivery.Target{Name: "personal"}))
+	p.must(p.delivery.ResumeMessages(t.Context(), delivery.Target{Name: "personal"}, "ops"))
 	p.becomes(paused, lifecycle.Accepted)
 	p.clock.Advance(21 * time.Hour)
 	p.becomes(late, lifecycle.Accepted)
@@ -157,5 +157,6 @@ func TestWhatWasRefusedWasNeverPosted(t *testing.T) {
 	}
 	p.lifeIs(m, `
 0 decided webhook
+0 queued until 0
 2 settled suppressed suppressed: erased`)
 }

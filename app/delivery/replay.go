@@ -45,6 +45,9 @@ func (d *Delivery) replay(tx store.Tx, in replay) error {
 	d.unqueue(tx, &m.Message)
 	d.unpark(tx, &m.Message)
 	if m.State != lifecycle.Queued && m.State != lifecycle.Held { // that end is no longer the last, but it is part of its life
+		if !hasStep(stepsOf(tx, id), StepAttempt, last.Number) { // the next one takes its place
+			step(tx, id, Step{Kind: StepAttempt, At: last.At, Attempt: last.Number})
+		}
 		step(tx, id, Step{Kind: StepSettled, At: m.Settled, State: m.State, Reason: m.Reason})
 	}
 	step(tx, id, Step{Kind: StepReplayed, At: in.At, Attempt: m.Attempts, Reason: "by " + in.By})

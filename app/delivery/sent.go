@@ -21,31 +21,43 @@ func (d *Delivery) Sent(tx store.Reader, decided time.Time, id lifecycle.ID) (me
 }
 
 // answering are the channels on which people answer without naming a message: what they say is about everyone who was
-// written to at their address.
-func answering(channel string) bool { return channel == "sms" || channel == "social" }
+// written to at their address. Channels of others are among them, for nobody here knows what they can tell.
+func answering(channel string) bool {
+	return channel == "sms" || channel == "social" || !lifecycle.IsOwnChannel(channel)
+}
 
 func addressPrefix(channel, address string) []byte {
 	hash := lifecycle.HashID("address", channel, address)
 	return append(append(append([]byte{'w'}, channel...), 0), hash[:]...)
 }
 
-// rememberAddress keeps who was written to at an address of a channel that takes answers.
-func rememberAddress(tx store.Tx, m *lifecycle.Message, to string) {
+// rememberAddress keeps who was written to at an address of a channel that takes answers, and by which message last:
+//
+//	w channel 0 hash(address) customer -> when it was handed over, when it was decided, message
+//
+// Those of earlier versions hold nothing.
+func rememberAddress(tx store.Tx, m *lifecycle.Message, to string, at time.Time) {
 	if m.Test || !answering(m.Channel) {
 		return
 	}
-	if key := append(addressPrefix(m.Channel, to), m.Customer[:]...); !tx.Has(key) {
-		tx.Set(key, []byte{})
-	}
+	value := make([]byte, 0, 8+8+len(m.ID))
+	value = append(store.AppendTime(store.AppendTime(value, at), m.Decided), m.ID[:]...)
+	tx.Set(append(addressPrefix(m.Channel, to), m.Customer[:]...), value)
 }
 
-// WrittenTo returns the customers of the partition to whom something went at an address of a channel that takes answers.
-func (d *Delivery) WrittenTo(tx store.Reader, channel, address string) []lifecycle.ID {
+// WrittenTo returns the customers of the partition to whom something went at an address of a channel that takes answers,
+// and the newest message of each.
+func (d *Delivery) WrittenTo(tx store.Reader, channel, address string) []lifecycle.Addressee {
 	prefix := addressPrefix(channel, address)
-	var customers []lifecycle.ID
-	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
-		customers = append(customers, lifecycle.ID(key[len(prefix):]))
+	var all []lifecycle.Addressee
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		one := lifecycle.Addressee{Customer: lifecycle.ID(key[len(prefix):])}
+		if len(value) == 8+8+len(lifecycle.ID{}) {
+			one.At = store.KeyTime(value[:8])
+			one.Last = lifecycle.Ref{Partition: tx.Partition(), Decided: store.KeyTime(value[8:16]), ID: lifecycle.ID(value[16:])}
+		}
+		all = append(all, one)
 		return true
 	})
-	return customers
+	return all
 }

@@ -10,6 +10,9 @@ import (
 // maxAttempts is how often a message is tried before it has failed. With the pauses between, that is about a day.
 const maxAttempts = 30
 
+// minUntried is how soon a message is handed over again that was not tried.
+const minUntried = time.Second
+
 // settle is the input "this is what became of an attempt".
 type settle struct{ Results []result }
 
@@ -18,8 +21,10 @@ type result struct {
 	Message    *lifecycle.Message // as it was claimed; not changed
 	AtOnce     bool               // it was claimed in the commit that decided it
 	Attempt    int
+	Begun      time.Time // when it was claimed
 	At         time.Time // when the receipt came
 	Idempotent bool      // of the connector
+	Keeps      bool      // likewise: what it accepted can be withdrawn
 	Kept       verdict   // why it was not handed over at all; the zero verdict: it was
 }
 
@@ -54,6 +59,11 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 			d.takeBack(tx, &m, r.Kept, r.At)
 			continue
 		}
+		if r.Receipt.Untried {
+			m.Due, m.Reason = r.At.Add(min(max(r.Receipt.RetryAfter, minUntried), 24*time.Hour)), r.Receipt.Reason
+			d.takeBack(tx, &m, deferred(m.Due, m.Reason), r.At)
+			continue
+		}
 		if r.Receipt.Reply != nil && r.Receipt.Outcome != lifecycle.OutcomeTemporary {
 			step(tx, m.ID, Step{Kind: StepAnswer, At: r.At, Attempt: r.Attempt, Reply: r.Receipt.Reply})
 			r.Receipt.Reply = nil
@@ -61,16 +71,20 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 		switch r.Receipt.Outcome {
 		case lifecycle.OutcomeAccepted:
 			d.change(tx, &m, lifecycle.Accepted, "", r.At)
+			if r.Keeps {
+				d.keeps(tx, &m)
+			}
 		case lifecycle.OutcomePermanent:
 			d.fallBack(tx, &m, r.At)
 			d.change(tx, &m, lifecycle.Failed, r.Receipt.Reason, r.At)
 		case lifecycle.OutcomeTemporary:
-			d.retry(tx, &m, r.Receipt, r.At)
+			d.retry(tx, &m, StepTemporary, r)
 		default:
 			if d.mayRetry(tx, &m, r.Idempotent, r.At) {
-				d.retry(tx, &m, r.Receipt, r.At)
+				d.retry(tx, &m, StepInDoubt, r)
 			} else {
-				d.hold(tx, &m, r.At)
+				step(tx, m.ID, r.made(), Step{Kind: StepInDoubt, At: r.At, Attempt: r.Attempt, Reason: r.Receipt.Reason})
+				d.hold(tx, &m, "it may have left: "+r.Receipt.Reason, r.At)
 			}
 		}
 		d.stand(tx, &m)
@@ -80,22 +94,25 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 	}
 }
 
+// made is the attempt as a step, for those whose record is overwritten by the next one.
+func (r *result) made() Step { return Step{Kind: StepAttempt, At: r.Begun, Attempt: r.Attempt} }
+
 // retry puts the message back for later: after the time that the receipt asks for, else after 5 s, doubling up to an
-// hour. A message that is replayed begins anew.
-func (d *Delivery) retry(tx store.Tx, m *lifecycle.Message, receipt lifecycle.Receipt, at time.Time) {
-	tries := m.Attempts - triesBefore(tx, m.ID)
+// hour. A message that is replayed begins anew. What became of the attempt is a temporary failure, or in doubt.
+func (d *Delivery) retry(tx store.Tx, m *lifecycle.Message, what StepKind, r result) {
+	tries, receipt := m.Attempts-triesBefore(tx, m.ID), &r.Receipt
 	if tries >= maxAttempts {
 		if receipt.Reply != nil {
-			step(tx, m.ID, Step{Kind: StepAnswer, At: at, Attempt: m.Attempts, Reply: receipt.Reply})
+			step(tx, m.ID, Step{Kind: StepAnswer, At: r.At, Attempt: m.Attempts, Reply: receipt.Reply})
 		}
-		d.change(tx, m, lifecycle.Failed, "tried too often: "+receipt.Reason, at)
+		d.change(tx, m, lifecycle.Failed, "tried too often: "+receipt.Reason, r.At)
 		return
 	}
 	pause := receipt.RetryAfter
 	if pause <= 0 {
 		pause = min(5*time.Second<<min(max(tries-1, 0), 12), time.Hour)
 	}
-	m.Due, m.Reason = at.Add(min(pause, 24*time.Hour)), receipt.Reason
-	step(tx, m.ID, Step{Kind: StepTemporary, At: at, Attempt: m.Attempts, Reason: receipt.Reason, Until: m.Due, Reply: receipt.Reply})
+	m.Due, m.Reason = r.At.Add(min(pause, 24*time.Hour)), receipt.Reason
+	step(tx, m.ID, r.made(), Step{Kind: what, At: r.At, Attempt: m.Attempts, Reason: receipt.Reason, Until: m.Due, Reply: receipt.Reply})
 	d.queue(tx, m)
 }

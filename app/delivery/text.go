@@ -106,36 +106,69 @@ func textToHTML(text string) string {
 
 // linkedLine escapes a line and makes links of the words that are web addresses.
 func linkedLine(out *strings.Builder, line string) {
-	for line != "" {
-		start := strings.Index(line, "http")
-		for start >= 0 && !strings.HasPrefix(line[start:], "http://") && !strings.HasPrefix(line[start:], "https://") {
-			next := strings.Index(line[start+1:], "http")
-			if next < 0 {
-				start = -1
-				break
-			}
-			start += 1 + next
-		}
+	for {
+		start, end := webAddress(line)
 		if start < 0 {
 			out.WriteString(html.EscapeString(line))
 			return
 		}
-		end := strings.IndexFunc(line[start:], func(c rune) bool {
+		escaped := html.EscapeString(line[start:end])
+		out.WriteString(html.EscapeString(line[:start]))
+		out.WriteString(`<a href="` + escaped + `">` + escaped + "</a>")
+		line = line[end:]
+	}
+}
+
+// webAddress returns where the first web address of a plain text stands, without the signs that end the sentence around it;
+// start is -1 where there is none.
+func webAddress(text string) (start, end int) {
+	for start = 0; ; start = end {
+		next := strings.Index(text[start:], "http")
+		if next < 0 {
+			return -1, -1
+		}
+		start += next
+		rest := text[start:]
+		scheme := 0
+		for _, name := range [...]string{"http://", "https://"} {
+			if strings.HasPrefix(rest, name) {
+				scheme = len(name)
+			}
+		}
+		if scheme == 0 {
+			end = start + 1
+			continue
+		}
+		length := strings.IndexFunc(rest, func(c rune) bool {
 			return unicode.IsSpace(c) || strings.ContainsRune("<>\"'()[]{}", c)
 		})
-		if end < 0 {
-			end = len(line)
-		} else {
-			end += start
+		if length < 0 {
+			length = len(rest)
 		}
-		address := strings.TrimRight(line[start:end], ".,;:!?…")
-		out.WriteString(html.EscapeString(line[:start]))
-		if strings.HasSuffix(address, "//") {
-			out.WriteString(html.EscapeString(address))
-		} else {
-			escaped := html.EscapeString(address)
-			out.WriteString(`<a href="` + escaped + `">` + escaped + "</a>")
+		length = len(strings.TrimRight(rest[:length], ".,;:!?…"))
+		if length > scheme {
+			return start, start + length
 		}
-		line = line[start+len(address):]
+		end = start + scheme
 	}
+}
+
+// withAddresses returns a plain text with its web addresses changed.
+func withAddresses(text string, change func(address string) string) string {
+	var out strings.Builder
+	rest := text
+	for {
+		start, end := webAddress(rest)
+		if start < 0 {
+			break
+		}
+		out.WriteString(rest[:start])
+		out.WriteString(change(rest[start:end]))
+		rest = rest[end:]
+	}
+	if out.Len() == 0 {
+		return text
+	}
+	out.WriteString(rest)
+	return out.String()
 }

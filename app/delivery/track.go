@@ -8,7 +8,7 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// trackingOf returns what is tracked of a mail: what the server's settings say, and instead of it what the front matter
+// trackingOf returns what is tracked of a message: what the server's settings say, and instead of it what the front matter
 // says (track, utm). Both were read before the journey was published; what cannot be read is not tracked.
 func (d *Delivery) trackingOf(template *lifecycle.Template) lifecycle.Tracking {
 	is := d.tracking
@@ -24,6 +24,19 @@ func (d *Delivery) trackingOf(template *lifecycle.Template) lifecycle.Tracking {
 	return is
 }
 
+// trackedAddress returns an address as it is put into a message: with its UTM parameters, and behind one of ours that follow
+// makes of it. Links of ours stay, and so does everything but http and https.
+func (d *Delivery) trackedAddress(address string, clicks bool, utm lifecycle.UTM, follow func(string) string) string {
+	if d.links.Owns(address) || d.trackLinks.Owns(address) || !leadsOut(address) {
+		return address
+	}
+	address = utm.Append(address)
+	if !clicks || len(address) > lifecycle.MaxLinkURL {
+		return address
+	}
+	return follow(address)
+}
+
 // tracked puts our own addresses in place of those of a mail's links, and a picture at its end that shows that the mail was
 // opened. Links to unsubscribe and to the customer's page stay, and so does everything but http and https. None of it is
 // stored: the links are made of the message and a key, and are the same in every attempt.
@@ -35,14 +48,7 @@ func (d *Delivery) tracked(m *lifecycle.Message, template *lifecycle.Template, b
 	ref, utm := m.Ref(), is.UTM.For(m)
 	if is.Clicks || len(utm) > 0 {
 		body = withLinks(body, func(address string) string {
-			if d.links.Owns(address) || d.trackLinks.Owns(address) || !leadsOut(address) {
-				return address
-			}
-			address = utm.Append(address)
-			if !is.Clicks || len(address) > lifecycle.MaxLinkURL {
-				return address
-			}
-			return d.trackLinks.Click(ref, address)
+			return d.trackedAddress(address, is.Clicks, utm, func(address string) string { return d.trackLinks.Click(ref, address) })
 		})
 	}
 	if is.Opens {

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"stagecraft/app/lifecycle"
 )
@@ -27,10 +29,18 @@ func (s *session) alias(event *lifecycle.Event) {
 
 // alsoKnownAs notes one more identity of the customer, and tells its partition. n tells the instructions of one cause apart.
 func (s *session) alsoKnownAs(event *lifecycle.Event, identity lifecycle.Identity, n byte) {
-	if identity.Value == "" || s.customer.Knows(identity) || !s.mayGrow() {
+	if identity.Value == "" {
+		return
+	}
+	if s.customer.Knows(identity) {
+		s.joinAgain(identity, event)
+		return
+	}
+	if !s.mayGrow() {
 		return
 	}
 	s.customer.Identities = append(s.customer.Identities, identity)
+	s.join(identity, event)
 	if identity.Hash() != s.customer.ID && identity != event.Identity() {
 		s.claim(identity, n, false)
 	}
@@ -38,8 +48,12 @@ func (s *session) alsoKnownAs(event *lifecycle.Event, identity lifecycle.Identit
 
 // claim tells the partition of an identity that it is said to be the customer's.
 func (s *session) claim(identity lifecycle.Identity, n byte, hearsay bool) {
-	at := s.customer.Real(s.now)
-	s.engine.instruct(s.tx, at, s.cause, n, instruction{Link: &link{Identity: identity, Customer: s.customer.ID, Named: s.customer.Named(),
+	at, cause := s.customer.Real(s.now), s.cause
+	if s.tx.Has(instructionKey(at, cause, n)) { // the event, or a script, has said another one already
+		cause = lifecycle.HashID("claim", cause.Part(), identity.Hash().Part())
+	}
+	s.customer.Ask(identity, true)
+	s.engine.instruct(s.tx, at, cause, n, instruction{Link: &link{Identity: identity, Customer: s.customer.ID, Named: s.customer.Named(),
 		At: at, Join: n == joins, Hearsay: hearsay}})
 }
 
@@ -63,12 +77,36 @@ func (s *session) mayGrow() bool {
 // Instructions of what an event says in passing are numbered from here on: addresses first, then IDs of other systems.
 const (
 	claimsAddresses = 40
+	claimsSocial    = 59
 	claimsExternals = 60
 	maxExternals    = 20 // of one event
 )
 
 // addressTraits are the traits that hold addresses by which a customer is known.
 var addressTraits = [...]struct{ trait, channel string }{{"email", "email"}, {"phone", "sms"}, {"push", "push"}}
+
+// socialIdentity returns the address of the channel social that a trait holds.
+func socialIdentity(trait string, value json.RawMessage) (lifecycle.Identity, bool) {
+	var text string
+	if _, is := lifecycle.SocialAddress(trait, "?"); !is || json.Unmarshal(value, &text) != nil {
+		return lifecycle.Identity{}, false
+	}
+	address, ok := lifecycle.SocialAddress(trait, text)
+	if !ok {
+		return lifecycle.Identity{}, false
+	}
+	return lifecycle.AddressIdentity("social", address)
+}
+
+// socialIdentities returns all of them, in alphabetical order of the traits.
+func socialIdentities(traits map[string]json.RawMessage) (list []lifecycle.Identity) {
+	for _, name := range slices.Sorted(maps.Keys(traits)) {
+		if identity, ok := socialIdentity(name, traits[name]); ok {
+			list = append(list, identity)
+		}
+	}
+	return list
+}
 
 // isAddress reports whether a trait holds an address to which messages go.
 func isAddress(trait string) bool {
@@ -88,8 +126,12 @@ func provesNot(event *lifecycle.Event, trait string) bool {
 
 // claimAddress looks at a trait that was just said: the address that it holds is one of the customer's identities if
 // whoever says so is to be believed. If not, its partition learns that they have it: what comes back from there concerns
-// them too.
+// them too. An ID at a social provider joins nobody.
 func (s *session) claimAddress(trait string, value, before json.RawMessage, hearsay bool) {
+	if identity, ok := socialIdentity(trait, value); ok && string(value) != string(before) {
+		s.claim(identity, claimsSocial, true)
+		return
+	}
 	for i, known := range addressTraits {
 		if known.trait != trait {
 			continue
@@ -101,7 +143,13 @@ func (s *session) claimAddress(trait string, value, before json.RawMessage, hear
 			}
 		}
 		identity, ok := lifecycle.AddressIdentity(known.channel, text)
-		if !ok || s.customer.Knows(identity) {
+		if !ok {
+			return
+		}
+		if s.customer.Knows(identity) {
+			if !hearsay {
+				s.joinAgain(identity, s.event)
+			}
 			return
 		}
 		if hearsay = hearsay || !s.mayGrow(); hearsay && string(value) == string(before) {
@@ -109,6 +157,7 @@ func (s *session) claimAddress(trait string, value, before json.RawMessage, hear
 		}
 		if !hearsay {
 			s.customer.Identities = append(s.customer.Identities, identity)
+			s.join(identity, s.event)
 		}
 		n := claimsAddresses + byte(2*i)
 		if hearsay {
@@ -139,8 +188,13 @@ func (s *session) claimExternals(event *lifecycle.Event) {
 	n := byte(claimsExternals)
 	take := func(kind lifecycle.IdentityKind, value string) {
 		identity, ok := lifecycle.ParseIdentity(kind, value)
-		if ok && n < claimsExternals+maxExternals && !s.customer.Knows(identity) && s.mayGrow() {
+		switch {
+		case !ok:
+		case s.customer.Knows(identity):
+			s.joinAgain(identity, event)
+		case n < claimsExternals+maxExternals && s.mayGrow():
 			s.customer.Identities = append(s.customer.Identities, identity)
+			s.join(identity, event)
 			s.claim(identity, n, false)
 			n++
 		}

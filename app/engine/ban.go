@@ -29,8 +29,12 @@ func (b *ban) partition() int {
 
 // suppressAddress keeps everything from an address of the customer from now on, and tells its partition.
 func (s *session) suppressAddress(suppression lifecycle.Suppression) {
-	if !s.customer.Suppress(suppression) || s.customer.Test() {
+	fresh := s.customer.Suppress(suppression)
+	if s.customer.Test() || !fresh && s.customer.SuppressedAt(suppression.Channel, suppression.Address) {
 		return
+	}
+	if fresh {
+		s.withdrawRefused()
 	}
 	if identity, ok := lifecycle.AddressIdentity(suppression.Channel, suppression.Address); ok {
 		cause := lifecycle.HashID("ban", s.customer.ID.Part(), suppression.Channel, suppression.Address)
@@ -46,21 +50,11 @@ func (e *Engine) ban(tx store.Tx, in ban) error {
 	if err != nil {
 		return err
 	}
-	for _, already := range known.Suppressed {
-		if already.Channel == in.Suppression.Channel {
-			return nil
-		}
+	if !known.hear(nil, &in.Suppression) {
+		return nil
 	}
-	known.Suppressed = append(known.Suppressed, in.Suppression)
 	known.write(tx)
-	having := make([]lifecycle.ID, 0, len(known.By)+1)
-	if leads := tx.Get(identityKey(in.Identity.Hash())); leads != nil {
-		having = append(having, lifecycle.ID(leads))
-	}
-	for _, by := range known.By {
-		having = append(having, by.Customer)
-	}
-	for _, customer := range having {
+	for _, customer := range known.having(tx) {
 		one := in
 		one.Customer = customer
 		e.instruct(tx, in.At, lifecycle.HashID("had", customer.Part(), in.Suppression.Channel, in.Suppression.Address), 31, instruction{Ban: &one})
@@ -93,6 +87,7 @@ func (e *Engine) banFor(tx store.Tx, in ban) error {
 	s.at, s.event = in.At, nil
 	s.now = later(c.Lapsed(in.At), c.Clock)
 	s.customer.Suppress(in.Suppression)
+	s.withdrawRefused()
 	s.note(lifecycle.Fact{Kind: lifecycle.FactSuppressed, Name: in.Suppression.Channel, Reason: in.Suppression.Reason, To: in.Suppression.Address})
 	s.timeline(TimelineEntry{At: c.Real(s.now), Facts: s.decision.Facts})
 	return s.save()

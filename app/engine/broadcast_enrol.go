@@ -29,60 +29,31 @@ type candidate struct {
 	key    []byte // of the list
 }
 
-// room is how many may be let in now. What was missed is not made up for, but for a second; whole turns are left out, so
-// that the partitions still take turns after it.
-func (b *broadcastShare) room(at time.Time) int {
-	if b.Rate == 0 {
-		return maxLetIn
-	}
-	if missed := at.Add(-time.Second).Sub(b.Next); missed > 0 {
-		every := b.every()
-		b.Next = b.Next.Add((missed + every - 1) / every * every)
-	}
-	if b.Next.After(at) {
-		return 0
-	}
-	return min(maxLetIn, int(at.Sub(b.Next)/b.every())+1)
-}
-
-// every is the time from one customer of the partition to the next.
-func (b *broadcastShare) every() time.Duration {
-	return lifecycle.Partitions * time.Second / time.Duration(b.Rate)
-}
-
-// letSome lets the next customers in. How far it came is part of the same commit, so that nobody is let in twice and nobody
-// is left out, whenever the program ends.
-func (e *Engine) letSome(tx store.Tx, b *broadcastShare, at time.Time) error {
-	if _, err := e.journeys(tx); err != nil {
-		return err
+// letSome lets the next customers in, and answers how many. How far it came is part of the same commit, so that nobody is let
+// in twice and nobody is left out, whenever the program ends.
+func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, err error) {
+	if _, err = e.journeys(tx); err != nil {
+		return 0, err
 	}
 	j := e.parts[tx.Partition()].broadcasts[lifecycle.BroadcastPrefix+b.Name]
 	if j == nil { // the log says why; the partition has other things to do
-		b.Next = at.Add(time.Minute)
+		b.Next = in.At.Add(time.Minute)
 		e.writeShare(tx, b)
-		return nil
+		return 0, nil
 	}
-	room := b.room(at)
-	if room == 0 { // it is not its turn yet
-		e.writeShare(tx, b)
-		return nil
+	list, more, err := b.candidates(tx, in.Room)
+	if err != nil {
+		return 0, err
 	}
-	list, more := b.listed(tx, room)
-	if !b.Audience.List {
-		var err error
-		if list, more, err = b.matching(tx, room); err != nil {
-			return err
-		}
-	}
-	written, let := 0, 0
-	for i, c := range list {
+	written := 0
+	for _, c := range list {
 		if written >= maxWritten {
-			more, b.Cursor, list = true, c.id, list[:i]
+			more, b.Cursor, b.Ready = true, c.id, true
 			break
 		}
-		size, did, err := e.letIn(tx, j, letIn{Broadcast: b.Name, Customer: c.id, Row: c.row, At: at}, c.record)
+		size, did, err := e.letIn(tx, j, letIn{Broadcast: b.Name, Customer: c.id, Row: c.row, At: in.At}, c.record)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if c.key != nil {
 			tx.Delete(c.key)
@@ -93,26 +64,31 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, at time.Time) error {
 			b.Gone++
 		}
 	}
-	if b.Let += int64(let); b.Rate > 0 {
-		b.Next = b.Next.Add(time.Duration(len(list)) * b.every())
-	}
+	b.Let += int64(let)
 	if !more {
-		b.Done = at
+		b.Done = in.At
 	}
 	e.writeShare(tx, b)
-	return nil
+	return let, nil
+}
+
+// candidates are the next customers who are meant, at most as many as there is room for; the cursor then stands at the one
+// behind them. Without room it goes on to the next one. more reports whether there may be others.
+func (b *broadcastShare) candidates(tx store.Reader, room int) (list []candidate, more bool, failed error) {
+	if b.Ready = false; b.Audience.List {
+		list, more = b.listed(tx, room)
+		return list, more, nil
+	}
+	return b.matching(tx, room)
 }
 
 // listed are the next ones of the list.
 func (b *broadcastShare) listed(tx store.Reader, room int) (list []candidate, more bool) {
-	if !b.Audience.List {
-		return nil, false
-	}
 	// What was let in is deleted; the cursor spares walking over it again.
 	tx.Scan(listKey(b.Name, b.Cursor), store.PrefixEnd(listPrefix(b.Name)), func(key, value []byte) bool {
 		id := lifecycle.ID(key[len(key)-16:])
 		if len(list) == room {
-			more, b.Cursor = true, id
+			more, b.Cursor, b.Ready = true, id, true
 			return false
 		}
 		list = append(list, candidate{id: id, row: bytes.Clone(value), key: bytes.Clone(key)})
@@ -126,7 +102,7 @@ func (b *broadcastShare) matching(tx store.Reader, room int) (list []candidate, 
 	meant, looked := b.Audience.matcher(), 0
 	tx.Scan(customerKey(b.Cursor), []byte{'c' + 1}, func(key, value []byte) bool {
 		id := lifecycle.ID(key[1:])
-		if len(list) == room || looked == maxLetLook {
+		if looked == maxLetLook {
 			more, b.Cursor = true, id
 			return false
 		}
@@ -136,7 +112,12 @@ func (b *broadcastShare) matching(tx store.Reader, room int) (list []candidate, 
 			failed = lifecycle.Wrap(lifecycle.Internal, failed, "customer %s cannot be read", id)
 			return false
 		}
-		if meant.includes(tx, c) {
+		switch {
+		case !meant.includes(tx, c):
+		case len(list) == room:
+			more, b.Cursor, b.Ready = true, id, true
+			return false
+		default:
 			list = append(list, candidate{id: id, record: bytes.Clone(value)})
 		}
 		return true

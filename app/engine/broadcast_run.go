@@ -233,13 +233,12 @@ func (e *Engine) DropBroadcast(ctx context.Context, name string) error {
 
 // BroadcastProgress is how far a broadcast has come, summed over all partitions.
 type BroadcastProgress struct {
-	Listed int64     // on its list
-	Let    int64     // let in
-	Gone   int64     // of the list: not there any more
-	Done   bool      // nobody is left to be let in
-	Over   bool      // nothing is at work any more
-	Next   time.Time // when the next one is let in
-	Parts  int       // partitions that are done, of lifecycle.Partitions
+	Listed int64 // on its list
+	Let    int64 // let in
+	Gone   int64 // of the list: not there any more
+	Done   bool  // nobody is left to be let in
+	Over   bool  // nothing is at work any more
+	Parts  int   // partitions that are done, of lifecycle.Partitions
 
 	removed bool // one of the same name is still being removed somewhere
 }
@@ -261,8 +260,6 @@ func (e *Engine) BroadcastProgress(ctx context.Context, name string) (BroadcastP
 		sum.Listed, sum.Let, sum.Gone = sum.Listed+b.Listed, sum.Let+b.Let, sum.Gone+b.Gone
 		if !b.Done.IsZero() {
 			sum.Parts++
-		} else if b.State == BroadcastRunning && (sum.Next.IsZero() || b.Next.Before(sum.Next)) {
-			sum.Next = b.Next
 		}
 		sum.Done, sum.Over = sum.Done && !b.Done.IsZero(), sum.Over && b.Over
 	}

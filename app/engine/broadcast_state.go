@@ -40,7 +40,8 @@ type broadcastShare struct {
 	Rate     int            `msgpack:"r"`
 	Clock    bool           `msgpack:"k"` // runs wait for a time of day
 	Cursor   lifecycle.ID   `msgpack:"c"` // everybody before it was looked at
-	Next     time.Time      `msgpack:"x"` // when the next one may be let in
+	Next     time.Time      `msgpack:"x"` // before it nobody is let in
+	Ready    bool           `msgpack:"y"` // the customer at Cursor is meant
 	Done     time.Time      `msgpack:"d"` // when nobody was left; zero: not yet
 	Over     bool           `msgpack:"o"` // nothing of it is at work any more
 	Dropped  bool           `msgpack:"p"` // it is to be forgotten
@@ -54,6 +55,11 @@ type broadcastShare struct {
 // atWork reports whether runs of it go on.
 func (b *broadcastShare) atWork() bool {
 	return (b.State == BroadcastRunning || b.State == BroadcastPaused) && !b.Over
+}
+
+// letting reports whether customers are let in.
+func (b *broadcastShare) letting() bool {
+	return b.State == BroadcastRunning && b.Done.IsZero() && !b.Dropped
 }
 
 // due is when something is to be done about it next; false: nothing, until somebody says so.
@@ -170,9 +176,6 @@ func (e *Engine) shareBroadcast(tx store.Tx, in shareBroadcast) error {
 			return err
 		}
 		b.Offers.add(program)
-		if b.Rate > 0 { // the partitions take turns
-			b.Next = b.Next.Add(time.Duration(tx.Partition()) * time.Second / time.Duration(b.Rate))
-		}
 	}
 	b.State = in.Broadcast.State
 	e.writeShare(tx, b)
@@ -193,6 +196,7 @@ func (e *Engine) dropShare(tx store.Tx, in dropShare) error {
 	}
 	b.Dropped = true
 	e.writeShare(tx, b)
+	tx.After(func() { e.paces.forget(in.Name) })
 	return nil
 }
 
@@ -200,15 +204,33 @@ func (e *Engine) dropShare(tx store.Tx, in dropShare) error {
 type dueShares struct{}
 
 type dueShare struct {
-	name string
-	due  time.Time
+	name  string
+	due   time.Time
+	rate  int  // customers per second, of all partitions together; 0: as fast as it goes
+	ready bool // somebody is there to be taken
+}
+
+// room says how many customers are to be taken now, or 0 and when it is its partition's turn. Who is to be taken next is
+// looked for in between, however seldom that is.
+func (e *Engine) room(job string, share *dueShare, p int, now time.Time) (room int, at time.Time) {
+	switch {
+	case share.rate == 0:
+		return maxLetIn, share.due
+	case !share.ready || share.due.After(now):
+		return 0, share.due
+	}
+	return e.paces.turn(job, share.rate, p, now)
 }
 
 func (e *Engine) dueShares(tx store.Reader) ([]dueShare, error) {
 	var list []dueShare
 	err := shares(tx, func(b *broadcastShare) {
 		if due, any := b.due(); any {
-			list = append(list, dueShare{b.Name, due})
+			share := dueShare{name: b.Name, due: due, ready: b.Ready}
+			if b.letting() {
+				share.rate = b.Rate
+			}
+			list = append(list, share)
 		}
 	})
 	return list, err
@@ -230,15 +252,18 @@ func (e *Engine) cast(ctx context.Context, p int, now time.Time) (bool, error) {
 	var next time.Time
 	for _, share := range answer.([]dueShare) {
 		part.casting.Store(true)
-		if share.due.After(now) {
-			if next.IsZero() || share.due.Before(next) {
-				next = share.due
+		room, due := e.room(share.name, &share, p, now)
+		if due.After(now) {
+			if next.IsZero() || due.Before(next) {
+				next = due
 			}
 			continue
 		}
-		if _, err = e.store.Do(ctx, p, castStep{share.name, now}); err != nil {
+		answer, err := e.store.Do(ctx, p, castStep{share.name, now, room})
+		if err != nil {
 			return false, err
 		}
+		e.paces.giveBack(share.name, share.rate, room-answer.(int))
 		busy = true
 	}
 	if !next.IsZero() {
@@ -251,23 +276,25 @@ func (e *Engine) cast(ctx context.Context, p int, now time.Time) (bool, error) {
 type castStep struct {
 	Name string
 	At   time.Time
+	Room int // how many customers may be let in; with 0 it is looked who is next
 }
 
-func (e *Engine) castStep(tx store.Tx, in castStep) error {
+// castStep answers how many customers were let in.
+func (e *Engine) castStep(tx store.Tx, in castStep) (let int, err error) {
 	b, err := readShare(tx, in.Name)
 	if err != nil || b == nil {
-		return err
+		return 0, err
 	}
 	due, any := b.due()
 	if !any || due.After(in.At) {
-		return nil
+		return 0, nil
 	}
-	if b.State == BroadcastRunning && b.Done.IsZero() && !b.Dropped {
-		return e.letSome(tx, b, in.At)
+	if b.letting() {
+		return e.letSome(tx, b, in)
 	}
 	if clearList(tx, b.Name) { // there is more of it
 		e.rouse(tx)
-		return nil
+		return 0, nil
 	}
 	if b.Dropped {
 		tx.Delete(shareKey(b.Name))
@@ -276,7 +303,7 @@ func (e *Engine) castStep(tx store.Tx, in castStep) error {
 		e.writeShare(tx, b)
 	}
 	e.forgetJourneys(tx)
-	return nil
+	return 0, nil
 }
 
 // maxCleared is how much of a list goes at once.

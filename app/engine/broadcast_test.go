@@ -187,14 +187,10 @@ func TestABroadcastIsThrottled(t *testing.T) {
 	b := draft("slow")
 	b.Rate = 10
 	h.begin(b)
-	// second lets one second pass, and waits until everything that was due in it is done.
-	second := func() {
-		h.clock.Advance(time.Second)
-		h.eventually(func() bool { p := h.progress("slow"); return p.Done || p.Next.After(h.clock.Now()) })
-	}
 	for n := int64(1); n <= 20; n++ {
-		second()
-		if let := h.progress("slow").Let; let > 10*n+10 || let < 8*n-10 {
+		h.clock.Advance(time.Second)
+		h.eventually(func() bool { return h.progress("slow").Let >= 10*n })
+		if let := h.progress("slow").Let; let > 10*n+1 {
 			t.Fatalf("%d were let in within %d s", let, n)
 		}
 	}
@@ -202,22 +198,16 @@ func TestABroadcastIsThrottled(t *testing.T) {
 	h.set("slow", engine.BroadcastPaused)
 	h.clock.Advance(time.Hour)
 	h.restart()
-	if now := h.progress("slow").Let; now > let+64 {
+	if now := h.progress("slow").Let; now != let {
 		t.Errorf("%d were let in while it was paused", now-let)
 	}
-	let = h.progress("slow").Let
 	h.set("slow", engine.BroadcastRunning)
 	h.clock.Advance(time.Second)
-	h.eventually(func() bool { return h.progress("slow").Let > let })
-	if now := h.progress("slow").Let; now > let+2*10+5 { // the partitions still take turns
+	h.eventually(func() bool { return h.progress("slow").Let >= let+10 })
+	if now := h.progress("slow").Let; now > let+11 {
 		t.Errorf("%d at once after a pause", now-let)
 	}
-	for range 100 {
-		second()
-		if h.progress("slow").Done {
-			break
-		}
-	}
+	h.eventually(func() bool { h.clock.Advance(time.Second); return h.progress("slow").Done })
 	h.done("slow")
 	if got := h.sentTo("broadcast.slow")["message queued"]; got != 500 {
 		t.Errorf("%d were sent", got)

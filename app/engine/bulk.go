@@ -131,7 +131,7 @@ func (e *Engine) applyBulk(tx store.Tx, input any) (any, error) {
 	case shareBulk:
 		return nil, e.shareBulk(tx, in)
 	case bulkStep:
-		return nil, e.bulkStep(tx, in)
+		return e.bulkStep(tx, in)
 	case changeBulk:
 		return e.changeBulk(tx, in)
 	case addToBulk:

@@ -295,10 +295,9 @@ func (e *Engine) alignBulks(ctx context.Context) error {
 // BulkProgress is how far a bulk has come, summed over all partitions.
 type BulkProgress struct {
 	bulkCounts
-	Listed int64     `json:"listed"`
-	Over   bool      `json:"over"`  // nobody is left, or it was stopped everywhere
-	Next   time.Time `json:"-"`     // when the next one is changed
-	Parts  int       `json:"parts"` // partitions that are through, of lifecycle.Partitions
+	Listed int64 `json:"listed"`
+	Over   bool  `json:"over"`  // nobody is left, or it was stopped everywhere
+	Parts  int   `json:"parts"` // partitions that are through, of lifecycle.Partitions
 
 	removed bool // one of the same name is still being removed somewhere
 }
@@ -321,9 +320,6 @@ func (e *Engine) BulkProgress(ctx context.Context, name string) (BulkProgress, e
 		sum.Listed, sum.removed = sum.Listed+b.Listed, sum.removed || b.Dropped
 		if b.Over.IsZero() {
 			sum.Over = false
-			if sum.Next.IsZero() || b.Next.Before(sum.Next) {
-				sum.Next = b.Next
-			}
 		} else {
 			sum.Parts++
 		}

@@ -22,7 +22,8 @@ func bulkList(name string) string { return "bulk:" + name }
 type bulkShare struct {
 	Bulk    Bulk         `msgpack:"b"` // as it was started
 	Cursor  lifecycle.ID `msgpack:"c"` // everybody before it was looked at
-	Next    time.Time    `msgpack:"x"` // when the next one may be changed
+	Next    time.Time    `msgpack:"x"` // before it nobody is changed
+	Ready   bool         `msgpack:"y"` // the customer at Cursor is meant
 	Over    time.Time    `msgpack:"o"` // when nobody was left, or it was stopped and its list is gone; zero: not yet
 	Dropped bool         `msgpack:"p"` // it is to be forgotten
 	Listed  int64        `msgpack:"l"`
@@ -31,7 +32,12 @@ type bulkShare struct {
 
 // walk is how the share walks over its customers.
 func (b *bulkShare) walk() *broadcastShare {
-	return &broadcastShare{Name: bulkList(b.Bulk.Name), Audience: b.Bulk.Audience, Rate: b.Bulk.Rate, Next: b.Next, Cursor: b.Cursor}
+	return &broadcastShare{Name: bulkList(b.Bulk.Name), Audience: b.Bulk.Audience, Cursor: b.Cursor}
+}
+
+// changing reports whether customers are changed.
+func (b *bulkShare) changing() bool {
+	return b.Bulk.State == BulkRunning && b.Over.IsZero() && !b.Dropped
 }
 
 // due is when something is to be done about it next; false: nothing, until somebody says so.
@@ -85,9 +91,6 @@ func (e *Engine) shareBulk(tx store.Tx, in shareBulk) error {
 	}
 	if b.Bulk.State == BulkDraft {
 		b.Next = in.Bulk.Started
-		if in.Bulk.Rate > 0 { // the partitions take turns
-			b.Next = b.Next.Add(time.Duration(tx.Partition()) * time.Second / time.Duration(in.Bulk.Rate))
-		}
 	}
 	b.Bulk = in.Bulk
 	e.writeBulkShare(tx, b)
@@ -108,6 +111,7 @@ func (e *Engine) dropBulkShare(tx store.Tx, in dropBulkShare) error {
 	}
 	b.Dropped = true
 	e.writeBulkShare(tx, b)
+	tx.After(func() { e.paces.forget(bulkList(in.Name)) })
 	return nil
 }
 
@@ -123,7 +127,11 @@ func (e *Engine) dueBulks(tx store.Reader) (list []dueShare, failed error) {
 			return false
 		}
 		if due, any := b.due(); any {
-			list = append(list, dueShare{b.Bulk.Name, due})
+			share := dueShare{name: b.Bulk.Name, due: due, ready: b.Ready}
+			if b.changing() {
+				share.rate = b.Bulk.Rate
+			}
+			list = append(list, share)
 		}
 		return true
 	})
@@ -146,15 +154,18 @@ func (e *Engine) workBulks(ctx context.Context, p int, now time.Time) (bool, err
 	var next time.Time
 	for _, share := range answer.([]dueShare) {
 		part.bulking.Store(true)
-		if share.due.After(now) {
-			if next.IsZero() || share.due.Before(next) {
-				next = share.due
+		room, due := e.room(bulkList(share.name), &share, p, now)
+		if due.After(now) {
+			if next.IsZero() || due.Before(next) {
+				next = due
 			}
 			continue
 		}
-		if _, err = e.store.Do(ctx, p, bulkStep{share.name, now}); err != nil {
+		answer, err := e.store.Do(ctx, p, bulkStep{share.name, now, room})
+		if err != nil {
 			return false, err
 		}
+		e.paces.giveBack(bulkList(share.name), share.rate, room-answer.(int))
 		busy = true
 	}
 	if !next.IsZero() {

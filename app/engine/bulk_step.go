@@ -12,61 +12,54 @@ import (
 type bulkStep struct {
 	Name string
 	At   time.Time
+	Room int // how many customers may be changed; with 0 it is looked who is next
 }
 
-func (e *Engine) bulkStep(tx store.Tx, in bulkStep) error {
+// bulkStep answers how many customers were changed or refused.
+func (e *Engine) bulkStep(tx store.Tx, in bulkStep) (did int, err error) {
 	b, err := readBulkShare(tx, in.Name)
 	if err != nil || b == nil {
-		return err
+		return 0, err
 	}
 	due, any := b.due()
 	if !any || due.After(in.At) {
-		return nil
+		return 0, nil
 	}
-	if b.Bulk.State == BulkRunning && !b.Dropped {
-		return e.changeSome(tx, b, in.At)
+	if b.changing() {
+		return e.changeSome(tx, b, in)
 	}
 	switch more := clearList(tx, bulkList(in.Name)); {
 	case more:
 	case b.Dropped:
 		tx.Delete(bulkShareKey(in.Name))
-		return nil
+		return 0, nil
 	default:
 		b.Over = in.At
 	}
 	e.writeBulkShare(tx, b)
-	return nil
+	return 0, nil
 }
 
 // changeSome changes the next customers.
-func (e *Engine) changeSome(tx store.Tx, b *bulkShare, at time.Time) error {
-	if _, err := e.journeys(tx); err != nil {
-		return err
+func (e *Engine) changeSome(tx store.Tx, b *bulkShare, in bulkStep) (did int, err error) {
+	if _, err = e.journeys(tx); err != nil {
+		return 0, err
 	}
 	if mode := e.Mode(tx, b.Bulk.Journey); b.Bulk.Act != ActPlace && (mode == lifecycle.Off || mode == lifecycle.Braked) {
-		b.Next = at.Add(time.Minute) // nobody is refused for that: it goes on with the journey
+		b.Next = in.At.Add(time.Minute) // nobody is refused for that: it goes on with the journey
 		e.writeBulkShare(tx, b)
-		return nil
+		return 0, nil
 	}
 	walk := b.walk()
-	room := walk.room(at)
-	b.Next = walk.Next
-	if room == 0 { // it is not its turn yet
-		e.writeBulkShare(tx, b)
-		return nil
+	list, more, err := walk.candidates(tx, in.Room)
+	if err != nil {
+		return 0, err
 	}
-	list, more := walk.listed(tx, room)
-	if !b.Bulk.Audience.List {
-		var err error
-		if list, more, err = walk.matching(tx, room); err != nil {
-			return err
-		}
-	}
-	written := 0
+	written, gone := 0, b.Counts.Gone
 	for i, c := range list {
-		size, again, err := e.changeListed(tx, b, c, at)
+		size, again, err := e.changeListed(tx, b, c, in.At)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if written += size; again || written >= maxWritten && i+1 < len(list) {
 			// Who has more to catch up with comes first in the next chunk; who is done does not come again.
@@ -74,18 +67,16 @@ func (e *Engine) changeSome(tx store.Tx, b *bulkShare, at time.Time) error {
 			if !again {
 				next++
 			}
-			more, walk.Cursor, list = true, list[next].id, list[:next]
+			more, walk.Cursor, walk.Ready, list = true, list[next].id, true, list[:next]
 			break
 		}
 	}
-	if b.Cursor = walk.Cursor; b.Bulk.Rate > 0 {
-		b.Next = b.Next.Add(time.Duration(len(list)) * walk.every())
-	}
+	b.Cursor, b.Ready = walk.Cursor, walk.Ready
 	if !more {
-		b.Over = at
+		b.Over = in.At
 	}
 	e.writeBulkShare(tx, b)
-	return nil
+	return len(list) - int(b.Counts.Gone-gone), nil
 }
 
 // changeListed changes one customer, or sends word to where the customer is, and counts what became of it. again says that

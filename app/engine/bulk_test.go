@@ -140,6 +140,42 @@ func TestABulkIsThrottledPausedAndGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+// The rate is that of customers, also if there are fewer of them than partitions.
+func TestARateIsSpentOnCustomers(t *testing.T) {
+	for name, b := range map[string]engine.Bulk{
+		"list":     {Audience: engine.Audience{List: true}},
+		"audience": {Audience: engine.Audience{Where: []engine.Condition{{Trait: "vip", Is: engine.Known}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, journey("shop", nextOnly, helloShop()...))
+			h.crowd(100)
+			b.Name, b.Act, b.Journey, b.Rate = "few", engine.ActExit, "shop", 1
+			var members []engine.Member
+			for i := range 7 {
+				event := h.event(fmt.Sprint("c", 10*i), "")
+				event.Type, event.Traits = lifecycle.Identify, []byte(`{"vip": true}`)
+				h.receive(event)
+				members = append(members, engine.Member{UserID: event.UserID})
+			}
+			h.bulk(b)
+			if b.Audience.List {
+				if _, err := h.engine.AddToBulk(context.Background(), "few", members); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.setBulk("few", engine.BulkRunning)
+			for n := int64(1); n <= 7; n++ {
+				h.eventually(func() bool { return h.bulkProgress("few").Done >= n })
+				if done := h.bulkProgress("few").Done; done > n {
+					t.Fatalf("%d customers within %d s", done, n-1)
+				}
+				h.clock.Advance(time.Second)
+			}
+			h.eventually(func() bool { return h.bulkProgress("few").Over })
+		})
+	}
+}
+
 func TestAStoppedBulkChangesNobodyElse(t *testing.T) {
 	h := newHarness(t, journey("shop", nextOnly, helloShop()...))
 	h.crowd(30)

@@ -40,6 +40,7 @@ type link struct {
 	From     lifecycle.ID // who is to become one with the customer; zero: the identity has not been asked yet
 	Named    bool         // the customer's ID is that of a user ID
 	Hearsay  bool         // whoever says so proves nothing: nobody is joined by it
+	Question bool         // it was claimed before, and is only asked about again
 }
 
 func (l *link) partition() int {
@@ -56,6 +57,7 @@ type claimed struct {
 	Users      int                     `msgpack:"u,omitempty"` // how many of all were known by user IDs
 	Joined     int                     `msgpack:"j,omitempty"` // how many it has brought together
 	Suppressed []lifecycle.Suppression `msgpack:"s,omitempty"`
+	Words      []lifecycle.Consent     `msgpack:"w,omitempty"` // withdrawals that came from the address itself, one per channel and topic
 }
 
 type claimant struct {
@@ -91,26 +93,57 @@ func (c *claimed) add(by claimant) bool {
 	return true
 }
 
-// link answers a claim, or goes on with one.
-func (e *Engine) link(tx store.Tx, in link) error {
+// hear keeps what speaks against writing to the address, for whoever gets it later, or lifts it. It reports whether that is
+// new.
+func (c *claimed) hear(word *lifecycle.Consent, suppressed *lifecycle.Suppression) (changed bool) {
+	if suppressed != nil && !slices.ContainsFunc(c.Suppressed, func(s lifecycle.Suppression) bool { return s.Channel == suppressed.Channel }) {
+		c.Suppressed, changed = append(c.Suppressed, *suppressed), true
+	}
+	if word == nil {
+		return changed
+	}
+	before := len(c.Words)
+	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool { return said.Channel == word.Channel && said.Topic == word.Topic })
+	if !word.Granted {
+		c.Words = append(c.Words, *word)
+	}
+	return changed || !word.Granted || len(c.Words) != before
+}
+
+// having returns whoever has said that the identity is theirs, as far as is remembered.
+func (c *claimed) having(tx store.Reader) []lifecycle.ID {
+	having := make([]lifecycle.ID, 0, len(c.By)+1)
+	if leads := tx.Get(identityKey(c.Identity.Hash())); leads != nil {
+		having = append(having, lifecycle.ID(leads))
+	}
+	for _, by := range c.By {
+		if !slices.Contains(having, by.Customer) {
+			having = append(having, by.Customer)
+		}
+	}
+	return having
+}
+
+// link takes a claim, or goes on with one. The answer says what speaks against writing to whoever has the identity; nil
+// where nobody asks.
+func (e *Engine) link(tx store.Tx, in link) (*finding, error) {
 	if !in.From.IsZero() {
-		return e.meet(tx, in)
-	}
-	id := in.Identity.Hash()
-	if id == in.Customer {
-		return nil
-	}
-	if e.greetIdentity(tx, in) {
-		return nil
+		return nil, e.meet(tx, in)
 	}
 	known, err := readClaimed(tx, in.Identity)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, suppressed := range known.Suppressed {
-		e.instruct(tx, in.At, lifecycle.HashID("had", in.Customer.Part(), suppressed.Channel, suppressed.Address), 31,
-			instruction{Ban: &ban{Identity: in.Identity, Suppression: suppressed, Customer: in.Customer, At: in.At}})
+	a, tooOld := e.against(tx, in, &known)
+	if tooOld || in.Question || in.Identity.Hash() == in.Customer {
+		return a, nil
 	}
+	return a, e.believe(tx, in, known)
+}
+
+// believe takes a claim.
+func (e *Engine) believe(tx store.Tx, in link, known claimed) (err error) {
+	id := in.Identity.Hash()
 	nobody := in.Identity.Meaningless()
 	leads := tx.Get(identityKey(id))
 	isCustomer := leads == nil && tx.Has(customerKey(id))

@@ -232,8 +232,8 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 	return in
 }
 
-// takeWord lets what came with an event take effect.
-func (s *session) takeWord(in Receive) {
+// takeWord lets what came with an event take effect. late: it is history older than what is known of the customer.
+func (s *session) takeWord(in Receive, late bool) {
 	if word := in.Word; word != nil && word.At.Before(in.At) {
 		s.sayWord(*word, &in.Event, false)
 	} else if word != nil {
@@ -245,6 +245,7 @@ func (s *session) takeWord(in Receive) {
 	if in.Suppress != nil {
 		s.suppressAddress(*in.Suppress)
 	}
+	s.takeTold(&in, late)
 }
 
 // writtenTo asks for the customers of a partition to whom something went at an address.

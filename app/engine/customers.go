@@ -88,7 +88,14 @@ func (e *Engine) OneCustomer(ctx context.Context, text, kind string) (*lifecycle
 			return nil, &lifecycle.Error{Code: lifecycle.Invalid, Field: "kind", Message: fmt.Sprintf("%.80q is no identity of kind %.40q; kinds are id, user, anonymous, email, phone, device and external:NAME", text, kind)}
 		}
 		found, err := e.Customer(ctx, identity)
-		return found.Customer, err
+		if lifecycle.CodeOf(err) != lifecycle.NotFound {
+			return found.Customer, err
+		}
+		claims, err := e.SearchCustomers(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		return onlyClaimant(text, slices.DeleteFunc(claims, func(match CustomerMatch) bool { return match.By != identity }))
 	}
 	found, err := e.SearchCustomers(ctx, text)
 	if err != nil {
@@ -103,12 +110,50 @@ func (e *Engine) OneCustomer(ctx context.Context, text, kind string) (*lifecycle
 	}
 	switch len(kinds) {
 	case 0:
-		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no customer %.80q", text)
+		return onlyClaimant(text, found)
 	case 1:
 		return one, nil
 	}
 	return nil, &lifecycle.Error{Code: lifecycle.Conflict, Field: "kind", Message: fmt.Sprintf("%.80q leads to %d people: it is the %s of different ones", text, len(kinds), strings.Join(kinds, ", the ")),
 		Hint: "say which is meant by its kind, as in ?kind=" + kinds[0]}
+}
+
+// onlyClaimant returns the one customer who has a text as an address that proves nothing, because a page or a form said so, and
+// that leads to nobody. Several are a Conflict that lists them.
+func onlyClaimant(text string, found []CustomerMatch) (*lifecycle.Customer, error) {
+	var one *lifecycle.Customer
+	var names []string
+	for _, match := range found {
+		if c := match.Customer; !match.Leads && hasAddress(c, match.By) {
+			one, names = c, append(names, strings.TrimSpace(cmp.Or(c.UserID(), c.AnonymousID())+" (id "+c.ID.String()+")"))
+		}
+	}
+	switch len(names) {
+	case 0:
+		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no customer %.80q", text)
+	case 1:
+		return one, nil
+	}
+	more := ""
+	if n := len(names); n > maxNamed {
+		names, more = names[:maxNamed], fmt.Sprintf(" and %d more", n-maxNamed)
+	}
+	return nil, &lifecycle.Error{Code: lifecycle.Conflict, Field: "kind", Message: fmt.Sprintf("%.80q leads to nobody, and several have given it: %s%s", text, strings.Join(names, ", "), more),
+		Hint: "name the one who is meant by their own ID"}
+}
+
+// maxNamed is how many people an error lists.
+const maxNamed = 10
+
+// hasAddress reports whether an address is what a customer can be written to at, or known by.
+func hasAddress(c *lifecycle.Customer, address lifecycle.Identity) bool {
+	if c.Knows(address) {
+		return true
+	}
+	return slices.ContainsFunc(addressTraits[:], func(known struct{ trait, channel string }) bool {
+		identity, ok := traitIdentity(c.Traits[known.trait], known.channel)
+		return ok && identity == address
+	})
 }
 
 // customersFrom asks a partition for customers, from one on.
@@ -166,6 +211,12 @@ func (e *Engine) askCustomers(tx store.Reader, query any) (answer any, handled b
 		answer, err = e.livedBefore(tx, q)
 	case stageHistory:
 		answer, err = e.stageHistory(tx, q)
+	case marksFrom:
+		return e.marksFrom(tx, q), true, nil
+	case missedEvents:
+		answer, err = e.missedEvents(tx)
+	case eventsPage:
+		answer, err = e.eventsPage(tx, q)
 	default:
 		return nil, false, nil
 	}

@@ -151,9 +151,7 @@ func (s *session) redo(j *journey, letter DeadLetter) {
 		}
 		return
 	}
-	if s.mayBegin(j) {
-		s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
-	}
+	s.beginAtEvent(j)
 	visit := s.customer.Visit(j.name)
 	if visit == nil || visit.Stage == "" {
 		return

@@ -80,6 +80,12 @@ func (e *Engine) Send(ctx context.Context, d Direct) (DirectAnswer, error) {
 	defer e.pending.Add(-1)
 	identity := d.Event.Identity()
 	in := direct{Direct: d, At: now, Mark: lifecycle.HashID("direct", string(identity.Kind), identity.Value, d.Event.MessageID)}
+	of := Receive{Event: d.Event, At: now}
+	if e.recognise(ctx, &of); !of.Owner.IsZero() {
+		if _, err := e.store.Do(ctx, identity.Hash().Partition(), link{Identity: identity, Customer: of.Owner, At: now}); err != nil {
+			return DirectAnswer{}, err
+		}
+	}
 	for partition := identity.Hash().Partition(); len(in.Via) < 8; {
 		answer, err := e.store.Do(ctx, partition, in)
 		if err != nil {
@@ -130,7 +136,7 @@ func (e *Engine) direct(tx store.Tx, in direct) (directOutcome, error) {
 			return out, err
 		}
 	}
-	tx.Set(markKey(epoch(in.At), in.Mark), append(markedAt(in.At), store.Encode(&out)...))
+	e.setMark(tx, in.At, in.Mark, append(markedAt(in.At), store.Encode(&out)...))
 	return out, nil
 }
 

@@ -4,7 +4,8 @@
 // Reading order: receive.go (was it seen before, whose is it), identify.go (who is it), session.go (one customer in one
 // input), order.go (the order within one event), step.go (all or nothing), run.go (handlers that wait), await.go (what
 // they wait for), effects.go, track.go, look.go (what scripts see of the past), answers.go (what came of messages),
-// consent.go and reports.go (what people and other servers say about messages), direct.go (messages beside the journeys),
+// ask.go (what speaks against an address),
+// consent.go, reports.go and told.go (what people and other servers say about messages), direct.go (messages beside the journeys),
 // timers.go, publish.go, release.go (a version as it is stored), spread.go (which partitions have it), resync.go (whom a
 // change of the journeys reaches), history.go, broadcast.go (one message to many).
 package engine
@@ -25,6 +26,8 @@ import (
 // customer as the step has left them and the time of the input, which a late timer's message may be older than.
 type Outbox interface {
 	Put(tx store.Tx, message *lifecycle.Message, customer *lifecycle.Customer, at time.Time)
+	// PutRendered is Put for a message that has its bytes, which it had before it was handed on; nil: it has none.
+	PutRendered(tx store.Tx, message *lifecycle.Message, rendered *lifecycle.Rendered, customer *lifecycle.Customer, at time.Time)
 	// Watch returns where a message stands, and why; "" if there is no such message. When a watched message is accepted or
 	// has failed afterwards, Engine.Settled is told.
 	Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string)
@@ -33,9 +36,11 @@ type Outbox interface {
 	// Sent returns a message as it stands, and the address to which it was handed over, "" if it never was; nil if there is
 	// no such message.
 	Sent(tx store.Reader, decided time.Time, id lifecycle.ID) (message *lifecycle.Message, to string)
+	// Free lets messages go on that waited to hear about an address of the customer's.
+	Free(tx store.Tx, customer lifecycle.ID)
 	// WrittenTo returns the customers of the partition to whom something went at an address of a channel that takes
 	// answers.
-	WrittenTo(tx store.Reader, channel, address string) []lifecycle.ID
+	WrittenTo(tx store.Reader, channel, address string) []lifecycle.Addressee
 }
 
 // Recorder takes what was decided, inside Apply, so that figures are part of the same commit.
@@ -55,6 +60,8 @@ type Engine struct {
 	revenue    RevenueRules
 	stageHooks []string // where changes of stages are posted
 
+	posted map[lifecycle.ID]string // of a twin: the webhooks that were posted of changes of stages, with their hosts
+
 	compileBroadcast func(script.Source) (*script.Program, error)
 
 	referrals referrals
@@ -68,12 +75,15 @@ type Engine struct {
 	zones zones
 
 	publishing    sync.Mutex // one change of the journeys at a time
+	importing     sync.Mutex // one import is opened or closed at a time
+	resuming      sync.Mutex // one partition is brought back into memory at a time
 	programs      sync.Map   // version -> *script.Program
 	segmentSets   sync.Map   // version -> *script.Segments
 	segmentErrors sync.Map   // name -> *SegmentError
 	parts         [lifecycle.Partitions]partition
 	reports       chan told
 	looks         looks
+	meetings      *meetings
 	pending       atomic.Int64
 	suspected     atomic.Int64
 	suspectTold   atomic.Int64 // when the log was told of one last, in Unix nanoseconds
@@ -82,6 +92,7 @@ type Engine struct {
 	applicants    func(email string) string // the anonymous ID of whoever sends a form with a mail address; nil: there are no forms
 	limit         int64
 	precedence    map[string]int // of sources, by name: whose word about a trait counts before whose
+	paces         paces          // of broadcasts and bulks that have a rate
 }
 
 // partition is what the owner and the single writer of one partition keep in memory.
@@ -90,13 +101,13 @@ type partition struct {
 	current       bool       // journeys is what is stored
 	draining      map[string][]string
 	modes         atomic.Pointer[map[string]lifecycle.Mode] // of all journeys, while current
-	epoch         uint32                                    // the epoch before the present one, as far as it was looked into
-	epochEmpty    bool                                      // it holds no marks
+	marks         marks
 	segments      segmentPart
 	scores        scorePart
 	ranks         rankPart
 	erasuresKnown bool
 	newcomers     newcomers
+	listed        listTail
 	broadcasts    map[string]*journey // those at work, by the names of their journeys; while current, used by the single writer only
 	bulking       atomic.Bool         // bulks may have something to do
 	bulkAt        atomic.Int64        // when they have it next, in Unix nanoseconds; 0: not known
@@ -121,6 +132,7 @@ type Options struct {
 	Revenue    RevenueRules
 	Precedence []string // sources whose words about traits count before those of others, the first of them most
 	ErasureKey []byte   // of the hashes that stay of who was erased
+	Unranked   bool     // nobody is ranked by themselves once a day, but when RankNow is called
 }
 
 // New returns an engine; Bind gives it its store.
@@ -128,7 +140,7 @@ func New(opts Options) *Engine {
 	e := &Engine{
 		options: opts, clock: opts.Clock, host: opts.Host, outbox: opts.Outbox, recorder: opts.Recorder, log: opts.Log,
 		limit: int64(opts.MaxPending), zone: opts.Zone, precedence: ranks(opts.Precedence), reports: make(chan told, maxReports),
-		looks: looks{by: map[lifecycle.Ref]*look{}, wake: make(chan struct{}, 1)},
+		meetings: &meetings{}, looks: looks{by: map[lifecycle.Ref]*look{}, wake: make(chan struct{}, 1)},
 	}
 	e.identities = opts.Identities.orDefaults()
 	e.revenue = opts.Revenue.orDefaults()
@@ -137,6 +149,7 @@ func New(opts Options) *Engine {
 	}
 	for i := range e.parts {
 		e.parts[i].wake = make(chan struct{}, 1)
+		e.parts[i].listed.whole, e.parts[i].listed.turn = make(chan struct{}), 1
 		e.parts[i].casting.Store(true)
 		e.parts[i].segments.walking.Store(true)
 		e.parts[i].scores.walking.Store(true)
@@ -147,7 +160,14 @@ func New(opts Options) *Engine {
 }
 
 // Bind names the store through which the engine gives inputs to partitions.
-func (e *Engine) Bind(s *store.Store) { e.store = s }
+func (e *Engine) Bind(s *store.Store) {
+	e.store = s
+	for i := range e.parts {
+		if !s.Durable() {
+			e.parts[i].marks.before.Store(&sieve{})
+		}
+	}
+}
 
 // Pending returns how many events are in flight.
 func (e *Engine) Pending() int { return int(e.pending.Load()) }
@@ -180,8 +200,12 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = e.closeChunk(tx, in)
 	case setTest:
 		answer, err = nil, e.setTest(tx, in)
+	case callBy:
+		answer, err = e.callBy(tx, in)
 	case link:
-		answer, err = nil, e.link(tx, in)
+		answer, err = e.link(tx, in)
+	case ofAddress:
+		answer, err = nil, e.ofAddress(tx, in)
 	case adopt:
 		answer, err = nil, e.adopt(tx, in)
 	case moveTimeline:
@@ -202,7 +226,7 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		defer e.forgetJourneys(tx)
 		answer, err = nil, e.shareBroadcast(tx, in)
 	case castStep:
-		answer, err = nil, e.castStep(tx, in)
+		answer, err = e.castStep(tx, in)
 	case letIn:
 		answer, err = nil, e.letInFromElsewhere(tx, in)
 	case dropShare:
@@ -271,6 +295,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.deadLetters(tx, q)
 	case idsOf:
 		answer, err = e.idsOf(tx, q)
+	case nameKnown:
+		answer = e.nameKnown(tx, q)
 	case claimedOf:
 		answer, err = e.whoHas(tx, q)
 	case suspicions:
@@ -329,10 +355,11 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 // chores that publishing leaves behind.
 func (e *Engine) Own(ctx context.Context, p int) {
 	part := &e.parts[p]
-	if p == 0 {
-		var ranking sync.WaitGroup
-		defer ranking.Wait()
-		ranking.Go(func() { e.rankDaily(ctx) })
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { e.resumeMemory(ctx, p) })
+	if p == 0 && !e.options.Unranked {
+		beside.Go(func() { e.rankDaily(ctx) })
 	}
 	var swept time.Time
 	aligned := p != 0

@@ -19,12 +19,15 @@ import (
 //	E j hash       -> forgetting: what is still to be removed
 //	E f customer   -> scrub: what is still to be removed from files beside the store
 
-// Forgetter removes what the outbox keeps of a customer who had these IDs, a part at a time, inside Apply.
+// Forgetter removes what the outbox keeps of a customer who had these IDs, a part at a time, inside Apply; and takes back what
+// has not left of what is not wanted any more.
 type Forgetter interface {
 	// Forget looks at so much from a position on, and returns where to go on; nil at the end.
 	Forget(tx store.Tx, ids []lifecycle.ID, from []byte, look int) (next []byte, err error)
 	// ForgetBodies takes out of messages decided in [since, before) what they said.
 	ForgetBodies(tx store.Tx, since, before time.Time, from []byte, look int) (next []byte, err error)
+	// WithdrawRefused takes messages back that connectors keep, where the customer's consent or a suppression is against them.
+	WithdrawRefused(tx store.Tx, customer *lifecycle.Customer, at time.Time) error
 }
 
 // SetForgetter names who forgets messages. It is called before anything happens.
@@ -57,6 +60,12 @@ func (e *Engine) applyErasures(tx store.Tx, input any) (answer any, handled bool
 		tx.Delete(scrubKey(in.Customer))
 	case dropEntries:
 		e.dropEntries(tx, in)
+	case dropListed:
+		answer = e.dropListed(tx, in)
+	case resumeList:
+		answer = e.resumeList(tx)
+	case keepList:
+		e.keepList(tx)
 	case dropBodies:
 		answer, err = e.dropBodies(tx, in)
 	default:
@@ -149,8 +158,9 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 			identities = append(identities, identity)
 		}
 	}
+	identities = append(identities, socialIdentities(c.Traits)...)
 	order := forget{Customer: id, IDs: []lifecycle.ID{id}, At: in.At, Retire: in.Retire}
-	if err = e.forgetIdentities(tx, &order, identities, c.Named()); err != nil {
+	if err = e.forgetIdentities(tx, &order, identities, c.Named() && !c.Called); err != nil {
 		return eraseAnswer{}, err
 	}
 	if c.Acquired != nil && !c.Acquired.By.IsZero() && !c.Referred.IsZero() {
@@ -199,7 +209,7 @@ func (e *Engine) forgetLoser(tx store.Tx, in adopt) error {
 		return nil // of their timeline there is nothing but what came here
 	}
 	order := forget{Customer: in.Customer, IDs: []lifecycle.ID{in.Customer, in.From}, At: in.At}
-	return e.forgetIdentities(tx, &order, in.Loser.Identities, in.Loser.Named())
+	return e.forgetIdentities(tx, &order, in.Loser.Identities, in.Loser.Named() && !in.Loser.Called)
 }
 
 // anonymous reports whether nobody knows more of a customer than a browser or an app.

@@ -174,10 +174,12 @@ func (e *Engine) forgetOwn(tx store.Tx, job *forgetting) (next []byte, err error
 	}
 	var keys [][]byte
 	var given []string // forms that wait for nobody any more
+	var listed listedEntries
 	for _, prefix := range [][]byte{timelinePrefix(id), append([]byte{'r'}, id[:]...), saidPrefix(id), applicationPrefix(id), askedKey(id)} {
 		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
 			if prefix[0] == 'e' {
 				e.forgetNamed(tx, job, value)
+				listed.read(key, value)
 			}
 			var a Application
 			if string(prefix[:2]) == "Op" && store.Decode(value, &a) == nil && a.Confirmed.IsZero() {
@@ -194,6 +196,7 @@ func (e *Engine) forgetOwn(tx store.Tx, job *forgetting) (next []byte, err error
 	for _, key := range keys {
 		tx.Delete(key)
 	}
+	e.unlist(tx, listed)
 	for _, form := range given {
 		if err = countForm(tx, form, func(c *FormCounts) { c.Expired++ }); err != nil {
 			return nil, err

@@ -104,15 +104,12 @@ func (e *Engine) greet(tx store.Reader, c *lifecycle.Customer) {
 	}
 }
 
-// greetIdentity keeps everything from an erased address that a customer has got, or from a customer who has got an erased
-// name. It reports whether the claim is older than the erasure, and is not to be taken.
-func (e *Engine) greetIdentity(tx store.Tx, in link) (tooOld bool) {
+// erasedAddress returns what an erasure keeps from a customer who has got an erased address, or an erased name, and whether
+// their claim is older than the erasure.
+func (e *Engine) erasedAddress(tx store.Reader, in link) (list []lifecycle.Suppression, tooOld bool) {
 	r, ok := e.erased(tx, in.Identity.Hash())
 	if !ok {
-		return false
-	}
-	if !in.At.After(r.at) {
-		return true
+		return nil, false
 	}
 	var channels []string
 	switch in.Identity.Kind {
@@ -122,17 +119,14 @@ func (e *Engine) greetIdentity(tx store.Tx, in link) (tooOld bool) {
 		channels = []string{"sms", "call"}
 	case lifecycle.DeviceIdentity:
 		channels = []string{"push"}
-	}
-	suppress := func(s lifecycle.Suppression) {
-		s.Reason, s.At = lifecycle.SuppressedErased, r.at
-		e.instruct(tx, in.At, lifecycle.HashID("erased", in.Customer.Part(), in.Identity.Hash().Part(), s.Channel), 34,
-			instruction{Ban: &ban{Identity: in.Identity, Suppression: s, Customer: in.Customer, At: in.At}})
+	case lifecycle.SocialIdentity:
+		channels = []string{"social"}
 	}
 	for _, channel := range channels {
-		suppress(lifecycle.Suppression{Channel: channel, Address: in.Identity.Value})
+		list = append(list, lifecycle.Suppression{Channel: channel, Address: in.Identity.Value, Reason: lifecycle.SuppressedErased, At: r.at})
 	}
 	if len(channels) == 0 && r.whole {
-		suppress(lifecycle.Suppression{})
+		list = append(list, lifecycle.Suppression{Reason: lifecycle.SuppressedErased, At: r.at})
 	}
-	return false
+	return list, !in.At.After(r.at)
 }

@@ -24,6 +24,9 @@ type Erasure struct {
 // messages are the IDs of theirs, newest first.
 func (e *Engine) Erase(ctx context.Context, customer lifecycle.ID, messages []lifecycle.ID) error {
 	now := e.clock.Now()
+	if err := e.joinFirst(ctx, now); err != nil {
+		return err
+	}
 	id := customer
 	for range 8 {
 		answer, err := e.store.Do(ctx, id.Partition(), erase{Customer: id, At: now, Messages: messages})
@@ -37,6 +40,27 @@ func (e *Engine) Erase(ctx context.Context, customer lifecycle.ID, messages []li
 		id = done.Redirect
 	}
 	return lifecycle.Errorf(lifecycle.Internal, "the customer's ID leads in a circle")
+}
+
+// joiningTime is how long an erasure waits for what was said before it. What is on its way for longer does not hold it up.
+const joiningTime = 5 * time.Second
+
+// joinFirst waits until what was said until a moment has come to all partitions: whoever was becoming one with the customer
+// is forgotten with them, and does not stay behind as somebody of their own.
+func (e *Engine) joinFirst(ctx context.Context, at time.Time) error {
+	for began := time.Now(); time.Since(began) < joiningTime; {
+		pending, err := e.instructionsUntil(ctx, at)
+		if ctx.Err() != nil { // nobody waits any more, and they are still to be erased
+			return nil
+		}
+		if err != nil || !pending {
+			return err
+		}
+		if (lifecycle.WallClock{}).Wait(ctx, time.Now().Add(5*time.Millisecond)) != nil {
+			return nil
+		}
+	}
+	return nil
 }
 
 // forgottenUntil waits until nothing is to be forgotten any more that began until a moment.
@@ -267,5 +291,5 @@ func addressesIn(raw []byte) (list []lifecycle.Identity) {
 			list = append(list, identity)
 		}
 	}
-	return list
+	return append(list, socialIdentities(traits)...)
 }

@@ -19,6 +19,7 @@ type exportCustomers struct {
 // CustomerPage is a part of the customers of a partition.
 type CustomerPage struct {
 	Customers []*lifecycle.Customer
+	Segments  [][]string // those that each customer is in, by name
 	Next      []byte
 }
 
@@ -26,6 +27,10 @@ func (e *Engine) exportCustomers(tx store.Reader, q exportCustomers) (page Custo
 	from, read := []byte{'c'}, 0
 	if len(q.From) > 0 {
 		from = q.From
+	}
+	table, failed := readSegmentTable(tx)
+	if failed != nil {
+		return page, failed
 	}
 	tx.Scan(from, []byte{'c' + 1}, func(key, value []byte) bool {
 		if read >= q.Bytes {
@@ -38,7 +43,7 @@ func (e *Engine) exportCustomers(tx store.Reader, q exportCustomers) (page Custo
 			return false
 		}
 		if !c.Applicant() {
-			page.Customers = append(page.Customers, c)
+			page.Customers, page.Segments = append(page.Customers, c), append(page.Segments, table.of(c))
 		}
 		return true
 	})

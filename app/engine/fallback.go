@@ -22,6 +22,25 @@ func (e *Engine) Alternatives(tx store.Reader, version, name string, customer *l
 	return templates
 }
 
+// Several reports whether a message has more than one channel.
+func (e *Engine) Several(tx store.Reader, version, name string) bool {
+	program, err := e.program(tx, version)
+	if err != nil {
+		return false
+	}
+	channel := ""
+	for i := range program.Templates {
+		switch t := &program.Templates[i]; {
+		case t.Name != name || t.Channel == channel:
+		case channel == "":
+			channel = t.Channel
+		default:
+			return true
+		}
+	}
+	return false
+}
+
 // fallsBack reports whether a send may go by another channel: as it says, else unless it names its channel.
 func fallsBack(effect *script.Effect) bool {
 	if says, ok := effect.Args["fallback"].(bool); ok {

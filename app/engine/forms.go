@@ -72,6 +72,7 @@ type Question struct {
 type FormCounts struct {
 	Sent      int64     `json:"sent" msgpack:"s"`          // submissions that were taken
 	Waiting   int64     `json:"waiting" msgpack:"-"`       // for their address to be confirmed
+	Taken     int64     `json:"-" msgpack:"t"`             // submissions that wait for nothing: the form asks nobody to confirm
 	Confirmed int64     `json:"confirmed" msgpack:"c"`     // addresses
 	Quiet     int64     `json:"quiet" msgpack:"q"`         // not asked about any more: the address had been asked too often
 	Rewards   int64     `json:"rewards" msgpack:"r"`       // downloads
@@ -81,7 +82,7 @@ type FormCounts struct {
 
 func (c *FormCounts) add(other FormCounts) {
 	c.Sent, c.Waiting, c.Confirmed = c.Sent+other.Sent, c.Waiting+other.Waiting, c.Confirmed+other.Confirmed
-	c.Quiet, c.Rewards, c.Expired = c.Quiet+other.Quiet, c.Rewards+other.Rewards, c.Expired+other.Expired
+	c.Quiet, c.Rewards, c.Expired, c.Taken = c.Quiet+other.Quiet, c.Rewards+other.Rewards, c.Expired+other.Expired, c.Taken+other.Taken
 	c.Last = later(c.Last, other.Last)
 }
 
@@ -119,7 +120,7 @@ type submit struct {
 // nobody's identity. The same message ID of the same visitor is one submission.
 func (e *Engine) Submit(ctx context.Context, form string, event lifecycle.Event, words []lifecycle.Consent) error {
 	now := e.clock.Now()
-	event.Type, event.Name, event.Public = lifecycle.Track, FormSubmitted, true
+	event.Type, event.Name, event.Public, event.Source = lifecycle.Track, FormSubmitted, true, lifecycle.FormSource(form)
 	for i := range words {
 		words[i].At = now
 	}
@@ -160,6 +161,7 @@ func (e *Engine) submitted(tx store.Tx, in submit) error {
 			return
 		}
 		c.Sent++
+		c.Taken++
 		c.Last = in.At
 	})
 }
@@ -301,7 +303,7 @@ func (e *Engine) confirm(tx store.Tx, in confirm) (Application, error) {
 	a.Event.AnonymousID = a.Who(in.Browser)
 	a.Confirmed = in.At
 	event := a.Event
-	event.Received, event.Timestamp = in.At, in.At
+	event.Received, event.Timestamp, event.Source = in.At, in.At, lifecycle.FormSource(a.Form)
 	for i := range a.Words {
 		a.Words[i].At = in.At
 	}
@@ -373,7 +375,7 @@ func (e *Engine) FormFigures(ctx context.Context) (map[string]FormCounts, error)
 		}
 	}
 	for name, c := range all {
-		c.Waiting = c.Sent - c.Quiet - c.Confirmed - c.Expired
+		c.Waiting = c.Sent - c.Taken - c.Quiet - c.Confirmed - c.Expired
 		all[name] = c
 	}
 	return all, nil

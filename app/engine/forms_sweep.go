@@ -86,14 +86,17 @@ func (e *Engine) dropApplicant(tx store.Tx, id lifecycle.ID) error {
 	}
 	tx.Delete(customerKey(id))
 	var keys [][]byte
+	var listed listedEntries
 	entries := timelinePrefix(id)
-	tx.Scan(entries, store.PrefixEnd(entries), func(key, _ []byte) bool {
+	tx.Scan(entries, store.PrefixEnd(entries), func(key, value []byte) bool {
 		keys = append(keys, bytes.Clone(key))
+		listed.read(key, value)
 		return len(keys) < 1000
 	})
 	for _, key := range keys {
 		tx.Delete(key)
 	}
+	e.unlist(tx, listed)
 	return nil
 }
 

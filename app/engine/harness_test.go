@@ -218,7 +218,7 @@ func (m machine) Apply(tx store.Tx, input any) (any, error) {
 		return m.engine.HeldOut(tx, in.message), nil
 	}
 	if in, ok := input.(bequeath); ok {
-		return m.engine.Inherit(tx, in.message, in.at), nil
+		return m.engine.Inherit(tx, in.message, nil, in.at), nil
 	}
 	answer, _, err := m.engine.Apply(tx, input)
 	return answer, err
@@ -263,6 +263,10 @@ func (b *book) Put(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Customer, _ ti
 	b.messages = append(b.messages, &clone)
 }
 
+func (b *book) PutRendered(tx store.Tx, m *lifecycle.Message, _ *lifecycle.Rendered, customer *lifecycle.Customer, at time.Time) {
+	b.Put(tx, m, customer, at)
+}
+
 func (b *book) Watch(_ store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -300,13 +304,16 @@ func (b *book) Sent(_ store.Reader, decided time.Time, id lifecycle.ID) (*lifecy
 	return nil, ""
 }
 
+// Free does nothing: no message waits here.
+func (b *book) Free(store.Tx, lifecycle.ID) {}
+
 // WrittenTo returns whom the address is a name of, in this partition.
-func (b *book) WrittenTo(tx store.Reader, _, address string) []lifecycle.ID {
+func (b *book) WrittenTo(tx store.Reader, _, address string) []lifecycle.Addressee {
 	id := (lifecycle.Identity{Kind: lifecycle.UserID, Value: address}).Hash()
 	if id.Partition() != tx.Partition() {
 		return nil
 	}
-	return []lifecycle.ID{id}
+	return []lifecycle.Addressee{{Customer: id}}
 }
 
 // message returns the newest message of a name.

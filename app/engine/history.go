@@ -15,14 +15,28 @@ const (
 	ImportClosed  = "closed"
 )
 
-// importRecord is what every partition knows of an import.
+// importRecord is what every partition knows of an import. What the partition of the source's own ID says holds: it is told
+// last of an opening and of an end, so that what it says has come to all of them, wherever the program ended.
 type importRecord struct {
 	Source  string    `msgpack:"s"`
 	History bool      `msgpack:"h"`
 	State   string    `msgpack:"t"`
 	At      time.Time `msgpack:"a"` // of closing and closed: the moment up to which everything has fired as history
 	Abort   bool      `msgpack:"b"`
+
+	Began  time.Time   `msgpack:"n"`
+	Former []importRun `msgpack:"f,omitempty"` // oldest first, for replays
 }
+
+// importRun is one of several runs of the same import.
+type importRun struct {
+	Began time.Time `msgpack:"n"`
+	End   time.Time `msgpack:"e"`
+	Abort bool      `msgpack:"b,omitempty"`
+}
+
+// maxFormer is how many former runs of an import are remembered.
+const maxFormer = 100
 
 type importState struct{ Source string }
 
@@ -39,6 +53,7 @@ func (e *Engine) importRecord(tx store.Reader, source string) (importRecord, err
 type openImport struct {
 	Source  string
 	History bool
+	At      time.Time
 }
 
 func (e *Engine) openImport(tx store.Tx, in openImport) (importRecord, error) {
@@ -46,12 +61,16 @@ func (e *Engine) openImport(tx store.Tx, in openImport) (importRecord, error) {
 	if err != nil {
 		return record, err
 	}
-	if record.State == ImportClosing {
-		return record, lifecycle.Errorf(lifecycle.Conflict, "the import %q is closing; wait until it is closed", in.Source)
-	}
 	if record.State != "" && record.History != in.History {
 		return record, lifecycle.Errorf(lifecycle.Conflict, "the import %q was begun %s; give this one another source name",
 			in.Source, map[bool]string{true: "as history", false: "without --history"}[record.History])
+	}
+	if record.State == ImportClosed {
+		record.Former = append(record.Former, importRun{record.Began, record.At, record.Abort})
+		record.Former = record.Former[max(0, len(record.Former)-maxFormer):]
+	}
+	if record.State != ImportOpen {
+		record.Began = in.At
 	}
 	record.History, record.State, record.At = in.History, ImportOpen, time.Time{}
 	tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
@@ -172,10 +191,46 @@ type Line struct {
 	Event lifecycle.Event
 }
 
+// closingTime is how long opening an import works on the end of a former run, which nobody may be waiting for any more.
+const closingTime = 3 * time.Second
+
 // OpenImport opens an import, or goes on with an open one. History happens at its events' own times and sends nothing;
-// otherwise the events are live.
+// otherwise the events are live. One that is closing is closed first, whoever began that; Busy if it takes longer: ask again.
 func (e *Engine) OpenImport(ctx context.Context, source string, history bool) error {
-	return e.everywhere(ctx, openImport{source, history})
+	e.importing.Lock()
+	defer e.importing.Unlock()
+	answer, err := e.store.Ask(ctx, sourceID(source).Partition(), importState{source})
+	if err != nil {
+		return err
+	}
+	if record := answer.(importRecord); record.State == ImportClosing {
+		progress, err := e.closeImport(ctx, source, record.At, record.Abort, closingTime)
+		if err != nil {
+			return err
+		}
+		if progress.State != ImportClosed {
+			return lifecycle.Errorf(lifecycle.Busy, "the import %q is still being closed; try again in a moment", source)
+		}
+	}
+	return e.homeLast(ctx, source, openImport{source, history, e.clock.Now()})
+}
+
+// homeLast gives an input to every partition, to that of the source's own ID when all others have taken it.
+func (e *Engine) homeLast(ctx context.Context, source string, input any) error {
+	home := sourceID(source).Partition()
+	items := make([]store.Item, 0, lifecycle.Partitions)
+	for p := range lifecycle.Partitions {
+		if p != home {
+			items = append(items, store.Item{Partition: p, Input: input})
+		}
+	}
+	for _, result := range e.store.DoAll(ctx, items) {
+		if result.Err != nil {
+			return result.Err
+		}
+	}
+	_, err := e.store.Do(ctx, home, input)
+	return err
 }
 
 // importIsOpen returns the record of an import that is open.
@@ -229,6 +284,12 @@ type ImportProgress struct {
 // CloseImport closes an import: everything due by its end fires as history, customer by customer. It works for about
 // the given time; unless the state is closed then, call it again. It is safe to repeat, also after a crash.
 func (e *Engine) CloseImport(ctx context.Context, source string, until time.Time, abort bool, budget time.Duration) (ImportProgress, error) {
+	e.importing.Lock()
+	defer e.importing.Unlock()
+	return e.closeImport(ctx, source, until, abort, budget)
+}
+
+func (e *Engine) closeImport(ctx context.Context, source string, until time.Time, abort bool, budget time.Duration) (ImportProgress, error) {
 	answer, err := e.store.Do(ctx, sourceID(source).Partition(), beginClose{source, until, abort})
 	if err != nil {
 		return ImportProgress{}, err
@@ -276,7 +337,7 @@ func (e *Engine) CloseImport(ctx context.Context, source string, until time.Time
 			return progress, nil
 		}
 	}
-	if err = e.everywhere(ctx, closeChunk{Source: source, At: record.At, Limit: 1, Final: true}); err != nil {
+	if err = e.homeLast(ctx, source, closeChunk{Source: source, At: record.At, Limit: 1, Final: true}); err != nil {
 		return progress, err
 	}
 	progress.State = ImportClosed

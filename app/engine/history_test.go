@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -156,4 +157,30 @@ func TestClosingSurvivesARestart(t *testing.T) {
 	if lines := h.book.len(); lines != 300 {
 		t.Errorf("%d reminders after closing in two parts (%+v), want 300", lines, progress)
 	}
+}
+
+// An import whose closing nobody goes on with any more is closed by whoever opens it again.
+func TestAnImportIsOpenedAgainWhileItCloses(t *testing.T) {
+	h := newHarness(t, remind)
+	h.openImport("orders")
+	var lines []lifecycle.Event
+	for i := 0; len(lines) < 120; i++ { // of one partition, which takes more than one step to close
+		name := fmt.Sprintf("n%d", i)
+		if (lifecycle.Identity{Kind: lifecycle.UserID, Value: name}).Hash().Partition() == 7 {
+			lines = append(lines, at(h.event(name, "Order", "n", 1), -50))
+		}
+	}
+	h.history("orders", lines...)
+	h.book.clear()
+	if progress, err := h.engine.CloseImport(context.Background(), "orders", h.clock.Now(), false, 0); err != nil || progress.State != engine.ImportClosing {
+		t.Fatalf("closed within no time: %+v %v", progress, err)
+	}
+	h.restart()
+	h.clock.Advance(time.Hour)
+	h.openImport("orders")
+	if reminders := h.book.len(); reminders != len(lines) {
+		t.Errorf("%d reminders when it is opened again, want %d", reminders, len(lines))
+	}
+	h.history("orders", at(h.event("zed", "Order", "n", 1), -50))
+	h.closeImport("orders", false)
 }

@@ -14,6 +14,9 @@ import (
 func (s *session) identify(event *lifecycle.Event, late bool) {
 	s.alsoKnownAs(event, lifecycle.Identity{Kind: lifecycle.UserID, Value: event.UserID}, 1)
 	s.alsoKnownAs(event, lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: event.AnonymousID}, 2)
+	if s.accepted && event.UserID != "" && !s.customer.Named() {
+		s.customer.Called = true // it comes by the user ID that they were given
+	}
 	if event.Type == lifecycle.Alias {
 		s.alias(event)
 	}
@@ -55,7 +58,7 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 			teller, hearsay := source, provesNot(event, name)
 			s.claimAddress(name, traits[name], before, hearsay)
 			if hearsay && isAddress(name) {
-				teller = lifecycle.BySite
+				teller = lifecycle.Unproved(source)
 			}
 			if _, dated := s.customer.Origin(name); late && known && !dated {
 				continue // what is known may be newer

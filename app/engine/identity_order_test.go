@@ -64,6 +64,15 @@ func (s *still) publish(source script.Source) {
 }
 
 func (s *still) receive(event lifecycle.Event) {
+	if event.Name == "Subscribed" || event.Name == "Unsubscribed" {
+		var word lifecycle.Consent
+		_ = json.Unmarshal(event.Properties, &word) // its channel and topic
+		word.Granted, word.Source = event.Name == "Subscribed", "shop"
+		if err := s.engine.SayOf(context.Background(), event, word); err != nil {
+			s.fail(err)
+		}
+		return
+	}
 	results, err := s.engine.Receive(context.Background(), []lifecycle.Event{event})
 	if err == nil {
 		err = results[0].Err
@@ -183,6 +192,10 @@ func drawEvents(t *rapid.T) []lifecycle.Event {
 		}
 		if len(traits) > 0 {
 			event.Traits, _ = json.Marshal(traits)
+		}
+		if word := rapid.SampledFrom([]string{"", "", "Subscribed", "Unsubscribed"}).Draw(t, "word"); word != "" {
+			event.Type, event.Name = lifecycle.Track, word
+			event.Properties, _ = json.Marshal(map[string]string{"channel": rapid.SampledFrom([]string{"", "sms"}).Draw(t, "channel"), "topic": rapid.SampledFrom([]string{"", "news"}).Draw(t, "topic")})
 		}
 		events = append(events, event)
 	}

@@ -93,14 +93,11 @@ on("Order", function() move "b" end)`, "b", `stage { title = "B" }`))
 	}
 	h.clock.Advance(5 * 24 * time.Hour)
 	h.track("ada", "Other")
-	// The visitor's run ended with the visitor: no reminder.
+	// The run ended with the stage: no reminder.
 	h.want(`
 		0 event Page
 		0 entered j/a
 		0.0417 event identify
-		0.0417 entered j/a
-		0.0417 merged j/a
-		0.0417 merged /
 		0.0417 event Order
 		0.0417 moved j/a>b
 		0.0417 entered j/b

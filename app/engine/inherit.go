@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"encoding/binary"
+	"math"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -11,12 +13,13 @@ import (
 type inherit struct {
 	Customer lifecycle.ID
 	Message  *lifecycle.Message
+	Rendered *lifecycle.Rendered // its bytes, if it has some
 	At       time.Time
 }
 
 // Inherit hands a queued message on to whoever the customer has become, and reports whether there is such a one. It is
 // called inside Apply, in the partition of the message, by whoever settles it in the same commit.
-func (e *Engine) Inherit(tx store.Tx, m *lifecycle.Message, at time.Time) bool {
+func (e *Engine) Inherit(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered, at time.Time) bool {
 	heir, _ := e.follow(tx, m.Customer)
 	if heir == m.Customer {
 		return false
@@ -25,8 +28,15 @@ func (e *Engine) Inherit(tx store.Tx, m *lifecycle.Message, at time.Time) bool {
 	handed.ID, handed.Customer = lifecycle.HashID("inherited", m.ID.Part()), heir
 	handed.State, handed.Reason, handed.Attempts, handed.Watched = lifecycle.Queued, "", 0, false
 	handed.Decided, handed.Due, handed.Settled = at, at, time.Time{}
-	e.instruct(tx, at, handed.ID, 33, instruction{Inherit: &inherit{Customer: heir, Message: &handed, At: at}})
+	e.instruct(tx, at, lastly(handed.ID), 33, instruction{Inherit: &inherit{Customer: heir, Message: &handed, Rendered: rendered, At: at}})
 	return true
+}
+
+// lastly makes a cause come behind all others of its moment. What a merged customer owned may be of the same moment, and goes
+// first: their address is among it, without which the message could not leave.
+func lastly(cause lifecycle.ID) lifecycle.ID {
+	binary.BigEndian.PutUint32(cause[:4], math.MaxUint32)
+	return cause
 }
 
 func (e *Engine) inherit(tx store.Tx, in inherit) error {
@@ -39,7 +49,7 @@ func (e *Engine) inherit(tx store.Tx, in inherit) error {
 	if !here {
 		in.Customer = id
 		tx.Set(mark, []byte{})
-		e.instruct(tx, in.At, in.Message.ID, 33, instruction{Inherit: &in})
+		e.instruct(tx, in.At, lastly(in.Message.ID), 33, instruction{Inherit: &in})
 		return nil
 	}
 	if record == nil {
@@ -51,10 +61,13 @@ func (e *Engine) inherit(tx store.Tx, in inherit) error {
 		return err
 	}
 	m := in.Message
+	if m.Test != s.customer.Test() {
+		in.Rendered = nil // those of a test person go to another address, and say so
+	}
 	m.Customer, m.User, m.Test = id, s.user(), s.customer.Test()
 	s.at, s.event = in.At, nil
 	s.now = later(s.customer.Lapsed(in.At), s.customer.Clock)
-	e.outbox.Put(tx, m, s.customer, in.At)
+	e.outbox.PutRendered(tx, m, in.Rendered, s.customer, in.At)
 	fact := lifecycle.Fact{Kind: lifecycle.FactMessage, Journey: m.Journey, From: m.Stage, Name: m.Name, Reason: string(m.State),
 		File: m.File, Line: m.Line, Version: m.Version}
 	if !m.Test {

@@ -49,9 +49,15 @@ func (i instruction) item() store.Item {
 	}
 }
 
-// instruct leaves an instruction. n tells those of one cause apart.
+// instruct leaves an instruction. n tells those of one cause apart. What is passed on from partition to partition may come
+// back to one that has not yet done with it: it stands beside the first then, and is not gone with it.
 func (e *Engine) instruct(tx store.Tx, at time.Time, cause lifecycle.ID, n byte, in instruction) {
-	tx.Set(instructionKey(at, cause, n), store.Encode(&in))
+	key, value := instructionKey(at, cause, n), store.Encode(&in)
+	for tx.Has(key) && !bytes.Equal(tx.Get(key), value) {
+		cause = lifecycle.HashID("beside", cause.Part())
+		key = instructionKey(at, cause, n)
+	}
+	tx.Set(key, value)
 	e.hint(tx, time.Unix(0, 0))
 }
 
@@ -60,9 +66,18 @@ func (e *Engine) instruct(tx store.Tx, at time.Time, cause lifecycle.ID, n byte,
 type done struct {
 	Keys    [][]byte
 	Refused [][]byte
+	Answers []*finding // that came of them
 }
 
+// maxDone bounds how many instructions are done with in one input, which may write as many customers.
+const maxDone = 32
+
 func (e *Engine) done(tx store.Tx, in done) error {
+	for _, a := range in.Answers {
+		if err := e.answered(tx, a); err != nil { // it must not block those behind it
+			e.log.Error("an answer about an address cannot be taken", "error", err)
+		}
+	}
 	for _, key := range in.Keys {
 		tx.Delete(key)
 	}
@@ -70,6 +85,7 @@ func (e *Engine) done(tx store.Tx, in done) error {
 		if value := tx.Get(key); value != nil {
 			tx.Set(append([]byte{'F'}, key[1:]...), value)
 			tx.Delete(key)
+			e.askStill(tx, value)
 		}
 	}
 	return nil
@@ -138,27 +154,36 @@ func (e *Engine) deliverInstructions(ctx context.Context, p int, _ time.Time) (b
 	for i, in := range pending.Instructions {
 		items[i] = in.item()
 	}
-	refused := pending.Broken
-	var delivered [][]byte
+	finished := []done{{Refused: pending.Broken}}
 	for i, result := range e.store.DoAll(ctx, items) {
 		code := lifecycle.CodeOf(result.Err)
 		if code == lifecycle.NotFound && e.isErased(ctx, pending.Instructions[i].target()) {
 			code = "" // it came too late for them
 		}
+		last := &finished[len(finished)-1]
+		if len(last.Keys) == maxDone {
+			finished = append(finished, done{})
+			last = &finished[len(finished)-1]
+		}
 		switch code {
 		case "":
-			delivered = append(delivered, pending.Keys[i])
+			last.Keys = append(last.Keys, pending.Keys[i])
+			if a, _ := result.Answer.(*finding); a != nil {
+				last.Answers = append(last.Answers, a)
+			}
 		case lifecycle.Invalid, lifecycle.TooLarge, lifecycle.Conflict, lifecycle.NotFound, lifecycle.Internal:
 			// It will never succeed; keeping it would block those behind it.
 			e.log.Error("an instruction was refused and is set aside", "partition", p, "error", result.Err)
-			refused = append(refused, pending.Keys[i])
+			last.Refused = append(last.Refused, pending.Keys[i])
 		default:
 			err = result.Err
 		}
 	}
-	if len(delivered)+len(refused) > 0 {
-		if _, e := e.store.Do(ctx, p, done{delivered, refused}); e != nil {
-			return false, e
+	for _, part := range finished {
+		if len(part.Keys)+len(part.Refused) > 0 {
+			if _, e := e.store.Do(ctx, p, part); e != nil {
+				return false, e
+			}
 		}
 	}
 	return true, err

@@ -17,6 +17,7 @@ import (
 //	D source hash, mark              -> a line of an import that was taken
 //	e customer, seq (newest first)   -> TimelineEntry
 //	r customer, run                  -> run that waits
+//	R                                -> the list of events over all customers; see events_index.go
 //	t due, customer                  -> the customer's earliest timer
 //	h source hash, customer          -> a customer whose timers an open import holds back
 //	H source hash                    -> importRecord; with m behind it: the saved mapping of the source

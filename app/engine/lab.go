@@ -19,7 +19,8 @@ import (
 func (e *Engine) ReceiveAt(ctx context.Context, event lifecycle.Event, at time.Time) error {
 	identity := event.Identity()
 	in := Receive{Event: event, At: at, Mark: lifecycle.HashID("message", string(identity.Kind), identity.Value, event.MessageID)}
-	partition := identity.Hash().Partition()
+	e.recognise(ctx, &in)
+	partition := in.partition()
 	if _, err := e.store.Do(ctx, partition, in); err != nil {
 		return err
 	}
@@ -159,7 +160,8 @@ func (e *Engine) pastEvents(tx store.Reader, q pastEvents) (page pastPage, faile
 	return page, failed
 }
 
-// Copy is one customer with everything that happened to them lately, taken out of a store to be put into another one.
+// Copy is one customer with everything that happened to them lately, and with the segments, scores and ranks that hold for
+// them, taken out of a store to be put into another one.
 type Copy struct {
 	Customer *lifecycle.Customer
 	Sources  []script.Source // the versions with which the customer's runs began
@@ -169,6 +171,9 @@ type Copy struct {
 
 // maxCopied is how many timeline entries a copy has.
 const maxCopied = 2000
+
+// tablesKeys are the keys of what holds for all customers of a partition, and what their records name by its epoch.
+func tablesKeys() [][]byte { return [][]byte{segmentTableKey(), scoresKey(), ranksKey()} }
 
 // CopyOf takes a copy of a customer. The store that it comes from does not change.
 func (e *Engine) CopyOf(ctx context.Context, id lifecycle.ID) (*Copy, error) {
@@ -187,12 +192,18 @@ type copyOf struct{ Customer *lifecycle.Customer }
 
 func (e *Engine) copyOf(tx store.Reader, q copyOf) (*Copy, error) {
 	c := &Copy{Customer: q.Customer}
+	c.Customer.Questions = nil // who is asked is not copied, and cannot answer
 	take := func(prefix []byte, limit int) {
 		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
 			c.keys, c.values = append(c.keys, bytes.Clone(key)), append(c.values, bytes.Clone(value))
 			limit--
 			return limit > 0
 		})
+	}
+	for _, key := range tablesKeys() {
+		if data := tx.Get(key); data != nil {
+			c.keys, c.values = append(c.keys, key), append(c.values, bytes.Clone(data))
+		}
 	}
 	take(timelinePrefix(c.Customer.ID), maxCopied)
 	take(runKey(c.Customer.ID, lifecycle.ID{})[:17], maxCopied)
@@ -223,9 +234,11 @@ func (e *Engine) Paste(ctx context.Context, c *Copy) error {
 }
 
 func (e *Engine) paste(tx store.Tx, in paste) error {
+	defer e.forgetTables(tx) // also if this is undone
 	for i, key := range in.Copy.keys {
 		tx.Set(key, in.Copy.values[i])
 	}
+	e.forgetTables(tx)
 	customer := in.Copy.Customer.Clone()
 	customer.Import, customer.Due = "", time.Time{} // the due index is that of another store
 	tx.Set(customerKey(customer.ID), store.Encode(customer))
@@ -236,11 +249,20 @@ func (e *Engine) paste(tx store.Tx, in paste) error {
 	return s.save()
 }
 
+// forgetTables lets the next input read what holds for all customers anew.
+func (e *Engine) forgetTables(tx store.Reader) {
+	e.forgetSegments(tx)
+	e.forgetScores(tx)
+	e.forgetRanks(tx)
+}
+
 // applyLab handles the inputs of laboratories; handled is false for an input of someone else.
 func (e *Engine) applyLab(tx store.Tx, input any) (answer any, handled bool, err error) {
 	switch in := input.(type) {
 	case paste:
 		return nil, true, e.paste(tx, in)
+	case awarded:
+		return nil, true, e.awarded(tx, in)
 	case greeted:
 		e.greeted(tx, in)
 		return nil, true, nil
@@ -261,6 +283,10 @@ func (e *Engine) askLab(tx store.Reader, query any) (answer any, handled bool, e
 		answer, err = e.pastEvents(tx, q)
 	case copyOf:
 		answer, err = e.copyOf(tx, q)
+	case withPoints:
+		answer, err = e.withPoints(tx, q)
+	case adoptionOf:
+		answer = e.adoptionOf(tx, q)
 	default:
 		return nil, false, nil
 	}

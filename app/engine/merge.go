@@ -42,7 +42,7 @@ func (e *Engine) become(tx store.Tx, id lifecycle.ID, in link) error {
 			tx.Delete(runKey(id, ref.ID))
 		}
 	}
-	said, err := takeSaid(tx, id)
+	said, err := takeSaid(tx, c)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ type adopt struct {
 }
 
 func (e *Engine) adopt(tx store.Tx, in adopt) error {
-	mark := markKey(0, lifecycle.HashID("adopt", in.Customer.Part(), in.From.Part(), in.Part))
+	mark := adoptMark(in.Customer, in.From, in.Part)
 	if tx.Get(mark) != nil {
 		return nil
 	}
@@ -107,6 +107,7 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 		s.note(lifecycle.Fact{Kind: lifecycle.FactCustomer})
 	}
 	if in.Loser != nil {
+		s.keepAdoption(mark)
 		if in.Loser.Test() && !s.customer.Test() {
 			s.becomeTest() // rather nobody is mailed than somebody by mistake
 		}
@@ -120,6 +121,9 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 	for i := range in.Said {
 		s.keepSaid(&in.Said[i])
 	}
+	if in.Loser != nil {
+		s.settleWith(in.Loser, in.At)
+	}
 	for _, entry := range in.Entries {
 		if entry.From.IsZero() {
 			entry.From = in.From
@@ -127,6 +131,14 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 		s.timeline(entry)
 	}
 	return s.save()
+}
+
+// settleWith joins what a merged customer said to what this one did: each of their names has its own say until it became one
+// with others.
+func (s *session) settleWith(loser *lifecycle.Customer, at time.Time) {
+	s.keepUnkept()
+	s.customer.TakeJoins(loser, at)
+	s.settle()
 }
 
 // takeOver joins the record of a merged customer into this one: of two words about a trait the later one holds, tags
@@ -150,7 +162,7 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 	if unsubscribed {
 		c.SetTrait("unsubscribed", []byte("true")) // of two words about consent the stricter holds, whichever is newer
 	}
-	c.TakeConsents(loser)
+	c.TakeSuppressions(loser)
 	s.takeAcquired(loser)
 	for _, tag := range loser.Tags {
 		if len(c.Tags) < maxTags {
@@ -230,6 +242,7 @@ func (e *Engine) moveTimeline(tx store.Tx, in moveTimeline) error {
 	var keys [][]byte
 	chunk := adopt{Customer: in.To, From: in.From, At: in.At}
 	prefix, size, first := timelinePrefix(in.From), 0, ""
+	var listed listedEntries
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
 		if first == "" {
 			first = string(key)
@@ -237,6 +250,7 @@ func (e *Engine) moveTimeline(tx store.Tx, in moveTimeline) error {
 		var entry TimelineEntry
 		if err := store.Decode(value, &entry); err == nil {
 			chunk.Entries = append(chunk.Entries, entry)
+			listed.add(key, &entry)
 		}
 		keys = append(keys, bytes.Clone(key))
 		size += len(value)
@@ -245,6 +259,7 @@ func (e *Engine) moveTimeline(tx store.Tx, in moveTimeline) error {
 	if len(keys) == 0 {
 		return nil
 	}
+	e.unlist(tx, listed)
 	for _, key := range keys {
 		tx.Delete(key)
 	}

@@ -101,7 +101,7 @@ func (e *Engine) change(tx store.Tx, in change) (out Changed, err error) {
 		in.Turn++ // the mark stays: an earlier turn that comes twice is recognised by it
 		e.instruct(tx, in.At, lifecycle.HashID("again", in.Mark.Part(), strconv.Itoa(in.Turn)), 23, instruction{Change: &in})
 	case !out.again && in.Keep:
-		tx.Set(markKey(epoch(in.At), in.Mark), append(markedAt(in.At), store.Encode(&out)...))
+		e.setMark(tx, in.At, in.Mark, append(markedAt(in.At), store.Encode(&out)...))
 	}
 	return out, nil
 }
@@ -213,10 +213,7 @@ func (s *session) whyNotChange(j *journey, act Act, to string) string {
 	case act == ActEnrol && in:
 		return "the customer is in the journey already, in stage " + visit.Stage
 	case act == ActEnrol:
-		if why := s.tooEarly(j.plan().Stages[0].Reenter, s.customer.Left(j.name, "")); why != "" {
-			return "the customer was in the journey before: " + why
-		}
-		return ""
+		return s.whyNotBegin(j)
 	case !in:
 		return "the customer is not in the journey"
 	case act == ActExit:

@@ -97,6 +97,40 @@ func TestEnrolAndExit(t *testing.T) {
 		3 log vip/a welcome`)
 }
 
+// Who has left a journey comes again by the same rule, whoever asks: their own event, somebody else, or a list.
+func TestComingAgainIsOneRule(t *testing.T) {
+	for reenter, want := range map[string]string{
+		``: `
+		0 refused shop/>member: the customer was in the journey before: its first stage does not say with reenter when somebody may come again
+		0 refused shop/>member: the customer was in the journey before: its first stage does not say with reenter when somebody may come again
+		0 refused shop/>member: the customer was in the journey before: its first stage does not say with reenter when somebody may come again`,
+		`, reenter = "never"`: `
+		0 refused shop/>member: the customer was in the journey before: nobody enters it twice
+		0 refused shop/>member: the customer was in the journey before: nobody enters it twice
+		0 refused shop/>member: the customer was in the journey before: nobody enters it twice`,
+		`, reenter = "always"`: `
+		0 entered shop/member
+		0 refused shop/member>member: the customer is in the journey already, in stage member
+		0 refused shop/member>member: the customer is in the journey already, in stage member`,
+	} {
+		h := newHarness(t, journey("shop", `journey { title = "Shop", stages = { "member" }, entry = { "Signed Up" }, exit = { "Closed Account" } }`,
+			"member", `stage { title = "Member"`+reenter+` }`))
+		h.track("ada", "Signed Up")
+		h.track("ada", "Closed Account")
+		h.book.clear()
+		h.track("ada", "Signed Up")
+		h.change(engine.ActEnrol, "ada", "shop", "")
+		h.bulk(engine.Bulk{Name: "again", Act: engine.ActEnrol, Journey: "shop", Audience: engine.Audience{Everybody: true}})
+		h.setBulk("again", engine.BulkRunning)
+		h.eventually(func() bool { return h.bulkProgress("again").Over })
+		h.want("\t\t0 event Signed Up" + want)
+		h.track("ada", "Visit") // is no entry, and nothing is refused
+		if text := h.book.text(); !strings.HasSuffix(text, "event Visit") {
+			t.Errorf("%s", text)
+		}
+	}
+}
+
 func TestEntryRules(t *testing.T) {
 	h := newHarness(t, journey("j", `journey { title = "J", stages = { "a" }, entry = { "Signed Up", "Trial Started" } }`, "a", `stage { title = "A" } on("Signed Up", function() log "handled" end)`))
 	h.track("ada", "Visit")

@@ -20,9 +20,7 @@ func (s *session) handle() {
 		return
 	}
 	for _, j := range s.journeys {
-		if s.mayBegin(j) {
-			s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
-		}
+		s.beginAtEvent(j)
 	}
 	for _, j := range s.journeys {
 		visit := s.customer.Visit(j.name)
@@ -39,18 +37,33 @@ func (s *session) handle() {
 	}
 }
 
-// mayBegin reports whether the customer enters a journey's first stage at an event: because they were never in it, or
-// because that stage says when somebody who has left the journey may come again.
-func (s *session) mayBegin(j *journey) bool {
-	visit := s.customer.Visit(j.name)
-	if visit != nil && visit.Stage != "" || !s.atEntry(j.plan()) {
-		return false
+// beginAtEvent lets the customer enter a journey's first stage if the event is one at which that is done, or records why not.
+func (s *session) beginAtEvent(j *journey) {
+	if visit := s.customer.Visit(j.name); visit != nil && visit.Stage != "" || !s.atEntry(j.plan()) {
+		return
 	}
-	if visit == nil {
-		return true
+	switch why := s.whyNotBegin(j); {
+	case why == "":
+		s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
+	case len(j.plan().Entry) > 0: // else every event would be one at which they do not enter
+		s.refuseFrom(j, "", moveRequest{to: j.plan().Stages[0].Name}, why)
 	}
-	again := j.plan().Stages[0].Reenter
-	return again.Set && s.tooEarly(again, s.customer.Left(j.name, "")) == ""
+}
+
+// whyNotBegin says why somebody who is in no stage of a journey may not enter it, "" if they may: because they were never in
+// it, or because its first stage says when somebody who has left the journey may come again. It is asked on every path.
+func (s *session) whyNotBegin(j *journey) string {
+	if s.customer.Visit(j.name) == nil {
+		return ""
+	}
+	again, why := j.plan().Stages[0].Reenter, "its first stage does not say with reenter when somebody may come again"
+	if again.Set {
+		why = s.tooEarly(again, s.customer.Left(j.name, ""))
+	}
+	if why == "" {
+		return ""
+	}
+	return "the customer was in the journey before: " + why
 }
 
 // tooEarly says why somebody who left at a moment may not come again yet, or "".

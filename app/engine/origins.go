@@ -22,7 +22,7 @@ func (s *session) takeTrait(name string, value json.RawMessage, source string, a
 		return
 	}
 	same := known && bytes.Equal(before, value)
-	if same && noted && (source == "" || source == lifecycle.BySite || source == origin.Source) {
+	if same && noted && (source == "" || lifecycle.IsUnproved(source) || source == origin.Source) {
 		s.originate(name, origin.Source, at)
 		return
 	}
@@ -62,7 +62,7 @@ func (e *Engine) rank(trait, source string) int {
 	if at, named := e.precedence[source]; named {
 		return at
 	}
-	if source == lifecycle.BySite && isAddress(trait) {
+	if lifecycle.IsUnproved(source) && isAddress(trait) {
 		return len(e.precedence) + 1
 	}
 	return len(e.precedence)

@@ -88,7 +88,8 @@ func (e *Engine) customerAt(ctx context.Context, id lifecycle.ID) (CustomerAnswe
 }
 
 // FindCustomer finds a customer by whatever people know of them: the customer's own ID in hex, a user ID, a mail address, a
-// telephone number, an ID of another system as "shopify:123", or an anonymous ID, in this order.
+// telephone number, an ID of another system as "shopify:123", or an anonymous ID, in this order; at last by an address that a page or a
+// form said is theirs, if only one of them has it.
 func (e *Engine) FindCustomer(ctx context.Context, user string) (*lifecycle.Customer, error) {
 	var ids []lifecycle.ID
 	if id, err := lifecycle.ParseID(user); err == nil {
@@ -106,7 +107,11 @@ func (e *Engine) FindCustomer(ctx context.Context, user string) (*lifecycle.Cust
 			return nil, err
 		}
 	}
-	return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no customer %q", user)
+	found, err := e.SearchCustomers(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return onlyClaimant(user, found)
 }
 
 // timeline asks for the newest entries of a customer's timeline.

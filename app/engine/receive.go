@@ -1,19 +1,13 @@
 package engine
 
 import (
-	"context"
 	"encoding/binary"
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
-
-// Marks by which a message ID is recognised live at least markLife, by receipt time.
-const markLife = 30 * 24 * time.Hour
 
 // Receive is the input "this event came in". It goes to the partition of the event's own identity.
 type Receive struct {
@@ -25,6 +19,7 @@ type Receive struct {
 	Target  lifecycle.ID // set when the event was passed on: the customer it belongs to
 	Owner   lifecycle.ID // the user whom an event by an unknown name is about, as far as is known
 	First   lifecycle.ID // the mark it came with, if it had to wait its turn and has another one now
+	Place   int          // among the events that it came in with
 	Hops    int          // how many partitions have passed it on
 	Inner   bool         // made by ourselves, for a customer who must be there; it is never late, and names nobody
 
@@ -39,42 +34,6 @@ type Receipt struct {
 	Customer  lifecycle.ID
 	Duplicate bool // seen before; nothing changed
 	Late      bool // history older than the customer's clock: stored and counted, no handler ran
-}
-
-// Receive takes live events: it stamps them, gives each to its partition, and returns when all that they caused is on
-// disk. Every event must have been validated. If more than the limit would be in flight, none is taken and the error
-// is Busy.
-func (e *Engine) Receive(ctx context.Context, events []lifecycle.Event) ([]store.Result, error) {
-	now := e.clock.Now()
-	inputs := make([]Receive, len(events))
-	for i := range events {
-		event := events[i]
-		if event.MessageID == "" {
-			event.MessageID = uuid.NewString()
-		}
-		event.Received = now
-		if event.Timestamp.IsZero() {
-			event.Timestamp = now
-		}
-		identity := event.Identity()
-		inputs[i] = Receive{Event: event, At: now, Owner: e.recognise(ctx, &event),
-			Mark: lifecycle.HashID("message", string(identity.Kind), identity.Value, event.MessageID)}
-	}
-	return e.take(ctx, inputs)
-}
-
-func (e *Engine) take(ctx context.Context, inputs []Receive) ([]store.Result, error) {
-	n := int64(len(inputs))
-	if e.pending.Add(n) > e.limit {
-		e.pending.Add(-n)
-		return nil, lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", e.limit)
-	}
-	defer e.pending.Add(-n)
-	items := make([]store.Item, len(inputs))
-	for i, in := range inputs {
-		items[i] = store.Item{Partition: in.Event.Identity().Hash().Partition(), Input: in}
-	}
-	return e.store.DoAll(ctx, items), nil
 }
 
 func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
@@ -102,7 +61,7 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 	if !here {
 		in.Target = id
 		in.Hops++
-		e.instruct(tx, in.At, in.Mark, 0, instruction{Receive: &in})
+		e.instruct(tx, in.At, in.turn(), 0, instruction{Receive: &in})
 		return Receipt{Customer: id}, nil
 	}
 	if record == nil {
@@ -182,8 +141,6 @@ func (e *Engine) follow(tx store.Reader, id lifecycle.ID) (target lifecycle.ID, 
 	return id, id.Partition() == tx.Partition()
 }
 
-func epoch(at time.Time) uint32 { return uint32(at.Unix() / int64(markLife/time.Second)) }
-
 // mark is what a repeat is recognised by here. People may have been merged to and fro: what is passed on may come through
 // a partition twice on its way, each time to somebody else, and that is no repeat.
 func (in *Receive) mark() lifecycle.ID {
@@ -193,6 +150,13 @@ func (in *Receive) mark() lifecycle.ID {
 	return lifecycle.HashID("passed on", in.Mark.Part(), in.Target.Part())
 }
 
+// turn names the instruction by which an event is passed on: those that came in together go on in their order.
+func (in *Receive) turn() lifecycle.ID {
+	turn := in.Mark
+	binary.BigEndian.PutUint32(turn[:4], uint32(in.Place))
+	return turn
+}
+
 func (e *Engine) seen(tx store.Reader, in *Receive) bool {
 	if in.Source != "" {
 		return tx.Has(lineKey(sourceID(in.Source), in.mark()))
@@ -200,48 +164,12 @@ func (e *Engine) seen(tx store.Reader, in *Receive) bool {
 	return e.marked(tx, in.At, in.mark()) != nil
 }
 
-// marked returns what was written under a mark within the last 30 days: the time first; nil if nothing was.
-func (e *Engine) marked(tx store.Reader, now time.Time, mark lifecycle.ID) []byte {
-	present := epoch(now)
-	for _, at := range []uint32{present, present - 1} {
-		if at != present && e.emptyEpoch(tx, at) {
-			break
-		}
-		if key := markKey(at, mark); tx.Has(key) {
-			value := tx.Get(key)
-			if now.Sub(markTime(value)) <= markLife {
-				return value
-			}
-			return nil
-		}
-	}
-	return nil
-}
-
-func markedAt(at time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())) }
-
-func markTime(value []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(value))) }
-
-// emptyEpoch reports whether an epoch that has passed holds no marks at all, as in the first month of a store. Only the
-// partition's single writer calls it.
-func (e *Engine) emptyEpoch(tx store.Reader, at uint32) bool {
-	part := &e.parts[tx.Partition()]
-	if part.epoch != at {
-		part.epoch, part.epochEmpty = at, true
-		tx.Scan(markKey(at, lifecycle.ID{}), markKey(at+1, lifecycle.ID{}), func(_, _ []byte) bool {
-			part.epochEmpty = false
-			return false
-		})
-	}
-	return part.epochEmpty
-}
-
 func (e *Engine) see(tx store.Tx, in *Receive) {
 	if in.Source != "" {
 		tx.Set(lineKey(sourceID(in.Source), in.mark()), []byte{})
 		return
 	}
-	tx.Set(markKey(epoch(in.At), in.mark()), markedAt(in.At))
+	e.setMark(tx, in.At, in.mark(), markedAt(in.At))
 }
 
 // receive handles the event for the customer of the session. closed is the end of the event's import, if that has come.
@@ -290,15 +218,16 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	} else {
 		s.identify(&event, receipt.Late)
 	}
-	s.takeWord(in)
-	s.takeRevenue(s.event)
+	s.takeWord(in, receipt.Late)
 	first, written := len(s.decision.Facts), in.At
 	if receipt.Late {
 		s.note(lifecycle.Fact{Kind: lifecycle.FactLate, Name: event.Name})
+		s.takeRevenue(s.event)
 		s.countAnswer()
 	} else {
 		written = c.Real(at) // so that the timeline stands in order
 		s.note(lifecycle.Fact{Kind: lifecycle.FactEvent, Name: event.Name})
+		s.takeRevenue(s.event)
 		s.countAnswer()
 		s.refer(&event)
 		s.handle()

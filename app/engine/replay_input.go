@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -11,6 +13,9 @@ import (
 func (r *Reliving) input(entry *LifeEntry) Receive {
 	event := *entry.Event
 	in := Receive{Event: event, At: event.Received, Mark: entry.Mark}
+	if at, is := momentIn(entry.Mark); is {
+		in.At, in.Mark = at, lifecycle.ID{}
+	}
 	identity := event.Identity()
 	id, isID := lifecycle.ParseID(event.MessageID)
 	var properties struct {
@@ -34,17 +39,20 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		if in.Row = properties.Row; in.Row == nil {
 			in.Row = &Row{}
 		}
-	case entry.At.Before(event.Received) && event.Depth == 0 && source != "":
+	case event.Depth == 0 && source != "" && (entry.At.Before(event.Received) || event.Source == source && r.isHistory(source)):
 		in.Source, in.History, in.At = source, true, entry.At
 	case event.Name == FormSubmitted && isID == nil && properties.Confirmed != "":
 		in.Target, in.Mark = identity.Hash(), id
 	case isID == nil && (event.Depth > 0 || properties.Channel != "" || properties.Message != ""):
-		in.Inner, in.Target, in.Mark = true, r.life.Customer.ID, id
-		if !entry.From.IsZero() {
-			in.Target = entry.From
+		in.Inner, in.Target, in.Mark = true, r.whose(entry), id
+		if r.past[entry.Seq] {
+			in.History, in.At, in.Source = true, event.Timestamp, r.historySource()
 		}
 	case (event.Name == subscribed || event.Name == unsubscribed) && (properties.Message != "" || properties.Source == "preferences"):
-		in.Inner, in.Target, in.Mark = true, r.life.Customer.ID, lifecycle.HashID("said", event.MessageID)
+		in.Inner, in.Target, in.Mark = true, r.whose(entry), lifecycle.HashID("said", event.MessageID)
+	}
+	if in.Target.IsZero() {
+		in.Target = r.whose(entry) // whoever the name leads to, or was recognised as theirs
 	}
 	if in.Mark.IsZero() {
 		switch {
@@ -54,16 +62,14 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 			in.Mark = lifecycle.HashID("message", string(identity.Kind), identity.Value, event.MessageID)
 		}
 	}
-	if event.Name == subscribed || event.Name == unsubscribed {
-		word := r.word(&event, lifecycle.Consent{Channel: properties.Channel, Topic: properties.Topic, Granted: event.Name == subscribed,
-			At: event.Timestamp, Source: properties.Source})
-		in.Word = &word
-	}
-	if event.Name == FormSubmitted { // what was agreed to stands in words of their own
-		for i := range r.life.said {
-			if said := &r.life.said[i]; said.Event == event.Name && said.MessageID == event.MessageID {
-				in.Words = append(in.Words, said.Consent)
-			}
+	for i := range r.life.said { // what was said stands in words of its own
+		said := &r.life.said[i]
+		switch {
+		case said.Event != event.Name || said.MessageID != event.MessageID:
+		case event.Name == FormSubmitted:
+			in.Words = append(in.Words, said.Consent)
+		case properties.Source != "" || properties.Message != "": // else the event says it by its name
+			in.Word = &said.Consent
 		}
 	}
 	for i := range r.life.Customer.Suppressions {
@@ -74,15 +80,20 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 	return in
 }
 
-// word returns a word as the record has it, which knows its time better than the event; the one given if it has not.
-func (r *Reliving) word(event *lifecycle.Event, word lifecycle.Consent) lifecycle.Consent {
-	for _, said := range r.life.Customer.Consents {
-		if said.Channel == word.Channel && said.Topic == word.Topic && said.Granted == word.Granted && said.Source == word.Source &&
-			!said.At.Before(event.Timestamp) && !said.At.After(event.Received.Add(time.Millisecond)) {
-			return said
+// isHistory reports whether an import is one of history.
+func (r *Reliving) isHistory(source string) bool {
+	return slices.ContainsFunc(r.life.imports, func(record importRecord) bool { return record.Source == source && record.History })
+}
+
+// historySource returns the import with which an event came that somebody else's script made in history.
+func (r *Reliving) historySource() string {
+	source := ""
+	for _, record := range r.life.imports {
+		if _, open := r.open[record.Source]; record.History && (open || source == "") {
+			source = record.Source
 		}
 	}
-	return word
+	return source
 }
 
 // importOf returns the import that an event may have come with, and its line's ID.
@@ -116,8 +127,13 @@ func directOf(entry *LifeEntry) (direct, bool) {
 	return direct{}, false
 }
 
-// markToKeep returns the mark of an imported line whose event does not tell which line it was; else zero.
+// markToKeep returns what the timeline has to keep of an input because its event does not tell it: the mark of an imported line
+// whose event does not say which line it was, or the moment at which something of our own came, if that is not the one at which
+// it happened. Else it is zero.
 func (in *Receive) markToKeep() lifecycle.ID {
+	if in.Inner && in.Source == "" && !in.At.Equal(in.Event.Received) {
+		return keptMoment(in.At)
+	}
 	if in.Source == "" || in.Inner || in.Mark == lineMark(in.Source, in.Event.MessageID) {
 		return lifecycle.ID{}
 	}
@@ -125,4 +141,18 @@ func (in *Receive) markToKeep() lifecycle.ID {
 		return lifecycle.ID{}
 	}
 	return in.Mark
+}
+
+// keptMoment writes a moment where a mark has its place: after zeros, with which no mark begins.
+func keptMoment(at time.Time) (mark lifecycle.ID) {
+	binary.BigEndian.PutUint64(mark[len(mark)-8:], uint64(at.UnixNano()))
+	return mark
+}
+
+// momentIn reads what keptMoment wrote.
+func momentIn(mark lifecycle.ID) (at time.Time, is bool) {
+	if mark.IsZero() || [len(mark) - 8]byte(mark[:len(mark)-8]) != [len(mark) - 8]byte{} {
+		return at, false
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(mark[len(mark)-8:]))), true
 }

@@ -120,31 +120,50 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 	}
 }
 
-// aboutAddress makes inputs of a report that is about an address, for everyone to whom something went there: who shares a
-// telephone shares its STOP.
+// answeredWithin is how long after a message an answer that names none is taken as one to it.
+const answeredWithin = 7 * 24 * time.Hour
+
+// aboutAddress makes inputs of a report that is about an address: for everyone to whom something went there, and for the
+// address's own partition, which tells whoever else has it. Who shares a telephone shares its STOP. An answer is one to the
+// newest message that went there of late, and whoever only has the address hears of it if nothing ever went there.
 func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
-	var items []store.Item
+	at := r.At
+	if at.IsZero() || at.After(r.Now) {
+		at = r.Now
+	}
+	var all []lifecycle.Addressee
+	answered := -1
 	for p := range lifecycle.Partitions {
 		answer, err := e.store.Ask(ctx, p, writtenTo{r.Channel, r.From})
 		if err != nil {
-			e.log.Warn("who has an address could not be found out", "channel", r.Channel, "error", err)
+			e.log.Warn("to whom something went at an address could not be found out", "channel", r.Channel, "error", err)
 			continue
 		}
-		for _, customer := range answer.([]lifecycle.ID) {
-			at := r.At
-			if at.IsZero() || at.After(r.Now) {
-				at = r.Now
+		for _, one := range answer.([]lifecycle.Addressee) {
+			all = append(all, one)
+			newest := answered < 0 || one.At.After(all[answered].At)
+			if r.Event == string(lifecycle.Replied) && newest && !one.Last.IsZero() && at.Sub(one.At) <= answeredWithin {
+				answered = len(all) - 1
 			}
-			in := reported(r.Report, at, r.Now, nil)
-			in.Target, in.Mark = customer, lifecycle.HashID("report", in.Mark.Part(), customer.Part())
-			if reason := keepsFrom(r.Report); reason != "" {
-				in.Suppress = &lifecycle.Suppression{Channel: r.Channel, Address: r.From, Reason: reason, At: r.Now}
-			}
-			items = append(items, store.Item{Partition: customer.Partition(), Input: in})
 		}
 	}
-	if len(items) == 0 {
-		e.log.Debug("a report was about an address to which nothing went", "channel", r.Channel, "event", r.Event)
+	in := reported(r.Report, at, r.Now, nil)
+	if reason := keepsFrom(r.Report); reason != "" {
+		in.Suppress = &lifecycle.Suppression{Channel: r.Channel, Address: r.From, Reason: reason, At: r.Now}
+	}
+	var items []store.Item
+	for i, one := range all {
+		if i == answered {
+			about := r
+			about.Message = one.Last
+			items = append(items, store.Item{Partition: one.Last.Partition, Input: about})
+			continue
+		}
+		items = append(items, store.Item{Partition: one.Customer.Partition(), Input: forCustomer(in, one.Customer)})
+	}
+	identity, ok := lifecycle.AddressIdentity(r.Channel, r.From)
+	if ok && (r.Event != string(lifecycle.Replied) || len(all) == 0) {
+		items = append(items, store.Item{Partition: identity.Hash().Partition(), Input: ofAddress{identity, in}})
 	}
 	return items
 }

@@ -162,6 +162,13 @@ func (e *Engine) Retain(ctx context.Context, r Retention) (kept Kept, err error)
 				return kept, err
 			}
 			kept.Entries += n
+			for more := true; more; {
+				answer, err := e.store.Do(ctx, p, dropListed{now.Add(-r.Events)})
+				if err != nil {
+					return kept, err
+				}
+				more = answer.(bool)
+			}
 		}
 		if r.Anonymous > 0 {
 			before := now.Add(-r.Anonymous)

@@ -1,9 +1,10 @@
 package engine
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
@@ -41,7 +42,10 @@ func (s *session) takeRevenue(event *lifecycle.Event) {
 	if !order && !slices.Contains(rules.Refunds, event.Name) {
 		return
 	}
-	amount := rules.amount(event.Properties)
+	amount, wrong := rules.amount(event.Properties)
+	if wrong != nil {
+		s.note(lifecycle.Fact{Kind: lifecycle.FactUncounted, Name: event.Name, Reason: wrong.Message})
+	}
 	if !order {
 		s.customer.Revenue.Total -= amount
 		return
@@ -53,32 +57,47 @@ func (s *session) takeRevenue(event *lifecycle.Event) {
 	s.customer.Revenue = s.customer.Revenue.Plus(lifecycle.Revenue{Orders: 1, Total: amount, First: at.UTC(), Last: at.UTC()})
 }
 
-// amount is what an order or a refund comes to; 0 if it does not say.
-func (r *RevenueRules) amount(properties json.RawMessage) float64 {
+// amount is what an order or a refund comes to: the first of its amounts that is one, 0 if it does not say, or 0 with the reason
+// if what it says cannot be read.
+func (r *RevenueRules) amount(properties json.RawMessage) (amount float64, wrong *lifecycle.Error) {
 	for _, name := range r.Amount {
-		if amount, is := script.AmountOf(lifecycle.Property(properties, name)); is {
-			return amount
+		value := lifecycle.Property(properties, name)
+		if amount, is := script.AmountOf(value); is {
+			return amount, nil
+		}
+		if wrong == nil && !unsaid(value) {
+			wrong = &lifecycle.Error{Code: lifecycle.Invalid, Field: "properties." + name, Message: fmt.Sprintf("%s %.80s is no amount; write it as 7.50", name, value)}
 		}
 	}
-	return 0
+	return 0, wrong
+}
+
+// unsaid reports whether a property says that it says nothing, as exports of other programs write it.
+func unsaid(value json.RawMessage) bool {
+	var text string
+	if len(value) == 0 || string(value) == "null" {
+		return true
+	}
+	if json.Unmarshal(value, &text) != nil {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "", "-", "n/a", "na", "nil", "none", "null":
+		return true
+	}
+	return false
 }
 
 // CheckAmount says why what an order or a refund comes to cannot be read, by field; nil if it can, or if it does not say. Who
-// imports asks, since a row that was taken cannot be mended.
+// brings rows in from elsewhere refuses such a one: once taken it cannot be mended. An event of an SDK is taken all the same,
+// which would not come again, and whoever sent it is warned; of a public one no amount counts at all.
 func (e *Engine) CheckAmount(event *lifecycle.Event) error {
 	rules := &e.revenue
-	if event.Type != lifecycle.Track || !slices.Contains(rules.Orders, event.Name) && !slices.Contains(rules.Refunds, event.Name) {
+	if event.Type != lifecycle.Track || event.Public || !slices.Contains(rules.Orders, event.Name) && !slices.Contains(rules.Refunds, event.Name) {
 		return nil
 	}
-	var wrong error
-	for _, name := range rules.Amount {
-		value := lifecycle.Property(event.Properties, name)
-		if _, is := script.AmountOf(value); is {
-			return nil // the first one that is one counts
-		}
-		if wrong == nil && bytes.ContainsAny(value, "0123456789") {
-			wrong = inField("properties."+name, "%s %.80s is no amount; write it as 7.50", name, value)
-		}
+	if _, wrong := rules.amount(event.Properties); wrong != nil {
+		return wrong
 	}
-	return wrong
+	return nil
 }

@@ -16,7 +16,10 @@ func TestAnAmountThatCannotBeRead(t *testing.T) {
 		`{"total":"7.50"}`:                    true,
 		`{"total":7.5}`:                       true,
 		`{"revenue":"7,50","total":7.5}`:      true, // the first one that is one counts
+		`{"total":"zz"}`:                      false,
+		`{"total":true}`:                      false,
 		`{"total":"n/a"}`:                     true, // it says that it does not say
+		`{"total":" "}`:                       true,
 		`{"item":"tea 7,50"}`:                 true,
 		`{}`:                                  true,
 	} {

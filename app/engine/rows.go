@@ -21,6 +21,10 @@ type Row struct {
 	Consents []lifecycle.Consent     `json:"consents,omitempty" msgpack:"n,omitempty"`     // At zero: when the row says so
 	Suppress []lifecycle.Suppression `json:"suppressions,omitempty" msgpack:"x,omitempty"` // Address empty: the one that the customer has
 	Stages   []RowStage              `json:"stages,omitempty" msgpack:"s,omitempty"`
+
+	Identities []lifecycle.Identity   `json:"identities,omitempty" msgpack:"i,omitempty"` // besides those of the event
+	Points     []RowPoints            `json:"points,omitempty" msgpack:"p,omitempty"`
+	Acquired   *lifecycle.Acquisition `json:"acquired,omitempty" msgpack:"a,omitempty"` // how the customer was won; nil: not known
 }
 
 // RowStage is where a customer stands in a journey already.
@@ -31,7 +35,7 @@ type RowStage struct {
 }
 
 func (r *Row) isZero() bool {
-	return r.Created.IsZero() && len(r.Tags)+len(r.Consents)+len(r.Suppress)+len(r.Stages) == 0
+	return r.Created.IsZero() && r.Acquired == nil && len(r.Tags)+len(r.Consents)+len(r.Suppress)+len(r.Stages)+len(r.Identities)+len(r.Points) == 0
 }
 
 // RowLine is one line of an import of customers: an identify event with what else is known, and the identity by which a
@@ -94,12 +98,15 @@ func (s *session) takeRow(in Receive) (Receipt, error) {
 	receipt.Late = said.Before(c.Clock)
 	s.now = later(c.Lapsed(in.At), c.Clock)
 	s.identify(&event, receipt.Late)
+	s.takeIdentities(in.Row)
 	for _, tag := range in.Row.Tags {
 		if len(c.Tags) < maxTags && c.AddTag(tag) {
 			s.note(lifecycle.Fact{Kind: lifecycle.FactTagged, Name: tag})
 		}
 	}
 	s.takeConsents(in.Row, said)
+	s.takePoints(in.Row, said, receipt.Late)
+	s.takeTouch(in.Row, said)
 	for _, place := range in.Row.Stages {
 		if why := s.place(Placement{Journey: place.Journey, Stage: place.Stage, Entered: place.Since, Keep: receipt.Late, By: s.source}); why != "" {
 			s.note(lifecycle.Fact{Kind: lifecycle.FactRefused, Journey: place.Journey, To: place.Stage, Name: s.source, Reason: why})

@@ -16,8 +16,8 @@ const (
 
 // What FactThreshold says in To.
 const (
-	thresholdReached = "reached"
-	thresholdLost    = "fell below"
+	ThresholdReached = "reached"
+	ThresholdLost    = "fell below"
 )
 
 // scoreChange is what is told of a threshold that was crossed.
@@ -56,9 +56,9 @@ func (s *session) crossScores(how telling, why string) {
 		if how == quietly {
 			continue
 		}
-		to, event := thresholdLost, ScoreFellBelow
+		to, event := ThresholdLost, ScoreFellBelow
 		if crossing.Reached {
-			to, event = thresholdReached, ScoreReached
+			to, event = ThresholdReached, ScoreReached
 		}
 		s.note(lifecycle.Fact{Kind: lifecycle.FactThreshold, Name: crossing.Score, Amount: crossing.Threshold, To: to, Reason: why})
 		if how == loudly && s.wants(event) {

@@ -15,8 +15,8 @@ const (
 
 // What FactSegment says in To.
 const (
-	segmentIn  = "entered"
-	segmentOut = "left"
+	SegmentIn  = "entered"
+	SegmentOut = "left"
 )
 
 // maxProbes is how many changes that time alone will make to the answers are looked ahead through, to find the one at which
@@ -241,9 +241,9 @@ func (s *session) askOne(look *segmentLook, at int, one *oneSegment) {
 func (s *session) changeMember(set *segmentSet, at int, member bool, how telling, why string) {
 	segment := set.List[at]
 	s.listMember(set.hashes[at], member)
-	what, event := segmentOut, SegmentLeft
+	what, event := SegmentOut, SegmentLeft
 	if member {
-		what, event = segmentIn, SegmentEntered
+		what, event = SegmentIn, SegmentEntered
 	}
 	if how == quietly {
 		return

@@ -220,19 +220,27 @@ func isMember(tx store.Reader, segment string, customer lifecycle.ID) bool {
 
 // SegmentsOf returns the segments in which a customer is, by name, as the record says.
 func (e *Engine) SegmentsOf(ctx context.Context, c *lifecycle.Customer) ([]string, error) {
-	names := []string{}
-	var state segmentState
-	if !state.read(bytes.Clone(c.Segments)) {
-		return names, nil
+	if len(c.Segments) == 0 {
+		return []string{}, nil
 	}
 	answer, err := e.store.Ask(ctx, c.ID.Partition(), segmentTableOf{})
 	if err != nil {
-		return names, err
+		return []string{}, err
 	}
-	for at, ref := range answer.(*segmentTable).Former[state.epoch] {
+	return answer.(*segmentTable).of(c), nil
+}
+
+// of returns the segments in which a customer is, by name, as the record says.
+func (t *segmentTable) of(c *lifecycle.Customer) []string {
+	names := []string{}
+	var state segmentState
+	if !state.read(bytes.Clone(c.Segments)) {
+		return names
+	}
+	for at, ref := range t.Former[state.epoch] {
 		if at < len(state.ones) && state.ones[at].member {
 			names = append(names, ref.Name)
 		}
 	}
-	return names, nil
+	return names
 }

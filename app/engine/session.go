@@ -107,7 +107,9 @@ func (s *session) timeline(entry TimelineEntry) {
 	s.assess(&entry)
 	data := store.Encode(&entry)
 	s.written += len(data) + costOfKey
-	s.tx.Set(timelineKey(s.customer.ID, s.nextSeq()), data)
+	seq := s.nextSeq()
+	s.tx.Set(timelineKey(s.customer.ID, seq), data)
+	s.index(&entry, seq)
 }
 
 // save writes the customer, keeps the due index in step with the timers, and hands on what was decided.
@@ -115,6 +117,7 @@ func (s *session) save() error {
 	if s.failed != nil {
 		return s.failed
 	}
+	s.inquire()
 	s.assessRest()
 	c := s.customer
 	s.forgetBroadcasts()

@@ -74,7 +74,7 @@ type stageChange struct {
 	From     string `json:"from,omitempty"` // of an entry: the stage before, if there was one
 	To       string `json:"to,omitempty"`   // of leaving: the stage after, if there is one
 	Reason   string `json:"reason"`
-	Decision string `json:"decision"`
+	Decision string `json:"decision,omitempty"`
 	By       string `json:"by,omitempty"`
 }
 
@@ -84,7 +84,7 @@ func (s *session) tellChange(j *journey, visit *lifecycle.Visit, from string, re
 		return
 	}
 	left, entered := from != "" && s.wants(StageLeft), request.to != "" && s.wants(StageEntered)
-	hooked := len(s.engine.stageHooks) > 0 && !s.history && s.step != nil
+	hooked := len(s.engine.stageHooks)+len(s.engine.posted) > 0 && !s.history && s.step != nil
 	if !left && !entered && !hooked {
 		return
 	}
@@ -166,14 +166,16 @@ func (s *session) postChange(j *journey, visit *lifecycle.Visit, from, to string
 	payload, _ := json.Marshal(postedChange{Event: StageChanged, Customer: c.ID.String(), UserID: c.UserID(), AnonymousID: c.AnonymousID(),
 		Journey: j.name, From: from, To: to, At: now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Reason: told.Reason, By: told.By,
 		Decision: told.Decision, Version: j.plan().Version})
-	for i, address := range s.engine.stageHooks {
+	name := func(i int) lifecycle.ID {
+		return lifecycle.HashID("stage webhook", s.cause.Part(), j.name, strconv.FormatUint(visit.Number, 10), from, to, strconv.Itoa(i))
+	}
+	for i, address := range s.hooks(name) {
 		parsed, err := url.Parse(address)
 		if err != nil {
 			continue // checked when the server started
 		}
 		m := &lifecycle.Message{
-			ID:       lifecycle.HashID("stage webhook", s.cause.Part(), j.name, strconv.FormatUint(visit.Number, 10), from, to, strconv.Itoa(i)),
-			Customer: c.ID, User: s.user(), Journey: j.name, Version: j.plan().Version, Stage: to, Name: parsed.Host, Channel: "webhook",
+			ID: name(i), Customer: c.ID, User: s.user(), Journey: j.name, Version: j.plan().Version, Stage: to, Name: parsed.Host, Channel: "webhook",
 			Kind: lifecycle.Transactional, Decided: now, Due: now, State: lifecycle.Queued, Test: c.Test(),
 			Options: map[string]string{"url": address, "payload": string(payload)},
 		}
@@ -190,4 +192,16 @@ func (s *session) postChange(j *journey, visit *lifecycle.Visit, from, to string
 		}
 		s.note(fact)
 	}
+}
+
+// hooks returns where a change is posted. Who lives a life again posts what was posted then, whatever the settings are now.
+func (s *session) hooks(name func(i int) lifecycle.ID) []string {
+	if s.engine.posted == nil {
+		return s.engine.stageHooks
+	}
+	var list []string
+	for host, is := s.engine.posted[name(0)]; is; host, is = s.engine.posted[name(len(list))] {
+		list = append(list, "https://"+host)
+	}
+	return list
 }

@@ -6,6 +6,12 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
+// Why a publication puts customers into another stage.
+const (
+	BecauseRenamed = "the stage was renamed"
+	BecauseRetired = "the stage was retired"
+)
+
 // followStages puts the customer where journey.lua says, if they are in a stage that it does not have any more. It is done
 // at the first input after the publication, be it only resync's, and written down before anything else of it.
 func (s *session) followStages() {
@@ -25,9 +31,9 @@ func (s *session) followStages() {
 			c.Clock = s.now
 		}
 		from, first := visit.Stage, len(s.decision.Facts)
-		reason := "the stage was retired"
+		reason := BecauseRetired
 		if _, renamed := j.plan().Renamed[from]; renamed {
-			reason = "the stage was renamed"
+			reason = BecauseRenamed
 			renameStage(visit, heir)
 		} else {
 			s.retireStage(j, visit, heir)

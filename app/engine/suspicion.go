@@ -61,42 +61,60 @@ func (s *session) suspectCustomer(why string) {
 // Suspected returns how many identities became suspicious since the program started.
 func (e *Engine) Suspected() int64 { return e.suspected.Load() }
 
-// suspicions asks a partition for those it keeps, from an ID on.
+// suspicions asks a partition for the latest of those it keeps, behind a place.
 type suspicions struct {
-	From  lifecycle.ID
-	Limit int
+	Behind []byte
+	Limit  int
 }
 
+// place is where one stands in the list, the latest first.
+func (one *Suspicion) place() []byte {
+	hash := one.Identity.Hash()
+	return append(store.AppendTimeNewestFirst(nil, one.Since), hash[:]...)
+}
+
+// IsSuspicionPlace reports whether bytes may be where the list of suspicions goes on.
+func IsSuspicionPlace(place []byte) bool { return len(place) == 8+len(lifecycle.ID{}) }
+
+func compareSuspicions(a, b Suspicion) int { return bytes.Compare(a.place(), b.place()) }
+
 func (e *Engine) suspicions(tx store.Reader, q suspicions) (list []Suspicion, failed error) {
-	tx.Scan(suspicionKey(q.From), []byte{'I' + 1}, func(_, value []byte) bool {
+	latest := func() {
+		slices.SortFunc(list, compareSuspicions)
+		list = list[:min(q.Limit, len(list))]
+	}
+	tx.Scan([]byte{'I'}, []byte{'I' + 1}, func(_, value []byte) bool {
 		var one Suspicion
 		if failed = store.Decode(value, &one); failed != nil {
 			return false
 		}
-		list = append(list, one)
-		return len(list) < q.Limit
+		if q.Behind == nil || bytes.Compare(one.place(), q.Behind) > 0 {
+			if list = append(list, one); len(list) >= 2*q.Limit+100 {
+				latest()
+			}
+		}
+		return true
 	})
+	latest()
 	return list, failed
 }
 
-// Suspicions lists suspicious identities, the latest first, at most so many.
-func (e *Engine) Suspicions(ctx context.Context, limit int) ([]Suspicion, error) {
-	var all []Suspicion
+// Suspicions lists suspicious identities, the latest first, at most so many, behind a place that an earlier answer gave; nil
+// is the begin. It returns the place behind which there are more, nil at the end.
+func (e *Engine) Suspicions(ctx context.Context, behind []byte, limit int) (list []Suspicion, next []byte, err error) {
 	for p := range lifecycle.Partitions {
-		answer, err := e.store.Ask(ctx, p, suspicions{Limit: limit})
+		answer, err := e.store.Ask(ctx, p, suspicions{behind, limit + 1})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		all = append(all, answer.([]Suspicion)...)
+		list = append(list, answer.([]Suspicion)...)
 	}
-	slices.SortFunc(all, func(a, b Suspicion) int {
-		if order := b.Since.Compare(a.Since); order != 0 {
-			return order
-		}
-		x, y := a.Identity.Hash(), b.Identity.Hash()
-		return bytes.Compare(x[:], y[:])
-	})
-	return all[:min(limit, len(all))], nil
+	slices.SortFunc(list, compareSuspicions)
+	if len(list) > limit {
+		list = list[:limit]
+		next = list[limit-1].place()
+	}
+	return list, next, nil
 }
 
 // forgive is the input "this identity may join people again".

@@ -31,5 +31,7 @@ func TestIDsOf(t *testing.T) {
 	event = h.event("ada", "Login")
 	event.AnonymousID = browser.Value
 	h.receive(event)
-	h.eventually(func() bool { return want(browser, ada.Hash()) && want(ada, ada.Hash()) })
+	if !want(browser, browser.Hash(), ada.Hash()) || !want(ada, browser.Hash(), ada.Hash()) {
+		t.Error("the visitor who is called ada now has another ID")
+	}
 }

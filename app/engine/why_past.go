@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -48,6 +46,8 @@ type Life struct {
 	imports  []importRecord
 	scores   []ScoresPast // what was declared of scores, oldest first
 	said     []Said       // words of consent, oldest first
+
+	adoptions map[lifecycle.ID]adoption // of those who became part of the customer
 }
 
 // LifeEntry is a timeline entry with its number.
@@ -70,7 +70,8 @@ func (e *Engine) Life(ctx context.Context, id lifecycle.ID) (*Life, error) {
 			return nil, err
 		}
 		if life := answer.(*Life); life != nil {
-			return life, nil
+			life.adoptions, err = e.adoptions(ctx, life.ids())
+			return life, err
 		}
 		id = c.ID // merged in between
 	}
@@ -150,29 +151,16 @@ func (l *Life) VersionAt(journey string, at time.Time) (JourneyPast, bool) {
 	return found, found.Journey != ""
 }
 
-// byTime puts what happened to merged customers among what happened to this one, by time; the customer's own stays in the
-// order in which it was written down.
-func (l *Life) byTime() []LifeEntry {
-	var own, joined []LifeEntry
+// lives parts the timeline into what happened to the customer and to each of those who became part of them, in the order in
+// which it was written down.
+func (l *Life) lives(ids []lifecycle.ID) [][]LifeEntry {
+	lives := make([][]LifeEntry, len(ids))
 	for _, entry := range l.Entries {
-		if entry.From.IsZero() {
-			own = append(own, entry)
-		} else {
-			joined = append(joined, entry)
+		i := 0
+		if !entry.From.IsZero() {
+			i = slices.Index(ids, entry.From)
 		}
+		lives[i] = append(lives[i], entry)
 	}
-	if len(joined) == 0 {
-		return own
-	}
-	slices.SortStableFunc(joined, func(a, b LifeEntry) int {
-		return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.From[:], b.From[:]), cmp.Compare(a.Seq, b.Seq))
-	})
-	all := make([]LifeEntry, 0, len(l.Entries))
-	for _, entry := range own {
-		for len(joined) > 0 && joined[0].At.Before(entry.At) {
-			all, joined = append(all, joined[0]), joined[1:]
-		}
-		all = append(all, entry)
-	}
-	return append(all, joined...)
+	return lives
 }

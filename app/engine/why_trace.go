@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"log/slog"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -28,8 +29,9 @@ type Trace struct {
 func (e *Engine) Twin(clock lifecycle.Clock, outbox Outbox, recorder Recorder, tell func(*Trace)) *Engine {
 	opts := e.options
 	opts.Clock, opts.Outbox, opts.Recorder, opts.MaxPending = clock, outbox, recorder, 1<<20
+	opts.Log = slog.New(slog.DiscardHandler) // what is lived again has been told of
 	twin := New(opts)
-	twin.tell, twin.referrals = tell, e.referrals
+	twin.tell, twin.referrals, twin.applicants = tell, e.referrals, e.applicants
 	return twin
 }
 

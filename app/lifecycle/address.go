@@ -12,6 +12,8 @@ const (
 	maxMailAddress = 254 // RFC 5321, with its brackets taken off
 	minPhoneDigits = 8
 	maxPhoneDigits = 15 // ITU-T E.164
+	// Bytes of an address of which only its connector knows what it is.
+	maxOtherAddress = 1024
 )
 
 // socialTraits are the traits by which the channel social reaches somebody, the preferred one first, and the provider each
@@ -23,6 +25,20 @@ var socialTraits = []struct{ trait, provider string }{
 // Channels in the order in which a customer who prefers none is written to.
 var channelOrder = []string{"email", "push", "sms", "social", "inapp", "call", "letter", "webhook"}
 
+// IsOwnChannel reports whether a channel is one of those that the program knows; others are brought by connectors.
+func IsOwnChannel(channel string) bool { return slices.Contains(channelOrder, channel) }
+
+// IsChannelName reports whether a text can name a channel: lower-case letters, digits and dashes, at most 64, with a letter or
+// digit first.
+func IsChannelName(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || i == 0) {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 64
+}
+
 // ChannelInEvents returns a channel as the names of events write it: "Email", as in "Email Opened".
 func ChannelInEvents(channel string) string {
 	if channel == "inapp" {
@@ -30,6 +46,17 @@ func ChannelInEvents(channel string) string {
 	}
 	first := min(1, len(channel))
 	return strings.ToUpper(channel[:first]) + channel[first:]
+}
+
+// ChannelOfEvent returns the channel that the name of an event begins with, "email" of "Email"; "" if it is none of ours
+// that has addresses.
+func ChannelOfEvent(name string) string {
+	for _, channel := range channelOrder {
+		if channel != "webhook" && ChannelInEvents(channel) == name {
+			return channel
+		}
+	}
+	return ""
 }
 
 // Preferred sorts channels: those that the trait channels names come first, in its order, then the others in ours.
@@ -43,8 +70,14 @@ func (c *Customer) Preferred(channels []string) []string {
 		}
 	}
 	order = append(order, channelOrder...)
+	place := func(channel string) int { // those of others come last
+		if at := slices.Index(order, channel); at >= 0 {
+			return at
+		}
+		return len(order)
+	}
 	sorted := slices.Clone(channels)
-	slices.SortStableFunc(sorted, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
+	slices.SortStableFunc(sorted, func(a, b string) int { return place(a) - place(b) })
 	return sorted
 }
 
@@ -64,7 +97,7 @@ func (c *Customer) Reachable(channel, topic string, kind MessageKind) bool {
 
 // Address returns where a channel reaches the customer, as its connector understands it, or why it does not. It stands in
 // the traits email, phone, push (a token or a Web Push subscription), address (of letters) and those named like the social
-// providers.
+// providers; that of a channel of others in the trait named like the channel.
 func (c *Customer) Address(channel string) (address, problem string) {
 	switch channel {
 	case "email":
@@ -79,8 +112,22 @@ func (c *Customer) Address(channel string) (address, problem string) {
 		return c.postalAddress()
 	case "inapp":
 		return c.inboxAddress()
+	case "webhook":
+		return "", BecauseNoAddress
 	}
-	return "", BecauseNoAddress
+	return c.traitAddress(channel)
+}
+
+// traitAddress is what the trait named like the channel says, a text of one line.
+func (c *Customer) traitAddress(trait string) (address, problem string) {
+	value, _ := c.Trait(trait).(string)
+	switch value = strings.TrimSpace(value); {
+	case value == "":
+		return "", BecauseNoAddress
+	case len(value) > maxOtherAddress || strings.ContainsAny(value, "\r\n\x00"):
+		return "", BecauseBadAddress
+	}
+	return value, ""
 }
 
 func (c *Customer) mailAddress() (address, problem string) {
@@ -88,14 +135,14 @@ func (c *Customer) mailAddress() (address, problem string) {
 	if to == "" {
 		return "", BecauseNoAddress
 	}
-	if !isMailAddress(to) {
+	if !IsMailAddress(to) {
 		return "", BecauseBadAddress
 	}
 	return to, ""
 }
 
-// isMailAddress reports whether text is a mail address and nothing else.
-func isMailAddress(text string) bool {
+// IsMailAddress reports whether text is a mail address and nothing else.
+func IsMailAddress(text string) bool {
 	if len(text) > maxMailAddress {
 		return false
 	}
@@ -189,6 +236,17 @@ func (c *Customer) socialAddress() (address, problem string) {
 		}
 	}
 	return "", BecauseNoAddress
+}
+
+// SocialAddress returns the address of the channel social that a trait says, as "zalo:4711"; false if it is none of the
+// traits that do.
+func SocialAddress(trait, value string) (address string, ok bool) {
+	for _, known := range socialTraits {
+		if known.trait == trait && value != "" {
+			return known.provider + ":" + value, true
+		}
+	}
+	return "", false
 }
 
 // inboxAddress is the user ID: whoever has none has not logged in anywhere, and nobody could prove that an inbox is theirs.

@@ -27,26 +27,41 @@ func (c Consent) covers(channel, topic string) bool {
 	return (c.Channel == "" || c.Channel == channel) && (c.Topic == "" || c.Topic == topic)
 }
 
-// meets reports whether there are messages that both words are about.
-func (c Consent) meets(other Consent) bool {
-	return (c.Channel == "" || other.Channel == "" || c.Channel == other.Channel) && (c.Topic == "" || other.Topic == "" || c.Topic == other.Topic)
+// compare puts words in the order in which they count: by time, of the same time the refusal after what is allowed, then what
+// is about more. So the last word does not depend on which came in last.
+func (c Consent) compare(other Consent) int {
+	rank := func(word Consent) int {
+		if word.Granted {
+			return 0
+		}
+		return 1
+	}
+	wide := func(word Consent) (n int) {
+		for _, about := range [...]string{word.Channel, word.Topic} {
+			if about == "" {
+				n++
+			}
+		}
+		return n
+	}
+	return cmp.Or(c.At.Compare(other.At), cmp.Compare(rank(c), rank(other)), cmp.Compare(wide(c), wide(other)),
+		cmp.Compare(c.Channel, other.Channel), cmp.Compare(c.Topic, other.Topic), cmp.Compare(c.Source, other.Source))
 }
 
 // Say takes a word about consent. It replaces what was said before about the same channel and topic, and a word about
-// everything replaces all others. A word that is older than the one it would replace changes nothing. It reports
-// whether anything changed.
+// everything replaces all others. A word that is older than one about the same, or about more, changes nothing; of two of the
+// same time the stricter is the later one. It reports whether anything changed.
 func (c *Customer) Say(word Consent) bool {
 	for _, said := range c.Consents {
-		if said.Channel == word.Channel && said.Topic == word.Topic && (said.At.After(word.At) || said == word) {
+		if said.covers(word.Channel, word.Topic) && said.compare(word) >= 0 {
 			return false
 		}
 	}
 	c.Consents = slices.DeleteFunc(slices.Clone(c.Consents), func(said Consent) bool {
-		wider := (word.Channel == "" || said.Channel == word.Channel) && (word.Topic == "" || said.Topic == word.Topic)
-		return wider && !said.At.After(word.At)
+		return word.covers(said.Channel, said.Topic) && said.compare(word) < 0
 	})
 	c.Consents = append(c.Consents, word)
-	slices.SortStableFunc(c.Consents, func(a, b Consent) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(c.Consents, Consent.compare)
 	if len(c.Consents) > MaxConsents {
 		c.forgetConsent()
 	}
@@ -83,11 +98,19 @@ func (c *Customer) forgetConsent() {
 // SayNow takes a word that was said this moment. The trait unsubscribed is a no to everything: whoever allows something now
 // lifts it, and all but what is allowed stays refused.
 func (c *Customer) SayNow(word Consent) bool {
-	if word.Granted && c.Trait("unsubscribed") == true {
+	if no := c.Lifts(word); no != nil {
 		c.SetTrait("unsubscribed", []byte("false"))
-		c.Say(Consent{At: word.At.Add(-1), Source: "trait"})
+		c.Say(*no)
 	}
 	return c.Say(word)
+}
+
+// Lifts returns the no to everything that a trait says and a word of this moment lifts; nil if there is none.
+func (c *Customer) Lifts(word Consent) *Consent {
+	if !word.Granted || c.Trait("unsubscribed") != true {
+		return nil
+	}
+	return &Consent{At: word.At.Add(-1), Source: "trait"}
 }
 
 // Consented returns the newest word about messages on a channel about a topic, the stricter of two at the same moment.
@@ -101,47 +124,84 @@ func (c *Customer) Consented(channel, topic string) (word Consent, said bool) {
 	return word, said
 }
 
-// TakeConsents joins what a merged customer said and suffers to this one's. Of two words the stricter holds, whichever is
-// newer, and whoever of the two becomes part of the other.
+// TakeConsents joins what a merged customer said to this one's. Of two words the stricter holds, whichever is
+// newer, and whoever of the two becomes part of the other: for every kind of message what either refuses is refused, so that
+// any order of merges ends in the same.
 func (c *Customer) TakeConsents(merged *Customer) {
-	words := append(c.beside(merged), merged.beside(c)...)
-	slices.SortStableFunc(words, func(a, b Consent) int {
-		grantsFirst := 0
-		if a.Granted != b.Granted {
-			if grantsFirst = 1; a.Granted {
-				grantsFirst = -1
+	joined := Customer{}
+	for _, about := range kindsOf(c.Consents, merged.Consents) {
+		word, said := stricter(c, merged, about)
+		if !said {
+			continue
+		}
+		wider, is := joined.Consented(about.Channel, about.Topic)
+		if is && wider.Granted == word.Granted && !word.At.After(wider.At) {
+			continue // it follows from what is kept already
+		}
+		word.Channel, word.Topic = about.Channel, about.Topic
+		if is && wider.Granted != word.Granted && !word.At.After(wider.At) { // which would count instead
+			if word.At = wider.At; word.Granted {
+				word.At = word.At.Add(1)
 			}
 		}
-		return cmp.Or(a.At.Compare(b.At), grantsFirst, cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Source, b.Source))
-	})
-	c.Consents = nil
-	for _, word := range words {
-		c.Say(word)
+		joined.Consents = append(joined.Consents, word)
 	}
+	slices.SortFunc(joined.Consents, func(a, b Consent) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Topic, b.Topic))
+	})
+	for len(joined.Consents) > MaxConsents {
+		joined.forgetConsent()
+	}
+	c.Consents = joined.Consents
+}
+
+// TakeSuppressions joins what keeps messages from a merged customer to what keeps them from this one.
+func (c *Customer) TakeSuppressions(merged *Customer) {
 	for _, s := range merged.Suppressions {
 		c.Suppress(s)
 	}
+	for _, q := range merged.Questions { // the answer was on its way to somebody who is not there any more
+		c.Ask(q.Identity, false)
+	}
 }
 
-// beside returns the customer's words as they hold beside those of somebody who is the same person: no yes to what the other
-// one refuses, and each no as new as the other one's yes to something that it is about too.
-func (c *Customer) beside(other *Customer) []Consent {
-	words := make([]Consent, 0, len(c.Consents)+len(other.Consents))
-	for _, word := range c.Consents {
-		if word.Granted {
-			if said, is := other.Consented(word.Channel, word.Topic); is && !said.Granted {
-				continue
+// stricter returns what two who are the same person said about a kind of message.
+func stricter(a, b *Customer, about Consent) (Consent, bool) {
+	word, said := a.Consented(about.Channel, about.Topic)
+	other, is := b.Consented(about.Channel, about.Topic)
+	switch {
+	case !is:
+		return word, said
+	case !said, word.Granted && !other.Granted:
+		return other, true
+	case word.Granted == other.Granted && cmp.Or(other.At.Compare(word.At), cmp.Compare(other.Source, word.Source)) > 0:
+		return other, true
+	}
+	return word, true
+}
+
+// kindsOf returns all kinds of messages that words tell apart, the wider ones first.
+func kindsOf(lists ...[]Consent) []Consent {
+	channels, topics := []string{""}, []string{""}
+	for _, words := range lists {
+		for _, word := range words {
+			if !slices.Contains(channels, word.Channel) {
+				channels = append(channels, word.Channel)
 			}
-		} else {
-			for _, yes := range other.Consents {
-				if yes.Granted && yes.meets(word) && !word.covers(yes.Channel, yes.Topic) && yes.At.After(word.At) {
-					word.At = yes.At
-				}
+			if !slices.Contains(topics, word.Topic) {
+				topics = append(topics, word.Topic)
 			}
 		}
-		words = append(words, word)
 	}
-	return words
+	slices.Sort(channels)
+	slices.Sort(topics)
+	kinds := make([]Consent, 0, len(channels)*len(topics))
+	for _, channel := range channels { // "" is the first of both: what covers a kind stands before it
+		for _, topic := range topics {
+			kinds = append(kinds, Consent{Channel: channel, Topic: topic})
+		}
+	}
+	return kinds
 }
 
 // Suppression keeps every message from an address for a reason that is not the customer's wish.
@@ -197,7 +257,7 @@ func (c *Customer) forgetSuppression() {
 func (c *Customer) Unsuppress(channel, address string) bool {
 	before := len(c.Suppressions)
 	c.Suppressions = slices.DeleteFunc(slices.Clone(c.Suppressions), func(s Suppression) bool {
-		return s.Channel == channel && (address == "" || s.Address == address || channel == "email" && sameMailbox(s.Address, address))
+		return s.Channel == channel && (address == "" || sameAddress(channel, s.Address, address))
 	})
 	return len(c.Suppressions) < before
 }
@@ -205,11 +265,33 @@ func (c *Customer) Unsuppress(channel, address string) bool {
 // Suppressed returns what keeps messages from an address on a channel, if anything does.
 func (c *Customer) Suppressed(channel, address string) (Suppression, bool) {
 	for _, s := range c.Suppressions {
-		if (s.Channel == "" || s.Channel == channel) && (s.Address == "" || s.Address == address || channel == "email" && sameMailbox(s.Address, address)) {
+		if (s.Channel == "" || s.Channel == channel) && (s.Address == "" || sameAddress(channel, s.Address, address)) {
 			return s, true
 		}
 	}
 	return Suppression{}, false
+}
+
+// SuppressedAt reports whether an address itself is suppressed, and not only the channel as a whole.
+func (c *Customer) SuppressedAt(channel, address string) bool {
+	return slices.ContainsFunc(c.Suppressions, func(s Suppression) bool {
+		return s.Channel == channel && s.Address != "" && sameAddress(channel, s.Address, address)
+	})
+}
+
+// sameAddress reports whether two addresses of a channel lead to the same place.
+func sameAddress(channel, a, b string) bool {
+	switch {
+	case a == b:
+		return true
+	case channel == "email":
+		return sameMailbox(a, b)
+	case channel == "push" && (strings.HasPrefix(a, "{") || strings.HasPrefix(b, "{")): // the keys of a subscription may be written in any order
+		one, ok := pushEndpoint(a)
+		other, is := pushEndpoint(b)
+		return ok && is && one == other
+	}
+	return false
 }
 
 // sameMailbox reports whether two mail addresses are one as far as anybody but the receiving server can tell. The part

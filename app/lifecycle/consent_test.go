@@ -53,6 +53,7 @@ func TestOfMergedWordsTheStricterHolds(t *testing.T) {
 	merged.Say(lifecycle.Consent{Channel: "push", Granted: true, At: at(5)})
 	merged.Suppress(lifecycle.Suppression{Channel: "email", Address: "old@example.com", Reason: lifecycle.SuppressedBounce, At: at(3)})
 	keeper.TakeConsents(merged)
+	keeper.TakeSuppressions(merged)
 	for channel, want := range map[string]bool{"email": false, "sms": false, "push": true} {
 		if word, said := keeper.Consented(channel, "news"); !said || word.Granted != want {
 			t.Errorf("%s: granted %v, said %v", channel, word.Granted, said)

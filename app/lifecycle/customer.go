@@ -24,7 +24,9 @@ type Customer struct {
 	Past         []Past                     `msgpack:"w,omitempty"` // the stages that were left, by journey and stage
 	Lapse        time.Time                  `msgpack:"l,omitempty"` // of a test person: when a day became a minute; zero for everyone else
 	Consents     []Consent                  `msgpack:"n,omitempty"` // what they said about being written to, oldest first
+	Joins        []Join                     `msgpack:"j,omitempty"` // which of their names are one person's since when, earliest first; see Settle
 	Suppressions []Suppression              `msgpack:"x,omitempty"` // addresses that nothing goes to any more
+	Questions    []Question                 `msgpack:"r,omitempty"` // addresses of which it is not known yet whether anything may go there
 	Import       string                     `msgpack:"m,omitempty"` // the open history import that holds this customer's timers back
 	TraitsHash   uint64                     `msgpack:"h"`           // of the traits that came in last, which many senders repeat with every event
 	Due          time.Time                  `msgpack:"u"`           // the earliest timer as it stands in the due index; zero: none
@@ -34,6 +36,7 @@ type Customer struct {
 	SegmentsDue  time.Time                  `msgpack:"y,omitempty"` // when a segment's answer may change by the passing of time alone; zero: never
 	Segments     []byte                     `msgpack:"z,omitempty"` // what the engine keeps of segments; it can be made anew
 	Scores       Scores                     `msgpack:"q,omitempty"` // what is kept of the scores besides the points
+	Called       bool                       `msgpack:"e,omitempty"` // a user ID leads here that was given to them when they had none; see Named
 	Referred     time.Time                  `msgpack:"f,omitempty"` // when their first order was told to whom Acquired.By names; zero: not yet
 
 	decoded map[string]any
@@ -224,6 +227,7 @@ func (c *Customer) Clone() *Customer {
 	clone.decoded, clone.shared, clone.lent = nil, false, false
 	clone.Identities, clone.Tags = slices.Clone(c.Identities), slices.Clone(c.Tags)
 	clone.Points, clone.Past, clone.Scores = slices.Clone(c.Points), slices.Clone(c.Past), c.Scores.clone()
+	clone.Questions, clone.Joins = slices.Clone(c.Questions), slices.Clone(c.Joins)
 	clone.Origins, clone.Segments = slices.Clone(c.Origins), slices.Clone(c.Segments)
 	if c.Acquired != nil {
 		acquired := *c.Acquired

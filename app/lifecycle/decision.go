@@ -29,6 +29,7 @@ const (
 	FactFailed     FactKind = "failed"     // a script failed; its step was set aside
 	FactSuppressed FactKind = "suppressed" // nothing goes to address To of channel Name any more: it Reason for somebody else who has it
 	FactTrimmed    FactKind = "trimmed"    // the trait Name was left out: the customer's record is full
+	FactUncounted  FactKind = "uncounted"  // what order or refund Name comes to was not counted; Reason says why
 	FactLogged     FactKind = "logged"     // a script logged Reason
 	FactExited     FactKind = "exited"     // the journey was left from stage From, because of event Name
 	FactChose      FactKind = "chose"      // split or choice Name gave Reason, with the odds of Amount

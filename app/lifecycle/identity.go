@@ -10,6 +10,7 @@ const (
 	EmailIdentity  IdentityKind = "email"
 	PhoneIdentity  IdentityKind = "phone" // E.164, as in +84901234567
 	DeviceIdentity IdentityKind = "device"
+	SocialIdentity IdentityKind = "social" // the provider and its ID, as in zalo:4711; it leads to nobody, but something may speak against writing there
 )
 
 // externalPrefix begins the kinds of IDs that other systems gave, as in "external:shopify".
@@ -42,7 +43,7 @@ func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
 	limit := MaxNameBytes
 	switch {
 	case kind == EmailIdentity:
-		if !isMailAddress(value) {
+		if !IsMailAddress(value) {
 			return Identity{}, false
 		}
 		value, limit = strings.ToLower(value), maxMailAddress
@@ -55,6 +56,10 @@ func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
 	case kind == DeviceIdentity:
 		limit = maxDeviceBytes
 	case kind.ByName():
+	case kind == SocialIdentity:
+		if provider, id, _ := strings.Cut(value, ":"); provider == "" || id == "" {
+			return Identity{}, false
+		}
 	case kind.External() == "" || len(kind) > 80:
 		return Identity{}, false
 	}
@@ -72,8 +77,28 @@ func AddressIdentity(channel, address string) (Identity, bool) {
 		if endpoint, ok := pushEndpoint(address); ok {
 			return ParseIdentity(DeviceIdentity, endpoint)
 		}
+	case "social":
+		return ParseIdentity(SocialIdentity, address)
 	}
 	return Identity{}, false
+}
+
+// AddressName is the anonymous ID of somebody of whom only an address is known, such as email:ada@example.com; false if the
+// identity is no address.
+func AddressName(address Identity) (string, bool) {
+	if address.Kind != EmailIdentity && address.Kind != PhoneIdentity {
+		return "", false
+	}
+	return string(address.Kind) + ":" + address.Value, true
+}
+
+// NamedAddress returns the address of which an anonymous ID is the AddressName; false if it is none.
+func NamedAddress(name string) (Identity, bool) {
+	kind, value, _ := strings.Cut(name, ":")
+	if kind != string(EmailIdentity) && kind != string(PhoneIdentity) {
+		return Identity{}, false
+	}
+	return ParseIdentity(IdentityKind(kind), value)
 }
 
 // givenNames begin the anonymous IDs that we give to people of whom no better name is known: of sources, and of forms.
@@ -111,9 +136,13 @@ func (i Identity) Meaningless() bool {
 	return slices.Contains(nobodysNames, strings.ToLower(i.Value))
 }
 
-// Named reports whether the customer's ID is that of a user ID: then it stays theirs when somebody known by less becomes
-// part of them. Who is known by a user ID at all has such an ID.
+// Named reports whether a user ID is the customer's own: their ID is that of a user ID, or they were given one when they had
+// none. Then they stay when somebody known by less becomes part of them. A user ID of which it was only said that it is
+// theirs may be somebody else's.
 func (c *Customer) Named() bool {
+	if c.Called {
+		return true
+	}
 	for _, identity := range c.Identities {
 		if identity.Kind == UserID && identity.Hash() == c.ID {
 			return true

@@ -65,6 +65,7 @@ const (
 	ToPreferences Purpose = 'p'
 	ToClick       Purpose = 'c' // a tracked link of a message
 	ToOpen        Purpose = 'o' // the picture that shows that a message was opened
+	ToShort       Purpose = 's' // a short link, which stands for one of those above
 )
 
 // MaxLinkURL is how long an address may be that is tracked.
@@ -124,7 +125,7 @@ func (l Links) Open(message Ref) string { return l.sign(Link{Purpose: ToOpen, Me
 // Owns reports whether an address is one of these links.
 func (l Links) Owns(url string) bool {
 	rest, ok := strings.CutPrefix(url, l.base+"/")
-	return ok && len(rest) > 2 && rest[1] == '/' && strings.IndexByte("upcoydr", rest[0]) >= 0
+	return ok && len(rest) > 2 && rest[1] == '/' && strings.IndexByte("upcosydr", rest[0]) >= 0
 }
 
 // macBytes is how much of the HMAC a token holds.
@@ -135,23 +136,29 @@ func (l Links) sign(link Link) string {
 		return ""
 	}
 	var room [512]byte
-	token := append(room[:0], byte(link.Purpose)) // signed with the rest, but it stands in the path
-	switch link.Purpose {
-	case ToUnsubscribe:
-		token = link.Message.append(append(token, link.Customer[:]...))
-		token = append(binary.AppendUvarint(token, uint64(len(link.Channel))), link.Channel...)
-		token = append(token, link.Topic...)
-	case ToPreferences:
-		token = append(token, link.Customer[:]...)
-	case ToClick:
-		token = append(link.Message.append(token), link.URL...)
-	case ToOpen:
-		token = link.Message.append(token)
-	}
+	token := link.append(room[:0]) // the purpose is signed with the rest, but it stands in the path
 	token = l.mac(token, token)
 	out := make([]byte, 0, len(l.base)+3+base64.RawURLEncoding.EncodedLen(len(token)))
 	out = append(append(out, l.base...), '/', byte(link.Purpose), '/')
 	return string(base64.RawURLEncoding.AppendEncode(out, token[1:]))
+}
+
+// append writes what the link says, as it is signed.
+func (link *Link) append(b []byte) []byte {
+	b = append(b, byte(link.Purpose))
+	switch link.Purpose {
+	case ToUnsubscribe:
+		b = link.Message.append(append(b, link.Customer[:]...))
+		b = append(binary.AppendUvarint(b, uint64(len(link.Channel))), link.Channel...)
+		return append(b, link.Topic...)
+	case ToPreferences:
+		return append(b, link.Customer[:]...)
+	case ToClick:
+		return append(link.Message.append(b), link.URL...)
+	case ToOpen:
+		return link.Message.append(b)
+	}
+	return b
 }
 
 // mac appends the MAC of what is signed to b.
@@ -191,8 +198,15 @@ func (l Links) read(path string) (link Link, ok bool) {
 	if err != nil || at < 1 || !hmac.Equal(token[at:], l.mac(nil, token[:at])) {
 		return link, false
 	}
-	link.Purpose = Purpose(token[0])
-	b := token[1:at]
+	return readLink(token[:at])
+}
+
+// readLink reads what append wrote.
+func readLink(b []byte) (link Link, ok bool) {
+	if len(b) == 0 {
+		return link, false
+	}
+	link.Purpose, b = Purpose(b[0]), b[1:]
 	switch {
 	case link.Purpose == ToUnsubscribe && len(b) > len(ID{})+refBytes:
 		link.Customer, b = ID(b[:16]), b[16:]

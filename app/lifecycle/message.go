@@ -114,6 +114,10 @@ type Receipt struct {
 	Reason     string        `msgpack:"r"`
 	RetryAfter time.Duration `msgpack:"a"` // a wish of a temporary failure; zero: ours to choose
 	Reply      *Reply        `msgpack:"w"` // nil: the connector does not tell
+	// Untried says that a temporary failure was no attempt: it was not even handed over, or the connector kept it back.
+	Untried bool `msgpack:"n,omitempty"`
+	// Pause says why marketing by this channel has to stop until a person lets it go on; empty: it has not.
+	Pause string `msgpack:"p,omitempty"`
 }
 
 // Reply is what the other side of one attempt said. It is kept with the message, for people.
@@ -121,4 +125,12 @@ type Reply struct {
 	Status int    `json:"status,omitempty" msgpack:"s,omitempty"` // of HTTP; 0: there was no answer
 	Took   int    `json:"tookMs" msgpack:"t"`                     // milliseconds
 	Text   string `json:"text,omitempty" msgpack:"x,omitempty"`   // the beginning of it, without secrets
+}
+
+// Addressee is a customer to whom something went at an address, and the newest message that did; Last is zero where that is
+// not known.
+type Addressee struct {
+	Customer ID
+	Last     Ref
+	At       time.Time // when Last was handed over
 }

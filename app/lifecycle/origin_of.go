@@ -12,6 +12,29 @@ const (
 	ByKey  = "api"
 )
 
+// formPrefix begins the source of what was typed into a form, and notConfirmed ends it of an address that anybody could have
+// typed.
+const (
+	formPrefix   = "form:"
+	notConfirmed = ", not confirmed"
+)
+
+// FormSource is the source of what a form says.
+func FormSource(form string) string { return formPrefix + form }
+
+// Unproved returns the source of an address that proves nothing, whoever passed it on.
+func Unproved(source string) string {
+	if strings.HasPrefix(source, formPrefix) {
+		return source + notConfirmed
+	}
+	return BySite
+}
+
+// IsUnproved reports whether a source is such that anybody could have said what it says.
+func IsUnproved(source string) bool {
+	return source == BySite || strings.HasSuffix(source, notConfirmed)
+}
+
 // Teller returns which source says what an event says of its customer; empty: the write key, or our own scripts.
 func (e *Event) Teller() string {
 	if e.Source == "" && e.Public {

@@ -8,8 +8,9 @@ import (
 // customerRecord is the version in which customers are written, with their identities, visits, timers and waiting
 // runs. Version 1 had no tags, points, past and lapse, and did not say where a run waits and for what; version 2 did not
 // say in which visits somebody was written to; version 3 knew nothing of consent and suppressions; version 4 had one score
-// without a name and knew nothing of where traits and the customer came from, of revenue and of segments.
-const customerRecord = 5
+// without a name and knew nothing of where traits and the customer came from, of revenue and of segments; version 5 asked
+// nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's.
+const customerRecord = 7
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -23,6 +24,8 @@ const (
 	leastConsent  = 5
 	leastSuppress = 4
 	leastOrigin   = 3
+	leastQuestion = 3
+	leastJoin     = 17
 	leastBeyond   = 9
 	leastGiven    = 18
 )
@@ -68,6 +71,10 @@ func (c *Customer) RecordSize() int {
 	for _, s := range c.Suppressions {
 		size += 15 + len(s.Channel) + len(s.Address) + len(s.Reason)
 	}
+	for i := range c.Questions {
+		size += 6 + len(c.Questions[i].Identity.Kind) + len(c.Questions[i].Identity.Value)
+	}
+	size += 25 * len(c.Joins)
 	for i := range c.Origins {
 		size += 14 + len(c.Origins[i].Trait) + len(c.Origins[i].Source)
 	}
@@ -133,8 +140,8 @@ func (c *Customer) ReadRecord(data []byte) error {
 // writeRest writes what most customers do not have; for them it is one byte.
 func (c *Customer) writeRest(w *RecordWriter) {
 	further := len(c.Origins) > 0 || c.Acquired != nil || !c.Revenue.IsZero() || !c.SegmentsDue.IsZero() || !c.Referred.IsZero() || len(c.Segments) > 0 ||
-		!c.Scores.IsZero()
-	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0, further)
+		!c.Scores.IsZero() || len(c.Questions) > 0 || len(c.Joins) > 0
+	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0, further, c.Called)
 	if len(c.Tags) > 0 {
 		w.List(len(c.Tags))
 		for _, tag := range c.Tags {
@@ -182,10 +189,10 @@ func (c *Customer) writeRest(w *RecordWriter) {
 	}
 }
 
-// writeFurther writes what came with version 5.
+// writeFurther writes what came with versions 5 to 7.
 func (c *Customer) writeFurther(w *RecordWriter) {
 	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero(), !c.Referred.IsZero(), len(c.Segments) > 0,
-		!c.Scores.IsZero())
+		!c.Scores.IsZero(), len(c.Questions) > 0)
 	if len(c.Origins) > 0 {
 		w.List(len(c.Origins))
 		for i := range c.Origins {
@@ -218,6 +225,20 @@ func (c *Customer) writeFurther(w *RecordWriter) {
 	}
 	if !c.Scores.IsZero() {
 		c.Scores.write(w)
+	}
+	if len(c.Questions) > 0 {
+		w.List(len(c.Questions))
+		for _, q := range c.Questions {
+			w.Text(string(q.Identity.Kind))
+			w.Text(q.Identity.Value)
+			w.Bool(q.Asked)
+		}
+	}
+	w.List(len(c.Joins))
+	for _, join := range c.Joins {
+		w.Uint64(join.A)
+		w.Uint64(join.B)
+		w.Time(join.At)
 	}
 }
 
@@ -267,8 +288,12 @@ func (p *Points) read(r *RecordReader, version byte) {
 	}
 }
 
-func (c *Customer) readFurther(r *RecordReader) {
-	parts := r.Flags(7)
+func (c *Customer) readFurther(r *RecordReader, version byte) {
+	flags := 8
+	if version < 6 {
+		flags = 7
+	}
+	parts := r.Flags(flags)
 	if parts.Has(0) {
 		c.Origins = make([]Origin, r.List(leastOrigin))
 		for i := range c.Origins {
@@ -294,17 +319,35 @@ func (c *Customer) readFurther(r *RecordReader) {
 	if parts.Has(6) {
 		c.Scores.read(r)
 	}
+	if parts.Has(7) {
+		c.Questions = make([]Question, r.List(leastQuestion))
+		for i := range c.Questions {
+			c.Questions[i] = Question{Identity: Identity{Kind: IdentityKind(r.Text()), Value: r.Text()}, Asked: r.Bool()}
+		}
+	}
+	if version < 7 {
+		return
+	}
+	if n := r.List(leastJoin); n > 0 {
+		c.Joins = make([]Join, n)
+		for i := range c.Joins {
+			c.Joins[i] = Join{A: r.Uint64(), B: r.Uint64(), At: r.Time()}
+		}
+	}
 }
 
 func (c *Customer) readRest(r *RecordReader, version byte) {
-	flags := 7
+	flags := 8
 	switch {
 	case version < 4:
 		flags = 4
 	case version < 5:
 		flags = 6
+	case version < 6:
+		flags = 7
 	}
 	parts := r.Flags(flags)
+	c.Called = parts.Has(7)
 	if parts.Has(0) {
 		c.Tags = make([]string, r.List(leastTag))
 		for i := range c.Tags {
@@ -339,7 +382,7 @@ func (c *Customer) readRest(r *RecordReader, version byte) {
 		}
 	}
 	if parts.Has(6) {
-		c.readFurther(r)
+		c.readFurther(r, version)
 	}
 }
 

@@ -126,6 +126,29 @@ func (c *Customer) addPoints(points Points) bool {
 	return true
 }
 
+// SetPoints has the points of some scores take the place of all that there was of these, and keeps what was given once. It
+// returns the names of the scores, in order. What there is no room for is left out.
+func (c *Customer) SetPoints(all []Points, once []Given) (names []string) {
+	for i := range all {
+		if at, has := slices.BinarySearch(names, all[i].Name); !has {
+			names = slices.Insert(names, at, all[i].Name)
+		}
+	}
+	c.Points = slices.DeleteFunc(slices.Clone(c.Points), func(p Points) bool {
+		_, named := slices.BinarySearch(names, p.Name)
+		return named
+	})
+	for _, points := range all {
+		c.addPoints(points)
+	}
+	for _, given := range once {
+		if at, before := c.Scores.given(given.Key); !before && len(c.Scores.Given) < maxGiven {
+			c.Scores.Given = slices.Insert(slices.Clone(c.Scores.Given), at, given)
+		}
+	}
+	return names
+}
+
 // TakeScores adds the points of somebody who has become part of this customer. What both were given once counts once, and
 // what the rules cap stays capped.
 func (c *Customer) TakeScores(other *Customer, rules ScoreRules, now time.Time) {

@@ -136,9 +136,10 @@ func (r *review) channel(u *unit, call *ast.FuncCallExpr) {
 	}
 	name, plain := literal(call, 0)
 	written := r.c.messages[name]
+	problem, hint := channelProblem(by.Value)
 	switch {
-	case !slices.Contains(channels, by.Value):
-		r.bad(u, by.Line(), by.Value, didYouMean(by.Value, channels, "there are: "+oneOf(channels)), fmt.Sprintf("there is no channel %q", cut(by.Value, 80)))
+	case problem != "":
+		r.bad(u, by.Line(), by.Value, hint, problem)
 	case plain && written != nil && written[by.Value] == nil:
 		have := slices.Sorted(maps.Keys(written))
 		r.bad(u, by.Line(), by.Value, fmt.Sprintf("it has: %s; or add messages/%s.%s.liquid", oneOf(have), name, by.Value), fmt.Sprintf("message %q has no text for channel %q", name, by.Value))

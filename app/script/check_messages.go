@@ -9,7 +9,7 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// messages finds those that no script sends.
+// messages finds those that no script sends, and that are not said to be for other programs (api: true).
 func (r *review) messages() {
 	sent, texts, worked := map[string]bool{}, map[string]bool{}, false
 	for _, u := range r.order {
@@ -29,12 +29,15 @@ func (r *review) messages() {
 		}
 	}
 	told := map[string]bool{}
+	for _, t := range r.c.Templates { // one file of a message speaks for all of them
+		told[t.Name] = told[t.Name] || t.Front["api"] == "true"
+	}
 	for _, t := range r.c.Templates {
 		if sent[t.Name] || told[t.Name] || worked && mentioned(t.Name, texts) {
 			continue
 		}
 		told[t.Name] = true
-		r.say(t.File, 1, "", Warning, fmt.Sprintf("say send %q where it is wanted, or delete the file", t.Name), fmt.Sprintf("no script sends the message %q", t.Name))
+		r.say(t.File, 1, "", Warning, fmt.Sprintf("say send %q where it is wanted, write api: true if other programs send it, or delete the file", t.Name), fmt.Sprintf("no script sends the message %q", t.Name))
 	}
 }
 

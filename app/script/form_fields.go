@@ -79,7 +79,7 @@ func (b *formBuilder) consent(i int, said map[string]any) {
 	}
 	if c.Channel == "all" {
 		c.Channel = ""
-	} else if !slices.Contains(formChannels, c.Channel) {
+	} else if problem, _ := channelProblem(c.Channel); c.Channel == "webhook" || problem != "" {
 		b.report(didYouMean(c.Channel, formChannels, "there are: "+strings.Join(formChannels, ", ")), "consent %s is for channel %q, which there is not", c.Name, cut(c.Channel, 80))
 	}
 	if c.Topic != "" && !validName(c.Topic) {

@@ -14,7 +14,7 @@ import (
 )
 
 // frontKeys are what the front matter of every message may say about it.
-var frontKeys = []string{"subject", "preheader", "topic", "kind", "purpose", "expires", "in_doubt", "layout", "track", "utm", "data"}
+var frontKeys = []string{"subject", "preheader", "topic", "kind", "purpose", "expires", "in_doubt", "layout", "track", "utm", "api", "data"}
 
 // dataKeys are what the front matter of a channel's messages may say besides. It goes to the connector as Message.Data, and
 // so does what stands under data.
@@ -138,7 +138,7 @@ func readUTM(value *yaml.Node, report reporter) string {
 }
 
 func checkFront(key, value string, report func(hint, format string, args ...any)) {
-	choice := map[string][]string{"kind": {"transactional", "marketing"}, "purpose": {"value", "offer"}, "in_doubt": {"retry", "hold"}}
+	choice := map[string][]string{"kind": {"transactional", "marketing"}, "purpose": {"value", "offer"}, "in_doubt": {"retry", "hold"}, "api": {"true", "false"}}
 	if allowed := choice[key]; allowed != nil && !slices.Contains(allowed, value) {
 		report(didYouMean(value, allowed, ""), "%s is %s, not %q", key, strings.Join(allowed, " or "), cut(value, 80))
 	}

@@ -177,7 +177,8 @@ func (m *intakeMachine) nameOf(L *lua.LState, word, option string, value lua.LVa
 	return text
 }
 
-// moment reads a time: seconds or milliseconds since 1970, or a text.
+// moment reads a time: seconds or milliseconds since 1970, or a text. A number of less than nine digits is none: it is a
+// year or a number of something else, and as seconds it would be a day in the first years after 1970.
 func (m *intakeMachine) moment(L *lua.LState, word string, value lua.LValue) time.Time {
 	const form = "as in 2026-01-31T12:00:00Z, or the seconds since 1970"
 	at, ok := time.Time{}, false
@@ -202,7 +203,7 @@ func (m *intakeMachine) moment(L *lua.LState, word string, value lua.LValue) tim
 }
 
 func unixMoment(f float64) (time.Time, bool) {
-	if math.IsNaN(f) || math.Abs(f) > 1e14 {
+	if math.IsNaN(f) || math.Abs(f) > 1e14 || math.Abs(f) < 1e8 {
 		return time.Time{}, false
 	}
 	if math.Abs(f) >= 1e11 { // milliseconds: in seconds it would be after the year 5000

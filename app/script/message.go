@@ -10,8 +10,36 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// channels are those that a message can be written for.
+// channels are those of the program that a message can be written for. Connectors may bring others.
 var channels = []string{"email", "sms", "push", "inapp", "letter", "call", "social", "webhook"}
+
+// meantChannel are names under which people look for a channel of the program.
+var meantChannel = map[string]string{"mail": "email", "e-mail": "email", "smtp": "email", "text": "sms", "twilio": "sms", "webpush": "push", "fcm": "push",
+	"in-app": "inapp", "inbox": "inapp", "post": "letter", "phone": "call", "telegram": "social", "whatsapp": "social", "messenger": "social",
+	"slack": "social", "zalo": "social", "zns": "social", "http": "webhook"}
+
+// channelProblem says what is wrong with the name of a channel, with a hint; "" if it may be one. A channel that is none of
+// the program's is one that a connector brings, unless its name is nearly one of the program's.
+func channelProblem(name string) (problem, hint string) {
+	if slices.Contains(channels, name) {
+		return "", ""
+	}
+	problem = fmt.Sprintf("there is no channel %q", cut(name, 80))
+	if meant := meantChannel[strings.ToLower(name)]; meant != "" {
+		return problem, fmt.Sprintf("did you mean %q?", meant)
+	}
+	if hint = didYouMean(name, channels, ""); hint != "" {
+		return problem, hint
+	}
+	if !lifecycle.IsChannelName(name) {
+		return problem, "there are: " + oneOf(channels) + "; those of others are lower-case letters, digits and dashes"
+	}
+	return "", ""
+}
+
+// ChannelProblem says why nothing can be a channel of that name, neither the program's nor one that a connector brings; "" if
+// something can.
+func ChannelProblem(name string) (problem, hint string) { return channelProblem(name) }
 
 // readMessage reads messages/NAME.CHANNEL[.LOCALE].liquid. The body is Liquid, which is not looked at here.
 func readMessage(full, path string, text []byte) (*lifecycle.Template, Errors) {
@@ -55,8 +83,8 @@ func readNames(t *lifecycle.Template, name, what string, report reporter) bool {
 	if !validName(t.Name) {
 		report(1, nameRule, "%q cannot name a %s", cut(t.Name, 80), what)
 	}
-	if !slices.Contains(channels, t.Channel) {
-		report(1, didYouMean(t.Channel, channels, "there are: "+oneOf(channels)), "there is no channel %q", cut(t.Channel, 80))
+	if problem, hint := channelProblem(t.Channel); problem != "" {
+		report(1, hint, "%s", problem)
 	}
 	if len(parts) == 4 {
 		if t.Locale = parts[2]; !validLocale(t.Locale) {

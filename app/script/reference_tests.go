@@ -25,6 +25,7 @@ var (
 	personMembers = []field{
 		{"track", "fun(self: stagecraft.Person, event: string, properties?: table<string, any>)", "lets an event happen: `c:track(\"Order Completed\", { revenue = 20 })`"},
 		{"identify", "fun(self: stagecraft.Person, traits: table<string, any>)", "tells traits, or a `user_id` by which they are known from now on"},
+		{"award", "fun(self: stagecraft.Person, points: number, options?: table<string, any>)", "gives points as `score` does in a script: `c:award(40, { name = \"fit\" })`"},
 		{"open", "fun(self: stagecraft.Person, message: string)", "opens the newest message of that name"},
 		{"click", "fun(self: stagecraft.Person, message: string, properties?: table<string, any>)", "clicks in it: `c:click(\"offer\", { url = \"https://shop.example/\" })`"},
 		{"reply", "fun(self: stagecraft.Person, message: string)", "answers it"},
@@ -64,6 +65,7 @@ var (
 		{"been_in", "fun(stage: string)", "the customer has been in that stage"},
 		{"received", "fun(message: string, times?: number)", "the customer has received that message, or so often"},
 		{"tag", "fun(tag: string)", "the customer has that tag"},
+		{"in_segment", "fun(segment: string)", "the customer is in that segment"},
 	}
 )
 

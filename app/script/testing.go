@@ -24,6 +24,8 @@ type Lab interface {
 type Case interface {
 	// Receive lets an event happen now, and everything that follows from it at once.
 	Receive(ctx context.Context, event lifecycle.Event) error
+	// Award gives somebody points now, as a script would, with everything that follows from it at once.
+	Award(ctx context.Context, who lifecycle.Identity, award lifecycle.Award) error
 	// Advance brings the world to a moment; timers fire on the way, each at its own time.
 	Advance(ctx context.Context, until time.Time) error
 	// Look returns what is known about somebody now. What it returns must not be changed.
@@ -38,6 +40,7 @@ const ErrTaken = lifecycle.Code("taken")
 type Life struct {
 	Customer *lifecycle.Customer
 	Segments []string    // in which the customer is, by name
+	Known    []string    // all segments that there are, by name
 	Happened []Happening // oldest first
 	Messages []Said      // oldest first
 }

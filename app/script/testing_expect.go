@@ -33,7 +33,7 @@ func (t *tester) prepareExpect() {
 		"above": t.matchNumber("above", func(a, b float64) bool { return a > b }), "below": t.matchNumber("below", func(a, b float64) bool { return a < b }),
 		"at_least": t.matchNumber("at least", func(a, b float64) bool { return a >= b }), "at_most": t.matchNumber("at most", func(a, b float64) bool { return a <= b }),
 		"near": t.matchNear, "length": t.matchLength, "contain": t.matchContain, "match": t.matchPattern, "fail": t.matchFail,
-		"in": t.matchIn, "in_stage": t.matchIn, "been_in": t.matchBeenIn, "received": t.matchReceived, "tag": t.matchTag,
+		"in": t.matchIn, "in_stage": t.matchIn, "been_in": t.matchBeenIn, "received": t.matchReceived, "tag": t.matchTag, "in_segment": t.matchInSegment,
 	}
 	functions := t.L.CreateTable(0, len(t.matchers))
 	for name, fn := range t.matchers {

@@ -177,13 +177,6 @@ func (t *tester) hasTag(L *lua.LState) int {
 	return 1
 }
 
-// inSegment is c:in_segment "dormant".
-func (t *tester) inSegment(L *lua.LState) int {
-	p := t.self(L, "in_segment")
-	L.Push(lua.LBool(slices.Contains(t.life(L, p).Segments, t.textArg(L, 2, "in_segment", "the name of a segment"))))
-	return 1
-}
-
 func receivedNames(messages []Said) (names []string) {
 	for _, m := range messages {
 		if m.State == lifecycle.Accepted {

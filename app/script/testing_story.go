@@ -97,11 +97,16 @@ func TellFact(f lifecycle.Fact) string {
 	case lifecycle.FactMerged:
 		return "became part of another customer"
 	case lifecycle.FactPlaced:
+		if f.To == "" {
+			return "put out of the journey from " + f.From
+		}
 		return "placed in " + f.To
 	case lifecycle.FactFailed:
 		return strings.TrimSuffix("the script failed: "+f.Reason, ": ") + place
 	case lifecycle.FactTrimmed:
 		return "trait " + f.Name + " was left out: the record is full"
+	case lifecycle.FactUncounted:
+		return f.Name + " counts as 0: " + f.Reason
 	case lifecycle.FactLogged:
 		return "log: " + f.Reason
 	case lifecycle.FactChose:
@@ -116,6 +121,8 @@ func TellFact(f lifecycle.Fact) string {
 		return scoreText(f)
 	case lifecycle.FactThreshold:
 		return strings.TrimSpace("score "+f.Name) + " " + f.To + " " + formatNumber(f.Amount)
+	case lifecycle.FactSegment:
+		return strings.TrimSuffix(f.To+" segment "+f.Name+": "+f.Reason, ": ")
 	case lifecycle.FactTracked:
 		if f.To != "" {
 			return "tracked " + f.Name + " for " + f.To

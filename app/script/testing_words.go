@@ -56,7 +56,7 @@ func (t *tester) prepareWords() {
 	t.prepareExpect()
 	t.methods = L.CreateTable(0, 16)
 	for name, fn := range map[string]lua.LGFunction{
-		"track": t.track, "identify": t.identify, "received": t.received, "inbox": t.inbox, "messages": t.messagesOf, "has_tag": t.hasTag, "in_segment": t.inSegment,
+		"track": t.track, "identify": t.identify, "received": t.received, "inbox": t.inbox, "messages": t.messagesOf, "has_tag": t.hasTag, "in_segment": t.inSegment, "award": t.award,
 		"open": t.answer("Opened"), "click": t.answer("Clicked"), "reply": t.answer("Replied"), "dismiss": t.answer("Dismissed"), "bounce": t.answer("Bounced"),
 		"complain": t.answer("Complained"), "deliver": t.answer("Delivered"),
 	} {

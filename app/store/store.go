@@ -214,6 +214,9 @@ func (s *Store) Start(machine Machine) {
 	}
 }
 
+// Durable reports whether what is committed is kept in a folder.
+func (s *Store) Durable() bool { return s.dir != "" }
+
 // Partitions returns how many partitions there are.
 func (s *Store) Partitions() int { return lifecycle.Partitions }
 

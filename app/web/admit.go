@@ -20,7 +20,7 @@ func (s *Server) admit(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
 	path := h.RequestURI()
 	switch under := func(prefix string) bool { return bytes.HasPrefix(path, []byte(prefix)) }; {
 	case s.showsKey(string(h.Peek(fiber.HeaderAuthorization))):
-	case under("/api/") && !s.AskAdminKey && len(h.Peek("X-Stagecraft")) > 0 && s.ownHost(string(h.Host())):
+	case under("/api/") && len(h.Peek("X-Stagecraft")) > 0 && s.onMachine(h):
 	case under("/callbacks/"):
 		c.MaxRequestBodySize = maxBody
 	case under("/v1/"), under("/beacon/"):

@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"net"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -10,20 +9,20 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// guardConsole lets the operator in, and programs with a key. On a loopback address whoever is on the machine may look, but
-// a page of another origin may not: the Host must be ours, so that a name that was pointed here has no way in, and a change
-// must come from the console itself. Elsewhere the admin key is the password (or the user) of HTTP Basic authentication, or
-// a bearer token. A key that was made for a program may do here what its scopes say, wherever it comes from: look, or all.
+// guardConsole lets the operator in, and programs with a key. On a loopback address whoever is on the machine and shows no key
+// may do all, but a page of another origin may not: the Host must be ours, so that a name that was pointed here has no way in,
+// and a change must come from the console itself. Elsewhere, and through a proxy, the admin key is the password (or the user)
+// of HTTP Basic authentication, or a bearer token. Whoever shows another key may do what its scopes say, wherever they are.
 func (s *Server) guardConsole(c *fiber.Ctx) error {
 	changes := c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead
+	wanted := mayRead
+	if changes {
+		wanted = mayAdmin
+	}
 	h, bearer := s.holder(c)
 	who := "an operator"
 	switch {
 	case h != nil && h.made:
-		wanted := mayRead
-		if changes {
-			wanted = mayAdmin
-		}
 		if err := may(h, wanted); err != nil {
 			return err
 		}
@@ -32,12 +31,16 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 		}
 		who = h.id + " " + h.name
 	case h != nil && h.admin:
-	case s.AskAdminKey:
+	case s.AskAdminKey, passedOn(&c.Request().Header):
 		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Stagecraft console: the password is the admin key", charset="UTF-8"`)
 		if c.Get(fiber.HeaderAuthorization) != "" {
 			return errUnknownKey("the admin key, as the password of HTTP Basic authentication, or another key as a bearer token")
 		}
 		return lifecycle.Errorf(lifecycle.Unauthorized, "the console asks for the admin key as the password of HTTP Basic authentication, or for another key as a bearer token")
+	case h != nil: // whoever shows a key that may not do this is not taken for somebody who shows none
+		return may(h, wanted)
+	case c.Get(fiber.HeaderAuthorization) != "":
+		return errUnknownKey("the admin key or another that may read, or none at all on this machine")
 	case !s.ownHost(string(c.Request().Host())):
 		return lifecycle.Errorf(lifecycle.Unauthorized, "this host name is not known here; use the address that the server printed, or set --public-url")
 	}
@@ -83,19 +86,6 @@ func (s *Server) operator(c *fiber.Ctx, said string) string {
 		return user
 	}
 	return cmp.Or(said, "an operator")
-}
-
-// ownHost reports whether a Host header names this server: by its public URL, or as this machine.
-func (s *Server) ownHost(host string) bool {
-	if host != "" && strings.EqualFold(host, hostOf(s.PublicURL)) {
-		return true
-	}
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
-	ip := net.ParseIP(strings.Trim(name, "[]"))
-	return strings.EqualFold(name, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // ownOrigin reports whether a page came from this very server, port included.

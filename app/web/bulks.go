@@ -9,16 +9,31 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// routeBulks has one act on many customers: drafts, their lists, what they would do, and how far they have come.
-func (s *Server) routeBulks(api fiber.Router) {
-	api.Get("/bulks", s.listBulks)
-	api.Get("/bulks/:name", s.oneBulk)
-	api.Put("/bulks/:name", s.saveBulk)
-	api.Delete("/bulks/:name", s.dropBulk)
-	api.Post("/bulks/:name/list", s.addToBulk)
-	api.Post("/bulks/:name/ahead", s.bulkAhead)
-	for act, state := range map[string]engine.BulkState{"start": engine.BulkRunning, "pause": engine.BulkPaused, "resume": engine.BulkRunning, "stop": engine.BulkStopped} {
-		api.Post("/bulks/:name/"+act, s.setBulk(act, state))
+// bulks is one act on many customers.
+func (s *Server) bulks() *jobs[engine.Bulk] {
+	return &jobs[engine.Bulk]{
+		Server: s, kind: "bulk", most: maxSingle,
+		all: s.Engine.Bulks, one: s.Engine.Bulk, add: s.Engine.AddToBulk,
+		name: func(b *engine.Bulk) *string { return &b.Name },
+		save: func(c *fiber.Ctx, draft engine.Bulk) (engine.Bulk, error) {
+			draft.By = s.operator(c, draft.By)
+			return s.Engine.SaveBulk(c.UserContext(), draft)
+		},
+		drop:  func(ctx context.Context, b engine.Bulk) error { return s.Engine.DropBulk(ctx, b.Name) },
+		ahead: func(ctx context.Context, b engine.Bulk) (any, error) { return s.Engine.BulkAhead(ctx, b) },
+		act:   s.actOnBulk,
+		lines: func(ctx context.Context, list []engine.Bulk) (any, error) {
+			all := []*wireBulk{}
+			for _, b := range list {
+				w, err := s.bulkOf(ctx, b)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, w)
+			}
+			return all, nil
+		},
+		wire: func(ctx context.Context, b engine.Bulk) (any, error) { return s.bulkOf(ctx, b) },
 	}
 }
 
@@ -43,140 +58,17 @@ func (s *Server) bulkOf(ctx context.Context, b engine.Bulk) (*wireBulk, error) {
 	return w, nil
 }
 
-func (s *Server) listBulks(c *fiber.Ctx) error {
-	list, err := s.Engine.Bulks(c.UserContext())
-	if err != nil {
-		return err
-	}
-	all := []*wireBulk{}
-	for _, b := range list {
-		w, err := s.bulkOf(c.UserContext(), b)
-		if err != nil {
-			return err
+func (s *Server) actOnBulk(ctx context.Context, act string, b engine.Bulk, order wireOrder) (engine.Bulk, error) {
+	state := engine.BulkRunning
+	switch act {
+	case "resume":
+		if b.State == engine.BulkDraft {
+			return b, lifecycle.Errorf(lifecycle.Conflict, "bulk %s was not started", b.Name)
 		}
-		all = append(all, w)
+	case "pause":
+		state = engine.BulkPaused
+	case "stop":
+		state = engine.BulkStopped
 	}
-	return c.JSON(fiber.Map{"bulks": all})
-}
-
-// bulkNamed returns the bulk that the path names.
-func (s *Server) bulkNamed(c *fiber.Ctx) (engine.Bulk, error) {
-	name, err := param(c, "name")
-	if err != nil {
-		return engine.Bulk{}, err
-	}
-	return s.Engine.Bulk(c.UserContext(), name)
-}
-
-func (s *Server) answerBulk(c *fiber.Ctx, b engine.Bulk) error {
-	w, err := s.bulkOf(c.UserContext(), b)
-	if err != nil {
-		return err
-	}
-	return c.JSON(w)
-}
-
-func (s *Server) oneBulk(c *fiber.Ctx) error {
-	b, err := s.bulkNamed(c)
-	if err != nil {
-		return err
-	}
-	return s.answerBulk(c, b)
-}
-
-func (s *Server) saveBulk(c *fiber.Ctx) error {
-	name, err := param(c, "name")
-	if err != nil {
-		return err
-	}
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
-	var b engine.Bulk
-	if err = decodeStrict(data, &b); err != nil {
-		return err
-	}
-	if b.Name != "" && b.Name != name {
-		return fieldError("name", "the body names bulk %.80q, but the address %.80q", b.Name, name)
-	}
-	b.Name, b.By = name, s.operator(c, b.By)
-	if b, err = s.Engine.SaveBulk(c.UserContext(), b); err != nil {
-		return err
-	}
-	s.Insight.Touch()
-	return s.answerBulk(c, b)
-}
-
-func (s *Server) dropBulk(c *fiber.Ctx) error {
-	b, err := s.bulkNamed(c)
-	if err != nil {
-		return err
-	}
-	if err = s.Engine.DropBulk(c.UserContext(), b.Name); err != nil {
-		return err
-	}
-	s.Insight.Touch()
-	return c.JSON(fiber.Map{})
-}
-
-func (s *Server) addToBulk(c *fiber.Ctx) error {
-	b, err := s.bulkNamed(c)
-	if err != nil {
-		return err
-	}
-	data, err := body(c, maxInflated)
-	if err != nil {
-		return err
-	}
-	members, err := readMembers(data)
-	if err != nil {
-		return err
-	}
-	added, err := s.Engine.AddToBulk(c.UserContext(), b.Name, members)
-	if err != nil {
-		return err
-	}
-	s.Insight.Touch()
-	return c.JSON(added)
-}
-
-func (s *Server) bulkAhead(c *fiber.Ctx) error {
-	b, err := s.bulkNamed(c)
-	if err != nil {
-		return err
-	}
-	done, err := s.turn()
-	if err != nil {
-		return err
-	}
-	defer done()
-	ahead, err := s.Engine.BulkAhead(c.UserContext(), b)
-	if err != nil {
-		return err
-	}
-	return c.JSON(ahead)
-}
-
-// setBulk starts, pauses, resumes and stops.
-func (s *Server) setBulk(act string, state engine.BulkState) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		b, err := s.bulkNamed(c)
-		if err != nil {
-			return err
-		}
-		o, err := s.decodeOrder(c)
-		if err != nil {
-			return err
-		}
-		if act == "resume" && b.State == engine.BulkDraft {
-			return lifecycle.Errorf(lifecycle.Conflict, "bulk %s was not started", b.Name)
-		}
-		if b, err = s.Engine.SetBulk(c.UserContext(), b.Name, state, o.By); err != nil {
-			return err
-		}
-		s.Log.Info("an operator acted on a bulk", "bulk", b.Name, "act", act, "by", o.By)
-		s.Insight.Touch()
-		return s.answerBulk(c, b)
-	}
+	return s.Engine.SetBulk(ctx, b.Name, state, order.By)
 }

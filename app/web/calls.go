@@ -1,9 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"strconv"
 	"strings"
 	"time"
 
@@ -97,12 +97,13 @@ func (s *Server) listCalls(c *fiber.Ctx) error {
 		return fieldError("state", "state must be open, later, claimed or closed")
 	}
 	query.Agent = strings.Clone(c.Query("agent"))
-	if text := c.Query("limit"); text != "" {
-		limit, err := strconv.Atoi(text)
-		if err != nil || limit < 1 || limit > 200 {
-			return fieldError("limit", "limit must be a number from 1 to 200")
-		}
-		query.Limit = limit
+	var err error
+	if query.Limit, err = limitOf(c, 50, 200); err != nil {
+		return err
+	}
+	name := "calls-" + cmp.Or(c.Query("state"), "open") // each has an order of its own
+	if query.Behind, err = cursor(c, name, delivery.IsCallPlace); err != nil {
+		return err
 	}
 	list, err := s.Calls.List(c.UserContext(), query)
 	if err != nil {
@@ -112,7 +113,14 @@ func (s *Server) listCalls(c *fiber.Ctx) error {
 	for _, call := range list.Calls {
 		calls = append(calls, callOf(call))
 	}
-	return c.JSON(fiber.Map{"at": s.Clock.Now(), "calls": calls, "waiting": list.Waiting, "more": list.More, "dispositions": s.Calls.Dispositions()})
+	return c.JSON(struct {
+		At           time.Time   `json:"at"`
+		Calls        []*wireCall `json:"calls"`
+		Next         string      `json:"next,omitempty"`
+		Waiting      int         `json:"waiting"`
+		More         bool        `json:"more"` // there are more that wait than were counted
+		Dispositions []string    `json:"dispositions"`
+	}{s.Clock.Now(), calls, cursorOf(name, list.Next), list.Waiting, list.More, s.Calls.Dispositions()})
 }
 
 // known is what an agent sees of a customer beside the call.

@@ -3,11 +3,13 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"stagecraft/app/channels"
+	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
 )
 
@@ -16,11 +18,19 @@ type Connections interface {
 	// View returns all there is to say about them; secrets are hidden.
 	View(ctx context.Context) (ChannelsView, error)
 	// Set has a channel served from now on with settings that its connector takes; else nothing changes.
-	Set(ctx context.Context, channel string, wanted channels.Connection) error
+	Set(ctx context.Context, channel string, change ChannelChange) error
 	// Remove forgets the settings of a channel and stops its connector.
 	Remove(ctx context.Context, channel string) error
 	// Records returns the DNS records of the mail's sender.
 	Records(ctx context.Context) ([]DNSRecord, error)
+}
+
+// ChannelChange is what PUT /api/channels/{name} asks for. With limits alone, connector and settings stay as they are.
+type ChannelChange struct {
+	Connector   string          `json:"connector"`
+	Settings    json.RawMessage `json:"settings"`
+	Rate        *float64        `json:"rate"`        // messages a second at most; 0: no limit; nil: as before
+	Concurrency *int            `json:"concurrency"` // messages with the connector at once at most; likewise
 }
 
 // ChannelsView is what GET /api/channels answers.
@@ -33,10 +43,13 @@ type ChannelsView struct {
 // ChannelView is a channel and how it is served.
 type ChannelView struct {
 	channels.Status
-	From     string          `json:"from"`            // settings, flags, default, or none
+	channels.Limits
+	From     string          `json:"from"`            // settings, flags, default, built-in, or none
 	Fixed    string          `json:"fixed,omitempty"` // the flag that keeps it from being set here
 	Settings json.RawMessage `json:"settings,omitempty"`
 	Callback string          `json:"callback,omitempty"` // the address to give to the provider
+	// Pauses are those of the whole channel, or of all of a kind that leaves by it.
+	Pauses []delivery.Order `json:"pauses,omitempty"`
 }
 
 // ConnectorView is a connector that may serve channels.
@@ -88,6 +101,15 @@ func (s *Server) channelsView(c *fiber.Ctx) error {
 			one.Callback = s.PublicURL + "/callbacks/" + one.Channel
 		}
 	}
+	orders, err := s.Delivery.Orders(c.UserContext())
+	if err != nil {
+		return err
+	}
+	for _, pause := range orders.Pauses {
+		if i := slices.IndexFunc(view.Channels, func(one ChannelView) bool { return one.Channel == pause.Channel }); i >= 0 && pause.Whole() {
+			view.Channels[i].Pauses = append(view.Channels[i].Pauses, pause)
+		}
+	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.JSON(view)
 }
@@ -101,11 +123,11 @@ func (s *Server) setChannel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var wanted channels.Connection
+	var wanted ChannelChange
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
 	decoder.DisallowUnknownFields()
 	if decoder.Decode(&wanted) != nil { // its own words could quote a secret
-		return lifecycle.Errorf(lifecycle.Invalid, `send one JSON object such as {"connector": "sms", "settings": {…}}`)
+		return lifecycle.Errorf(lifecycle.Invalid, `send one JSON object such as {"connector": "sms", "settings": {…}, "rate": 5, "concurrency": 2}`)
 	}
 	if err = s.Connections.Set(c.UserContext(), name, wanted); err != nil {
 		return err

@@ -19,9 +19,10 @@ type wireConsent struct {
 	Channel   string          `json:"channel"` // empty: every channel
 	Topic     string          `json:"topic"`   // empty: every topic
 	Granted   *bool           `json:"granted"`
-	Source    string          `json:"source"` // where it was said
-	Proof     json.RawMessage `json:"proof"`  // anything that shows it: a text, or an object
-	At        string          `json:"at"`     // when it was said; empty: now
+	Source    string          `json:"source"`    // where it was said
+	Proof     json.RawMessage `json:"proof"`     // anything that shows it: a text, or an object
+	At        string          `json:"at"`        // when it was said; empty: now
+	Timestamp string          `json:"timestamp"` // the same, as events call it
 	MessageID string          `json:"messageId"`
 }
 
@@ -47,12 +48,17 @@ func (w *wireConsent) read() (event lifecycle.Event, word lifecycle.Consent, err
 		return event, word, fieldError("channel", "channel %.80q is no name of a channel, as email or sms", w.Channel)
 	}
 	event.MessageID = w.MessageID
-	if w.At != "" {
-		at, err := time.Parse(time.RFC3339Nano, w.At)
-		if err != nil || at.Year() < 1900 {
-			return event, word, fieldError("at", "at %.40q is not a time like 2026-01-31T12:00:00Z", w.At)
+	for _, said := range []struct{ field, at string }{{"timestamp", w.Timestamp}, {"at", w.At}} {
+		if said.at == "" {
+			continue
 		}
-		event.Timestamp = at.UTC()
+		at, err := time.Parse(time.RFC3339Nano, said.at)
+		if err != nil || at.Year() < 1900 {
+			return event, word, fieldError(said.field, "%s %.40q is not a time like 2026-01-31T12:00:00Z", said.field, said.at)
+		}
+		if event.Timestamp = at.UTC(); w.At != "" && w.Timestamp != "" && w.At != w.Timestamp {
+			return event, word, fieldError("timestamp", "timestamp and at both say when it was said; give one of them")
+		}
 	}
 	if proof := object(w.Proof); len(proof) > 0 {
 		if len(proof) > maxProof {

@@ -1,7 +1,7 @@
 package web
 
 import (
-	"encoding/hex"
+	"encoding/binary"
 	"encoding/json"
 	"net/url"
 	"strconv"
@@ -104,9 +104,13 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 			list = append(list, listedOf(one))
 		}
 	default:
-		from, err := parseMemberCursor(c.Query("cursor"))
+		place, err := cursor(c, "customers", func(place []byte) bool { return len(place) == 17 && int(place[0]) < lifecycle.Partitions })
 		if err != nil {
 			return err
+		}
+		var from engine.MemberCursor
+		if place != nil {
+			from = engine.MemberCursor{Partition: int(place[0]), From: lifecycle.ID(place[1:])}
 		}
 		page, to, err := s.Engine.Customers(ctx, from, limit)
 		if err != nil {
@@ -116,7 +120,7 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 			list = append(list, listedOf(one))
 		}
 		if to.Partition < lifecycle.Partitions {
-			next = strconv.Itoa(to.Partition) + "-" + to.From.String()
+			next = cursorOf("customers", append([]byte{byte(to.Partition)}, to.From[:]...))
 		}
 	}
 	return c.JSON(struct {
@@ -202,9 +206,13 @@ func (s *Server) lifeOf(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	place, err := parseLivedPlace(c.Query("cursor"))
+	at, err := cursor(c, "timeline", func(place []byte) bool { return len(place) == 16 && !store.KeyTime(place).IsZero() })
 	if err != nil {
 		return err
+	}
+	var place engine.LivedPlace
+	if at != nil {
+		place = engine.LivedPlace{At: store.KeyTime(at), Seq: binary.BigEndian.Uint64(at[8:])}
 	}
 	page, err := s.Engine.Lived(c.UserContext(), customer.ID, place, limit)
 	if err != nil {
@@ -216,28 +224,12 @@ func (s *Server) lifeOf(c *fiber.Ctx) error {
 	}
 	if n := len(page.Entries); page.More && n > 0 {
 		last := &page.Entries[n-1]
-		next = hex.EncodeToString(store.AppendTime(nil, last.At)) + "-" + strconv.FormatUint(last.Seq, 10)
+		next = cursorOf("timeline", binary.BigEndian.AppendUint64(store.AppendTime(nil, last.At), last.Seq))
 	}
 	return c.JSON(struct {
 		Entries []wireLived `json:"entries"`
 		Next    string      `json:"next,omitempty"`
 	}{entries, next})
-}
-
-func parseLivedPlace(text string) (place engine.LivedPlace, err error) {
-	if text == "" {
-		return place, nil
-	}
-	at, seq, _ := strings.Cut(text, "-")
-	key, err := hex.DecodeString(at)
-	if err == nil && len(key) == 8 {
-		place.At = store.KeyTime(key)
-		place.Seq, err = strconv.ParseUint(seq, 10, 64)
-	}
-	if err != nil || place.At.IsZero() {
-		return place, fieldError("cursor", "the cursor is not one of ours; leave it out to begin again")
-	}
-	return place, nil
 }
 
 func livedOf(entry *engine.LifeEntry) wireLived {
@@ -248,6 +240,7 @@ func livedOf(entry *engine.LifeEntry) wireLived {
 	if entry.Event != nil {
 		event := *entry.Event
 		event.Timestamp, event.Received = event.Timestamp.UTC(), event.Received.UTC()
+		event.Source = event.Teller()
 		wire.Event = &livedEvent{event, event.Depth > 0}
 	}
 	for i := range entry.Facts {

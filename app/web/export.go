@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/base64"
 	"strings"
 	"time"
 
@@ -72,12 +71,21 @@ func (s *Server) export(c *fiber.Ctx) error {
 			*into = at
 		}
 	}
-	partition, position, err := exportPosition(c.Query("cursor"))
+	list := "export-" + kind
+	place, err := cursor(c, list, func(place []byte) bool { return isExportPlace(kind, place) })
 	if err != nil {
 		return err
 	}
+	var partition int
+	var position []byte // a key in it; nil: its begin
+	if len(place) > 0 {
+		partition = int(place[0])
+	}
+	if len(place) > 1 {
+		position = place[1:]
+	}
 	var out []byte
-	if c.Query("cursor") == "" {
+	if place == nil {
 		out = form.header()
 	}
 	written := len(out)
@@ -91,24 +99,24 @@ func (s *Server) export(c *fiber.Ctx) error {
 		}
 	}
 	if partition < lifecycle.Partitions {
-		c.Set(nextCursor, base64.RawURLEncoding.EncodeToString(append([]byte{byte(partition)}, position...)))
+		c.Set(nextCursor, cursorOf(list, append([]byte{byte(partition)}, position...)))
 	}
 	return c.Send(out)
 }
 
-// exportPosition reads a cursor: the partition, and a key in it.
-func exportPosition(cursor string) (partition int, position []byte, err error) {
-	if cursor == "" {
-		return 0, nil, nil
+// isExportPlace reports whether a cursor names a partition and, if anything, a key of what is exported.
+func isExportPlace(kind string, place []byte) bool {
+	if int(place[0]) >= lifecycle.Partitions || len(place) == 1 {
+		return len(place) == 1 && int(place[0]) < lifecycle.Partitions
 	}
-	data, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(data) == 0 || int(data[0]) >= lifecycle.Partitions || len(data) > 100 {
-		return 0, nil, fieldError("cursor", "the cursor is not one that an earlier page gave")
+	switch key := place[1:]; kind {
+	case "customers":
+		return len(key) == 17 && key[0] == 'c'
+	case "messages":
+		return len(key) == 24
+	default:
+		return len(key) == 25 && key[0] == 'e'
 	}
-	if len(data) == 1 {
-		return int(data[0]), nil, nil
-	}
-	return int(data[0]), data[1:], nil
 }
 
 // exportPage appends the rows of a part of a partition.
@@ -119,29 +127,17 @@ func (s *Server) exportPage(c *fiber.Ctx, kind string, form *exportForm, filter 
 			out, err = form.row(out, row)
 		}
 	}
-	badCursor := func(kind byte, length int) error {
-		if position != nil && (position[0] != kind || len(position) != length) {
-			return fieldError("cursor", "the cursor is of another export")
-		}
-		return nil
-	}
 	switch kind {
 	case "customers":
-		if err = badCursor('c', 17); err != nil {
-			return nil, nil, err
-		}
 		page, failed := s.Engine.ExportCustomers(ctx, partition, position, exportBytes)
 		if failed != nil {
 			return nil, nil, failed
 		}
-		for _, customer := range page.Customers {
-			add(customerRow(customer))
+		for i, customer := range page.Customers {
+			add(customerRow(customer, page.Segments[i], s.Clock.Now()))
 		}
 		next = page.Next
 	case "messages":
-		if position != nil && len(position) != 24 {
-			return nil, nil, fieldError("cursor", "the cursor is of another export")
-		}
 		wanted := delivery.Filter{From: filter.from, Until: filter.until, Journey: filter.journey}
 		messages, after, failed := s.Delivery.Export(ctx, partition, wanted, position, exportMessages)
 		if failed != nil {
@@ -152,9 +148,6 @@ func (s *Server) exportPage(c *fiber.Ctx, kind string, form *exportForm, filter 
 		}
 		next = after
 	default:
-		if err = badCursor('e', 25); err != nil {
-			return nil, nil, err
-		}
 		size := exportBytes
 		if kind == "decisions" {
 			size = exportFacts
@@ -165,6 +158,16 @@ func (s *Server) exportPage(c *fiber.Ctx, kind string, form *exportForm, filter 
 		}
 		for i := range page.Entries {
 			lived := &page.Entries[i]
+			if kind == "events" && engine.IsStageEvent(filter.event) {
+				for _, event := range engine.StageEvents(lived) {
+					if told := *lived; event.Name == filter.event {
+						if told.Event = &event; filter.wants(&told) {
+							add(eventRow(&told))
+						}
+					}
+				}
+				continue
+			}
 			if kind == "events" {
 				if lived.Event != nil && filter.wants(lived) {
 					add(eventRow(lived))

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +18,9 @@ import (
 type exportRow map[string]any
 
 // exportColumns are the columns of each export in their order. Those of customers and events may be taken apart further:
-// traits.NAME, stages.JOURNEY, properties.NAME and context.NAME, with dots to go deeper.
+// traits.NAME, scores.NAME, stages.JOURNEY, properties.NAME and context.NAME, with dots to go deeper.
 var exportColumns = map[string][]string{
-	"customers": {"customer", "userId", "anonymousId", "identities", "created", "lastSeen", "email", "phone", "tags", "score", "stages", "entered",
+	"customers": {"customer", "userId", "anonymousId", "identities", "created", "lastSeen", "email", "phone", "tags", "score", "scores", "points", "segments", "stages", "entered",
 		"consents", "suppressions", "acquired", "orders", "revenue", "test", "traits"},
 	"events": {"customer", "userId", "anonymousId", "messageId", "type", "event", "timestamp", "receivedAt", "source", "late", "properties", "traits", "context"},
 	"messages": {"ref", "customer", "user", "journey", "stage", "name", "channel", "kind", "decided", "due", "state", "reason", "attempts", "inDoubt",
@@ -28,7 +29,7 @@ var exportColumns = map[string][]string{
 		"file", "line", "version"},
 }
 
-func customerRow(c *lifecycle.Customer) exportRow {
+func customerRow(c *lifecycle.Customer, segments []string, now time.Time) exportRow {
 	row := exportRow{"customer": c.ID.String(), "userId": c.UserID(), "anonymousId": c.AnonymousID(), "created": c.Created, "lastSeen": c.Clock,
 		"tags": c.Tags, "test": c.Test(), "consents": c.Consents, "suppressions": c.Suppressions, "identities": c.Identities}
 	for _, trait := range []string{"email", "phone"} {
@@ -36,9 +37,16 @@ func customerRow(c *lifecycle.Customer) exportRow {
 			row[trait] = text
 		}
 	}
-	if len(c.Points) > 0 {
-		row["score"] = c.Score(c.Clock)
+	scores, now := map[string]float64{}, c.Lapsed(now)
+	for _, name := range c.ScoreNames() {
+		points := math.Round(c.ScoreNamed(name, now)*1000) / 1000
+		if name == "" {
+			row["score"] = points
+		} else {
+			scores[name] = points
+		}
 	}
+	row["scores"], row["points"], row["segments"] = scores, engine.PointsOf(c), segments
 	stages, entered := map[string]string{}, map[string]time.Time{}
 	for i := range c.Visits {
 		if visit := &c.Visits[i]; visit.Stage != "" && !lifecycle.IsBroadcast(visit.Journey) {
@@ -169,6 +177,10 @@ func (r exportRow) value(column string) any {
 		return below[rest]
 	case map[string]time.Time:
 		return below[rest]
+	case map[string]float64:
+		if points, has := below[rest]; has {
+			return points
+		}
 	case map[string]json.RawMessage:
 		return dig(below, rest)
 	case json.RawMessage:
@@ -211,6 +223,10 @@ func nothing(value any) bool {
 		return len(v) == 0
 	case map[string]time.Time:
 		return len(v) == 0
+	case map[string]float64:
+		return len(v) == 0
+	case []engine.RowPoints:
+		return len(v) == 0
 	case map[string]json.RawMessage:
 		return len(v) == 0
 	case []lifecycle.Consent:
@@ -242,7 +258,9 @@ func cellOf(value any) (text string, isText bool, err error) {
 	case time.Time:
 		return v.UTC().Format(time.RFC3339Nano), false, nil
 	case []string:
-		return strings.Join(v, ", "), true, nil
+		if !slices.ContainsFunc(v, func(text string) bool { return strings.ContainsAny(text, ",;|\"[") || strings.TrimSpace(text) != text }) {
+			return strings.Join(v, ", "), true, nil
+		} // else as JSON, which import takes too
 	case json.RawMessage:
 		if len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &text) == nil {
 			return text, true, nil
@@ -299,7 +317,7 @@ func exportColumnsOf(kind, asked string) ([]string, error) {
 	for _, column := range strings.Split(asked, ",") {
 		column = strings.TrimSpace(column)
 		head, _, deeper := strings.Cut(column, ".")
-		open := deeper && slices.Contains([]string{"traits", "stages", "entered", "properties", "context"}, head)
+		open := deeper && slices.Contains([]string{"traits", "scores", "stages", "entered", "properties", "context"}, head)
 		if !slices.Contains(all, column) && (!open || !slices.Contains(all, head)) {
 			return nil, fieldError("columns", "%s have no column %.80q; there are %s", kind, column, strings.Join(all, ", "))
 		}

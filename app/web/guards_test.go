@@ -15,7 +15,7 @@ import (
 
 // open are the routes that ask for no key: they tell nothing of anybody, or what is asked for is signed, or, of callbacks,
 // the connector looks who calls.
-var open = []string{"/healthz", "/readyz", "/stagecraft.js", "/inapp.js", "/c/:token", "/o/:token", "/u/:token", "/p/:token",
+var open = []string{"/healthz", "/readyz", "/stagecraft.js", "/inapp.js", "/c/:token", "/s/:code", "/o/:token", "/u/:token", "/p/:token",
 	"/callbacks/:channel", "/callbacks/:channel/*", "/v1/projects/:key/settings", "/sourceConfig", "/sourceConfig/",
 	"/v1/sources/:name", "/f/:name", "/f/:name.json", "/y/:token", "/d/:token", "/r/:token", "/api/docs", "/api/docs/openapi.yaml"}
 

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/hex"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -14,15 +13,16 @@ import (
 const historyPage = 1 << 20
 
 // history answers with a page of the events that a partition has stored, customer by customer, each newest first, for a
-// simulation on another machine. from is the next of the page before.
+// simulation on another machine: ?partition=&cursor=.
 func (s *Server) history(c *fiber.Ctx) error {
 	partition, err := strconv.Atoi(c.Query("partition"))
 	if err != nil || partition < 0 || partition >= lifecycle.Partitions {
-		return lifecycle.Errorf(lifecycle.Invalid, "partition must be a number from 0 to %d", lifecycle.Partitions-1)
+		return fieldError("partition", "partition is a number from 0 to %d", lifecycle.Partitions-1)
 	}
-	from, err := hex.DecodeString(c.Query("from"))
-	if err != nil || len(from) > 0 && (len(from) != 25 || from[0] != 'e') {
-		return lifecycle.Errorf(lifecycle.Invalid, "from must be the next of the page before")
+	list := "history-" + strconv.Itoa(partition)
+	from, err := cursor(c, list, func(place []byte) bool { return len(place) == 25 && place[0] == 'e' })
+	if err != nil {
+		return err
 	}
 	past, next, err := s.Engine.PastEvents(c.UserContext(), partition, from, historyPage)
 	if err != nil {
@@ -31,5 +31,8 @@ func (s *Server) history(c *fiber.Ctx) error {
 	if past == nil {
 		past = []engine.Past{}
 	}
-	return c.JSON(fiber.Map{"past": past, "next": hex.EncodeToString(next)})
+	return c.JSON(struct {
+		Past []engine.Past `json:"past"`
+		Next string        `json:"next,omitempty"`
+	}{past, cursorOf(list, next)})
 }

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"strconv"
-
 	"github.com/gofiber/fiber/v2"
 
 	"stagecraft/app/engine"
@@ -30,24 +28,27 @@ func (s *Server) whoHas(c *fiber.Ctx) error {
 	return c.JSON(who)
 }
 
-// suspicious lists identities that join nobody any more, the latest first; ?limit=100 is at most 1000.
+// suspicious lists identities that join nobody any more, the latest first: ?limit= (100, at most 1000) and ?cursor=.
 func (s *Server) suspicious(c *fiber.Ctx) error {
-	limit := 100
-	if text := c.Query("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 1000 {
-			return fieldError("limit", "limit is a number from 1 to 1000")
-		}
-		limit = n
+	limit, err := limitOf(c, 100, 1000)
+	if err != nil {
+		return err
 	}
-	list, err := s.Engine.Suspicions(c.UserContext(), limit)
+	place, err := cursor(c, "suspicious", engine.IsSuspicionPlace)
+	if err != nil {
+		return err
+	}
+	list, next, err := s.Engine.Suspicions(c.UserContext(), place, limit)
 	if err != nil {
 		return err
 	}
 	if list == nil {
 		list = []engine.Suspicion{}
 	}
-	return c.JSON(fiber.Map{"suspicious": list})
+	return c.JSON(struct {
+		Suspicious []engine.Suspicion `json:"suspicious"`
+		Next       string             `json:"next,omitempty"`
+	}{list, cursorOf("suspicious", next)})
 }
 
 // forgive lets an identity join people again.

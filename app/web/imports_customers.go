@@ -13,8 +13,10 @@ import (
 
 // Bounds of one imported customer, besides those of events.
 const (
-	maxRowTags   = 100
-	maxRowStages = 32
+	maxRowTags       = 100
+	maxRowStages     = 32
+	maxRowIdentities = 64
+	maxRowPoints     = 300
 )
 
 // wireCustomerRow is a customer as lists from elsewhere know them.
@@ -26,11 +28,16 @@ type wireCustomerRow struct {
 	Consents     []lifecycle.Consent     `json:"consents"`
 	Suppressions []lifecycle.Suppression `json:"suppressions"`
 	Stages       []engine.RowStage       `json:"stages"`
+
+	Identities []lifecycle.Identity   `json:"identities"` // by which the list knows the customer besides
+	Points     []engine.RowPoints     `json:"points"`     // what the scores are made of
+	Acquired   *lifecycle.Acquisition `json:"acquired"`
 }
 
 // row reads and checks a customer.
 func (w *wireCustomerRow) row(now time.Time) (lifecycle.Event, engine.Row, error) {
-	row := engine.Row{Created: w.Created, Tags: w.Tags, Consents: w.Consents, Suppress: w.Suppressions, Stages: w.Stages}
+	row := engine.Row{Created: w.Created, Tags: w.Tags, Consents: w.Consents, Suppress: w.Suppressions, Stages: w.Stages,
+		Points: w.Points, Acquired: w.Acquired}
 	event, err := w.event()
 	if err != nil {
 		return event, row, err
@@ -56,6 +63,22 @@ func (w *wireCustomerRow) row(now time.Time) (lifecycle.Event, engine.Row, error
 		return event, row, fieldError("suppressions", "a customer has at most %d suppressions", lifecycle.MaxSuppressions)
 	case len(w.Stages) > maxRowStages:
 		return event, row, fieldError("stages", "a customer is put into at most %d journeys", maxRowStages)
+	case len(w.Identities) > maxRowIdentities:
+		return event, row, fieldError("identities", "a customer has at most %d identities", maxRowIdentities)
+	case len(w.Points) > maxRowPoints:
+		return event, row, fieldError("points", "a customer has at most %d points", maxRowPoints)
+	}
+	for _, said := range w.Identities {
+		identity, err := identityOf(string(said.Kind), said.Value)
+		if err != nil || strings.ContainsFunc(identity.Value, unreadable) {
+			return event, row, fieldError("identities", "%.40q %.80q is no identity; its kind is user, anonymous, email, phone, device or external:NAME", said.Kind, said.Value)
+		}
+		row.Identities = append(row.Identities, identity)
+	}
+	for i := range w.Points {
+		if !w.Points[i].Check() {
+			return event, row, fieldError("points", `points are written like {"score": "heat", "points": 12.5, "halfLife": "336h", "at": "2026-01-31T12:00:00Z"}`)
+		}
 	}
 	for _, tag := range w.Tags {
 		if tag == "" || len(tag) > lifecycle.MaxNameBytes || strings.ContainsFunc(tag, unreadable) {

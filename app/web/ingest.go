@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 
 	"github.com/gofiber/fiber/v2"
@@ -113,10 +114,31 @@ func (s *Server) single(c *fiber.Ctx, kind lifecycle.EventType) error {
 	if results[0].Err != nil {
 		return results[0].Err
 	}
+	var warnings []wireError
+	if wrong := s.Engine.CheckAmount(&event); wrong != nil {
+		warnings = append(warnings, warning(wrong, ""))
+	}
+	return sendTaken(c, warnings)
+}
+
+// sendTaken answers that all was taken, and what of it does not count as it may be meant to.
+func sendTaken(c *fiber.Ctx, warnings []wireError) error {
+	if len(warnings) > 0 {
+		return c.JSON(fiber.Map{"success": true, "warnings": warnings})
+	}
 	return sendOK(c)
 }
 
 func sendOK(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.SendString(`{"success":true}`)
+}
+
+// warning says of an event that was taken what is wrong with it.
+func warning(err error, place string) wireError {
+	var own *lifecycle.Error
+	if !errors.As(err, &own) {
+		own = lifecycle.Errorf(lifecycle.Invalid, "%s", err)
+	}
+	return wireError{Code: own.Code, Field: place + own.Field, Message: "the event was taken, and its amount counts as 0: " + own.Message}
 }

@@ -24,6 +24,7 @@ type wireTaken struct {
 	Accepted int         `json:"accepted"`
 	Error    wireError   `json:"error"` // the first of the errors
 	Errors   []wireError `json:"errors"`
+	Warnings []wireError `json:"warnings,omitempty"` // of events that were taken
 }
 
 func (s *Server) batch(c *fiber.Ctx) error {
@@ -70,7 +71,7 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, public bool) error {
 	now := s.Clock.Now()
 	events := make([]lifecycle.Event, 0, len(batch.Batch))
 	index := make([]int, 0, len(batch.Batch))
-	var problems []wireError
+	var problems, warnings []wireError
 	for i, raw := range batch.Batch {
 		event, sentAt, err := decodeCall(raw, "")
 		if err == nil && public {
@@ -98,6 +99,9 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, public bool) error {
 		for i, result := range results {
 			switch lifecycle.CodeOf(result.Err) {
 			case "":
+				if wrong := s.Engine.CheckAmount(&events[i]); wrong != nil {
+					warnings = append(warnings, warning(wrong, fmt.Sprintf("batch[%d].", index[i])))
+				}
 			case lifecycle.Busy, lifecycle.Unavailable, lifecycle.Full:
 				return result.Err
 			default:
@@ -106,9 +110,9 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, public bool) error {
 		}
 	}
 	if len(problems) == 0 {
-		return sendOK(c)
+		return sendTaken(c, warnings)
 	}
-	return c.JSON(wireTaken{Accepted: len(batch.Batch) - len(problems), Error: problems[0], Errors: problems})
+	return c.JSON(wireTaken{Accepted: len(batch.Batch) - len(problems), Error: problems[0], Errors: problems, Warnings: warnings})
 }
 
 // inBatch names the event of a batch in its error.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -26,12 +27,13 @@ func (s *Server) routeMessages(api fiber.Router) {
 	api.Get("/messages", s.ledger)
 	api.Get("/messages/:ref", s.message)
 	api.Post("/messages/:ref/cancel", s.cancelMessage)
+	api.Post("/messages/:ref/send", s.sendHeld)
 	api.Get("/orders", s.orders)
 	api.Post("/orders/pause", s.order(func(c *fiber.Ctx, o wireOrder) error {
 		return s.Delivery.PauseMessages(c.UserContext(), o.Target, o.By, o.Why)
 	}))
 	api.Post("/orders/resume", s.order(func(c *fiber.Ctx, o wireOrder) error {
-		return s.Delivery.ResumeMessages(c.UserContext(), o.Target)
+		return s.Delivery.ResumeMessages(c.UserContext(), o.Target, o.By)
 	}))
 	api.Post("/orders/cancel", s.order(func(c *fiber.Ctx, o wireOrder) error {
 		_, err := s.Delivery.CancelMessages(c.UserContext(), o.Target, o.By, o.Why)
@@ -111,8 +113,10 @@ func (s *Server) message(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	var size *SMSSize
 	if life.Rendered != nil {
 		life.Rendered.Date = life.Rendered.Date.UTC()
+		size = s.smsSize(life.Channel, life.Rendered.Text)
 	}
 	entries, err := s.Engine.Timeline(c.UserContext(), life.Customer, lifeEvents)
 	if err != nil && lifecycle.CodeOf(err) != lifecycle.NotFound { // a message stays when its customer has gone
@@ -129,8 +133,9 @@ func (s *Server) message(c *fiber.Ctx) error {
 	return c.JSON(struct {
 		wireMessage
 		Rendered *lifecycle.Rendered `json:"rendered"`
+		SMS      *SMSSize            `json:"sms,omitempty"`
 		Life     []delivery.Step     `json:"life"`
-	}{messageOf(life.Listed), life.Rendered, steps})
+	}{messageOf(life.Listed), life.Rendered, size, steps})
 }
 
 // eventsOf picks from a customer's timeline what is about a message, oldest first.
@@ -181,6 +186,35 @@ func (s *Server) decodeOrder(c *fiber.Ctx) (wireOrder, error) {
 	return o, nil
 }
 
+// checkJourney refuses a journey that there is not, and of which no pause is in force.
+func (s *Server) checkJourney(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	var names []string
+	states, err := s.Engine.States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		names = append(names, state.Name)
+	}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	broadcasts, err := s.Engine.Broadcasts(ctx)
+	if err != nil || slices.ContainsFunc(broadcasts, func(b engine.Broadcast) bool { return b.Journey() == name }) {
+		return err
+	}
+	orders, err := s.Delivery.Orders(ctx)
+	if err != nil || slices.ContainsFunc(orders.Pauses, func(o delivery.Order) bool { return o.Journey == name }) {
+		return err
+	}
+	slices.Sort(names)
+	return &lifecycle.Error{Code: lifecycle.Invalid, Field: "journey", Message: fmt.Sprintf("there is no journey %q", name),
+		Hint: "there are: " + strings.Join(names, ", ")}
+}
+
 // order takes an order and answers with those that are in force.
 func (s *Server) order(give func(c *fiber.Ctx, o wireOrder) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
@@ -188,7 +222,10 @@ func (s *Server) order(give func(c *fiber.Ctx, o wireOrder) error) fiber.Handler
 		if err != nil {
 			return err
 		}
-		if err = give(c, o); err != nil {
+		if err = s.checkJourney(c.UserContext(), o.Journey); err == nil {
+			err = give(c, o)
+		}
+		if err != nil {
 			return err
 		}
 		s.Log.Info("an operator ordered something about messages", "order", c.Path(), "of", o.Target.String(), "by", o.By, "why", o.Why)
@@ -214,6 +251,20 @@ func (s *Server) cancelMessage(c *fiber.Ctx) error {
 	if err = s.Delivery.CancelMessage(c.UserContext(), strings.Clone(c.Params("ref")), o.By, o.Why); err != nil {
 		return err
 	}
+	s.Insight.Touch()
+	return s.message(c)
+}
+
+// sendHeld sends one message anyway that is held because it may have left.
+func (s *Server) sendHeld(c *fiber.Ctx) error {
+	o, err := s.decodeOrder(c)
+	if err != nil {
+		return err
+	}
+	if err = s.Delivery.SendHeld(c.UserContext(), strings.Clone(c.Params("ref")), o.By, o.Why); err != nil {
+		return err
+	}
+	s.Log.Info("an operator has a message sent anyway that may have left", "message", c.Params("ref"), "by", o.By, "why", o.Why)
 	s.Insight.Touch()
 	return s.message(c)
 }

@@ -19,7 +19,7 @@ func (s *Server) routeMoves() {
 func (s *Server) routeStages(api fiber.Router) {
 	api.Post("/moves", s.moveFor(s.operator))
 	api.Post("/journeys/:name/plan", s.planDraft)
-	s.routeBulks(api)
+	s.bulks().route(api)
 }
 
 // wireChange asks for an act on one customer.

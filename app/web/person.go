@@ -16,8 +16,8 @@ import (
 type wirePerson struct {
 	UserID      string          `json:"userId,omitempty"`
 	AnonymousID string          `json:"anonymousId,omitempty"`
-	Email       string          `json:"email,omitempty"` // kept as a trait; alone it is the user ID, in lower case
-	Phone       string          `json:"phone,omitempty"` // likewise, as it is dialled
+	Email       string          `json:"email,omitempty"` // kept as a trait; alone it says who it is, see lifecycle.AddressName
+	Phone       string          `json:"phone,omitempty"` // likewise
 	Traits      json.RawMessage `json:"traits,omitempty"`
 }
 
@@ -49,7 +49,8 @@ func (p *wirePerson) event() (lifecycle.Event, error) {
 		}
 		traits[address.trait] = raw
 		if event.UserID == "" && event.AnonymousID == "" {
-			event.UserID = strings.ToLower(to)
+			identity, _ := lifecycle.AddressIdentity(address.channel, to)
+			event.AnonymousID, _ = lifecycle.AddressName(identity)
 		}
 	}
 	if event.UserID == "" && event.AnonymousID == "" {

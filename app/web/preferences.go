@@ -58,12 +58,27 @@ func languageOf(c *fiber.Ctx) string {
 	return "en"
 }
 
+// languageFor returns the language of a customer's page: the customer's own where the page has it, else the browser's.
+func languageFor(c *fiber.Ctx, customer *lifecycle.Customer) string {
+	for _, trait := range [...]string{"locale", "language"} { // as messages choose theirs
+		if customer == nil {
+			break
+		}
+		own, _ := customer.Trait(trait).(string)
+		own, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(own, "_", "-")), "-")
+		if _, known := preferencesWords[own]; known {
+			return own
+		}
+	}
+	return languageOf(c)
+}
+
 // routePreferences serves the page of a customer's own: which channels may be used for which topics. It is a form without
 // a script; looking at it changes nothing.
 func (s *Server) routePreferences() {
 	page := template.Must(template.New("preferences").Parse(preferencesPage))
 	show := func(c *fiber.Ctx, found engine.Preferences, saved bool) error {
-		language := languageOf(c)
+		language := languageFor(c, found.Customer)
 		words := preferencesWords[language]
 		shown := preferences{Language: language, Words: words, Saved: saved, Channels: s.choices(found, words)}
 		var out bytes.Buffer

@@ -51,6 +51,24 @@ type wirePreview struct {
 	Event    string                `json:"event"`   // behind it
 	Problem  string                `json:"problem"` // why there is no address
 	Rendered lifecycle.Rendered    `json:"rendered"`
+	SMS      *SMSSize              `json:"sms,omitempty"` // of a text message
+}
+
+// SMSSize is what a text message takes on its way.
+type SMSSize struct {
+	Encoding string `json:"encoding"`          // GSM-7 or UCS-2
+	Units    int    `json:"units"`             // septets, or UTF-16 units
+	Parts    int    `json:"parts"`             // messages that are sent and charged
+	Problem  string `json:"problem,omitempty"` // why it would be refused
+}
+
+// smsSize measures a text that goes by a channel; nil if that is none of text messages.
+func (s *Server) smsSize(channel, text string) *SMSSize {
+	if channel != "sms" || s.SMSSize == nil {
+		return nil
+	}
+	size := s.SMSSize(text)
+	return &size
 }
 
 func (s *Server) previewMessage(c *fiber.Ctx) error {
@@ -75,7 +93,10 @@ func (s *Server) sendTest(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(fiber.Map{"ref": refs[0]})
+	return c.JSON(struct {
+		Ref string   `json:"ref"`
+		SMS *SMSSize `json:"sms,omitempty"`
+	}{refs[0], s.smsSize(wire.Channel, delivery.SampleMark+wire.Rendered.Text)})
 }
 
 // sendTests sends a rendered sample to addresses and returns the references of the messages. All of them go, or none if there
@@ -207,6 +228,7 @@ func (s *Server) render(wire *wirePreview, sample *delivery.Sample) (err error) 
 	_, wire.Problem = sample.Customer.Address(wire.Channel)
 	wire.Rendered, err = s.Delivery.Preview(sample)
 	wire.Rendered.Date = wire.Rendered.Date.UTC()
+	wire.SMS = s.smsSize(wire.Channel, s.Delivery.ShortSized(sample.Template, wire.Rendered.Text))
 	return err
 }
 

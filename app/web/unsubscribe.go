@@ -41,7 +41,11 @@ func (s *Server) routeUnsubscribe() {
 		return link, err == nil && link.Purpose == lifecycle.ToUnsubscribe
 	}
 	show := func(c *fiber.Ctx, state string, link lifecycle.Link) error {
-		return s.showUnsubscribe(c, fiber.StatusOK, state, s.Links.Preferences(link.Customer))
+		language := languageOf(c)
+		if found, err := s.Engine.Preferences(c.UserContext(), link.Customer); err == nil {
+			language = languageFor(c, found.Customer)
+		}
+		return s.showUnsubscribe(c, fiber.StatusOK, state, language, s.Links.Preferences(link.Customer))
 	}
 	s.fiber.Get("/u/:token", func(c *fiber.Ctx) error {
 		link, ok := read(c)
@@ -74,11 +78,10 @@ const maxAgent = 400
 
 // brokenLink answers whoever comes with a link that is none of ours, or not all of one.
 func (s *Server) brokenLink(c *fiber.Ctx) error {
-	return s.showUnsubscribe(c, fiber.StatusNotFound, "broken", "")
+	return s.showUnsubscribe(c, fiber.StatusNotFound, "broken", languageOf(c), "")
 }
 
-func (s *Server) showUnsubscribe(c *fiber.Ctx, status int, state, preferences string) error {
-	language := languageOf(c)
+func (s *Server) showUnsubscribe(c *fiber.Ctx, status int, state, language, preferences string) error {
 	var out bytes.Buffer
 	if err := s.unsubscribePage.Execute(&out, unsubscribed{language, state, unsubscribeWords[language], preferences}); err != nil {
 		return err

@@ -60,6 +60,7 @@ type Options struct {
 	Compile      func(script.Source) (*script.Program, error)
 	Channels     func() []channels.Status
 	Connections  Connections
+	SMSSize      func(text string) SMSSize // as the channel sms would send it now; nil: nobody can say
 	Plugins      channels.Plugins
 	Callback     func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
 	Secrets      WebhookSecrets
@@ -153,6 +154,7 @@ func New(opts Options) (*Server, error) {
 	s.routeForms()
 	s.routeCalls()
 	s.routeCustomers()
+	s.routeEvents()
 	s.routeWhy()
 	s.routeRights()
 	s.routeIdentities()

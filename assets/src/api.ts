@@ -125,13 +125,24 @@ export interface Message {
 export interface MessageDetail extends Message {
   /** Null until the first attempt. */
   rendered: Rendered | null;
+  /** Of a text message. */
+  sms?: SMSSize;
   /** All that happened to it, oldest first. */
   life: LifeStep[];
 }
 
+/** What a text message takes on its way. */
+export interface SMSSize {
+  encoding: string;
+  units: number;
+  parts: number;
+  /** Why it would be refused. */
+  problem?: string;
+}
+
 /** One thing that happened to a message; which fields are there depends on the kind. */
 export interface LifeStep {
-  kind: 'decided' | 'queued' | 'deferred' | 'paused' | 'attempt' | 'temporary' | 'in doubt' | 'answer' | 'replayed' | 'settled' | 'fallback' | 'instead' | 'event';
+  kind: 'decided' | 'queued' | 'deferred' | 'paused' | 'resumed' | 'policy' | 'attempt' | 'temporary' | 'in doubt' | 'ordered' | 'answer' | 'replayed' | 'settled' | 'fallback' | 'instead' | 'event';
   at: string;
   reason?: string;
   until?: string;

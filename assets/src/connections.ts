@@ -1,5 +1,6 @@
 // The console's API of channels: by which connectors they are served, and with what settings.
 import { call } from './api';
+import type { Order } from './lib/ledger';
 import type { Schema, Settings } from './lib/schema';
 
 /** GET /api/channels, and the answer to every change. Secrets are hidden: see hidden in lib/schema. */
@@ -14,7 +15,7 @@ export interface ChannelsView {
 export interface ChannelView {
   channel: string;
   connector: string;
-  /** starting, running, backoff, stopped, or none. */
+  /** starting, running, backoff, stopped, idle, or none. */
   state: string;
   version?: string;
   pid?: number;
@@ -25,7 +26,12 @@ export interface ChannelView {
   since: string;
   /** The connector's last lines. */
   log?: string[];
-  from: 'settings' | 'flags' | 'default' | 'none';
+  /** Messages a second, and with the connector at the same time, at most; none: as many as the connector takes. */
+  rate?: number;
+  concurrency?: number;
+  /** Those of the whole channel, or of all of a kind that leaves by it. */
+  pauses?: Order[];
+  from: 'settings' | 'flags' | 'default' | 'built-in' | 'none';
   /** The flag that keeps it from being set here. */
   fixed?: string;
   settings?: Settings;
@@ -67,6 +73,11 @@ export function getChannels(signal?: AbortSignal): Promise<ChannelsView> {
 
 export function setChannel(channel: string, connector: string, settings: Settings): Promise<ChannelsView> {
   return call('PUT', path(channel), { connector, settings });
+}
+
+/** Limits a channel; 0 lifts a limit. */
+export function limitChannel(channel: string, rate: number, concurrency: number): Promise<ChannelsView> {
+  return call('PUT', path(channel), { rate, concurrency });
 }
 
 export function removeChannel(channel: string): Promise<ChannelsView> {

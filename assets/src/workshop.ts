@@ -1,5 +1,5 @@
 // The API of drafts: what is edited here lies over the scripts folder until it is published.
-import { call, journeyPath, nodes, type FlowNode, type MessageState, type Reach, type Rendered } from './api';
+import { call, journeyPath, nodes, type FlowNode, type MessageState, type Reach, type Rendered, type SMSSize } from './api';
 
 /** The files that were changed, by their names in the journey's folder. */
 export type Files = Record<string, string>;
@@ -201,6 +201,8 @@ export interface MessagePreview {
   /** Why there is no address. */
   problem: string;
   rendered: Rendered;
+  /** Of a text message. */
+  sms?: SMSSize;
 }
 
 export function previewMessage(journey: string, wanted: MessageWanted, signal?: AbortSignal): Promise<MessagePreview> {
@@ -208,6 +210,6 @@ export function previewMessage(journey: string, wanted: MessageWanted, signal?: 
 }
 
 /** Sends it to somebody who wants to look at it, and answers by what the ledger knows it. */
-export function sendTest(journey: string, wanted: MessageWanted): Promise<{ ref: string }> {
+export function sendTest(journey: string, wanted: MessageWanted): Promise<{ ref: string; sms?: SMSSize }> {
   return call('POST', journeyPath(journey, 'messages/test'), wanted);
 }

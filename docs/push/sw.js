@@ -21,6 +21,8 @@ self.addEventListener('push', (event) => {
   );
 });
 
+// A click opens the address that came with the push. Where clicks are tracked it is one of Stagecraft's, which tells of the
+// click and leads on: open it as it came.
 self.addEventListener('notificationclick', (event) => {
   event.notification.close();
   const target = event.notification.data?.navigate;

@@ -33,8 +33,8 @@ func (c *Client) Describe(ctx context.Context) (Description, error) {
 	d := Description{
 		Name: out.GetName(), Version: out.GetVersion(), Channels: out.GetChannels(),
 		Idempotent: out.GetCapabilities().GetIdempotent(), Receipts: out.GetCapabilities().GetReceipts(),
-		Callbacks: out.GetCapabilities().GetCallbacks(),
-		MaxBatch:  int(out.GetCapabilities().GetMaxBatch()), Schema: json.RawMessage(out.GetSettingsSchema()),
+		Callbacks: out.GetCapabilities().GetCallbacks(), Withdraws: out.GetCapabilities().GetWithdraw(),
+		MaxBatch: int(out.GetCapabilities().GetMaxBatch()), Schema: json.RawMessage(out.GetSettingsSchema()),
 	}
 	if d.MaxBatch == 0 {
 		d.MaxBatch = DefaultMaxBatch
@@ -45,9 +45,9 @@ func (c *Client) Describe(ctx context.Context) (Description, error) {
 	return d, nil
 }
 
-// Configure hands over the settings.
+// Configure hands over the settings. From then on a connector that can withdraw waits for Release.
 func (c *Client) Configure(ctx context.Context, settings json.RawMessage) error {
-	_, err := c.rpc.Configure(ctx, &channelpb.ConfigureRequest{Settings: settings})
+	_, err := c.rpc.Configure(ctx, &channelpb.ConfigureRequest{Settings: settings, Releases: true})
 	if status.Code(err) == codes.InvalidArgument {
 		return refusal{status.Convert(err).Message(), ErrRefused}
 	}

@@ -21,6 +21,7 @@ const (
 	MaxReasonBytes  = 2000     // of a receipt's reason; longer ones are cut
 	MaxDataBytes    = 8 << 10  // of the names and values of one Data; what goes beyond is left out
 	MaxIDBytes      = 80       // of a message's ID
+	MaxNamed        = 1000     // messages that one Waiting, Release or Withdraw names
 )
 
 // Connector carries messages out over a channel. Describe is called first and Configure once before the first Send;
@@ -56,6 +57,7 @@ type Description struct {
 	MaxBatch   int             // the most messages in one Send; 0 means DefaultMaxBatch
 	Receipts   bool            // it reports later what became of messages; Serve sets it for a Reporter
 	Callbacks  bool            // its provider calls back; Serve sets it for a Listener
+	Withdraws  bool            // it keeps what it accepted until the host releases it; Serve sets it for a Withdrawer
 	Schema     json.RawMessage // JSON Schema of the settings; the operator's form is drawn from it
 	Protocols  []int           // protocol versions it speaks; Serve sets it
 }

@@ -45,6 +45,7 @@ func (s *server) Describe(context.Context, *channelpb.DescribeRequest) (*channel
 	d := s.connector.Describe()
 	_, reports := s.connector.(Reporter)
 	_, listens := s.connector.(Listener)
+	_, withdraws := s.connector.(Withdrawer)
 	return &channelpb.DescribeResponse{
 		Name:             d.Name,
 		Version:          d.Version,
@@ -52,7 +53,7 @@ func (s *server) Describe(context.Context, *channelpb.DescribeRequest) (*channel
 		Channels:         d.Channels,
 		Capabilities: &channelpb.Capabilities{
 			Idempotent: d.Idempotent, MaxBatch: uint32(s.maxBatch), Receipts: d.Receipts || reports,
-			Callbacks: d.Callbacks || listens,
+			Callbacks: d.Callbacks || listens, Withdraw: d.Withdraws || withdraws,
 		},
 		SettingsSchema: string(d.Schema),
 	}, nil
@@ -74,6 +75,9 @@ func (s *server) Configure(ctx context.Context, in *channelpb.ConfigureRequest) 
 	s.mu.Lock()
 	s.configured = true
 	s.mu.Unlock()
+	if withdrawer, is := s.connector.(Withdrawer); is && !in.GetReleases() {
+		go s.releaseAll(withdrawer) // until the process ends
+	}
 	return &channelpb.ConfigureResponse{}, nil
 }
 

@@ -88,6 +88,7 @@ func Run(t *testing.T, command []string, settings string, options ...Option) {
 	t.Run("Oversize batch", s.oversize)
 	t.Run("Oversize message", s.large)
 	t.Run("Callbacks", s.callbacks)
+	t.Run("Withdrawals", s.withdrawals)
 	t.Run("Deadlines", s.deadlines)
 	t.Run("Later receipts", s.later)
 	t.Run("Host gone", s.hostGone)

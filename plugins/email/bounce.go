@@ -19,25 +19,17 @@ const (
 	maxReason      = 500 // bytes
 )
 
-// read returns what a mail says about a message of ours: a delivery status notification (RFC 3464) or a complaint
-// (RFC 5965). Everything else, also a report whose message cannot be proved to be ours, says nothing. now becomes the
-// report's date.
+// read returns what a mail says about a message of ours: a delivery status notification (RFC 3464), a complaint
+// (RFC 5965), or somebody's answer. Everything else, also a report whose message cannot be proved to be ours, says nothing.
+// now becomes the date of what a server reports.
 func (r *returns) read(mail []byte, now time.Time) (channel.Report, bool) {
 	mail = mail[:min(len(mail), maxReturnBytes)]
 	top, body := cutHeader(mail)
 	kind, parameters, err := mime.ParseMediaType(top.first("content-type"))
 	if err != nil || kind != "multipart/report" {
-		return channel.Report{}, false
+		return r.readReply(top, body, now)
 	}
-	// Where the mail arrived is the return path of the message, which names it.
-	var id string
-	for _, name := range []string{"delivered-to", "x-original-to", "envelope-to", "to"} {
-		for _, value := range top[name] {
-			if id == "" {
-				id = r.fromPath(value)
-			}
-		}
-	}
+	id := r.arrivedAt(top) // the return path of the message, which names it
 	var report channel.Report
 	parts := multipart.NewReader(bytes.NewReader(body), parameters["boundary"])
 	for range maxReturnParts {

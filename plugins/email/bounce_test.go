@@ -114,7 +114,7 @@ func TestReturns(t *testing.T) {
 		"complaint by ID":      {arf("Fraud", "", "Message-ID: "+messageID), id, "complained", ""},
 		"not spam":             {arf("not-spam", "", "Message-ID: "+messageID), "", "", ""},
 		"opt-out":              {arf("opt-out", "", "Message-ID: "+messageID), id, "unsubscribed", ""},
-		"an answer by hand":    {"To: " + path + "\nSubject: Away\n\nI am away until Monday.", "", "", ""},
+		"a program's answer":   {"To: " + path + "\nAuto-Submitted: auto-replied\nSubject: Away\n\nI am away until Monday.", "", "", ""},
 	} {
 		status, reports := post(t, c, "message/rfc822", test.mail)
 		if status != 200 || len(reports) > 1 || (len(reports) == 0) != (test.event == "") {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,7 +70,9 @@ func (c *Connector) Send(ctx context.Context, messages []channel.Message) []chan
 	}
 	receipts := make([]channel.Receipt, len(messages))
 	batch.receipts = receipts
-	batch.paused = batch.standing.paused(time.Now())
+	if slices.ContainsFunc(messages, func(m channel.Message) bool { return m.Kind == "marketing" }) {
+		batch.paused, batch.pauses = batch.standing.paused(time.Now())
+	}
 	var workers sync.WaitGroup
 	var failed error // why a worker could not get a connection
 	var mu sync.Mutex
@@ -103,6 +106,7 @@ type batch struct {
 	standing *standing
 	ramp     *ramp
 	paused   string // why marketing may not leave; "" when it may
+	pauses   bool   // the host is to be told
 	messages []channel.Message
 	receipts []channel.Receipt
 	next     atomic.Int64 // the first message that nobody has taken
@@ -155,7 +159,11 @@ func (b *batch) work(ctx context.Context) error {
 // prepare composes a message that may leave now, in a session's room; otherwise it returns the receipt.
 func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt) {
 	if b.paused != "" && m.Kind == "marketing" {
-		return nil, channel.Receipt{Outcome: channel.Temporary, Reason: b.paused, RetryAfter: pauseRetry}
+		receipt := untried("marketing is paused: "+b.paused, pauseGap)
+		if b.pauses {
+			receipt.Data[channel.FactPause] = b.paused
+		}
+		return nil, receipt
 	}
 	to, err := recipient(m.To)
 	if err != nil {
@@ -166,7 +174,7 @@ func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt)
 	}
 	if wait := b.rates.take(strings.ToLower(to.domain), time.Now()); wait > 0 {
 		b.ramp.giveBack()
-		return nil, channel.Receipt{Outcome: channel.Temporary, Reason: "the rate for " + to.domain + " is used up for the moment", RetryAfter: wait}
+		return nil, untried("the rate for "+to.domain+" is used up for the moment", wait)
 	}
 	mail, err := compose(b.pool.settings, m, to, in)
 	if err != nil {
@@ -174,6 +182,11 @@ func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt)
 		return nil, channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
 	}
 	return mail, channel.Receipt{}
+}
+
+// untried is the receipt of a message that is kept back: that is no attempt.
+func untried(reason string, retryAfter time.Duration) channel.Receipt {
+	return channel.Receipt{Outcome: channel.Temporary, Reason: reason, RetryAfter: retryAfter, Data: map[string]string{channel.FactUntried: "1"}}
 }
 
 func firstOf(err error) error {
@@ -186,19 +199,15 @@ func firstOf(err error) error {
 	}
 }
 
-// Health returns why the mail server could not be reached when that was last tried, why marketing is paused, why the
-// bounce folder could not be read, and what is wrong with the records of the sender's domain, whichever there are.
+// Health returns why the mail server could not be reached when that was last tried, why the bounce folder could not be read,
+// and what is wrong with the records of the sender's domain, whichever there are.
 func (c *Connector) Health(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pool == nil {
 		return nil
 	}
-	unwell := []error{c.pool.health()}
-	if reason := c.standing.paused(time.Now()); reason != "" {
-		unwell = append(unwell, errors.New(reason))
-	}
-	unwell = append(unwell, c.folderError, c.ramp.health())
+	unwell := []error{c.pool.health(), c.folderError, c.ramp.health()}
 	for _, finding := range c.findings {
 		unwell = append(unwell, errors.New(finding))
 	}

@@ -13,10 +13,10 @@ func NewRates(perSecond map[string]float64) func(now time.Time, domain string) t
 }
 
 // NewStanding gives the tests a clock of their own; maxBounces is in percent.
-func NewStanding(maxBounces float64, sample int) (count func(now time.Time, sent, bounced int), paused func(now time.Time) bool) {
+func NewStanding(maxBounces float64, sample int) (count func(now time.Time, sent, bounced int), paused func(now time.Time) (why string, first bool)) {
 	st := newStanding(&settings{MaxBounces: maxBounces, PauseAfter: sample})
 	return func(now time.Time, sent, bounced int) { st.count(now, sent, bounced, 0) },
-		func(now time.Time) bool { return st.paused(now) != "" }
+		st.paused
 }
 
 // NewRamp gives the tests a clock of their own.

@@ -131,8 +131,7 @@ func (r *ramp) take(kind string, now time.Time) (held channel.Receipt, ok bool) 
 		}
 		next.Sent += max(1, allowed/100)
 		if r.broken = saveRamp(r.State, r.domain, next); r.broken != nil && !owed {
-			return channel.Receipt{Outcome: channel.Temporary, RetryAfter: time.Minute,
-				Reason: "warming up " + r.domain + ": how far it is cannot be kept: " + r.broken.Error()}, false
+			return untried("warming up "+r.domain+": how far it is cannot be kept: "+r.broken.Error(), time.Minute), false
 		}
 		r.day = next
 	}
@@ -145,9 +144,8 @@ func (r *ramp) hold(allowed int, now time.Time) channel.Receipt {
 	next := r.allowed(r.day.Day + 1)
 	share := min(float64(r.behind)/float64(next), 1)
 	r.behind++
-	return channel.Receipt{Outcome: channel.Temporary,
-		RetryAfter: r.day.Began.Add(24*time.Hour).Sub(now) + time.Duration(share*float64(12*time.Hour)) + time.Second,
-		Reason:     fmt.Sprintf("warming up %s: the %d mails of day %d have left, the next has up to %d", r.domain, allowed, r.day.Day, next)}
+	return untried(fmt.Sprintf("warming up %s: the %d mails of day %d have left, the next has up to %d", r.domain, allowed, r.day.Day, next),
+		r.day.Began.Add(24*time.Hour).Sub(now)+time.Duration(share*float64(12*time.Hour))+time.Second)
 }
 
 // giveBack takes a place back from a mail that did not leave.

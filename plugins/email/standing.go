@@ -9,14 +9,16 @@ import (
 )
 
 // standing counts how a sender's messages were received in the last 24 hours, in hours, and says when marketing has to
-// pause: mailbox providers stop taking mail, also the wanted, from those who go on past such limits. It begins anew with
-// the process.
+// pause: mailbox providers stop taking mail, also the wanted, from those who go on past such limits. The pause itself is the
+// host's, who keeps it until a person ends it; what is counted begins anew with the pause, and with the process.
 type standing struct {
 	maxBounces, maxComplaints float64 // percent; 0 is no limit
 	sample                    int     // messages before the limits count
 
 	mu    sync.Mutex
 	hours [24]tally
+	quiet time.Time // until when nothing leaves after a pause was asked for
+	why   string    // that was
 }
 
 type tally struct {
@@ -24,8 +26,8 @@ type tally struct {
 	sent, bounced, complaints int
 }
 
-// pauseRetry is when paused messages are to be tried again.
-const pauseRetry = time.Hour
+// pauseGap is how long the host has to write a pause down: until then marketing is kept back here.
+const pauseGap = 5 * time.Second
 
 func newStanding(s *settings) *standing {
 	return &standing{maxBounces: s.MaxBounces, maxComplaints: s.MaxComplaints, sample: s.PauseAfter}
@@ -65,11 +67,23 @@ func (st *standing) report(r channel.Report, now time.Time) {
 	}
 }
 
-// paused says why marketing is paused; "" while it is not. It ends by itself when the hours that caused it are a day old,
-// and at once when the connector is started again.
-func (st *standing) paused(now time.Time) string {
+// paused says why marketing must not leave now, "" if it may, and whether that is to be told for the first time: then the host
+// is to pause it.
+func (st *standing) paused(now time.Time) (why string, first bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if now.Before(st.quiet) {
+		return st.why, false
+	}
+	if st.why = st.past(now); st.why == "" {
+		return "", false
+	}
+	st.hours, st.quiet = [24]tally{}, now.Add(pauseGap)
+	return st.why, true
+}
+
+// past says which limit is passed; "" for none. st.mu is held.
+func (st *standing) past(now time.Time) string {
 	var sum tally
 	for _, t := range st.hours {
 		if age := now.Unix()/3600 - t.hour; age >= 0 && age < 24 {
@@ -91,7 +105,7 @@ func (st *standing) paused(now time.Time) string {
 		{"were complained about", sum.complaints, st.maxComplaints, "max_complaints"},
 	} {
 		if percent := 100 * float64(limit.n) / float64(sum.sent); limit.percent > 0 && percent > limit.percent {
-			return fmt.Sprintf("marketing is paused: %d of %d messages of the last day %s (%.2f %%, %s is %g %%); clean the list of addresses, then restart the connector",
+			return fmt.Sprintf("%d of %d messages of the last day %s (%.2f %%; %s is %g %%); clean the list of addresses before you resume it",
 				limit.n, sum.sent, limit.what, percent, limit.setting, limit.percent)
 		}
 	}

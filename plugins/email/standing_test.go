@@ -45,14 +45,18 @@ func TestPauseOnBounces(t *testing.T) {
 			transactional := message(99)
 			transactional.Kind = "transactional"
 			got := c.Send(t.Context(), []channel.Message{message(98), transactional})
-			if paused := got[0].Outcome == channel.Temporary && strings.Contains(got[0].Reason, "paused") && got[0].RetryAfter > 0; paused != test.paused {
+			kept := func(r channel.Receipt) bool {
+				return r.Outcome == channel.Temporary && r.Data[channel.FactUntried] == "1" && strings.HasPrefix(r.Reason, "marketing is paused: ") && r.RetryAfter > 0
+			}
+			if kept(got[0]) != test.paused || got[0].Data[channel.FactPause] != strings.TrimPrefix(got[0].Reason, "marketing is paused: ") {
 				t.Errorf("%+v", got[0])
 			}
 			if got[1].Outcome != channel.Accepted {
 				t.Errorf("%+v", got[1])
 			}
-			if unwell := c.Health(t.Context()) != nil; unwell != test.paused {
-				t.Errorf("health: %v", c.Health(t.Context()))
+			// Until the host has written it down marketing stays, and that is not asked for twice.
+			if got = c.Send(t.Context(), messages(1)); kept(got[0]) != test.paused || got[0].Data[channel.FactPause] != "" {
+				t.Errorf("%+v", got[0])
 			}
 		})
 	}
@@ -66,27 +70,25 @@ func ownMessageID(t *testing.T) string {
 	return id
 }
 
-// TestPauseEnds has the hours that caused a pause grow a day old.
-func TestPauseEnds(t *testing.T) {
+// What is counted ends after a day, and begins anew with a pause: it is the host who keeps that.
+func TestAPauseIsAskedForOnce(t *testing.T) {
 	count, paused := email.NewStanding(5, 10)
 	now := time.Unix(1700000000, 0)
-	count(now, 100, 6)
-	for _, test := range []struct {
-		after time.Duration
-		want  bool
-	}{{0, true}, {23 * time.Hour, true}, {24 * time.Hour, false}, {1000 * time.Hour, false}} {
-		if paused(now.Add(test.after)) != test.want {
-			t.Errorf("after %v: %v", test.after, !test.want)
+	expect := func(what string, after time.Duration, why, first bool) {
+		t.Helper()
+		if said, asks := paused(now.Add(after)); (said != "") != why || asks != first {
+			t.Errorf("%s: %q, %t", what, said, asks)
 		}
 	}
-	count(now.Add(24*time.Hour), 20, 0)
-	if paused(now.Add(24 * time.Hour)) {
-		t.Error("what is a day old counts on")
-	}
-	count(now.Add(25*time.Hour), 0, 2)
-	if !paused(now.Add(25 * time.Hour)) {
-		t.Error("the new hours do not count")
-	}
+	count(now, 100, 6)
+	expect("the hours are a day old", 24*time.Hour, false, false)
+	expect("just before", 23*time.Hour, true, true)
+	expect("while the host writes it down", 23*time.Hour+time.Second, true, false)
+	expect("somebody has resumed it", 23*time.Hour+time.Minute, false, false)
+	count(now.Add(23*time.Hour), 9, 9)
+	expect("too small a sample", 23*time.Hour+time.Minute, false, false)
+	count(now.Add(24*time.Hour), 1, 0)
+	expect("it goes on as before", 24*time.Hour, true, true)
 }
 
 func TestRatePerDomain(t *testing.T) {

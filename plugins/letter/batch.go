@@ -30,7 +30,9 @@ type manifest struct {
 	Duplex   bool            `json:"duplex"`
 	Files    []manifestFile  `json:"files"`
 	Letters  []manifestEntry `json:"letters"`
-	Refused  []refusal       `json:"refused,omitempty"` // could not be printed with the settings as they are now
+	Refused  []refusal       `json:"refused,omitempty"`     // could not be printed with the settings as they are now
+	Behind   int             `json:"left_behind,omitempty"` // letters that were not released in time; they wait for the next batch
+	Removed  int             `json:"removed,omitempty"`     // letters that were taken out since: their addressees were erased
 	Finished time.Time       `json:"finished"`
 }
 
@@ -57,7 +59,7 @@ type refusal struct {
 
 var errStopped = errors.New("stopped")
 
-// closeDays writes the batch of every day that is over.
+// closeDays writes the batch of every day that is over and waits for nothing any more.
 func (o *office) closeDays() error {
 	o.closing.Lock()
 	defer o.closing.Unlock()
@@ -67,8 +69,10 @@ func (o *office) closeDays() error {
 		if day >= today || err != nil {
 			break
 		}
-		if err = o.beginClosing(day); err == nil {
+		var ready bool
+		if ready, err = o.beginWriting(day); ready {
 			err = o.closeDay(day)
+			o.endWriting(err != nil)
 		}
 	}
 	if errors.Is(err, errStopped) {
@@ -104,10 +108,8 @@ func (o *office) dropBatches(today string) error {
 	return err
 }
 
-// beginClosing lets no more letters into a day.
+// beginClosing lets no more letters into a day. Called with mu.
 func (o *office) beginClosing(day string) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if err := o.open(); err != nil {
 		return err
 	}
@@ -117,6 +119,40 @@ func (o *office) beginClosing(day string) error {
 	}
 	o.floor = max(o.floor, dayAfter(day))
 	return nil
+}
+
+// beginWriting lets nothing of a day be withdrawn any more, if all of it was released or there has been time enough for that.
+// What was not released is left behind.
+func (o *office) beginWriting(day string) (bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.hold(day); err != nil {
+		return false, err
+	}
+	keys, enough := o.missing(day)
+	if !enough {
+		return false, nil
+	}
+	if len(keys) > 0 {
+		if err := o.leaveBehind(day, keys); err != nil {
+			return false, err
+		}
+	}
+	o.writing = day
+	return true, readJournal(filepath.Join(o.state, day+journalEnd), func(l *letter) error {
+		if k := keyOf(l.ID); o.seen[k] == waiting {
+			o.seen[k] = printed
+		}
+		return nil
+	})
+}
+
+func (o *office) endWriting(failed bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.writing = ""; failed {
+		o.forget() // none of it is printed; it can be withdrawn again
+	}
 }
 
 // closeDay writes the batch of a day under another name, moves it to its place, keeps the keys, and removes the journal.
@@ -131,8 +167,10 @@ func (o *office) closeDay(day string) error {
 		return err
 	}
 	var keys bytes.Buffer
+	var done []key
 	if err := readJournal(source, func(l *letter) error {
 		k := keyOf(l.ID)
+		done = append(done, k)
 		keys.WriteString(hex.EncodeToString(k[:]) + "\n")
 		return nil
 	}); err != nil {
@@ -147,11 +185,16 @@ func (o *office) closeDay(day string) error {
 	if err := os.Remove(source); err != nil {
 		return err
 	}
+	for _, k := range done {
+		delete(o.released, k)
+	}
+	delete(o.held.days, day)
+	o.held.drop(func(h *held) bool { return h.day == day })
 	return syncFolder(o.state)
 }
 
 func (o *office) makeBatch(day, source, folder string) error {
-	temporary := filepath.Join(o.state, day+".batch")
+	temporary := filepath.Join(o.state, day+batchEnd)
 	if err := os.RemoveAll(temporary); err != nil {
 		return err
 	}
@@ -173,6 +216,9 @@ func (o *office) makeBatch(day, source, folder string) error {
 			return b.add(l)
 		}
 	})
+	if err == nil {
+		b.manifest.Behind, err = o.countBehind(day)
+	}
 	if err == nil {
 		err = b.finish(o.now().UTC())
 	}

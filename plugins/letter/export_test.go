@@ -1,17 +1,57 @@
 package letter
 
-import "time"
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"time"
 
-// NewAt is New with a clock of the test's.
-func NewAt(now func() time.Time) *Connector { return &Connector{now: now} }
+	"stagecraft/plugins/channel"
+)
 
-// CloseDays writes what is due, as the ticker does.
-func (c *Connector) CloseDays() error { return c.current().closeDays() }
+// CloseDays writes what is due, as the ticker does, with everything released.
+func (c *Connector) CloseDays() error {
+	for {
+		ids, err := c.current().waiting()
+		if err != nil {
+			return err
+		}
+		if c.current().release(ids); len(ids) < channel.MaxNamed {
+			break
+		}
+	}
+	return c.current().closeDays()
+}
+
+// Look is one turn of the ticker: what was released is written.
+func (c *Connector) Look() error { return c.current().closeDays() }
+
+// MakeCut makes what a batch becomes without a letter, and does not move it to its place.
+func (c *Connector) MakeCut(day, id string) error {
+	o := c.current()
+	text, err := os.ReadFile(o.settings.Folder + "/" + day + "/" + manifestName)
+	if err != nil {
+		return err
+	}
+	cut := cutter{folder: o.settings.Folder + "/" + day, into: o.state + "/" + day + cutEnd, wanted: map[string]bool{id: true}, drop: map[string]map[int]bool{}}
+	if err = json.Unmarshal(text, &cut.manifest); err != nil {
+		return err
+	}
+	return cut.make()
+}
+
+// CutPages drops pages of a PDF.
+func CutPages(pdf []byte, pages ...int) ([]byte, error) {
+	return cutPages(pdf, func(page int) bool { return slices.Contains(pages, page) })
+}
 
 // AfterMove leaves the day as a kill would between the batch's last step and the keys'.
 func (c *Connector) AfterMove(day string) error {
 	o := c.current()
-	if err := o.beginClosing(day); err != nil {
+	o.mu.Lock()
+	err := o.beginClosing(day)
+	o.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	return o.makeBatch(day, o.state+"/"+day+journalEnd, o.settings.Folder+"/"+day)

@@ -15,7 +15,7 @@ import (
 )
 
 // What lies in the folder STATE besides the lock: the letters of each day that is not over, and then, for rememberDays,
-// the keys of those that are in its batch.
+// the keys of those that are in its batch; see withdraw.go for those that were withdrawn.
 const (
 	stateFolder  = ".state"
 	journalEnd   = ".journal" // a letter as JSON on each line
@@ -133,8 +133,8 @@ func mend(path string) error {
 	return errors.Join(file.Truncate(whole), file.Sync())
 }
 
-// readSent adds the keys of a day's batch.
-func readSent(path string, into map[key]struct{}) error {
+// readKeys adds the keys of a day's letters.
+func readKeys(path string, as standing, into map[key]standing) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func readSent(path string, into map[key]struct{}) error {
 		if n, err := hex.Decode(k[:], lines.Bytes()); err != nil || n != len(k) {
 			return fmt.Errorf("%s is damaged; without it letters could be printed twice", path)
 		}
-		into[k] = struct{}{}
+		into[k] = as
 	}
 	return lines.Err()
 }

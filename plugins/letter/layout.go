@@ -35,7 +35,8 @@ type letter struct {
 	Subject string    `json:"subject,omitempty"`
 	Text    string    `json:"text"`
 	Kind    string    `json:"kind,omitempty"`
-	At      time.Time `json:"at"` // when it was accepted
+	At      time.Time `json:"at"`               // when it was accepted
+	Behind  string    `json:"behind,omitempty"` // the last day in whose batch it was to be, and was not released
 }
 
 // composer sets letters. It is used by one goroutine at a time.

@@ -3,7 +3,8 @@
 //
 // What to read first: a message becomes pages (text.go, wrap.go, layout.go, with the millimetres in form.go). It is
 // accepted when it stands in the day's journal on disk (journal.go). When the day is over its journal becomes a batch
-// (batch.go), and what remains of it are the IDs, so that no letter is ever in two batches.
+// (batch.go), once the host has released what it will (held.go, behind.go); until then a letter can be withdrawn (withdraw.go). What remains of the
+// journal are the IDs, so that no letter is ever in two batches. Who is erased goes out of batches too (forget.go, cut.go).
 package letter
 
 import (
@@ -29,6 +30,9 @@ type Connector struct {
 
 // New returns a connector that needs Configure.
 func New() *Connector { return &Connector{now: time.Now} }
+
+// NewAt is New by another clock, for programs that try it in a time of their own.
+func NewAt(now func() time.Time) *Connector { return &Connector{now: now} }
 
 // Describe says what the connector is.
 func (c *Connector) Describe() channel.Description {

@@ -111,6 +111,7 @@ type manifest struct {
 		Page, Pages int
 	}
 	Refused []struct{ ID, Reason string }
+	Removed int
 }
 
 func (p *post) manifest(day string) manifest {

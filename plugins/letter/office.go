@@ -21,6 +21,7 @@ type office struct {
 	state    string
 
 	stop, done chan struct{}
+	soon       chan struct{} // days that are over are to be looked at
 	stopping   sync.Once
 	closing    sync.Mutex // one batch at a time is written
 
@@ -28,16 +29,20 @@ type office struct {
 	stopped  bool
 	lock     *os.File // while open
 	composer *composer
-	seen     map[key]struct{}
-	journal  *journal // of the day in which the last letter came; may be nil
-	floor    string   // the first day that takes letters
-	broken   error    // why nothing is accepted
-	failed   error    // why a batch could not be written
-	refused  error    // that the last batch lacks letters
+	seen     map[key]standing
+	held     heldLetters
+	released map[key]struct{} // of those, by the host since this start
+	writing  string           // the day whose batch is being written
+	journal  *journal         // of the day in which the last letter came; may be nil
+	floor    string           // the first day that takes letters
+	broken   error            // why nothing is accepted
+	failed   error            // why a batch could not be written
+	refused  error            // that the last batch lacks letters
 }
 
 func newOffice(s *settings, now func() time.Time) (*office, error) {
-	o := &office{settings: s, now: now, state: filepath.Join(s.Folder, stateFolder), stop: make(chan struct{}), done: make(chan struct{})}
+	o := &office{settings: s, now: now, state: filepath.Join(s.Folder, stateFolder), stop: make(chan struct{}), done: make(chan struct{}),
+		soon: make(chan struct{}, 1), released: map[key]struct{}{}}
 	if err := os.MkdirAll(o.state, 0o700); err != nil {
 		return nil, fmt.Errorf("folder cannot be made: %w", err)
 	}
@@ -58,6 +63,8 @@ func (o *office) run() {
 				o.leave()
 				return
 			case <-ticker.C:
+				_ = o.closeDays()
+			case <-o.soon:
 				_ = o.closeDays()
 			}
 		}
@@ -88,7 +95,7 @@ func (o *office) forget() {
 	if o.lock != nil {
 		_ = o.lock.Close()
 	}
-	o.journal, o.lock, o.seen = nil, nil, nil
+	o.journal, o.lock, o.seen, o.held = nil, nil, nil, heldLetters{}
 }
 
 // open takes the folder's lock and reads which letters were accepted before. Called with mu.
@@ -116,38 +123,36 @@ func (o *office) open() (err error) {
 	if !hold(o.lock) {
 		return errBusy
 	}
-	o.seen = map[key]struct{}{}
-	sent, err := daysIn(o.state, sentEnd)
-	if err != nil {
+	o.seen = map[key]standing{}
+	if err := o.remember(withdrawnEnd, withdrawn); err != nil {
 		return err
 	}
+	if err := o.remember(sentEnd, printed); err != nil {
+		return err
+	}
+	return o.reopen()
+}
+
+// remember reads the keys of days that are over, of those that were printed or withdrawn, and removes what is too old. Called
+// with mu.
+func (o *office) remember(ending string, as standing) error {
+	days, err := daysIn(o.state, ending)
 	oldest := o.now().AddDate(0, 0, -rememberDays).Format(dayLayout)
-	for _, day := range sent {
-		path := filepath.Join(o.state, day+sentEnd)
+	for _, day := range days {
+		if err != nil {
+			break
+		}
+		path := filepath.Join(o.state, day+ending)
 		if day < oldest {
 			err = os.Remove(path)
 		} else {
-			err = readSent(path, o.seen)
+			err = readKeys(path, as, o.seen)
 		}
-		if err != nil {
-			return err
-		}
-		o.floor = max(o.floor, dayAfter(day))
-	}
-	open, err := daysIn(o.state, journalEnd)
-	if err != nil {
-		return err
-	}
-	for _, day := range open {
-		path := filepath.Join(o.state, day+journalEnd)
-		if err := mend(path); err != nil {
-			return err
-		}
-		if err := readJournal(path, func(l *letter) error { o.seen[keyOf(l.ID)] = struct{}{}; return nil }); err != nil {
-			return err
+		if as == printed {
+			o.floor = max(o.floor, dayAfter(day))
 		}
 	}
-	return nil
+	return err
 }
 
 // stillThere reports whether an open file is the one of its name: what is written into one that was removed is lost.
@@ -199,7 +204,10 @@ func (o *office) take(ctx context.Context, messages []channel.Message) []channel
 	for i, m := range messages {
 		receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Accepted}
 		id := keyOf(m.ID)
-		if _, known := o.seen[id]; known {
+		if stands, known := o.seen[id]; known {
+			if stands == withdrawn {
+				receipts[i].Outcome, receipts[i].Reason = channel.Permanent, "it was withdrawn"
+			}
 			continue
 		}
 		if _, known := fresh[id]; !known {
@@ -232,7 +240,7 @@ func (o *office) take(ctx context.Context, messages []channel.Message) []channel
 		return receipts
 	}
 	for id := range fresh {
-		o.seen[id] = struct{}{}
+		o.seen[id] = waiting
 	}
 	return receipts
 }

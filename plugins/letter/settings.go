@@ -32,7 +32,7 @@ const schema = `{
     "duplex": {"type": "boolean", "default": false, "title": "Both sides", "description": "Every letter begins on a sheet of its own when both sides are printed: an empty page follows an odd number of pages."},
     "max_pages": {"type": "integer", "minimum": 1, "maximum": 20, "default": 4, "title": "Pages of a letter", "description": "A longer letter is refused."},
     "file_pages": {"type": "integer", "minimum": 20, "maximum": 20000, "default": 5000, "title": "Pages of a PDF", "description": "A day with more has several."},
-    "keep_batches": {"type": "integer", "minimum": 1, "maximum": 3650, "title": "Days to keep batches", "description": "A batch is deleted so many days after its own. Without it, batches stay until you delete them, with everybody in them who is erased meanwhile."}
+    "keep_batches": {"type": "integer", "minimum": 1, "maximum": 3650, "title": "Days to keep batches", "description": "A batch is deleted so many days after its own. Without it, batches stay until you delete them."}
   }
 }`
 

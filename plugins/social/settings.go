@@ -69,7 +69,7 @@ const schema = `{
         "app_secret": {"type": "string", "format": "password", "writeOnly": true, "minLength": 1, "title": "App secret key"},
         "refresh_token": {"type": "string", "format": "password", "writeOnly": true, "minLength": 1, "title": "Refresh token",
           "description": "Of the Official Account's authorisation. It is used once; those that follow are kept in the state file. Another one here begins anew."},
-        "state": {"type": "string", "minLength": 1, "title": "State file", "description": "Where the changing tokens are kept, for this connector only."},
+        "state": {"type": "string", "minLength": 1, "title": "State file", "description": "Where the changing tokens are kept encrypted, for this connector only."},
         "oa_secret": {"type": "string", "format": "password", "writeOnly": true, "title": "OA secret key",
           "description": "Checks the callbacks at /callbacks/social/zalo. Without one none is believed."},
         "url": {"type": "string", "format": "uri", "default": "https://openapi.zalo.me", "title": "Address of the Official Account API"},

@@ -80,7 +80,11 @@ func (t *telegram) method(ctx context.Context, chat string, m *channel.Message) 
 
 func (t *telegram) judge(to string, got telegramAnswer, m *channel.Message) channel.Receipt {
 	if *got.OK {
-		t.sent.add(message{m.ID, m.To, t.now()}, got.Result.Chat.ID.String()+"/"+got.Result.MessageID.String())
+		chat := got.Result.Chat.ID.String()
+		if chat == "" {
+			chat = to
+		}
+		t.sent.add(message{m.ID, m.To, t.now()}, chat+"/"+got.Result.MessageID.String())
 		return t.fine()
 	}
 	words := t.clean(got.Description)

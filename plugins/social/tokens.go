@@ -2,6 +2,7 @@ package social
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -28,6 +29,7 @@ type tokens struct {
 	secret string
 	path   string
 	seed   string // of the refresh token in the settings
+	seal   cipher.AEAD
 
 	mu       sync.Mutex
 	state    tokenState
@@ -36,7 +38,7 @@ type tokens struct {
 	broken   error // the state could not be written
 }
 
-// tokenState is what the file holds.
+// tokenState is what the file holds, encrypted; see seal.go.
 type tokenState struct {
 	Seed    string    `json:"seed"` // hash of the refresh token with which it began; another one in the settings begins anew
 	Access  string    `json:"access_token"`
@@ -52,6 +54,10 @@ func newTokens(l *line, target, app, secret, refresh, path string) (*tokens, err
 	sum := sha256.Sum256([]byte(refresh))
 	t := &tokens{line: l, target: target, app: app, secret: secret, path: path, seed: hex.EncodeToString(sum[:8])}
 	t.state = tokenState{Seed: t.seed, Refresh: refresh}
+	var err error
+	if t.seal, err = newSeal(refresh); err != nil {
+		return nil, fmt.Errorf("zalo.state cannot be encrypted: %w", err)
+	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return nil, errors.New("zalo.state: the folder of this file does not exist")
 	}
@@ -62,12 +68,22 @@ func newTokens(l *line, target, app, secret, refresh, path string) (*tokens, err
 	if err != nil {
 		return nil, fmt.Errorf("zalo.state cannot be read: %w", err)
 	}
+	plain, sealed := opened(t.seal, text)
+	if sealed && plain == nil { // it began with another refresh token
+		return t, nil
+	}
 	var kept tokenState
-	if err := json.Unmarshal(text, &kept); err != nil {
+	if err := json.Unmarshal(plain, &kept); err != nil {
 		return nil, errors.New("zalo.state is a file of something else; name one of its own")
 	}
-	if kept.Seed == t.seed && kept.Refresh != "" {
-		t.state = kept
+	if kept.Seed != t.seed || kept.Refresh == "" {
+		return t, nil
+	}
+	t.state = kept
+	if !sealed { // of an earlier version: no token stays readable
+		if err := t.save(); err != nil {
+			return nil, fmt.Errorf("zalo.state cannot be encrypted: %w", err)
+		}
 	}
 	return t, nil
 }
@@ -176,7 +192,7 @@ func (t *tokens) save() error {
 		return err
 	}
 	defer os.Remove(file.Name())
-	_, err = file.Write(append(text, '\n'))
+	_, err = file.Write(sealed(t.seal, text))
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), t.path)

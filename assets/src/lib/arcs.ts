@@ -213,3 +213,12 @@ export function draw(arc: Arc, frame: Frame): Drawn {
 function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
+
+/** A move between two stages, drawn: key is its stages' names, as from>to. */
+export interface Line {
+  key: string;
+  from: string;
+  to: string;
+  arc: Arc;
+  drawn: Drawn;
+}

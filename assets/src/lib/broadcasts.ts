@@ -2,7 +2,8 @@
 
 import { call, type Message } from '../api';
 import type { MessagePreview } from '../workshop';
-import { addToList, type Added, type Audience } from './audience.svelte';
+import type { Audience } from './audience.svelte';
+import { jobsOf } from './jobs';
 
 export interface Part {
   name?: string;
@@ -81,45 +82,14 @@ export interface Sample {
   to?: string[];
 }
 
-function path(name: string, what = ''): string {
-  return `/api/broadcasts/${encodeURIComponent(name)}${what}`;
-}
-
-export async function listBroadcasts(signal?: AbortSignal): Promise<Broadcast[]> {
-  return (await call<{ broadcasts: Broadcast[] }>('GET', '/api/broadcasts', undefined, signal)).broadcasts;
-}
-
-export function getBroadcast(name: string, signal?: AbortSignal): Promise<Broadcast> {
-  return call('GET', path(name), undefined, signal);
-}
-
-export function saveBroadcast(name: string, definition: Definition): Promise<Broadcast> {
-  return call('PUT', path(name), definition);
-}
-
-export function removeBroadcast(name: string): Promise<void> {
-  return call('DELETE', path(name));
-}
-
-export function act(name: string, what: 'start' | 'pause' | 'resume' | 'stop'): Promise<Broadcast> {
-  return call('POST', path(name, `/${what}`), {});
-}
-
-export function lookAhead(name: string): Promise<Ahead> {
-  return call('POST', path(name, '/ahead'), {});
-}
+export const broadcasts = jobsOf<Broadcast, Definition, Ahead>('broadcasts');
 
 export function previewOf(name: string, sample: Sample): Promise<MessagePreview> {
-  return call('POST', path(name, '/preview'), sample);
+  return call('POST', broadcasts.path(name, '/preview'), sample);
 }
 
 export function testOf(name: string, sample: Sample): Promise<{ refs: string[] }> {
-  return call('POST', path(name, '/test'), sample);
-}
-
-/** Puts the customers of a file on the list. */
-export function addFile(name: string, file: Blob): Promise<Added> {
-  return addToList(path(name, '/list'), file);
+  return call('POST', broadcasts.path(name, '/test'), sample);
 }
 
 /** A mail file of a subject and a text. */

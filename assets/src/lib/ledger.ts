@@ -25,7 +25,7 @@ export function readFilter(query: string): Filter {
 }
 
 /** What a pause or a cancellation covers; an empty field covers all. */
-export type Target = Pick<Filter, 'channel' | 'journey' | 'name'> & { /** Where webhooks go, without the query. */ endpoint?: string };
+export type Target = Pick<Filter, 'channel' | 'journey' | 'name'> & { /** transactional or marketing. */ kind?: string; /** Where webhooks go, without the query. */ endpoint?: string };
 
 /** "journey customer-lifecycle, message welcome": in words, or empty. */
 export function targetText(target: Partial<Target>): string {
@@ -35,6 +35,7 @@ export function targetText(target: Partial<Target>): string {
       ['journey', target.journey],
       ['message', target.name],
       ['endpoint', target.endpoint],
+      ['kind', target.kind],
     ] as const
   )
     .filter(([, name]) => name)
@@ -84,12 +85,17 @@ export function getOrders(signal?: AbortSignal): Promise<Orders> {
 
 /** Gives an order and returns those in force. */
 export function giveOrder(what: 'pause' | 'resume' | 'cancel', target: Partial<Target>, why = ''): Promise<Orders> {
-  const { channel = '', journey = '', name = '', endpoint = '' } = target;
-  return call('POST', `/api/orders/${what}`, { channel, journey, name, endpoint, why });
+  const { channel = '', journey = '', name = '', endpoint = '', kind = '' } = target;
+  return call('POST', `/api/orders/${what}`, { channel, journey, name, endpoint, kind, why });
 }
 
 export function cancelMessage(ref: string): Promise<MessageDetail> {
   return call('POST', `/api/messages/${encodeURIComponent(ref)}/cancel`, {});
+}
+
+/** Sends a message anyway that is held because it may have left. */
+export function sendHeld(ref: string): Promise<MessageDetail> {
+  return call('POST', `/api/messages/${encodeURIComponent(ref)}/send`, {});
 }
 
 /** Posts a webhook once more. */

@@ -1,7 +1,8 @@
 // Moving customers from one stage to another: one of them, or many at once. POST /api/moves, and /api/bulks.
 
 import { call } from '../api';
-import { addToList, type Added, type Audience } from './audience.svelte';
+import type { Audience } from './audience.svelte';
+import { jobsOf } from './jobs';
 
 export type Act = 'move' | 'enrol' | 'exit' | 'place';
 
@@ -97,35 +98,4 @@ export interface BulkAhead extends BulkCounts {
   example: string;
 }
 
-function path(name: string, what = ''): string {
-  return `/api/bulks/${encodeURIComponent(name)}${what}`;
-}
-
-export async function listBulks(signal?: AbortSignal): Promise<Bulk[]> {
-  return (await call<{ bulks: Bulk[] }>('GET', '/api/bulks', undefined, signal)).bulks;
-}
-
-export function getBulk(name: string, signal?: AbortSignal): Promise<Bulk> {
-  return call('GET', path(name), undefined, signal);
-}
-
-export function saveBulk(name: string, definition: BulkDefinition): Promise<Bulk> {
-  return call('PUT', path(name), definition);
-}
-
-export function removeBulk(name: string): Promise<void> {
-  return call('DELETE', path(name));
-}
-
-export function orderBulk(name: string, what: 'start' | 'pause' | 'resume' | 'stop'): Promise<Bulk> {
-  return call('POST', path(name, `/${what}`), {});
-}
-
-export function bulkAhead(name: string): Promise<BulkAhead> {
-  return call('POST', path(name, '/ahead'), {});
-}
-
-/** Puts the customers of a file on the list. */
-export function addToBulk(name: string, file: Blob): Promise<Added> {
-  return addToList(path(name, '/list'), file);
-}
+export const bulks = jobsOf<Bulk, BulkDefinition, BulkAhead>('bulks');

@@ -28,6 +28,7 @@ export interface Page {
 
 export const pages: Page[] = [
   { name: 'customers', title: 'Customers', load: () => import('../view/CustomersPage.svelte') },
+  { name: 'events', title: 'Events', load: () => import('../view/EventsPage.svelte') },
   { name: 'figures', title: 'Figures', load: () => import('../view/FiguresPage.svelte') },
   { name: 'moves', title: 'Moves', load: () => import('../view/MovesPage.svelte') },
   { name: 'why', title: 'Why', beside: true, load: () => import('../view/WhyPage.svelte') },

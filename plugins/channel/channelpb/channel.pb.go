@@ -89,6 +89,58 @@ func (Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_channel_proto_rawDescGZIP(), []int{0}
 }
 
+type Fate int32
+
+const (
+	Fate_FATE_UNSPECIFIED Fate = 0 // never valid
+	Fate_FATE_WITHDRAWN   Fate = 1 // it has not left, and never will
+	Fate_FATE_TOO_LATE    Fate = 2 // it has left
+	Fate_FATE_UNKNOWN     Fate = 3 // nothing is known of it (any more)
+)
+
+// Enum value maps for Fate.
+var (
+	Fate_name = map[int32]string{
+		0: "FATE_UNSPECIFIED",
+		1: "FATE_WITHDRAWN",
+		2: "FATE_TOO_LATE",
+		3: "FATE_UNKNOWN",
+	}
+	Fate_value = map[string]int32{
+		"FATE_UNSPECIFIED": 0,
+		"FATE_WITHDRAWN":   1,
+		"FATE_TOO_LATE":    2,
+		"FATE_UNKNOWN":     3,
+	}
+)
+
+func (x Fate) Enum() *Fate {
+	p := new(Fate)
+	*p = x
+	return p
+}
+
+func (x Fate) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Fate) Descriptor() protoreflect.EnumDescriptor {
+	return file_channel_proto_enumTypes[1].Descriptor()
+}
+
+func (Fate) Type() protoreflect.EnumType {
+	return &file_channel_proto_enumTypes[1]
+}
+
+func (x Fate) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Fate.Descriptor instead.
+func (Fate) EnumDescriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{1}
+}
+
 type DescribeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -215,6 +267,7 @@ type Capabilities struct {
 	MaxBatch      uint32                 `protobuf:"varint,2,opt,name=max_batch,json=maxBatch,proto3" json:"max_batch,omitempty"` // the most messages one Send may carry; 0 means 100
 	Receipts      bool                   `protobuf:"varint,3,opt,name=receipts,proto3" json:"receipts,omitempty"`                 // it reports later what became of messages
 	Callbacks     bool                   `protobuf:"varint,4,opt,name=callbacks,proto3" json:"callbacks,omitempty"`               // its provider calls back: it implements Callback
+	Withdraw      bool                   `protobuf:"varint,5,opt,name=withdraw,proto3" json:"withdraw,omitempty"`                 // what it accepted it keeps until the host releases it: it implements Waiting, Release and Withdraw
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -277,9 +330,17 @@ func (x *Capabilities) GetCallbacks() bool {
 	return false
 }
 
+func (x *Capabilities) GetWithdraw() bool {
+	if x != nil {
+		return x.Withdraw
+	}
+	return false
+}
+
 type ConfigureRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Settings      []byte                 `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"` // a JSON object
+	Settings      []byte                 `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`  // a JSON object
+	Releases      bool                   `protobuf:"varint,2,opt,name=releases,proto3" json:"releases,omitempty"` // the host calls Waiting and Release; an older one does not, and nothing may wait for its word
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -319,6 +380,13 @@ func (x *ConfigureRequest) GetSettings() []byte {
 		return x.Settings
 	}
 	return nil
+}
+
+func (x *ConfigureRequest) GetReleases() bool {
+	if x != nil {
+		return x.Releases
+	}
+	return false
 }
 
 type ConfigureResponse struct {
@@ -903,6 +971,322 @@ func (x *CallbackResponse) GetReports() []*ReceiptsResponse {
 	return nil
 }
 
+type WaitingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitingRequest) Reset() {
+	*x = WaitingRequest{}
+	mi := &file_channel_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitingRequest) ProtoMessage() {}
+
+func (x *WaitingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitingRequest.ProtoReflect.Descriptor instead.
+func (*WaitingRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{13}
+}
+
+type WaitingResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"` // of messages, at most 1000; the host asks again when it has answered
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitingResponse) Reset() {
+	*x = WaitingResponse{}
+	mi := &file_channel_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitingResponse) ProtoMessage() {}
+
+func (x *WaitingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitingResponse.ProtoReflect.Descriptor instead.
+func (*WaitingResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WaitingResponse) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+type ReleaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"` // at most 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseRequest) Reset() {
+	*x = ReleaseRequest{}
+	mi := &file_channel_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseRequest) ProtoMessage() {}
+
+func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ReleaseRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+type ReleaseResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseResponse) Reset() {
+	*x = ReleaseResponse{}
+	mi := &file_channel_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseResponse) ProtoMessage() {}
+
+func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{16}
+}
+
+type WithdrawRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`        // at most 1000
+	Forget        bool                   `protobuf:"varint,2,opt,name=forget,proto3" json:"forget,omitempty"` // their addressee was erased: keep nothing of them
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawRequest) Reset() {
+	*x = WithdrawRequest{}
+	mi := &file_channel_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawRequest) ProtoMessage() {}
+
+func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WithdrawRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *WithdrawRequest) GetForget() bool {
+	if x != nil {
+		return x.Forget
+	}
+	return false
+}
+
+type Withdrawal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the message
+	Fate          Fate                   `protobuf:"varint,2,opt,name=fate,proto3,enum=stagecraft.channel.v1.Fate" json:"fate,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // for people: into what it has gone, for example
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Withdrawal) Reset() {
+	*x = Withdrawal{}
+	mi := &file_channel_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Withdrawal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Withdrawal) ProtoMessage() {}
+
+func (x *Withdrawal) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Withdrawal.ProtoReflect.Descriptor instead.
+func (*Withdrawal) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Withdrawal) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Withdrawal) GetFate() Fate {
+	if x != nil {
+		return x.Fate
+	}
+	return Fate_FATE_UNSPECIFIED
+}
+
+func (x *Withdrawal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type WithdrawResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Withdrawals   []*Withdrawal          `protobuf:"bytes,1,rep,name=withdrawals,proto3" json:"withdrawals,omitempty"` // as many as IDs, in their order
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawResponse) Reset() {
+	*x = WithdrawResponse{}
+	mi := &file_channel_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawResponse) ProtoMessage() {}
+
+func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawResponse.ProtoReflect.Descriptor instead.
+func (*WithdrawResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WithdrawResponse) GetWithdrawals() []*Withdrawal {
+	if x != nil {
+		return x.Withdrawals
+	}
+	return nil
+}
+
 type HealthRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -911,7 +1295,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1307,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1320,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{13}
+	return file_channel_proto_rawDescGZIP(), []int{20}
 }
 
 type HealthResponse struct {
@@ -949,7 +1333,7 @@ type HealthResponse struct {
 
 func (x *HealthResponse) Reset() {
 	*x = HealthResponse{}
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1345,7 @@ func (x *HealthResponse) String() string {
 func (*HealthResponse) ProtoMessage() {}
 
 func (x *HealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1358,7 @@ func (x *HealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthResponse.ProtoReflect.Descriptor instead.
 func (*HealthResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{14}
+	return file_channel_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HealthResponse) GetOk() bool {
@@ -1003,16 +1387,18 @@ const file_channel_proto_rawDesc = "" +
 	"\x11protocol_versions\x18\x03 \x03(\rR\x10protocolVersions\x12\x1a\n" +
 	"\bchannels\x18\x04 \x03(\tR\bchannels\x12G\n" +
 	"\fcapabilities\x18\x05 \x01(\v2#.stagecraft.channel.v1.CapabilitiesR\fcapabilities\x12'\n" +
-	"\x0fsettings_schema\x18\x06 \x01(\tR\x0esettingsSchema\"\x85\x01\n" +
+	"\x0fsettings_schema\x18\x06 \x01(\tR\x0esettingsSchema\"\xa1\x01\n" +
 	"\fCapabilities\x12\x1e\n" +
 	"\n" +
 	"idempotent\x18\x01 \x01(\bR\n" +
 	"idempotent\x12\x1b\n" +
 	"\tmax_batch\x18\x02 \x01(\rR\bmaxBatch\x12\x1a\n" +
 	"\breceipts\x18\x03 \x01(\bR\breceipts\x12\x1c\n" +
-	"\tcallbacks\x18\x04 \x01(\bR\tcallbacks\".\n" +
+	"\tcallbacks\x18\x04 \x01(\bR\tcallbacks\x12\x1a\n" +
+	"\bwithdraw\x18\x05 \x01(\bR\bwithdraw\"J\n" +
 	"\x10ConfigureRequest\x12\x1a\n" +
-	"\bsettings\x18\x01 \x01(\fR\bsettings\"\x13\n" +
+	"\bsettings\x18\x01 \x01(\fR\bsettings\x12\x1a\n" +
+	"\breleases\x18\x02 \x01(\bR\breleases\"\x13\n" +
 	"\x11ConfigureResponse\"\xb5\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
@@ -1071,7 +1457,23 @@ const file_channel_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\rR\x06status\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12A\n" +
-	"\areports\x18\x04 \x03(\v2'.stagecraft.channel.v1.ReceiptsResponseR\areports\"\x0f\n" +
+	"\areports\x18\x04 \x03(\v2'.stagecraft.channel.v1.ReceiptsResponseR\areports\"\x10\n" +
+	"\x0eWaitingRequest\"#\n" +
+	"\x0fWaitingResponse\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\"\"\n" +
+	"\x0eReleaseRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\"\x11\n" +
+	"\x0fReleaseResponse\";\n" +
+	"\x0fWithdrawRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x16\n" +
+	"\x06forget\x18\x02 \x01(\bR\x06forget\"e\n" +
+	"\n" +
+	"Withdrawal\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
+	"\x04fate\x18\x02 \x01(\x0e2\x1b.stagecraft.channel.v1.FateR\x04fate\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"W\n" +
+	"\x10WithdrawResponse\x12C\n" +
+	"\vwithdrawals\x18\x01 \x03(\v2!.stagecraft.channel.v1.WithdrawalR\vwithdrawals\"\x0f\n" +
 	"\rHealthRequest\"8\n" +
 	"\x0eHealthResponse\x12\x0e\n" +
 	"\x02ok\x18\x01 \x01(\bR\x02ok\x12\x16\n" +
@@ -1081,13 +1483,21 @@ const file_channel_proto_rawDesc = "" +
 	"\x10OUTCOME_ACCEPTED\x10\x01\x12\x15\n" +
 	"\x11OUTCOME_TEMPORARY\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_PERMANENT\x10\x03\x12\x14\n" +
-	"\x10OUTCOME_IN_DOUBT\x10\x042\xac\x04\n" +
+	"\x10OUTCOME_IN_DOUBT\x10\x04*U\n" +
+	"\x04Fate\x12\x14\n" +
+	"\x10FATE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eFATE_WITHDRAWN\x10\x01\x12\x11\n" +
+	"\rFATE_TOO_LATE\x10\x02\x12\x10\n" +
+	"\fFATE_UNKNOWN\x10\x032\xbd\x06\n" +
 	"\tConnector\x12[\n" +
 	"\bDescribe\x12&.stagecraft.channel.v1.DescribeRequest\x1a'.stagecraft.channel.v1.DescribeResponse\x12^\n" +
 	"\tConfigure\x12'.stagecraft.channel.v1.ConfigureRequest\x1a(.stagecraft.channel.v1.ConfigureResponse\x12O\n" +
 	"\x04Send\x12\".stagecraft.channel.v1.SendRequest\x1a#.stagecraft.channel.v1.SendResponse\x12]\n" +
 	"\bReceipts\x12&.stagecraft.channel.v1.ReceiptsRequest\x1a'.stagecraft.channel.v1.ReceiptsResponse0\x01\x12[\n" +
-	"\bCallback\x12&.stagecraft.channel.v1.CallbackRequest\x1a'.stagecraft.channel.v1.CallbackResponse\x12U\n" +
+	"\bCallback\x12&.stagecraft.channel.v1.CallbackRequest\x1a'.stagecraft.channel.v1.CallbackResponse\x12X\n" +
+	"\aWaiting\x12%.stagecraft.channel.v1.WaitingRequest\x1a&.stagecraft.channel.v1.WaitingResponse\x12X\n" +
+	"\aRelease\x12%.stagecraft.channel.v1.ReleaseRequest\x1a&.stagecraft.channel.v1.ReleaseResponse\x12[\n" +
+	"\bWithdraw\x12&.stagecraft.channel.v1.WithdrawRequest\x1a'.stagecraft.channel.v1.WithdrawResponse\x12U\n" +
 	"\x06Health\x12$.stagecraft.channel.v1.HealthRequest\x1a%.stagecraft.channel.v1.HealthResponseB&Z$stagecraft/plugins/channel/channelpbb\x06proto3"
 
 var (
@@ -1102,59 +1512,75 @@ func file_channel_proto_rawDescGZIP() []byte {
 	return file_channel_proto_rawDescData
 }
 
-var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_channel_proto_goTypes = []any{
 	(Outcome)(0),              // 0: stagecraft.channel.v1.Outcome
-	(*DescribeRequest)(nil),   // 1: stagecraft.channel.v1.DescribeRequest
-	(*DescribeResponse)(nil),  // 2: stagecraft.channel.v1.DescribeResponse
-	(*Capabilities)(nil),      // 3: stagecraft.channel.v1.Capabilities
-	(*ConfigureRequest)(nil),  // 4: stagecraft.channel.v1.ConfigureRequest
-	(*ConfigureResponse)(nil), // 5: stagecraft.channel.v1.ConfigureResponse
-	(*Message)(nil),           // 6: stagecraft.channel.v1.Message
-	(*SendRequest)(nil),       // 7: stagecraft.channel.v1.SendRequest
-	(*Receipt)(nil),           // 8: stagecraft.channel.v1.Receipt
-	(*SendResponse)(nil),      // 9: stagecraft.channel.v1.SendResponse
-	(*ReceiptsRequest)(nil),   // 10: stagecraft.channel.v1.ReceiptsRequest
-	(*ReceiptsResponse)(nil),  // 11: stagecraft.channel.v1.ReceiptsResponse
-	(*CallbackRequest)(nil),   // 12: stagecraft.channel.v1.CallbackRequest
-	(*CallbackResponse)(nil),  // 13: stagecraft.channel.v1.CallbackResponse
-	(*HealthRequest)(nil),     // 14: stagecraft.channel.v1.HealthRequest
-	(*HealthResponse)(nil),    // 15: stagecraft.channel.v1.HealthResponse
-	nil,                       // 16: stagecraft.channel.v1.Message.HeadersEntry
-	nil,                       // 17: stagecraft.channel.v1.Message.DataEntry
-	nil,                       // 18: stagecraft.channel.v1.Receipt.DataEntry
-	nil,                       // 19: stagecraft.channel.v1.ReceiptsResponse.DataEntry
-	nil,                       // 20: stagecraft.channel.v1.CallbackRequest.HeadersEntry
+	(Fate)(0),                 // 1: stagecraft.channel.v1.Fate
+	(*DescribeRequest)(nil),   // 2: stagecraft.channel.v1.DescribeRequest
+	(*DescribeResponse)(nil),  // 3: stagecraft.channel.v1.DescribeResponse
+	(*Capabilities)(nil),      // 4: stagecraft.channel.v1.Capabilities
+	(*ConfigureRequest)(nil),  // 5: stagecraft.channel.v1.ConfigureRequest
+	(*ConfigureResponse)(nil), // 6: stagecraft.channel.v1.ConfigureResponse
+	(*Message)(nil),           // 7: stagecraft.channel.v1.Message
+	(*SendRequest)(nil),       // 8: stagecraft.channel.v1.SendRequest
+	(*Receipt)(nil),           // 9: stagecraft.channel.v1.Receipt
+	(*SendResponse)(nil),      // 10: stagecraft.channel.v1.SendResponse
+	(*ReceiptsRequest)(nil),   // 11: stagecraft.channel.v1.ReceiptsRequest
+	(*ReceiptsResponse)(nil),  // 12: stagecraft.channel.v1.ReceiptsResponse
+	(*CallbackRequest)(nil),   // 13: stagecraft.channel.v1.CallbackRequest
+	(*CallbackResponse)(nil),  // 14: stagecraft.channel.v1.CallbackResponse
+	(*WaitingRequest)(nil),    // 15: stagecraft.channel.v1.WaitingRequest
+	(*WaitingResponse)(nil),   // 16: stagecraft.channel.v1.WaitingResponse
+	(*ReleaseRequest)(nil),    // 17: stagecraft.channel.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),   // 18: stagecraft.channel.v1.ReleaseResponse
+	(*WithdrawRequest)(nil),   // 19: stagecraft.channel.v1.WithdrawRequest
+	(*Withdrawal)(nil),        // 20: stagecraft.channel.v1.Withdrawal
+	(*WithdrawResponse)(nil),  // 21: stagecraft.channel.v1.WithdrawResponse
+	(*HealthRequest)(nil),     // 22: stagecraft.channel.v1.HealthRequest
+	(*HealthResponse)(nil),    // 23: stagecraft.channel.v1.HealthResponse
+	nil,                       // 24: stagecraft.channel.v1.Message.HeadersEntry
+	nil,                       // 25: stagecraft.channel.v1.Message.DataEntry
+	nil,                       // 26: stagecraft.channel.v1.Receipt.DataEntry
+	nil,                       // 27: stagecraft.channel.v1.ReceiptsResponse.DataEntry
+	nil,                       // 28: stagecraft.channel.v1.CallbackRequest.HeadersEntry
 }
 var file_channel_proto_depIdxs = []int32{
-	3,  // 0: stagecraft.channel.v1.DescribeResponse.capabilities:type_name -> stagecraft.channel.v1.Capabilities
-	16, // 1: stagecraft.channel.v1.Message.headers:type_name -> stagecraft.channel.v1.Message.HeadersEntry
-	17, // 2: stagecraft.channel.v1.Message.data:type_name -> stagecraft.channel.v1.Message.DataEntry
-	6,  // 3: stagecraft.channel.v1.SendRequest.messages:type_name -> stagecraft.channel.v1.Message
+	4,  // 0: stagecraft.channel.v1.DescribeResponse.capabilities:type_name -> stagecraft.channel.v1.Capabilities
+	24, // 1: stagecraft.channel.v1.Message.headers:type_name -> stagecraft.channel.v1.Message.HeadersEntry
+	25, // 2: stagecraft.channel.v1.Message.data:type_name -> stagecraft.channel.v1.Message.DataEntry
+	7,  // 3: stagecraft.channel.v1.SendRequest.messages:type_name -> stagecraft.channel.v1.Message
 	0,  // 4: stagecraft.channel.v1.Receipt.outcome:type_name -> stagecraft.channel.v1.Outcome
-	18, // 5: stagecraft.channel.v1.Receipt.data:type_name -> stagecraft.channel.v1.Receipt.DataEntry
-	8,  // 6: stagecraft.channel.v1.SendResponse.receipts:type_name -> stagecraft.channel.v1.Receipt
-	19, // 7: stagecraft.channel.v1.ReceiptsResponse.data:type_name -> stagecraft.channel.v1.ReceiptsResponse.DataEntry
-	20, // 8: stagecraft.channel.v1.CallbackRequest.headers:type_name -> stagecraft.channel.v1.CallbackRequest.HeadersEntry
-	11, // 9: stagecraft.channel.v1.CallbackResponse.reports:type_name -> stagecraft.channel.v1.ReceiptsResponse
-	1,  // 10: stagecraft.channel.v1.Connector.Describe:input_type -> stagecraft.channel.v1.DescribeRequest
-	4,  // 11: stagecraft.channel.v1.Connector.Configure:input_type -> stagecraft.channel.v1.ConfigureRequest
-	7,  // 12: stagecraft.channel.v1.Connector.Send:input_type -> stagecraft.channel.v1.SendRequest
-	10, // 13: stagecraft.channel.v1.Connector.Receipts:input_type -> stagecraft.channel.v1.ReceiptsRequest
-	12, // 14: stagecraft.channel.v1.Connector.Callback:input_type -> stagecraft.channel.v1.CallbackRequest
-	14, // 15: stagecraft.channel.v1.Connector.Health:input_type -> stagecraft.channel.v1.HealthRequest
-	2,  // 16: stagecraft.channel.v1.Connector.Describe:output_type -> stagecraft.channel.v1.DescribeResponse
-	5,  // 17: stagecraft.channel.v1.Connector.Configure:output_type -> stagecraft.channel.v1.ConfigureResponse
-	9,  // 18: stagecraft.channel.v1.Connector.Send:output_type -> stagecraft.channel.v1.SendResponse
-	11, // 19: stagecraft.channel.v1.Connector.Receipts:output_type -> stagecraft.channel.v1.ReceiptsResponse
-	13, // 20: stagecraft.channel.v1.Connector.Callback:output_type -> stagecraft.channel.v1.CallbackResponse
-	15, // 21: stagecraft.channel.v1.Connector.Health:output_type -> stagecraft.channel.v1.HealthResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	26, // 5: stagecraft.channel.v1.Receipt.data:type_name -> stagecraft.channel.v1.Receipt.DataEntry
+	9,  // 6: stagecraft.channel.v1.SendResponse.receipts:type_name -> stagecraft.channel.v1.Receipt
+	27, // 7: stagecraft.channel.v1.ReceiptsResponse.data:type_name -> stagecraft.channel.v1.ReceiptsResponse.DataEntry
+	28, // 8: stagecraft.channel.v1.CallbackRequest.headers:type_name -> stagecraft.channel.v1.CallbackRequest.HeadersEntry
+	12, // 9: stagecraft.channel.v1.CallbackResponse.reports:type_name -> stagecraft.channel.v1.ReceiptsResponse
+	1,  // 10: stagecraft.channel.v1.Withdrawal.fate:type_name -> stagecraft.channel.v1.Fate
+	20, // 11: stagecraft.channel.v1.WithdrawResponse.withdrawals:type_name -> stagecraft.channel.v1.Withdrawal
+	2,  // 12: stagecraft.channel.v1.Connector.Describe:input_type -> stagecraft.channel.v1.DescribeRequest
+	5,  // 13: stagecraft.channel.v1.Connector.Configure:input_type -> stagecraft.channel.v1.ConfigureRequest
+	8,  // 14: stagecraft.channel.v1.Connector.Send:input_type -> stagecraft.channel.v1.SendRequest
+	11, // 15: stagecraft.channel.v1.Connector.Receipts:input_type -> stagecraft.channel.v1.ReceiptsRequest
+	13, // 16: stagecraft.channel.v1.Connector.Callback:input_type -> stagecraft.channel.v1.CallbackRequest
+	15, // 17: stagecraft.channel.v1.Connector.Waiting:input_type -> stagecraft.channel.v1.WaitingRequest
+	17, // 18: stagecraft.channel.v1.Connector.Release:input_type -> stagecraft.channel.v1.ReleaseRequest
+	19, // 19: stagecraft.channel.v1.Connector.Withdraw:input_type -> stagecraft.channel.v1.WithdrawRequest
+	22, // 20: stagecraft.channel.v1.Connector.Health:input_type -> stagecraft.channel.v1.HealthRequest
+	3,  // 21: stagecraft.channel.v1.Connector.Describe:output_type -> stagecraft.channel.v1.DescribeResponse
+	6,  // 22: stagecraft.channel.v1.Connector.Configure:output_type -> stagecraft.channel.v1.ConfigureResponse
+	10, // 23: stagecraft.channel.v1.Connector.Send:output_type -> stagecraft.channel.v1.SendResponse
+	12, // 24: stagecraft.channel.v1.Connector.Receipts:output_type -> stagecraft.channel.v1.ReceiptsResponse
+	14, // 25: stagecraft.channel.v1.Connector.Callback:output_type -> stagecraft.channel.v1.CallbackResponse
+	16, // 26: stagecraft.channel.v1.Connector.Waiting:output_type -> stagecraft.channel.v1.WaitingResponse
+	18, // 27: stagecraft.channel.v1.Connector.Release:output_type -> stagecraft.channel.v1.ReleaseResponse
+	21, // 28: stagecraft.channel.v1.Connector.Withdraw:output_type -> stagecraft.channel.v1.WithdrawResponse
+	23, // 29: stagecraft.channel.v1.Connector.Health:output_type -> stagecraft.channel.v1.HealthResponse
+	21, // [21:30] is the sub-list for method output_type
+	12, // [12:21] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_channel_proto_init() }
@@ -1167,8 +1593,8 @@ func file_channel_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_channel_proto_rawDesc), len(file_channel_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   20,
+			NumEnums:      2,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,9 @@ const (
 	Connector_Send_FullMethodName      = "/stagecraft.channel.v1.Connector/Send"
 	Connector_Receipts_FullMethodName  = "/stagecraft.channel.v1.Connector/Receipts"
 	Connector_Callback_FullMethodName  = "/stagecraft.channel.v1.Connector/Callback"
+	Connector_Waiting_FullMethodName   = "/stagecraft.channel.v1.Connector/Waiting"
+	Connector_Release_FullMethodName   = "/stagecraft.channel.v1.Connector/Release"
+	Connector_Withdraw_FullMethodName  = "/stagecraft.channel.v1.Connector/Withdraw"
 	Connector_Health_FullMethodName    = "/stagecraft.channel.v1.Connector/Health"
 )
 
@@ -62,6 +65,18 @@ type ConnectorClient interface {
 	// acts on the reports first and answers the provider then, so that what is reported here is not lost. Called only when
 	// Describe says `callbacks`; without that, UNIMPLEMENTED is right.
 	Callback(ctx context.Context, in *CallbackRequest, opts ...grpc.CallOption) (*CallbackResponse, error)
+	// Waiting asks which accepted messages are about to leave for good, such as the letters of a day that is over. They wait
+	// for the host's word: those that Release names may leave, those that Withdraw names must not. Whatever is left is asked
+	// about again, also after a restart. Called every few seconds, and only when Describe says `withdraw`; without that,
+	// UNIMPLEMENTED is right here and in the next two.
+	Waiting(ctx context.Context, in *WaitingRequest, opts ...grpc.CallOption) (*WaitingResponse, error)
+	// Release says that messages which Waiting has named may leave. It need not be kept over a restart: the connector asks again.
+	Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*ReleaseResponse, error)
+	// Withdraw takes accepted messages back before they leave, and says of each what became of it, in the order of the IDs.
+	// What is withdrawn must never leave, also after a restart: it is durable when the call returns. It may be repeated. With
+	// `forget` the connector also removes every trace of the messages from what it keeps, of those that have left too: texts,
+	// names, addresses. An error says that nothing is known: the host calls again, until it is answered.
+	Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*WithdrawResponse, error)
 	// Health is asked every few seconds. Answering at all is what keeps the connector alive; `ok` and `detail` are shown
 	// to the operator. It must not wait for another server.
 	Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error)
@@ -134,6 +149,36 @@ func (c *connectorClient) Callback(ctx context.Context, in *CallbackRequest, opt
 	return out, nil
 }
 
+func (c *connectorClient) Waiting(ctx context.Context, in *WaitingRequest, opts ...grpc.CallOption) (*WaitingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WaitingResponse)
+	err := c.cc.Invoke(ctx, Connector_Waiting_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorClient) Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*ReleaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseResponse)
+	err := c.cc.Invoke(ctx, Connector_Release_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorClient) Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*WithdrawResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WithdrawResponse)
+	err := c.cc.Invoke(ctx, Connector_Withdraw_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *connectorClient) Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HealthResponse)
@@ -166,6 +211,18 @@ type ConnectorServer interface {
 	// acts on the reports first and answers the provider then, so that what is reported here is not lost. Called only when
 	// Describe says `callbacks`; without that, UNIMPLEMENTED is right.
 	Callback(context.Context, *CallbackRequest) (*CallbackResponse, error)
+	// Waiting asks which accepted messages are about to leave for good, such as the letters of a day that is over. They wait
+	// for the host's word: those that Release names may leave, those that Withdraw names must not. Whatever is left is asked
+	// about again, also after a restart. Called every few seconds, and only when Describe says `withdraw`; without that,
+	// UNIMPLEMENTED is right here and in the next two.
+	Waiting(context.Context, *WaitingRequest) (*WaitingResponse, error)
+	// Release says that messages which Waiting has named may leave. It need not be kept over a restart: the connector asks again.
+	Release(context.Context, *ReleaseRequest) (*ReleaseResponse, error)
+	// Withdraw takes accepted messages back before they leave, and says of each what became of it, in the order of the IDs.
+	// What is withdrawn must never leave, also after a restart: it is durable when the call returns. It may be repeated. With
+	// `forget` the connector also removes every trace of the messages from what it keeps, of those that have left too: texts,
+	// names, addresses. An error says that nothing is known: the host calls again, until it is answered.
+	Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error)
 	// Health is asked every few seconds. Answering at all is what keeps the connector alive; `ok` and `detail` are shown
 	// to the operator. It must not wait for another server.
 	Health(context.Context, *HealthRequest) (*HealthResponse, error)
@@ -193,6 +250,15 @@ func (UnimplementedConnectorServer) Receipts(*ReceiptsRequest, grpc.ServerStream
 }
 func (UnimplementedConnectorServer) Callback(context.Context, *CallbackRequest) (*CallbackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Callback not implemented")
+}
+func (UnimplementedConnectorServer) Waiting(context.Context, *WaitingRequest) (*WaitingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Waiting not implemented")
+}
+func (UnimplementedConnectorServer) Release(context.Context, *ReleaseRequest) (*ReleaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Release not implemented")
+}
+func (UnimplementedConnectorServer) Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Withdraw not implemented")
 }
 func (UnimplementedConnectorServer) Health(context.Context, *HealthRequest) (*HealthResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Health not implemented")
@@ -301,6 +367,60 @@ func _Connector_Callback_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Connector_Waiting_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WaitingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServer).Waiting(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Connector_Waiting_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServer).Waiting(ctx, req.(*WaitingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Connector_Release_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServer).Release(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Connector_Release_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServer).Release(ctx, req.(*ReleaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Connector_Withdraw_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServer).Withdraw(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Connector_Withdraw_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServer).Withdraw(ctx, req.(*WithdrawRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Connector_Health_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(HealthRequest)
 	if err := dec(in); err != nil {
@@ -341,6 +461,18 @@ var Connector_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Callback",
 			Handler:    _Connector_Callback_Handler,
+		},
+		{
+			MethodName: "Waiting",
+			Handler:    _Connector_Waiting_Handler,
+		},
+		{
+			MethodName: "Release",
+			Handler:    _Connector_Release_Handler,
+		},
+		{
+			MethodName: "Withdraw",
+			Handler:    _Connector_Withdraw_Handler,
 		},
 		{
 			MethodName: "Health",

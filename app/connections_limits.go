@@ -1,0 +1,73 @@
+package app
+
+import (
+	"slices"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/web"
+	"stagecraft/plugins/sms"
+)
+
+// loadLimits reads what operators allow channels. Where that cannot be read, nothing is started: a limit that is forgotten
+// could cost a sender's good name.
+func (c *connections) loadLimits() (err error) {
+	c.limits, err = c.settings.Limits()
+	return err
+}
+
+func (c *connections) limitsOf(channel string) channels.Limits {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limits[channel]
+}
+
+// limited returns a channel's limits with changes; nil changes nothing.
+func (c *connections) limited(channel string, rate *float64, concurrency *int) (channels.Limits, error) {
+	if known := append(slices.Clone(c.names), webhookChannel); !slices.Contains(known, channel) && !isOthers(channel) {
+		return channels.Limits{}, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(known))
+	}
+	limits := c.limitsOf(channel)
+	if rate != nil {
+		limits.Rate = *rate
+	}
+	if concurrency != nil {
+		limits.Concurrency = *concurrency
+	}
+	return limits, nil
+}
+
+// limit changes a channel's limits, from now on and for later starts; nil changes nothing.
+func (c *connections) limit(channel string, rate *float64, concurrency *int) error {
+	limits, err := c.limited(channel, rate, concurrency)
+	if err != nil || rate == nil && concurrency == nil {
+		return err
+	}
+	if !slices.Contains(c.names, channel) && channel != webhookChannel { // one of others is what it is by its settings
+		if _, err = c.settings.Load(channel); err != nil {
+			return err
+		}
+	}
+	if err = c.settings.SaveLimits(channel, limits); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.limits[channel] = limits
+	c.mu.Unlock()
+	if channel == webhookChannel {
+		c.webhook.limit(limits)
+	} else if slot := c.slots[channel]; slot == nil { // it begins with the next start
+	} else if running := slot.channel.Load(); running != nil {
+		running.Limit(limits)
+	}
+	c.log.Info("a channel has new limits", "channel", channel, "rate", limits.Rate, "concurrency", limits.Concurrency)
+	return nil
+}
+
+// smsSize measures a text as the channel sms would send it with its settings.
+func (c *connections) smsSize(text string) web.SMSSize {
+	c.mu.Lock()
+	settings := c.serving["sms"].Settings
+	c.mu.Unlock()
+	return web.SMSSize(sms.SizeOf(settings, text))
+}

@@ -1,0 +1,28 @@
+package delivery
+
+import (
+	"context"
+
+	"stagecraft/app/lifecycle"
+)
+
+// heed pauses marketing by a channel whose connector says that it has to stop, in the connector's name: that outlives the
+// connector and this program, and stands among the orders until a person resumes it.
+func (d *Delivery) heed(ctx context.Context, l *lane, receipts []lifecycle.Receipt) {
+	for i := range receipts {
+		why := receipts[i].Pause
+		if why == "" {
+			continue
+		}
+		o, err := d.order(Target{Channel: channelOf(l), Kind: lifecycle.Marketing}, "the connector", why)
+		if err == nil {
+			err = d.everywhere(ctx, pause{o})
+		}
+		if err != nil {
+			d.log.Error("a connector asks for a pause of marketing, and that could not be written down; pause it by hand", "lane", l.name, "reason", why, "error", err)
+			return
+		}
+		d.log.Warn("marketing is paused because its connector asks for it; a person has to resume it", "channel", channelOf(l), "reason", why)
+		return
+	}
+}

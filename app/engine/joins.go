@@ -1,0 +1,59 @@
+package engine
+
+import "stagecraft/app/lifecycle"
+
+// The record keeps since when the customer's names are one person's, by the time at which an event said so: what each of
+// them said about being written to counts for that name alone until then, whatever came in first.
+
+// join notes that a name which the customer has from now on is theirs since the event.
+func (s *session) join(identity lifecycle.Identity, event *lifecycle.Event) {
+	c := s.customer
+	by, at := c.ID, s.at
+	if event != nil {
+		name := event.Identity()
+		if name == identity {
+			return
+		}
+		if name.Value != "" {
+			by = name.Hash()
+		}
+		if said := event.Timestamp; !said.IsZero() && said.Before(at) {
+			at = said
+		}
+	}
+	if identity.Meaningless() {
+		return
+	}
+	s.keepUnkept()
+	if c.Join(by, identity.Hash(), at) && len(c.Consents) > 0 {
+		s.settle()
+	}
+}
+
+// joinAgain is told of a name that is the customer's already: an event that comes late may say so of a time before. Most are
+// not late, and cost a comparison.
+func (s *session) joinAgain(identity lifecycle.Identity, event *lifecycle.Event) {
+	if event == nil || event.Identity() == identity {
+		return
+	}
+	joins := s.customer.Joins
+	if n := len(joins); n > 0 && n >= len(s.customer.Identities)-1 && !event.Timestamp.Before(joins[n-1].At) {
+		return
+	}
+	s.join(identity, event)
+}
+
+// keepUnkept writes the customer's words down that stand nowhere else, before names of theirs are joined.
+func (s *session) keepUnkept() {
+	if len(s.customer.Consents) == 0 || len(s.customer.Joins) > 0 {
+		return
+	}
+	all, _, err := saidBy(s.tx, s.customer.ID)
+	if err != nil {
+		s.failed = err
+		return
+	}
+	for _, word := range unkept(s.customer, all) {
+		s.keepSaid(&word)
+	}
+}

@@ -1,0 +1,280 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
+)
+
+// Between the event by which two become one and the moment at which one of them is taken over, more may happen to both, if it
+// comes within milliseconds. The mark of the taking over remembers when that was in the life of the one who stayed, so that a
+// replay can do it there: who is taken over lives on until everything that happened to them has.
+
+// adoption is when somebody was taken over.
+type adoption struct {
+	Into lifecycle.ID // by whom
+	Seq  uint64       // the number that whoever stayed had come to
+	At   time.Time    // their clock; real time
+	Said time.Time    // when what made them one was said, which comes in its turn only; zero: not written down
+}
+
+// after reports whether an entry in the life of whoever stayed came after they took somebody over. Entries of one who became
+// part of somebody else in turn were numbered anew.
+func (a *adoption) after(entry *LifeEntry) bool {
+	if entry.From.IsZero() {
+		return entry.Seq > a.Seq
+	}
+	return entry.At.After(a.At)
+}
+
+// keepAdoption writes down when this is. Its room in the store is taken by the mark anyway.
+func (s *session) keepAdoption(mark []byte) {
+	value := binary.BigEndian.AppendUint64(s.customer.ID[:], s.customer.Seq)
+	value = binary.BigEndian.AppendUint64(value, uint64(s.customer.Real(s.customer.Clock).UnixNano()))
+	s.tx.Set(mark, binary.BigEndian.AppendUint64(value, uint64(s.at.UnixNano())))
+}
+
+func adoptMark(customer, from lifecycle.ID, part string) []byte {
+	return markKey(0, lifecycle.HashID("adopt", customer.Part(), from.Part(), part))
+}
+
+// adoptionOf asks when a customer took another one over.
+type adoptionOf struct{ Customer, From lifecycle.ID }
+
+func (e *Engine) adoptionOf(tx store.Reader, q adoptionOf) (a adoption) {
+	if value := tx.Get(adoptMark(q.Customer, q.From, "")); len(value) >= len(a.Into)+16 {
+		a.Into = lifecycle.ID(value)
+		a.Seq = binary.BigEndian.Uint64(value[len(a.Into):])
+		a.At = time.Unix(0, int64(binary.BigEndian.Uint64(value[len(a.Into)+8:])))
+		if len(value) == len(a.Into)+24 {
+			a.Said = time.Unix(0, int64(binary.BigEndian.Uint64(value[len(a.Into)+16:])))
+		}
+	}
+	return a
+}
+
+// adoptions reads when each of those who became part of a customer was taken over.
+func (e *Engine) adoptions(ctx context.Context, ids []lifecycle.ID) (map[lifecycle.ID]adoption, error) {
+	all := map[lifecycle.ID]adoption{}
+	for _, from := range ids[1:] {
+		for _, customer := range ids {
+			answer, err := e.store.Ask(ctx, customer.Partition(), adoptionOf{customer, from})
+			if err != nil {
+				return nil, err
+			}
+			if a := answer.(adoption); slices.Contains(ids, a.Into) && !a.At.Before(all[from].At) {
+				all[from] = a
+			}
+		}
+	}
+	return all, nil
+}
+
+// next takes the next thing that happened out of the lives that became one: the oldest, but nothing that came after somebody
+// was taken over before that has happened to the end of their life. taken are those who were taken over right before.
+func (r *Reliving) next() (entry LifeEntry, taken []lifecycle.ID, more bool) {
+	first, blocked := -1, -1
+	for i, life := range r.lives {
+		switch {
+		case len(life) == 0:
+		case r.waitsForOthers(i):
+			blocked = i
+		case first < 0 || r.before(&life[0], &r.lives[first][0]):
+			first = i
+		}
+	}
+	if first < 0 {
+		first = blocked
+	}
+	if first < 0 {
+		return entry, nil, false
+	}
+	entry, r.lives[first] = r.lives[first][0], r.lives[first][1:]
+	for from, a := range r.adoptions {
+		if a.Into == r.ids[first] && a.after(&entry) {
+			taken = append(taken, from)
+			delete(r.adoptions, from)
+		}
+	}
+	return entry, taken, true
+}
+
+// waitsForOthers reports whether the next entry of a life came after somebody was taken over who still lives on.
+func (r *Reliving) waitsForOthers(i int) bool {
+	for from, a := range r.adoptions {
+		if a.Into == r.ids[i] && a.after(&r.lives[i][0]) && r.alive(from) {
+			return true
+		}
+	}
+	return false
+}
+
+// alive reports whether more is to happen to somebody who became part of the customer.
+func (r *Reliving) alive(id lifecycle.ID) bool {
+	i := slices.Index(r.ids, id)
+	return i >= 0 && len(r.lives[i]) > 0
+}
+
+// before puts what happened at different times in order. Of what happened at one moment, events that others made happen to a
+// customer come after those that may have led to them.
+func (r *Reliving) before(a, b *LifeEntry) bool {
+	if !a.At.Equal(b.At) {
+		return a.At.Before(b.At)
+	}
+	return !r.byOthers(a) && r.byOthers(b)
+}
+
+func (r *Reliving) byOthers(entry *LifeEntry) bool {
+	return entry.Event != nil && entry.Event.Depth > 0 && !r.own[entry.Seq]
+}
+
+// early reports whether it is too early for an instruction: to take somebody over, or for what one of them made happen to another.
+func (r *Reliving) early(ctx context.Context, in *instruction) bool {
+	switch {
+	case in.Link != nil && !in.Link.Hearsay && !in.Link.Question:
+		from := in.Link.From
+		if from.IsZero() {
+			from = in.Link.Identity.Hash()
+		}
+		return r.livesOn(ctx, from) || r.livesOn(ctx, in.Link.Customer)
+	case in.Receive != nil && in.Receive.Inner:
+		return r.between[in.Receive.Event.MessageID]
+	case in.Adopt != nil:
+		_, waits := r.adoptions[in.Adopt.From]
+		return waits
+	}
+	return false
+}
+
+// never reports whether an instruction makes happen what has not happened: whom an event was for was not there yet, or had been
+// erased.
+func (r *Reliving) never(in *instruction) bool {
+	return in.Receive != nil && in.Receive.Inner && in.Receive.Event.Depth > 0 && !r.life.Cut && !r.happening[in.Receive.Event.MessageID]
+}
+
+// livesOn reports whether more is to happen to whoever has a name before they are taken over.
+func (r *Reliving) livesOn(ctx context.Context, id lifecycle.ID) bool {
+	if len(r.marked) == 0 {
+		return false
+	}
+	if c, err := r.engine.Record(ctx, id); err == nil {
+		id = c.ID
+	} // else they have not begun to live
+	return r.marked[id] && r.alive(id)
+}
+
+// settle carries out what a partition has left for others, and what they leave in turn, as far as it is not too early.
+func (r *Reliving) settle(ctx context.Context, partition int) error {
+	for open := []int{partition}; len(open) > 0; {
+		answer, err := r.engine.store.Ask(ctx, open[0], instructions{Limit: 256})
+		if err != nil {
+			return err
+		}
+		pending := answer.(instructionsAnswer)
+		if len(pending.Keys)+len(pending.Broken) == 0 {
+			open = open[1:]
+			continue
+		}
+		var early [][]byte
+		var adopts []instruction
+		for i := range pending.Instructions {
+			in := pending.Instructions[i]
+			if r.never(&in) {
+				early = append(early, pending.Keys[i])
+			} else if r.early(ctx, &in) {
+				r.waiting, early = append(r.waiting, in), append(early, pending.Keys[i])
+			} else if in.Adopt != nil {
+				adopts, early = append(adopts, in), append(early, pending.Keys[i])
+			} else if next := in.item().Partition; !slices.Contains(open, next) {
+				open = append(open, next)
+			}
+		}
+		if len(early) > 0 {
+			if _, err = r.engine.store.Do(ctx, open[0], done{Keys: early}); err != nil {
+				return err
+			}
+		}
+		for i := range adopts {
+			if err = r.adopt(ctx, adopts[i].Adopt); err != nil {
+				return err
+			}
+		}
+		if _, err = r.engine.deliverInstructions(ctx, open[0], time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopt lets one who was taken over become part of whoever they became: as of when that was said, for it is said in many ways,
+// and which of them came first is a matter of milliseconds. Entries of theirs take no numbers here.
+func (r *Reliving) adopt(ctx context.Context, in *adopt) error {
+	if in.Loser != nil {
+		if said := r.life.adoptions[in.From].Said; !said.IsZero() {
+			in.At = said
+		}
+		return r.do(ctx, in.Customer.Partition(), *in)
+	}
+	c, err := r.engine.Record(ctx, in.Customer)
+	if err != nil {
+		if lifecycle.CodeOf(err) == lifecycle.NotFound {
+			err = nil
+		}
+		return err
+	}
+	_, err = r.engine.store.Do(ctx, c.ID.Partition(), passBy{Customer: c.ID, From: in.From, Entries: in.Entries})
+	return err
+}
+
+// takenNumbers returns how many entries of others came into a life right before one of its own, by the number of that one: they
+// took numbers, and the IDs of what a life leads to hang on its numbers.
+func (l *Life) takenNumbers() map[uint64]int {
+	taken, pending := map[uint64]int{}, map[lifecycle.ID]int{}
+	for i := range l.Entries {
+		entry := &l.Entries[i]
+		whose := entry.From
+		if whose.IsZero() {
+			whose = l.Customer.ID
+		}
+		if n := pending[whose]; n > 0 {
+			taken[entry.Seq] = n
+			delete(pending, whose)
+		}
+		for hops := 0; whose != l.Customer.ID; hops++ {
+			a, is := l.adoptions[whose]
+			if whose = a.Into; !is || hops == len(l.adoptions) {
+				whose = l.Customer.ID
+			}
+			pending[whose]++
+		}
+	}
+	return taken
+}
+
+// catchUp carries out what was too early until now.
+func (r *Reliving) catchUp(ctx context.Context) error {
+	for i := 0; i < len(r.waiting); {
+		in := r.waiting[i]
+		if r.early(ctx, &in) {
+			i++
+			continue
+		}
+		r.waiting = slices.Delete(r.waiting, i, i+1)
+		var err error
+		if in.Adopt != nil {
+			err = r.adopt(ctx, in.Adopt)
+		} else {
+			item := in.item()
+			err = r.do(ctx, item.Partition, item.Input)
+		}
+		if err != nil {
+			return err
+		}
+		i = 0
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"stagecraft/app"
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+)
+
+// agrees lives everybody again.
+func (w *lived) agrees() {
+	w.t.Helper()
+	list, _, err := w.engine.Customers(context.Background(), engine.MemberCursor{}, 1000)
+	w.must(err)
+	if len(list) == 0 {
+		w.t.Error("there is nobody")
+	}
+	for _, c := range list {
+		answer, err := w.lives.Replay(context.Background(), c.ID)
+		w.must(err)
+		for _, d := range answer.(*app.Replayed).Differences {
+			w.t.Errorf("%s%s: %s\n  stored   %s\n  replayed %s", c.UserID(), c.AnonymousID(), d.Field, d.Stored, d.Replayed)
+		}
+	}
+}
+
+// settled lets events come in together, and all that follows from them.
+func (w *lived) settled(events ...lifecycle.Event) {
+	w.t.Helper()
+	results, err := w.engine.Receive(context.Background(), events)
+	w.must(err)
+	for _, result := range results {
+		w.must(result.Err)
+	}
+	w.settleAll()
+}
+
+func (w *lived) settleAll() {
+	w.t.Helper()
+	for range 3 {
+		for p := range lifecycle.Partitions {
+			w.must(w.engine.Chores(context.Background(), p))
+		}
+	}
+}
+
+// TestAReplayOfAnUnknownNameThatSaysAnAddress has an order under a name that nobody knows, which says whose it is.
+func TestAReplayOfAnUnknownNameThatSaysAnAddress(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(club("discount"))
+	w.settled(lifecycle.Event{Type: lifecycle.Identify, UserID: "ada", Traits: []byte(`{"email":"ada@shop.example"}`)})
+	w.clock.Advance(time.Second)
+	w.settled(lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", AnonymousID: "shop", Properties: []byte(`{"total":5}`), Context: []byte(`{"traits":{"email":"ada@shop.example"}}`)})
+	w.clock.Advance(time.Second)
+	w.settled(lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", AnonymousID: "till", Properties: []byte(`{"total":5}`), Traits: []byte(`{"email":"ada@shop.example"}`)})
+	w.agrees()
+}
+
+// TestAReplayOfMovesAfterHistory takes people out and in by hand, one by one and by a bulk, whose history was imported.
+func TestAReplayOfMovesAfterHistory(t *testing.T) {
+	ctx := context.Background()
+	for _, until := range []time.Duration{0, -10 * 24 * time.Hour} {
+		w := newLived(t, delivery.Policy{})
+		files := club("discount")
+		files["new.lua"] = strings.Replace(files["new.lua"], `title = "New",`, `title = "New", reenter = "always",`, 1)
+		w.publish(files)
+		w.must(w.engine.OpenImport(ctx, "shop", true))
+		results, err := w.engine.Import(ctx, "shop", []engine.Line{{ID: "a", Event: lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: "ada",
+			Timestamp: livedStart.AddDate(0, 0, -30), Properties: []byte(`{"total":30}`)}}, {ID: "b", Event: lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: "bob",
+			Timestamp: livedStart.AddDate(0, 0, -30), Properties: []byte(`{"total":30}`)}}})
+		w.must(err)
+		for _, result := range results {
+			w.must(result.Err)
+		}
+		_, err = w.engine.CloseImport(ctx, "shop", w.clock.Now().Add(until), false, time.Minute)
+		w.must(err)
+		for _, act := range []engine.Act{engine.ActExit, engine.ActEnrol} {
+			out, err := w.engine.Change(ctx, engine.Change{Act: act, Customer: userID("ada"), Journey: "club", By: "api"}, "")
+			w.must(err)
+			if out.Refused != "" {
+				t.Fatal(out.Refused)
+			}
+			_, err = w.engine.SaveBulk(ctx, engine.Bulk{Name: string(act), Act: act, Journey: "club", Why: "spring", Audience: engine.Audience{Everybody: true}})
+			w.must(err)
+			_, err = w.engine.SetBulk(ctx, string(act), engine.BulkRunning, "minh")
+			w.must(err)
+			w.settleAll()
+			w.clock.Advance(time.Second)
+		}
+		w.agrees()
+		w.must(w.engine.OpenImport(ctx, "shop", true)) // once more, which comes after all that
+		results, err = w.engine.Import(ctx, "shop", []engine.Line{{ID: "c", Event: lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: "eve",
+			Timestamp: livedStart.AddDate(0, 0, -30), Properties: []byte(`{"total":30}`)}}})
+		w.must(err)
+		w.must(results[0].Err)
+		_, err = w.engine.CloseImport(ctx, "shop", w.clock.Now(), false, time.Minute)
+		w.must(err)
+		w.agrees()
+		w.store.Close()
+	}
+}
+
+// TestAReplayOfStageWebhooks has every change of a stage told to another program, which nobody did before, and nobody does
+// in the end.
+func TestAReplayOfStageWebhooks(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(club("discount"))
+	w.identify("ada", nil)
+	w.clock.Advance(time.Second)
+	w.engine.SetStageWebhooks([]string{"https://crm.example/stages", "https://till.example/stages"})
+	w.track("ada", "Ordered", map[string]any{"total": 60})
+	w.identify("bob", nil)
+	w.clock.Advance(time.Hour)
+	_, err := w.engine.Change(context.Background(), engine.Change{Act: engine.ActMove, Customer: userID("ada"), Journey: "club", To: "gone", By: "api"}, "")
+	w.must(err)
+	w.agrees()
+	w.engine.SetStageWebhooks(nil)
+	w.agrees()
+}
+
+// TestAReplayOfTrackedWords has an event tracked whose name is that of a word of consent.
+func TestAReplayOfTrackedWords(t *testing.T) {
+	for _, properties := range []string{"", `{"channel":"email"}`, `{"channel":"email","topic":"news"}`} {
+		for _, name := range []string{"Unsubscribed", "Subscribed"} {
+			w := newLived(t, delivery.Policy{})
+			w.publish(club("discount"))
+			w.settled(lifecycle.Event{Type: lifecycle.Track, Name: name, UserID: "ada", Properties: []byte(properties)})
+			w.agrees()
+			w.store.Close()
+		}
+	}
+}
+
+// TestAReplayOfVisitorsWhoseStagesAreHeard has a script that hears of stages while a visitor becomes a user.
+func TestAReplayOfVisitorsWhoseStagesAreHeard(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		w := newLived(t, delivery.Policy{})
+		files := club("discount")
+		files["journey.lua"] += `
+on("Stage Entered", function(customer, event) tag(event.properties.stage) end)`
+		w.publish(files)
+		if known {
+			w.settled(lifecycle.Event{Type: lifecycle.Track, Name: "Looked", UserID: "ada"})
+			w.clock.Advance(time.Second)
+		}
+		w.settled(lifecycle.Event{Type: lifecycle.Page, Name: lifecycle.PageViewed, AnonymousID: "visitor"})
+		w.clock.Advance(time.Second)
+		w.settled(lifecycle.Event{Type: lifecycle.Identify, UserID: "ada", AnonymousID: "visitor", Traits: []byte(`{"email":"ada@shop.example"}`)})
+		w.clock.Advance(time.Second)
+		w.settled(lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: "ada", Properties: []byte(`{"total":60}`)})
+		w.agrees()
+		w.store.Close()
+	}
+}
+
+// TestAReplayWritesNothingIntoTheLog lives somebody again whom a friend brought who is not there in the replay.
+func TestAReplayWritesNothingIntoTheLog(t *testing.T) {
+	var log bytes.Buffer
+	w := newLivedLogging(t, delivery.Policy{}, script.Limits{}, slog.New(slog.NewTextHandler(&log, nil)))
+	defer w.store.Close()
+	w.engine.SetReferrals("Ordered", func(code string) (lifecycle.ID, bool) { return userID("ada"), code == "code-ada" })
+	w.publish(club("discount"))
+	w.identify("ada", map[string]any{"email": "ada@shop.example"})
+	w.receive(lifecycle.Event{Type: lifecycle.Page, Name: lifecycle.PageViewed, UserID: "bob", MessageID: "page", Timestamp: w.clock.Now(), Received: w.clock.Now(),
+		Context: []byte(`{"page":{"url":"https://shop.example/?ref=code-ada"}}`)})
+	w.track("bob", "Ordered", map[string]any{"total": 30})
+	w.agrees()
+	w.why("bob", "")
+	if strings.Contains(log.String(), "level=") {
+		t.Error(log.String())
+	}
+}
+
+// TestAReplayOfCloseEvents has people become one while more happens to each of them.
+func TestAReplayOfCloseEvents(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(club("discount"))
+	send := func(events ...lifecycle.Event) { // nobody carries out what it leaves
+		w.t.Helper()
+		results, err := w.engine.Receive(context.Background(), events)
+		w.must(err)
+		for _, result := range results {
+			w.must(result.Err)
+		}
+		w.clock.Advance(time.Millisecond)
+	}
+	order := func(user, visitor string) lifecycle.Event {
+		return lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: user, AnonymousID: visitor, Properties: []byte(`{"total":5}`)}
+	}
+	send(order("", "phone"))
+	send(order("ada", ""))
+	send(lifecycle.Event{Type: lifecycle.Identify, UserID: "ada", AnonymousID: "phone", Traits: []byte(`{"plan":"pro"}`)})
+	send(order("", "phone"))
+	send(order("ada", ""))
+	send(lifecycle.Event{Type: lifecycle.Identify, AnonymousID: "phone", Traits: []byte(`{"plan":"free"}`)})
+	w.settleAll()
+	send(order("ada", "phone"))
+	w.settleAll()
+	w.agrees()
+}

@@ -1,0 +1,5 @@
+stage { title = "Member", goal = "Order Completed", next = "active" }
+
+enter(function(customer)
+  send "hello"
+end)

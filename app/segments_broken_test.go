@@ -1,0 +1,34 @@
+package app_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A segment that is broken holds no other one back: it waits, as it was published last.
+func TestABrokenSegmentWaitsAlone(t *testing.T) {
+	who := func(body string) string { return "member(function(customer) return " + body + " end)\n" }
+	s := startServer(t, withScripts(t, map[string]string{"segments/old.lua": who("customer.traits.plan == \"pro\"")}))
+	s.track("ada", "Visit", map[string]any{"context": map[string]any{"traits": map[string]any{"plan": "pro"}}})
+	names := func() string { return s.must("GET", "/v1/segments", nil) }
+	s.eventually("the first one is there", func() bool { return strings.Contains(names(), `"name":"old"`) })
+	writeScripts(t, s.cfg.Scripts, map[string]string{"segments/old.lua": "member(function(", "segments/odd.lua": "member(3)",
+		"segments/asks.lua": who(`in_segment "odd"`), "segments/new.lua": who(`in_segment "old"`)})
+	s.eventually("the good one is published", func() bool { return strings.Contains(names(), `"name":"new"`) })
+	if text := names(); !strings.Contains(text, `"name":"old"`) || strings.Contains(text, `"name":"odd"`) || strings.Contains(text, `"name":"asks"`) {
+		t.Errorf("there are %s", text)
+	}
+	s.eventually("the old one goes on", func() bool { return strings.Count(names(), `"members":1`) == 2 })
+	for _, file := range []string{"old", "odd"} {
+		if err := os.Remove(filepath.Join(s.cfg.Scripts, "segments", file+".lua")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeScripts(t, s.cfg.Scripts, map[string]string{"segments/asks.lua": who("true"), "segments/new.lua": who("true")})
+	s.eventually("all of them are mended", func() bool {
+		text := names()
+		return strings.Contains(text, `"name":"asks"`) && strings.Contains(text, `"name":"new"`) && !strings.Contains(text, `"name":"old"`)
+	})
+}

@@ -1,0 +1,162 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
+	"stagecraft/app/web"
+)
+
+// Take gives a request to a source.
+func (s *sources) Take(ctx context.Context, name string, request script.Request) (web.SourceAnswer, error) {
+	intake, err := s.intake(name)
+	if err != nil {
+		return web.SourceAnswer{}, err
+	}
+	if !intake.Takes {
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.NotFound, "source %s takes no requests", name)
+	}
+	select {
+	case s.running <- struct{}{}:
+	default:
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Busy, "%d requests are being worked on; send this again in a moment", sourcesAtOnce)
+	}
+	defer func() { <-s.running }()
+	if _, err = s.state(ctx, name); err != nil {
+		return web.SourceAnswer{}, err
+	}
+	request.Now = s.clock.Now()
+	request.Secret = func(secret string) ([]string, error) { return s.secret(name, secret) }
+	taken, err := intake.Receive(request)
+	kept := engine.SourceReject{At: request.Now, Head: harmless(request.Headers), Query: request.Query, Body: request.Body}
+	if err != nil {
+		return s.refused(ctx, intake, kept, taken.Verified || intake.Open || request.Trust, err)
+	}
+	answer, err := s.receive(ctx, intake, taken.Events, s.engine.Receive, &kept)
+	answer.Text = taken.Answer
+	return answer, err
+}
+
+// receive gives events to the engine. The good ones are taken; what is wrong with the others is kept with the request.
+func (s *sources) receive(ctx context.Context, intake *script.Intake, events []lifecycle.Event, take taker, kept *engine.SourceReject) (web.SourceAnswer, error) {
+	answer := web.SourceAnswer{}
+	refuse := func(event *lifecycle.Event, err error) {
+		answer.Refused = err.Error()
+		answer.Errors = append(answer.Errors, web.SourceError{Event: event.Name, Code: lifecycle.CodeOf(err), Message: err.Error()})
+	}
+	good := make([]lifecycle.Event, 0, len(events))
+	for i := range events {
+		if err := s.check(&events[i], !kept.Row); err != nil {
+			refuse(&events[i], err)
+			continue
+		}
+		good = append(good, events[i])
+	}
+	if events = good; len(events) > 0 {
+		results, err := take(ctx, events)
+		if err != nil {
+			return answer, err
+		}
+		for i, result := range results {
+			switch lifecycle.CodeOf(result.Err) {
+			case "":
+				if receipt, ok := result.Answer.(engine.Receipt); ok && receipt.Duplicate {
+					answer.Repeats++
+				} else {
+					answer.Accepted++
+				}
+			case lifecycle.Busy, lifecycle.Unavailable, lifecycle.Full:
+				return answer, result.Err // all of it may come again
+			default:
+				refuse(&events[i], result.Err)
+			}
+		}
+	}
+	s.change(intake.Name, func(state *engine.SourceState) {
+		state.Requests++
+		state.Events += uint64(answer.Accepted)
+		state.Repeats += uint64(answer.Repeats)
+		state.Last = s.clock.Now()
+	})
+	if answer.Refused != "" {
+		return answer, s.keep(ctx, intake.Name, *kept, answer.Refused)
+	}
+	return answer, nil
+}
+
+// check says what is wrong with an event, as an import does: a total that cannot be read would be an order of nothing, for good.
+// What is posted is for one person, and whoever has no mail address that could be written to is nobody whom it would name.
+func (s *sources) check(event *lifecycle.Event, posted bool) error {
+	said := *event
+	said.Public = false // what scripts add up is wrong all the same
+	if err := s.engine.CheckAmount(&said); err != nil || !posted {
+		return err
+	}
+	var traits struct {
+		Email any `json:"email"`
+	}
+	if len(event.Traits) > 0 && json.Unmarshal(event.Traits, &traits) == nil && traits.Email != nil && traits.Email != "" {
+		if address, is := traits.Email.(string); !is || !lifecycle.IsMailAddress(address) {
+			return lifecycle.Errorf(lifecycle.Invalid, "email %.80q is no mail address", fmt.Sprint(traits.Email))
+		}
+	}
+	return nil
+}
+
+// refused says what the sender of a request gets to hear that came to nothing. Who has not proved to be the sender gets no
+// room in our store. What a repeat cannot mend is answered like success, because providers repeat whatever is not for days.
+func (s *sources) refused(ctx context.Context, intake *script.Intake, kept engine.SourceReject, known bool, err error) (web.SourceAnswer, error) {
+	var refusal *script.Refusal
+	switch says := errors.As(err, &refusal); {
+	case says && known:
+		return web.SourceAnswer{Refused: refusal.Reason}, s.keep(ctx, intake.Name, kept, refusal.Reason)
+	case says:
+		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Invalid, "%s", refusal.Reason)
+	case lifecycle.CodeOf(err) != lifecycle.ScriptFailed:
+		s.change(intake.Name, func(state *engine.SourceState) { state.Refused++ })
+		return web.SourceAnswer{}, err
+	}
+	s.log.Error("the script of a source failed", "source", intake.Name, "error", err)
+	if known {
+		var failed *lifecycle.Error
+		if errors.As(err, &failed) {
+			kept.File, kept.Line = failed.File, failed.Line
+		}
+		if wrong := s.keep(ctx, intake.Name, kept, err.Error()); wrong != nil {
+			return web.SourceAnswer{}, wrong
+		}
+	}
+	return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Unavailable, "the script of source %s failed; the log and the console say why", intake.Name)
+}
+
+// keep writes down what was not taken, with the reason.
+func (s *sources) keep(ctx context.Context, name string, reject engine.SourceReject, reason string) error {
+	reject.Reason = reason
+	reject.ID = lifecycle.HashID("reject", name, string(reject.Body))
+	if len(reject.Body) > maxKeptBody {
+		reject.Body = nil
+	}
+	s.change(name, func(state *engine.SourceState) { state.Refused++ })
+	return s.engine.KeepSource(ctx, name, nil, []engine.SourceReject{reject})
+}
+
+// harmless leaves out of the headers what proves something.
+func harmless(headers map[string]string) map[string]string {
+	kept := map[string]string{}
+	for name, value := range headers {
+		if name != "content-type" && !strings.HasPrefix(name, "x-") || len(value) > 1000 || len(kept) >= 30 {
+			continue
+		}
+		if !slices.ContainsFunc([]string{"signature", "hmac", "token", "auth", "key", "secret", "forwarded", "real-ip"}, func(part string) bool { return strings.Contains(name, part) }) {
+			kept[name] = value
+		}
+	}
+	return kept
+}

@@ -1,0 +1,7 @@
+package web
+
+// What the tests of cursors look at.
+var (
+	CursorOf   = cursorOf
+	ReadCursor = readCursor
+)

@@ -1,0 +1,188 @@
+package web
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/engine"
+)
+
+// jobs is a kind of work on many customers: a draft, the list of whom it means, what it would do, and then it is started,
+// paused, resumed and stopped. Broadcasts and bulks are such kinds; they share the form of their requests, and say here what
+// is their own.
+type jobs[T any] struct {
+	*Server
+	kind    string // as in "bulk"; its plural is the path, and the key of the list
+	most    int    // bytes of a draft
+	compile bool   // what is saved has a script, and waits for its turn to be compiled
+
+	all   func(ctx context.Context) ([]T, error)
+	one   func(ctx context.Context, name string) (T, error)
+	name  func(job *T) *string
+	save  func(c *fiber.Ctx, draft T) (T, error)
+	drop  func(ctx context.Context, job T) error
+	add   func(ctx context.Context, name string, members []engine.Member) (engine.Added, error)
+	ahead func(ctx context.Context, job T) (any, error)
+	act   func(ctx context.Context, act string, job T, order wireOrder) (T, error)
+
+	lines func(ctx context.Context, list []T) (any, error) // of the list
+	wire  func(ctx context.Context, job T) (any, error)    // of one, with all there is to say
+}
+
+func (j *jobs[T]) route(api fiber.Router) {
+	path := "/" + j.kind + "s"
+	api.Get(path, j.list)
+	path += "/:name"
+	api.Get(path, j.show)
+	api.Put(path, j.put)
+	api.Delete(path, j.remove)
+	api.Post(path+"/list", j.fill)
+	api.Post(path+"/ahead", j.look)
+	for _, act := range []string{"start", "pause", "resume", "stop"} {
+		api.Post(path+"/"+act, j.do(act))
+	}
+}
+
+// named returns the job that the path names.
+func (j *jobs[T]) named(c *fiber.Ctx) (job T, err error) {
+	name, err := param(c, "name")
+	if err != nil {
+		return job, err
+	}
+	return j.one(c.UserContext(), name)
+}
+
+// answer tells how a job stands, with or without a change before.
+func (j *jobs[T]) answer(c *fiber.Ctx, job T, changed bool) error {
+	if changed {
+		j.Insight.Touch()
+	}
+	wire, err := j.wire(c.UserContext(), job)
+	if err != nil {
+		return err
+	}
+	return c.JSON(wire)
+}
+
+func (j *jobs[T]) list(c *fiber.Ctx) error {
+	list, err := j.all(c.UserContext())
+	if err != nil {
+		return err
+	}
+	lines, err := j.lines(c.UserContext(), list)
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{j.kind + "s": lines})
+}
+
+func (j *jobs[T]) show(c *fiber.Ctx) error {
+	job, err := j.named(c)
+	if err != nil {
+		return err
+	}
+	return j.answer(c, job, false)
+}
+
+func (j *jobs[T]) put(c *fiber.Ctx) error {
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	data, err := body(c, j.most)
+	if err != nil {
+		return err
+	}
+	var draft T
+	if err = decodeStrict(data, &draft); err != nil {
+		return err
+	}
+	said := j.name(&draft)
+	if *said != "" && *said != name {
+		return fieldError("name", "the body names %s %.80q, but the address %.80q", j.kind, *said, name)
+	}
+	*said = name
+	if j.compile {
+		done, err := j.turn()
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
+	if draft, err = j.save(c, draft); err != nil {
+		return err
+	}
+	return j.answer(c, draft, true)
+}
+
+func (j *jobs[T]) remove(c *fiber.Ctx) error {
+	job, err := j.named(c)
+	if err != nil {
+		return err
+	}
+	if err = j.drop(c.UserContext(), job); err != nil {
+		return err
+	}
+	j.Insight.Touch()
+	return c.JSON(fiber.Map{})
+}
+
+// fill puts customers on the list.
+func (j *jobs[T]) fill(c *fiber.Ctx) error {
+	job, err := j.named(c)
+	if err != nil {
+		return err
+	}
+	data, err := body(c, maxInflated)
+	if err != nil {
+		return err
+	}
+	members, err := readMembers(data)
+	if err != nil {
+		return err
+	}
+	added, err := j.add(c.UserContext(), *j.name(&job), members)
+	if err != nil {
+		return err
+	}
+	j.Insight.Touch()
+	return c.JSON(added)
+}
+
+// look says what it would do if it were started now.
+func (j *jobs[T]) look(c *fiber.Ctx) error {
+	job, err := j.named(c)
+	if err != nil {
+		return err
+	}
+	done, err := j.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
+	ahead, err := j.ahead(c.UserContext(), job)
+	if err != nil {
+		return err
+	}
+	return c.JSON(ahead)
+}
+
+// do starts, pauses, resumes and stops.
+func (j *jobs[T]) do(act string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		job, err := j.named(c)
+		if err != nil {
+			return err
+		}
+		order, err := j.decodeOrder(c)
+		if err != nil {
+			return err
+		}
+		if job, err = j.act(c.UserContext(), act, job, order); err != nil {
+			return err
+		}
+		j.Log.Info("an operator acted on a "+j.kind, j.kind, *j.name(&job), "act", act, "by", order.By, "why", order.Why)
+		return j.answer(c, job, true)
+	}
+}

@@ -1,0 +1,36 @@
+// Work on many customers that is drafted, looked at, started, paused, resumed and stopped: broadcasts and bulks, whose
+// requests have one form.
+
+import { call } from '../api';
+import { addToList, type Added } from './audience.svelte';
+
+export type Order = 'start' | 'pause' | 'resume' | 'stop';
+
+export interface Jobs<Job, Definition, Ahead> {
+  list(signal?: AbortSignal): Promise<Job[]>;
+  get(name: string, signal?: AbortSignal): Promise<Job>;
+  save(name: string, definition: Definition): Promise<Job>;
+  remove(name: string): Promise<void>;
+  order(name: string, what: Order): Promise<Job>;
+  /** What it would do if it were started now. */
+  ahead(name: string): Promise<Ahead>;
+  /** Puts the customers of a file on the list. */
+  fill(name: string, file: Blob): Promise<Added>;
+  /** The address of one of them, or of what belongs to it. */
+  path(name: string, what?: string): string;
+}
+
+/** The jobs of a kind, by its plural: /api/bulks. */
+export function jobsOf<Job, Definition, Ahead>(kind: string): Jobs<Job, Definition, Ahead> {
+  const path = (name: string, what = '') => `/api/${kind}/${encodeURIComponent(name)}${what}`;
+  return {
+    list: async (signal) => (await call<Record<string, Job[]>>('GET', `/api/${kind}`, undefined, signal))[kind] ?? [],
+    get: (name, signal) => call('GET', path(name), undefined, signal),
+    save: (name, definition) => call('PUT', path(name), definition),
+    remove: (name) => call('DELETE', path(name)),
+    order: (name, what) => call('POST', path(name, `/${what}`), {}),
+    ahead: (name) => call('POST', path(name, '/ahead'), {}),
+    fill: (name, file) => addToList(path(name, '/list'), file),
+    path,
+  };
+}
