@@ -80,6 +80,7 @@ func (d *Delivery) keep(ctx context.Context, k *keeper) {
 		}
 		if !more {
 			clear(named)
+			k.stays.sweep(d.clock.Now())
 			lifecycle.Sleep(ctx, d.clock, d.clock.Now().Add(lastCallEvery), k.wake)
 		}
 	}
@@ -154,13 +155,15 @@ func (d *Delivery) giveLastWord(ctx context.Context, k *keeper, named map[lifecy
 		}
 		word := answer.Answer.(lastWord)
 		leave = append(leave, word.Leave...)
+		for _, ref := range word.Leave {
+			delete(k.stays, ref.ID)
+		}
 		for _, one := range word.Stay {
 			fresh = fresh || !named[one.ID]
 			named[one.ID] = true
 			d.complain(k, one, now)
 		}
 	}
-	k.stays.forget(leave, now)
 	if len(leave) > 0 {
 		if failed := k.Release(ctx, leave); failed != nil {
 			return false, failed

@@ -45,14 +45,8 @@ func (d *Delivery) complain(k *keeper, one staying, now time.Time) {
 	}
 }
 
-// forget drops those that left, and those that were not named for long.
-func (s stays) forget(left []lifecycle.Ref, now time.Time) {
-	if len(s) == 0 {
-		return
-	}
-	for _, ref := range left {
-		delete(s, ref.ID)
-	}
+// sweep drops those that were not named for long.
+func (s stays) sweep(now time.Time) {
 	for id, one := range s {
 		if now.Sub(one.last) > stayForget {
 			delete(s, id)

@@ -132,10 +132,14 @@ func (d *Delivery) eachKept(tx store.Tx, prefix []byte, visit func(m *decided) e
 	for _, key := range keys {
 		decided, id := readPlace(key)
 		m, err := loadMessage(tx, decided, id)
-		if err == nil && m != nil && isKept(tx, &m.Message) {
-			err = visit(m)
+		if err != nil { // it is asked about again before it leaves, and does not leave then
+			d.log.Error("a message that its connector keeps cannot be read", "message", id.String(), "error", err)
+			continue
 		}
-		if err != nil {
+		if m == nil || !isKept(tx, &m.Message) {
+			continue
+		}
+		if err = visit(m); err != nil {
 			return err
 		}
 	}
@@ -219,7 +223,8 @@ func (d *Delivery) withdrawn(tx store.Tx, in withdrawn) error {
 		}
 		var order withdrawal
 		if err := store.Decode(data, &order); err != nil {
-			return lifecycle.Wrap(lifecycle.Internal, err, "the order to withdraw a message cannot be read")
+			d.log.Error("the order to take a message back cannot be read", "channel", in.Channel, "message", RefOf(answer.Message), "error", err)
+			continue
 		}
 		if order.Forget && !in.Forget {
 			continue // they were erased meanwhile: that is still to be told

@@ -78,13 +78,13 @@ func (o *office) closeDays() error {
 	if errors.Is(err, errStopped) {
 		return err
 	}
+	o.mu.Lock() // batches are changed by one at a time
+	defer o.mu.Unlock()
 	if err != nil {
 		err = fmt.Errorf("a batch cannot be written: %w", err)
 	} else if err = o.dropBatches(today); err != nil {
 		err = fmt.Errorf("a batch that was kept long enough cannot be deleted: %w", err)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.failed = err
 	return err
 }

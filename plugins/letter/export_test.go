@@ -11,16 +11,22 @@ import (
 
 // CloseDays writes what is due, as the ticker does, with everything released.
 func (c *Connector) CloseDays() error {
+	o := c.current()
 	for {
-		ids, err := c.current().waiting()
+		ids, err := o.waiting()
 		if err != nil {
 			return err
 		}
-		if c.current().release(ids); len(ids) < channel.MaxNamed {
+		o.mu.Lock() // the ticker is not roused: the test would run into its work
+		for _, id := range ids {
+			o.released[keyOf(id)] = struct{}{}
+		}
+		o.mu.Unlock()
+		if len(ids) < channel.MaxNamed {
 			break
 		}
 	}
-	return c.current().closeDays()
+	return o.closeDays()
 }
 
 // Look is one turn of the ticker: what was released is written.
@@ -55,6 +61,20 @@ func (c *Connector) AfterMove(day string) error {
 		return err
 	}
 	return o.makeBatch(day, o.state+"/"+day+journalEnd, o.settings.Folder+"/"+day)
+}
+
+// LeaveBehind moves letters of a day to the next batch and begins no batch, as a kill would leave it.
+func (c *Connector) LeaveBehind(day string, ids ...string) error {
+	o, keys := c.current(), map[key]struct{}{}
+	for _, id := range ids {
+		keys[keyOf(id)] = struct{}{}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.hold(day); err != nil {
+		return err
+	}
+	return o.leaveBehind(day, keys)
 }
 
 // Setting sets one text on the page.

@@ -23,7 +23,7 @@ const (
 	batchEnd = ".batch"
 )
 
-// forgetPrinted removes letters from all batches that are there. Called with closing and mu.
+// forgetPrinted removes letters from all batches that are there. Called with mu, and while no batch is being written.
 func (o *office) forgetPrinted(ids []string) error {
 	if err := o.finishCuts(); err != nil {
 		return err

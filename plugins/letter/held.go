@@ -17,7 +17,8 @@ type held struct {
 	key   key
 	day   string
 	asked time.Time // when it was named for the first time; zero: it was not
-	late  bool      // it was named again after patience, and is still not released
+	due   bool      // it was named again after patience: that is the last time
+	late  bool      // and that had no answer
 }
 
 // heldLetters are all of them, in order, so that none of it is read from disk more than once. Each is named in its turn: those that
@@ -76,8 +77,10 @@ func (o *office) name() (ids []string) {
 			switch {
 			case one.asked.IsZero():
 				one.asked = now
-			case !one.late && now.Sub(one.asked) >= patience:
+			case one.due && !one.late:
 				one.late, fresh = true, true
+			case now.Sub(one.asked) >= patience: // the host, or all of the machine, may have slept meanwhile
+				one.due = true
 			}
 		}
 		if len(ids) == channel.MaxNamed {

@@ -110,8 +110,9 @@ type manifest struct {
 		ID, File    string
 		Page, Pages int
 	}
-	Refused []struct{ ID, Reason string }
-	Removed int
+	Refused    []struct{ ID, Reason string }
+	Removed    int
+	LeftBehind int `json:"left_behind"`
 }
 
 func (p *post) manifest(day string) manifest {

@@ -91,15 +91,11 @@ func (o *office) hurry() {
 }
 
 func (o *office) withdraw(ids []string, forget bool) ([]channel.Withdrawal, error) {
-	if forget {
-		// Batches are changed by one at a time, and one that is being written has them too.
-		if !o.closing.TryLock() {
-			return nil, errors.New("a batch is being written; try again")
-		}
-		defer o.closing.Unlock()
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if forget && o.writing != "" { // that batch has them too
+		return nil, errors.New("a batch is being written; try again")
+	}
 	if err := o.open(); err != nil {
 		return nil, err
 	}
