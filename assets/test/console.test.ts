@@ -131,8 +131,8 @@ describe('the console', () => {
     await link.focus();
     await page.keyboard.press('Enter');
     await page.locator('.script').waitFor();
-    expect(await page.locator('h1').innerText()).toBe(stageOf(before, 'single-purchase').title);
-    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
+    await expect.poll(() => page.locator('h1').innerText(), patience).toBe(stageOf(before, 'single-purchase').title);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName), patience).toBe('H1');
     const source = (await page.locator('.script .text').allInnerTexts()).join('\n');
     expect(source).toContain('send "thank-you"');
     expect(await page.locator('.script .word', { hasText: 'send' }).count()).toBeGreaterThan(0);
