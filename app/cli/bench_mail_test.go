@@ -65,7 +65,7 @@ func benchMail(t *testing.T, program string) {
 		scripts, data := filepath.Join(t.TempDir(), "scripts"), filepath.Join(t.TempDir(), "data")
 		writeFiles(t, scripts, benchMailScripts)
 		sink := startMailSink(t)
-		server := startServer(t, data, scripts, "STAGECRAFT_PUBLIC_URL=https://mail.shop.example")
+		server := startServer(t, data, scripts, "STAGECRAFT_PUBLIC_URL=https://mail.shop.example", "STAGECRAFT_ADMIN_KEY=bench-admin-key")
 		settings := sink.settings()
 		if kind.key != nil {
 			der, err := x509.MarshalPKCS8PrivateKey(kind.key)

@@ -97,6 +97,7 @@ func builtBinary(t testing.TB) string {
 
 // serverProcess is a server in a process and a process group of its own. It may die at any moment.
 type serverProcess struct {
+	admin string // the admin key it was given, if any
 	Data  string
 	began time.Time
 	cmd   *exec.Cmd
@@ -242,6 +243,11 @@ func startServer(t testing.TB, data, scripts string, env ...string) *serverProce
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
+	for _, setting := range env {
+		if key, is := strings.CutPrefix(setting, "STAGECRAFT_ADMIN_KEY="); is {
+			p.admin = key
+		}
+	}
 	if _, err := p.ready(); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +269,9 @@ func (p *serverProcess) call(method, path string, body, target any) error {
 		return err
 	}
 	request.Header.Set("X-Stagecraft", "test")
-	showKey(request)
+	if showKey(request); p.admin != "" && request.Header.Get("Authorization") == "" {
+		request.SetBasicAuth("", p.admin)
+	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
