@@ -369,7 +369,14 @@ func (j shownJourney) message(name string) (decided, accepted, queued, other int
 
 // metrics returns the samples of GET /metrics that have no labels.
 func (p *serverProcess) metrics() (map[string]float64, error) {
-	answer, err := http.Get("http://" + p.addr() + "/metrics")
+	request, err := http.NewRequest("GET", "http://"+p.addr()+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	if p.admin != "" {
+		request.SetBasicAuth("", p.admin)
+	}
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
 	}
