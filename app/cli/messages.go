@@ -114,7 +114,7 @@ func (c *MessagesListCommand) Run(w *world) error {
 }
 
 func inState(state, reason string) string {
-	if reason == "" {
+	if reason = strings.TrimPrefix(reason, state+": "); reason == "" || reason == state {
 		return state
 	}
 	return state + " (" + reason + ")"
