@@ -35,9 +35,8 @@ type personPage struct {
 }
 
 type personPart struct {
-	redirect lifecycle.ID
-	person   Person
-	next     []byte
+	person Person
+	next   []byte
 }
 
 const personPageBytes = 1 << 20

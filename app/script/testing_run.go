@@ -41,8 +41,7 @@ type tester struct {
 	methods    *lua.LTable
 	expectMeta *lua.LTable
 	matchers   map[string]lua.LGFunction
-	lost       map[string]string // words of stages, which tests do not have, and what to do instead
-	group      *testGroup        // while the file is loaded
+	group      *testGroup // while the file is loaded
 	cases      []testCase
 	timesNamed map[string]int
 	loaded     bool
