@@ -46,16 +46,18 @@ func (d *Delivery) tracked(m *lifecycle.Message, template *lifecycle.Template, b
 		return body
 	}
 	ref, utm := m.Ref(), is.UTM.For(m)
+	var room [16]edit
+	edits := room[:0]
 	if is.Clicks || len(utm) > 0 {
-		body = withLinks(body, func(address string) string {
+		edits = editLinks(edits, body, func(address string) string {
 			return d.trackedAddress(address, is.Clicks, utm, func(address string) string { return d.trackLinks.Click(ref, address) })
 		})
 	}
 	if is.Opens {
-		body = beforeEnd(body, `<img src="`+html.EscapeString(d.trackLinks.Open(ref))+
+		edits = insertEdit(edits, endOfBody(body), `<img src="`+html.EscapeString(d.trackLinks.Open(ref))+
 			`" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">`+"\n")
 	}
-	return body
+	return edited(body, edits)
 }
 
 // leadsOut reports whether an address is one on the web, such that a server may name it in a header.
@@ -67,23 +69,21 @@ func leadsOut(address string) bool {
 	return err == nil && parsed.Host != ""
 }
 
-// beforeEnd puts something before the end of a document's body, or behind all of it.
-func beforeEnd(document, insert string) string {
+// endOfBody returns where the end of a document's body stands, or the end of all of it.
+func endOfBody(document string) int {
 	const end = "</body>"
 	for at := len(document) - len(end); at >= 0; at-- {
 		if document[at] == '<' && strings.EqualFold(document[at:at+len(end)], end) {
-			return document[:at] + insert + document[at:]
+			return at
 		}
 	}
-	return document + insert
+	return len(document)
 }
 
-// withLinks returns HTML with the addresses of its links changed. change gets an address as a browser would follow it,
-// and what it returns is escaped. What stands in comments, styles and scripts stays, and so does everything behind a tag
-// that does not end. It reads any input and never fails.
-func withLinks(source string, change func(address string) string) string {
-	var out strings.Builder
-	done := 0 // what was written of the source
+// editLinks appends the edits by which the addresses of HTML's links change. change gets an address as a browser would
+// follow it, and what it returns is escaped. What stands in comments, styles and scripts stays, and so does everything
+// behind a tag that does not end. It reads any input and never fails.
+func editLinks(edits []edit, source string, change func(address string) string) []edit {
 	for at := 0; ; {
 		next := strings.IndexByte(source[at:], '<')
 		if next < 0 {
@@ -111,20 +111,11 @@ func withLinks(source string, change func(address string) string) string {
 			}
 			address := strings.TrimSpace(html.UnescapeString(value))
 			if changed := change(address); changed != address {
-				out.Grow(len(source) - done + len(changed))
-				out.WriteString(source[done:from])
-				out.WriteByte('"')
-				out.WriteString(html.EscapeString(changed))
-				out.WriteByte('"')
-				done = to
+				edits = append(edits, edit{from, to, `"` + html.EscapeString(changed) + `"`})
 			}
 		}
 	}
-	if done == 0 {
-		return source
-	}
-	out.WriteString(source[done:])
-	return out.String()
+	return edits
 }
 
 // tagName returns the name of the tag that begins with the first byte, with its slash if it is an end tag; "" if none does.

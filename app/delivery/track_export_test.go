@@ -1,4 +1,6 @@
 package delivery
 
-// WithLinks lets tests see how links are found.
-var WithLinks = withLinks
+// WithLinks returns HTML with the addresses of its links changed.
+func WithLinks(source string, change func(address string) string) string {
+	return edited(source, editLinks(nil, source, change))
+}

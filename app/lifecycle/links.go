@@ -75,8 +75,22 @@ const MaxLinkURL = 2000
 // one without the key: its path is /PURPOSE/TOKEN, and the token is base64url(payload, MAC), where the MAC is the first 16
 // bytes of HMAC-SHA-256 over purpose and payload. The zero value makes none.
 type Links struct {
-	macs *sync.Pool // of HMACs that have the key already, which is half of the work of a short one; nil without a key
-	base string
+	signers *sync.Pool // nil without a key
+	base    string
+}
+
+// signer is an HMAC that has the key already, which is half of the work of a short one, and room to write.
+type signer struct {
+	mac  hash.Hash
+	sum  [sha256.Size]byte
+	room []byte
+}
+
+// sign appends the MAC of what is signed to b.
+func (s *signer) sign(b, signed []byte) []byte {
+	s.mac.Reset()
+	s.mac.Write(signed)
+	return append(b, s.mac.Sum(s.sum[:0])[:macBytes]...)
 }
 
 // NewLinks returns links below the public URL of the server, which has no slash at its end.
@@ -85,14 +99,14 @@ func NewLinks(key []byte, publicURL string) Links {
 		return Links{}
 	}
 	key = bytes.Clone(key)
-	return Links{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}, publicURL}
+	return Links{&sync.Pool{New: func() any { return &signer{mac: hmac.New(sha256.New, key)} }}, publicURL}
 }
 
 // At returns links with the same key below another URL.
-func (l Links) At(publicURL string) Links { return Links{l.macs, publicURL} }
+func (l Links) At(publicURL string) Links { return Links{l.signers, publicURL} }
 
 // Enabled reports whether links can be made.
-func (l Links) Enabled() bool { return l.macs != nil && l.base != "" }
+func (l Links) Enabled() bool { return l.signers != nil && l.base != "" }
 
 // Link is what a link says.
 type Link struct {
@@ -135,12 +149,14 @@ func (l Links) sign(link Link) string {
 	if !l.Enabled() {
 		return ""
 	}
-	var room [512]byte
-	token := link.append(room[:0]) // the purpose is signed with the rest, but it stands in the path
-	token = l.mac(token, token)
-	out := make([]byte, 0, len(l.base)+3+base64.RawURLEncoding.EncodedLen(len(token)))
-	out = append(append(out, l.base...), '/', byte(link.Purpose), '/')
-	return string(base64.RawURLEncoding.AppendEncode(out, token[1:]))
+	signer := l.signers.Get().(*signer)
+	defer l.signers.Put(signer)
+	token := link.append(signer.room[:0]) // the purpose is signed with the rest, but it stands in the path
+	token = signer.sign(token, token)
+	out := append(append(token, l.base...), '/', byte(link.Purpose), '/')
+	out = base64.RawURLEncoding.AppendEncode(out, token[1:])
+	signer.room = out
+	return string(out[len(token):])
 }
 
 // append writes what the link says, as it is signed.
@@ -163,13 +179,9 @@ func (link *Link) append(b []byte) []byte {
 
 // mac appends the MAC of what is signed to b.
 func (l Links) mac(b, signed []byte) []byte {
-	mac := l.macs.Get().(hash.Hash)
-	mac.Reset()
-	mac.Write(signed)
-	var sum [sha256.Size]byte
-	b = append(b, mac.Sum(sum[:0])[:macBytes]...)
-	l.macs.Put(mac)
-	return b
+	signer := l.signers.Get().(*signer)
+	defer l.signers.Put(signer)
+	return signer.sign(b, signed)
 }
 
 // Read reads the path of a link, with the slash before it. Whatever was not signed with the key is NotFound, down to the

@@ -134,7 +134,7 @@ func (l Links) link(purpose Purpose, payload []byte) string {
 
 // token signs what a link says.
 func (l Links) token(purpose Purpose, payload []byte) string {
-	if l.macs == nil {
+	if l.signers == nil {
 		return ""
 	}
 	signed := append([]byte{byte(purpose)}, payload...) // the purpose is signed with the rest, but stands elsewhere
@@ -143,7 +143,7 @@ func (l Links) token(purpose Purpose, payload []byte) string {
 
 // payload returns what the path of a link says, with the slash before it.
 func (l Links) payload(path string, purpose Purpose) ([]byte, error) {
-	if l.macs == nil || len(path) < 3 || path[0] != '/' || path[1] != byte(purpose) || path[2] != '/' || len(path) > MaxLinkURL || strings.ContainsAny(path, "\r\n") {
+	if l.signers == nil || len(path) < 3 || path[0] != '/' || path[1] != byte(purpose) || path[2] != '/' || len(path) > MaxLinkURL || strings.ContainsAny(path, "\r\n") {
 		return nil, badLink()
 	}
 	token, err := base64.RawURLEncoding.Strict().AppendDecode([]byte{byte(purpose)}, []byte(path[3:]))

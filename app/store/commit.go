@@ -11,6 +11,7 @@ import (
 const (
 	maxCommitBytes   = 2304 << 10
 	maxCommitEntries = 6000
+	maxCommitTree    = newestTable*15/100 - 64<<10 // of what comes into the tree; Badger takes no more
 )
 
 // paceTime is the least pause between two commits: under load, fewer and larger ones leave more of the machine to the
@@ -29,7 +30,23 @@ const keepVersions = 30 * time.Second
 type group struct {
 	writes []write
 	bytes  int
+	tree   int // of them in the tree
 	finish func(error)
+}
+
+// entryBytes is what the tree takes for an entry besides its key and value, at most.
+const entryBytes = 24
+
+// treeBytes returns at least what writes take in the tree, where a long value is a pointer.
+func treeBytes(writes []write) (sum int) {
+	for i := range writes {
+		value := len(writes[i].value)
+		if value >= longValue {
+			value = 12
+		}
+		sum += len(writes[i].key) + value + entryBytes
+	}
+	return sum
 }
 
 // commitLoop is the one committer that all partitions share. The commit in flight is the window in which the next
@@ -55,18 +72,18 @@ func (s *Store) commitLoop(sequence uint64) {
 			}
 			first = g
 		}
-		groups, bytes, entries := []*group{first}, first.bytes, len(first.writes)
+		groups, bytes, tree, entries := []*group{first}, first.bytes, first.tree, len(first.writes)
 		pace, patience := ended.Add(paceTime), time.Now().Add(gatherTime)
 		for held == nil {
 			g := s.nextGroup(timer, pace, patience)
 			if g == nil {
 				break
 			}
-			if bytes+g.bytes > maxCommitBytes || entries+len(g.writes) > maxCommitEntries {
+			if bytes+g.bytes > maxCommitBytes || tree+g.tree > maxCommitTree || entries+len(g.writes) > maxCommitEntries {
 				held = g
 				break
 			}
-			groups, bytes, entries = append(groups, g), bytes+g.bytes, entries+len(g.writes)
+			groups, bytes, tree, entries = append(groups, g), bytes+g.bytes, tree+g.tree, entries+len(g.writes)
 		}
 		s.watchDisk()
 		err := s.broken()

@@ -1,5 +1,28 @@
 package store
 
+import (
+	"log/slog"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// MergePace is how merging gives way.
+type MergePace = mergePace
+
+// NewMergePace returns one that looks at inputs and behind.
+func NewMergePace(inputs func() uint64, behind func() bool) *MergePace {
+	return &mergePace{inputs: inputs, behind: behind}
+}
+
+// Pause is how long a merge waits at a moment after a table that took some time.
+func (m *MergePace) Pause(took time.Duration, now time.Time) time.Duration { return m.pause(took, now) }
+
+// MergeLog returns a log for Badger that tells of merged tables.
+func MergeLog(merged func(took time.Duration)) badger.Logger {
+	return badgerLog{slog.New(slog.DiscardHandler), func(error) {}, merged}
+}
+
 // Tidy merges the tree, as load would, and rewrites a wasteful file of values if there is one.
 func (s *Store) Tidy() (rewritten bool, err error) {
 	s.db.SetDiscardTs(s.readable.Load())

@@ -17,8 +17,8 @@ import (
 // pages are the system's own copy of the file all the same, so they are given back here, and found there again when they
 // are read.
 const (
-	mappedEvery = time.Second
-	mappedKept  = 32 << 20 // bytes of mapped files that may come into memory before they are given back
+	mappedEvery = time.Second / 2
+	mappedKept  = 16 << 20 // bytes of mapped files that may come into memory before they are given back
 )
 
 // giveBack hands mapped pages back to the system, whenever enough have come, until stop is closed.

@@ -23,6 +23,7 @@ const (
 const (
 	maxInputEntries = maxCommitEntries - maxGroupEntries
 	maxInputBytes   = maxCommitBytes - maxGroupBytes
+	maxInputTree    = maxCommitTree - maxGroupBytes - maxGroupEntries*(longValue+entryBytes)
 	maxKeyBytes     = 4 << 10
 )
 
@@ -178,9 +179,10 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 	for _, j := range jobs {
 		mark, entries := tx.mark(), len(tx.order)
 		answer, err := s.apply(tx, j.input)
-		if wrote := tx.bytes - mark.bytes; err == nil && (wrote > maxInputBytes || len(tx.order)-entries > maxInputEntries) {
-			answer, err = nil, lifecycle.Errorf(lifecycle.TooLarge, "an input would write %d keys and %d KB at once; the limits are %d and %d",
-				len(tx.order)-entries, wrote>>10, maxInputEntries, maxInputBytes>>10)
+		if err == nil {
+			if err = tooLarge(tx.order[entries:], tx.bytes-mark.bytes); err != nil {
+				answer = nil
+			}
 		}
 		if err != nil {
 			tx.rollback(mark)
@@ -232,8 +234,21 @@ func (s *Store) workGroup(p *partition, jobs []job) {
 		p.recent.update(w.key, w.value)
 	}
 	p.onTheWay = append(p.onTheWay, tx)
-	s.commits <- &group{tx.order, tx.bytes, finish}
+	s.commits <- &group{tx.order, tx.bytes, treeBytes(tx.order), finish}
 	s.applying.Add(-1)
+}
+
+// tooLarge returns why an input may not write so much at once, nil if it may.
+func tooLarge(added []write, bytes int) error {
+	if bytes > maxInputBytes || len(added) > maxInputEntries {
+		return lifecycle.Errorf(lifecycle.TooLarge, "an input would write %d keys and %d KB at once; the limits are %d and %d",
+			len(added), bytes>>10, maxInputEntries, maxInputBytes>>10)
+	}
+	if tree := treeBytes(added); tree > maxInputTree {
+		return lifecycle.Errorf(lifecycle.TooLarge, "an input would write %d keys with %d KB of keys and short values at once; the limit is %d KB",
+			len(added), tree>>10, maxInputTree>>10)
+	}
+	return nil
 }
 
 // apply turns a panic of the machine into an error of that input alone.

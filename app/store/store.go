@@ -150,12 +150,28 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// openFolder opens the database in a folder, in memory if that is empty, in the mode in which we number commits ourselves. In the other one every reader waits for
-// the commit in flight, and nothing could be applied meanwhile.
+// Sizes of the tree. Small tables of the newest keys take little memory, and many of them at a time make merging rare.
+const (
+	newestTable = 8 << 20  // bytes; a commit may write 15 % of it
+	inMemory    = 16 << 20 // the same without files, where values are in the tree as well
+	manyTables  = 16       // newest ones before they are merged
+	tooMany     = 2 * manyTables
+	farTooMany  = 3 * manyTables // nothing is written until there are fewer
+)
+
+// openFolder opens the database in a folder, in memory if that is empty, in the mode in which we number commits ourselves.
+// In the other one every reader waits for the commit in flight, and nothing could be applied meanwhile.
 func (s *Store) openFolder(folder string) (*badger.DB, error) {
-	settings := badger.DefaultOptions(folder)
+	var db *badger.DB
+	var err error
+	var opened atomic.Pointer[badger.DB]
+	pace := &mergePace{inputs: s.stats.Inputs.Load, stop: s.stopTidying, behind: func() bool {
+		db := opened.Load()
+		return db == nil || db.Levels()[0].NumTables >= tooMany
+	}}
+	settings := badger.DefaultOptions(folder).WithMemTableSize(newestTable)
 	if folder == "" {
-		settings = settings.WithInMemory(true)
+		settings = settings.WithInMemory(true).WithMemTableSize(inMemory)
 	} else {
 		settings.ValueThreshold = longValue
 		if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -172,23 +188,19 @@ func (s *Store) openFolder(folder string) (*badger.DB, error) {
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
-		// Merging the newest tables into the base level takes both processors for as long as it lasts, and whoever waits for
-		// a commit feels it. Many tables at a time make it rare; few large tables make it run in few parts.
-		WithMemTableSize(16 << 20).
 		WithNumMemtables(3).
 		WithNumCompactors(2).
-		WithNumLevelZeroTables(8).
-		WithNumLevelZeroTablesStall(24).
-		WithBaseTableSize(16 << 20).
+		WithNumLevelZeroTables(manyTables).
+		WithNumLevelZeroTablesStall(farTooMany).
+		WithBaseTableSize(4 << 20).
 		WithBaseLevelSize(128 << 20).
 		WithMetricsEnabled(false).
-		WithLogger(badgerLog{s.log, s.fail})
+		WithLogger(badgerLog{s.log, s.fail, pace.merged})
 	settings.TableSizeMultiplier = 1
-	var db *badger.DB
-	var err error
 	// Right after a kill the first Open may stumble over a file of zero length, and mends it.
 	for range 3 {
 		if db, err = badger.OpenManaged(settings); err == nil {
+			opened.Store(db)
 			return db, nil
 		}
 	}
@@ -368,21 +380,3 @@ func (s *Store) fail(err error) {
 		}
 	}
 }
-
-// badgerLog passes Badger's errors on and keeps the rest quiet. Badger only logs that values could not be synced; for us
-// that is the end.
-type badgerLog struct {
-	log    *slog.Logger
-	failed func(error)
-}
-
-func (l badgerLog) Errorf(f string, v ...any) {
-	l.log.Error("badger: " + fmt.Sprintf(f, v...))
-	if strings.HasPrefix(f, "Error while curlf sync") {
-		l.failed(fmt.Errorf(strings.TrimSpace(f), v...))
-	}
-}
-
-func (l badgerLog) Warningf(f string, v ...any) { l.log.Debug("badger: " + fmt.Sprintf(f, v...)) }
-func (l badgerLog) Infof(string, ...any)        {}
-func (l badgerLog) Debugf(string, ...any)       {}

@@ -28,6 +28,7 @@ func (c *Connector) append(now time.Time) error {
 	n, err := c.file.Write(c.line.buffer.Bytes())
 	if err == nil {
 		c.size += int64(n)
+		c.sync(n)
 		return nil
 	}
 	// What was written of the batch must go, or its lines would stand twice after the retry.
@@ -38,6 +39,24 @@ func (c *Connector) append(now time.Time) error {
 	}
 	_ = c.closeFile()
 	return fmt.Errorf("the messages could not be written: %w", err)
+}
+
+// syncBytes is how much is written before it is synced: left to itself, the system writes half a minute's worth at once,
+// and everybody's commits wait for that.
+const syncBytes = 4 << 20
+
+// sync brings what was written to the disk once it is much, and waits for nothing.
+func (c *Connector) sync(wrote int) {
+	if c.behind += wrote; c.behind < syncBytes || c.syncs {
+		return
+	}
+	c.behind, c.syncs = 0, true
+	go func(file *os.File) {
+		_ = file.Sync() // what cannot be written shows at the next write
+		c.mu.Lock()
+		c.syncs = false
+		c.mu.Unlock()
+	}(c.file)
 }
 
 // open makes the day's file the current one, and looks again whether someone has moved it away.

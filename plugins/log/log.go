@@ -31,7 +31,7 @@ const schema = `{
 
 // Connector writes each message as one line to a file of the day (UTC). A batch is one write, so a kill leaves at most
 // one torn line, which the next start removes. A message is accepted when the system has it: it survives the end of
-// the process, but the files are not synced to disk.
+// the process, but not of the machine: the files are synced behind it, as they grow.
 type Connector struct {
 	now func() time.Time
 
@@ -41,6 +41,8 @@ type Connector struct {
 	file   *os.File
 	day    string
 	size   int64 // of the file
+	behind int   // bytes that were written since the last sync began
+	syncs  bool  // one is under way
 	broken error // the last write failed
 	line   lineWriter
 }

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Merging the newest tables into the base level is seconds of work for a processor. Done at once it would take what
+// those who wait for a commit need; done a table at a time, with pauses between, it takes a part of one processor for
+// longer, and nobody feels it.
+const (
+	mergePause   = 3               // times as long as a table took, while there is other work: a quarter of a processor
+	maxMergeWait = 2 * time.Second // in one go
+)
+
+// mergePace says how long merging waits after each table, over all that merge at the same time.
+type mergePace struct {
+	inputs func() uint64 // how many were applied so far
+	behind func() bool   // the newest tables come faster than they are merged
+	stop   <-chan struct{}
+
+	mu     sync.Mutex
+	seen   uint64    // inputs
+	booked time.Time // until when the pauses of all last
+}
+
+// pause returns how long to wait at a moment, after a table that took some time: not at all if nothing else happened
+// meanwhile, or merging has fallen behind.
+func (m *mergePace) pause(took time.Duration, now time.Time) time.Duration {
+	hurry := m.behind()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	inputs := m.inputs()
+	idle := inputs == m.seen
+	m.seen = inputs
+	if idle || hurry {
+		m.booked = time.Time{}
+		return 0
+	}
+	if m.booked.Before(now) {
+		m.booked = now
+	}
+	m.booked = m.booked.Add(mergePause * took)
+	return min(m.booked.Sub(now), maxMergeWait)
+}
+
+// merged is called by whoever merges, between two tables.
+func (m *mergePace) merged(took time.Duration) {
+	wait := m.pause(took, time.Now())
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-m.stop:
+	}
+}
+
+// badgerLog passes Badger's errors on and keeps the rest quiet. What Badger does is only heard of here: that values could
+// not be synced, which for us is the end, and that a table has come out of a merge, while the merge waits for us.
+type badgerLog struct {
+	log    *slog.Logger
+	failed func(error)
+	merged func(took time.Duration)
+}
+
+func (l badgerLog) Errorf(f string, v ...any) {
+	l.log.Error("badger: " + fmt.Sprintf(f, v...))
+	if strings.HasPrefix(f, "Error while curlf sync") {
+		l.failed(fmt.Errorf(strings.TrimSpace(f), v...))
+	}
+}
+
+func (l badgerLog) Warningf(f string, v ...any) { l.log.Debug("badger: " + fmt.Sprintf(f, v...)) }
+func (l badgerLog) Infof(string, ...any)        {}
+
+func (l badgerLog) Debugf(f string, v ...any) {
+	if !strings.HasPrefix(f, "[%d] LOG Compact. Added") || len(v) == 0 {
+		return
+	}
+	if took, ok := v[len(v)-1].(time.Duration); ok {
+		l.merged(took)
+	}
+}
