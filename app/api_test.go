@@ -291,36 +291,3 @@ func TestErrorsAreProblems(t *testing.T) {
 		}
 	}
 }
-
-// Who pages through everybody meets each once.
-func TestListsComeInPages(t *testing.T) {
-	s := startServer(t)
-	for i := range 23 {
-		s.track(fmt.Sprint("user-", i), "Looked")
-	}
-	seen, cursor := map[string]bool{}, ""
-	for pages := 0; ; pages++ {
-		var page struct {
-			Customers []struct{ UserID string }
-			Next      string
-		}
-		if err := json.Unmarshal([]byte(s.must("GET", "/v1/customers?limit=5&cursor="+cursor, nil)), &page); err != nil {
-			t.Fatal(err)
-		}
-		for _, one := range page.Customers {
-			if seen[one.UserID] {
-				t.Errorf("%s comes twice", one.UserID)
-			}
-			seen[one.UserID] = true
-		}
-		if cursor = page.Next; cursor == "" {
-			break
-		}
-		if len(page.Customers) > 5 || pages > 100 {
-			t.Fatalf("page %d has %d", pages, len(page.Customers))
-		}
-	}
-	if len(seen) != 23 {
-		t.Errorf("%d of 23", len(seen))
-	}
-}

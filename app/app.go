@@ -160,7 +160,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		Rights:  a.rights,
 		Sources: a.sources, Rejected: a.sources,
 		Engine: a.engine, Delivery: a.delivery, Calls: calls, Insight: a.insight, Store: a.store, Scripts: a.scripts,
-		Channels: a.statuses, Connections: a.connect, SMSSize: a.connect.smsSize, Plugins: a.connect.plugins, Callback: a.callback, Secrets: a.secrets, Links: links,
+		Channels: a.statuses, Connections: a.connect, SMSSize: a.connect.smsSize, Callback: a.callback, Secrets: a.secrets, Links: links,
 		Tokens: lifecycle.NewTokens([]byte(a.keys.InApp)), InAppOrigins: cfg.InAppOrigins,
 		Clock: opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
 		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Keyless(), RateLimit: cfg.RateLimit,
@@ -191,6 +191,7 @@ func (a *App) Run(ctx context.Context) error {
 	workers.Go(func() { a.delivery.Run(sending) })
 	workers.Go(func() { a.engine.TakeReports(sending) })
 	workers.Go(func() { a.scripts.watch(ctx) })
+	workers.Go(func() { a.connect.watchApprovals(ctx) })
 	workers.Go(func() { a.sources.watch(ctx) })
 	workers.Go(func() { a.sources.run(ctx) })
 	workers.Go(func() { a.forms.watch(ctx) })

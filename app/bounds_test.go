@@ -34,7 +34,7 @@ func TestBodiesOfStrangersAreSmall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n", c.path, c.size, c.header)
 		if !c.refused { // who is refused has the answer without a byte of it
 			fmt.Fprint(conn, strings.Repeat("x", c.size))

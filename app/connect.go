@@ -31,8 +31,8 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 		return err
 	}
 	c := &connections{host: a.channels, settings: settings, plugins: channels.Plugins{Data: a.cfg.Data}, command: command, log: a.log,
-		fallback: channels.Connection{Connector: "log", Settings: mail}, fixed: map[string]fixed{},
-		names: append([]string{"email"}, builtIn...), slots: map[string]*slot{}, serving: map[string]channels.Connection{},
+		fallback: channels.Connection{Connector: "log", Settings: mail}, fixed: map[string]fixed{}, outbox: a.delivery,
+		slots: map[string]*slot{}, approved: map[string]string{}, serving: map[string]channels.Connection{},
 		problems: map[string]string{}, known: map[string]channels.Description{}}
 	a.connect = c
 	if err = c.loadLimits(); err != nil {
@@ -45,13 +45,14 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 		}
 		c.fixed["email"] = fixed{channels.Connection{Connector: "email", Settings: values}, "--smtp-host"}
 	}
-	if c.names, err = c.withOthers(c.names, a.cfg.Channels); err != nil {
+	stored, err := c.stored()
+	if err != nil {
 		return err
 	}
-	for _, name := range c.names {
-		c.slots[name] = &slot{present: func(here bool) { a.delivery.Occupy(name, here) }}
-		a.delivery.Connect(name, c.slots[name])
-		a.delivery.Occupy(name, false)
+	for _, name := range append(ownChannels(), stored...) {
+		if c.settable(name) {
+			c.join(name)
+		}
 	}
 	a.secrets = &webhookSecrets{dir: a.cfg.Data, allow: a.cfg.WebhookAllow, secret: a.keys.Webhook, former: a.keys.FormerWebhook}
 	raw, err := a.secrets.settings()

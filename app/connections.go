@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
 	"stagecraft/app/channels"
+	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/web"
 	"stagecraft/plugins/email"
@@ -28,14 +28,16 @@ type connections struct {
 	command  func(connector string) []string
 	fallback channels.Connection // of mail, where nothing is set: the log that shows what would have been sent
 	fixed    map[string]fixed
-	names    []string // of the channels, in the order in which they are shown
-	slots    map[string]*slot
+	outbox   *delivery.Delivery
 	webhook  *lazyChannel // which has settings of its own
 	log      *slog.Logger
 
-	changing sync.Mutex // one channel is changed at a time
+	changing  sync.Mutex // one channel is changed at a time
+	approving sync.Mutex // the file of approvals is read and written as a whole
 
 	mu       sync.Mutex
+	slots    map[string]*slot                // of the channels that are known to the outbox, by name
+	approved map[string]string               // as what SHA-256 the connector of others was approved with which a channel was started
 	limits   map[string]channels.Limits      // of operators, by channel
 	serving  map[string]channels.Connection  // what each channel was started with
 	problems map[string]string               // why one was not
@@ -50,7 +52,7 @@ type fixed struct {
 
 // start begins with what is fixed, stored, or the fallback. Settings that cannot be read cost only their own channel.
 func (c *connections) start(ctx context.Context) error {
-	for _, name := range c.names {
+	for _, name := range c.names() {
 		wanted, from, err := c.wanted(name)
 		if err != nil {
 			c.note(name, channels.Connection{}, err.Error())
@@ -84,7 +86,7 @@ func (c *connections) wanted(channel string) (wanted channels.Connection, from s
 
 // folders are those in which connectors of ours keep what they were given to send.
 func (c *connections) folders() (list []string) {
-	for _, name := range c.names {
+	for _, name := range c.names() {
 		wanted, _, err := c.wanted(name)
 		var settings struct{ Folder string }
 		if err == nil && (wanted.Connector == "letter" || wanted.Connector == "log") && json.Unmarshal(wanted.Settings, &settings) == nil && filepath.IsAbs(settings.Folder) {
@@ -94,9 +96,13 @@ func (c *connections) folders() (list []string) {
 	return list
 }
 
-// run puts a connector into a channel's slot.
+// run puts a connector into a channel's slot. One of others that is not approved is not started; it is as soon as it is.
 func (c *connections) run(ctx context.Context, channel string, wanted channels.Connection) error {
-	err := c.slots[channel].replace(ctx, func(ctx context.Context) (*channels.Channel, error) {
+	if problem := c.unapproved(channel, wanted.Connector); problem != "" {
+		c.note(channel, channels.Connection{}, problem)
+		return c.slot(channel).replace(ctx, nil)
+	}
+	err := c.slot(channel).replace(ctx, func(ctx context.Context) (*channels.Channel, error) {
 		return c.host.Start(ctx, c.spec(channel, wanted))
 	})
 	if err != nil {
@@ -166,17 +172,14 @@ func (c *connections) connect(ctx context.Context, channel string, wanted channe
 	if err = c.settings.Save(channel, wanted); err != nil {
 		return err
 	}
-	if c.slots[channel] == nil {
-		c.coming(channel)
-		return nil
-	}
 	// It is kept now; who asked for it may go away.
 	ctx = context.WithoutCancel(ctx)
+	slot := c.join(channel)
 	if err = c.run(ctx, channel, wanted); err != nil {
 		return err
 	}
 	c.log.Info("a channel has new settings", "channel", channel, "connector", wanted.Connector)
-	if running := c.slots[channel].channel.Load(); running != nil {
+	if running := slot.channel.Load(); running != nil {
 		soon, cancel := context.WithTimeout(ctx, startPatience)
 		defer cancel()
 		_ = running.WaitReady(soon) // how it stands is in its status
@@ -184,7 +187,8 @@ func (c *connections) connect(ctx context.Context, channel string, wanted channe
 	return nil
 }
 
-// Remove forgets a channel's settings and stops its connector; mail goes to the log again. What is queued waits.
+// Remove forgets a channel's settings and stops its connector; mail goes to the log again. What is queued waits: the channel is
+// shown for as long as there is some, and its limits hold when it comes back.
 func (c *connections) Remove(ctx context.Context, channel string) error {
 	c.changing.Lock()
 	defer c.changing.Unlock()
@@ -200,18 +204,18 @@ func (c *connections) Remove(ctx context.Context, channel string) error {
 		return c.run(ctx, channel, c.fallback)
 	}
 	c.note(channel, channels.Connection{}, "")
-	if c.slots[channel] == nil {
-		return nil
+	if slot := c.slot(channel); slot != nil {
+		return slot.replace(ctx, nil)
 	}
-	return c.slots[channel].replace(ctx, nil)
+	return nil
 }
 
 func (c *connections) changeable(channel string) error {
 	if channel == c.webhook.spec.Channel {
 		return lifecycle.Errorf(lifecycle.Conflict, "channel %s has no settings here, only a rate and a concurrency; its secret is set with: stagecraft webhooks", channel)
 	}
-	if !slices.Contains(c.names, channel) && !isOthers(channel) {
-		return lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(c.names))
+	if !c.settable(channel) {
+		return lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(c.names()))
 	}
 	if f, ok := c.fixed[channel]; ok {
 		return lifecycle.Errorf(lifecycle.Conflict, "channel %s is set by %s; start the server without that to set it here", channel, f.why)
@@ -261,10 +265,20 @@ func (c *connections) View(ctx context.Context) (web.ChannelsView, error) {
 			add(plugin.Name, plugin.SHA256, false)
 		}
 	}
-	for _, name := range append(slices.Clone(c.names), c.waiting()...) {
-		view.Channels = append(view.Channels, c.viewOf(name, schemas))
+	queues, err := c.outbox.Queues(ctx)
+	if err != nil {
+		return view, err
 	}
-	webhook := web.ChannelView{Status: c.webhook.status(), Limits: c.limitsOf(c.webhook.spec.Channel), From: "built-in"}
+	var brought []string
+	for _, connector := range view.Connectors {
+		brought = append(brought, connector.Channels...)
+	}
+	for _, name := range c.shown(queues, brought) {
+		one := c.viewOf(name, schemas)
+		one.Queued = queues[name]
+		view.Channels = append(view.Channels, one)
+	}
+	webhook := web.ChannelView{Status: c.webhook.status(), Limits: c.limitsOf(c.webhook.spec.Channel), From: "built-in", Queued: queues[c.webhook.spec.Channel]}
 	view.Channels = append(view.Channels, webhook)
 	return view, nil
 }
@@ -279,10 +293,10 @@ func (c *connections) viewOf(name string, schemas map[string]json.RawMessage) we
 		view.From, view.Fixed, view.Connector = from, c.fixed[name].why, wanted.Connector
 		view.Settings = channels.Redact(schemas[wanted.Connector], wanted.Settings)
 	}
-	if slot := c.slots[name]; slot == nil {
-		view.LastError = becauseNew
-	} else if running := slot.channel.Load(); running != nil {
-		view.Status = running.Status()
+	if slot := c.slot(name); slot != nil {
+		if running := slot.channel.Load(); running != nil {
+			view.Status = running.Status()
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -313,12 +327,20 @@ func (c *connections) Records(ctx context.Context) ([]web.DNSRecord, error) {
 	return records, nil
 }
 
-// statuses returns how the channels are that have a connector.
+// statuses returns how the channels are that have a connector, or should have one.
 func (c *connections) statuses() (all []channels.Status) {
-	for _, name := range c.names {
-		if running := c.slots[name].channel.Load(); running != nil {
+	for _, name := range c.names() {
+		if running := c.slot(name).channel.Load(); running != nil {
 			all = append(all, running.Status())
+		} else if problem := c.problem(name); problem != "" {
+			all = append(all, channels.Status{Channel: name, State: channels.Stopped, LastError: problem})
 		}
 	}
 	return all
+}
+
+func (c *connections) problem(channel string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.problems[channel]
 }

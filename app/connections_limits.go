@@ -1,8 +1,6 @@
 package app
 
 import (
-	"slices"
-
 	"stagecraft/app/channels"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/web"
@@ -24,8 +22,8 @@ func (c *connections) limitsOf(channel string) channels.Limits {
 
 // limited returns a channel's limits with changes; nil changes nothing.
 func (c *connections) limited(channel string, rate *float64, concurrency *int) (channels.Limits, error) {
-	if known := append(slices.Clone(c.names), webhookChannel); !slices.Contains(known, channel) && !isOthers(channel) {
-		return channels.Limits{}, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(known))
+	if channel != webhookChannel && !c.settable(channel) {
+		return channels.Limits{}, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(append(c.names(), webhookChannel)))
 	}
 	limits := c.limitsOf(channel)
 	if rate != nil {
@@ -43,7 +41,7 @@ func (c *connections) limit(channel string, rate *float64, concurrency *int) err
 	if err != nil || rate == nil && concurrency == nil {
 		return err
 	}
-	if !slices.Contains(c.names, channel) && channel != webhookChannel { // one of others is what it is by its settings
+	if isOthers(channel) { // it is what it is by its settings
 		if _, err = c.settings.Load(channel); err != nil {
 			return err
 		}
@@ -56,9 +54,10 @@ func (c *connections) limit(channel string, rate *float64, concurrency *int) err
 	c.mu.Unlock()
 	if channel == webhookChannel {
 		c.webhook.limit(limits)
-	} else if slot := c.slots[channel]; slot == nil { // it begins with the next start
-	} else if running := slot.channel.Load(); running != nil {
-		running.Limit(limits)
+	} else if slot := c.slot(channel); slot != nil {
+		if running := slot.channel.Load(); running != nil {
+			running.Limit(limits)
+		}
 	}
 	c.log.Info("a channel has new limits", "channel", channel, "rate", limits.Rate, "concurrency", limits.Concurrency)
 	return nil

@@ -1,20 +1,17 @@
 package app
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
-	"stagecraft/app/config"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 )
 
-// A connector may bring a channel of its own name. Its lanes in the outbox are made when the server starts, so a channel that
-// is set for the first time begins with the next start; from then on it is changed like any other.
-
-// becauseNew says why a channel that has settings is not served.
-const becauseNew = "the channel is new and begins with the next start of the server"
+// A connector may bring a channel of its own name. It joins the outbox when it is set for the first time, and from then on it is
+// changed like any other. When it is removed its lanes stay, so that what waits there leaves when it comes back.
 
 // isOthers reports whether a channel may be one that a connector brings.
 func isOthers(channel string) bool {
@@ -22,26 +19,68 @@ func isOthers(channel string) bool {
 	return problem == "" && !lifecycle.IsOwnChannel(channel)
 }
 
-// withOthers adds the channels of others that have settings, stored or in the file of --channels, in alphabetical order.
-func (c *connections) withOthers(names []string, file config.ChannelsFile) ([]string, error) {
-	others, err := c.stored()
-	if err != nil {
-		return nil, err
+// ownChannels are the channels of the program that connectors serve, in the order in which they are shown.
+func ownChannels() []string { return append([]string{"email"}, builtIn...) }
+
+// settable reports whether a channel can have settings.
+func (c *connections) settable(channel string) bool {
+	return slices.Contains(ownChannels(), channel) || isOthers(channel)
+}
+
+// join makes a channel known to the outbox, without anybody who sends for it, and returns its slot.
+func (c *connections) join(channel string) *slot {
+	c.mu.Lock()
+	s, known := c.slots[channel]
+	if !known {
+		s = &slot{present: func(here bool) { c.outbox.Occupy(channel, here) }}
+		c.slots[channel] = s
 	}
-	specs, err := file.Read()
-	if err != nil {
-		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "%s cannot be used", file)
+	c.mu.Unlock()
+	if !known {
+		c.outbox.Connect(channel, s)
+		s.present(false)
 	}
-	for _, spec := range specs {
-		others = append(others, spec.Channel)
-	}
-	slices.Sort(others)
-	for _, name := range slices.Compact(others) {
-		if isOthers(name) && !slices.Contains(names, name) {
+	return s
+}
+
+// slot returns that of a channel, or nil.
+func (c *connections) slot(channel string) *slot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slots[channel]
+}
+
+// names returns the channels that have joined: those of the program, then those of others in alphabetical order.
+func (c *connections) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := ownChannels()
+	for _, name := range slices.Sorted(maps.Keys(c.slots)) {
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	return names, nil
+	return names
+}
+
+// shown returns the channels that there is something to be said about: those of the program, and those of others that have
+// settings, that messages wait for, or that an approved connector brings.
+func (c *connections) shown(queues map[string]int, brought []string) []string {
+	names := ownChannels()
+	others, _ := c.stored() // what cannot be read is shown if messages wait for it
+	others = append(others, brought...)
+	for name, queued := range queues {
+		if queued > 0 {
+			others = append(others, name)
+		}
+	}
+	slices.Sort(others)
+	for _, name := range slices.Compact(others) {
+		if isOthers(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // stored are the channels that have settings.
@@ -56,20 +95,4 @@ func (c *connections) stored() (names []string, err error) {
 		}
 	}
 	return names, nil
-}
-
-// waiting are the channels that begin with the next start.
-func (c *connections) waiting() (names []string) {
-	stored, _ := c.stored() // what cannot be read is not shown
-	for _, name := range stored {
-		if c.slots[name] == nil && isOthers(name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// coming says that a channel of others has settings for the first time.
-func (c *connections) coming(channel string) {
-	c.log.Info("a channel is new: it begins with the next start of the server", "channel", channel)
 }

@@ -1,11 +1,16 @@
 package app_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"stagecraft/app/channels"
 	"stagecraft/app/config"
 	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
@@ -22,24 +27,14 @@ func (f faxConnector) Describe() channel.Description {
 }
 
 // A connector of others brings a channel that is none of ours: messages are written for it, scripts narrow to it, and consent,
-// the caps and the ledger know it. It begins with the start after it was set.
+// the caps and the ledger know it. It comes, goes and comes back while the server runs.
 func TestAConnectorBringsAChannel(t *testing.T) {
 	files := trial("stage { title = \"A\" }\non(\"Order\", function() send(\"hello\", { by = \"fax\" }) end)\n")
 	files["trial/messages/hello.fax.liquid"] = "Hello by fax\n"
 	files["trial/messages/hello.email.liquid"] = "---\nsubject: Hello\n---\nHello by mail\n"
 	policy := func(c *config.Config) { c.Policy.Preset, c.Policy.Caps = "none", []string{"fax=2/24h"} }
 	s := startServer(t, withScripts(t, files), policy)
-	path := filepath.Join(s.cfg.Data, "plugins", "stagecraft-channel-paper")
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err = os.WriteFile(path, []byte("#!/bin/sh\nexec '"+executable+"' plugin fax\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	s.installFax("")
 	s.must("POST", "/api/connectors/paper/approve", map[string]any{"sha256": s.channels().Plugins[0].SHA256})
 	folder := t.TempDir()
 	body := map[string]any{"connector": "paper", "settings": map[string]any{"folder": folder}}
@@ -51,21 +46,21 @@ func TestAConnectorBringsAChannel(t *testing.T) {
 	if status, text, _ := s.call("PUT", "/api/channels/pager", body); status < 400 {
 		t.Errorf("a channel that the connector does not serve: %d %s", status, text)
 	}
-	s.must("PUT", "/api/channels/fax", body)
-	if got := s.must("GET", "/api/channels", nil); !strings.Contains(got, "the channel is new and begins with the next start of the server") {
-		t.Errorf("it is not shown: %s", got)
-	}
-	if err = s.stop(); err != nil {
-		t.Fatal(err)
-	}
-	data, scripts := s.cfg.Data, s.cfg.Scripts
-	s = startServer(t, policy, func(c *config.Config) { c.Data, c.Scripts = data, scripts })
-	s.eventually("it runs", func() bool { return strings.Contains(s.channels().states(), "fax paper running settings") })
+	// What was decided before the channel came waits, and shows.
 	s.setMode("trial", lifecycle.Live)
+	s.must("POST", "/v1/identify", map[string]any{"userId": "eve", "traits": map[string]any{"fax": "9"}})
+	s.track("eve", "Order")
+	s.eventually("it waits", func() bool { return s.states()["queued there is no connector for fax"] == 1 })
+	if fax := s.channel("fax"); fax.From != "none" || fax.State != "none" || fax.Queued != 1 {
+		t.Errorf("before it is set: %+v", fax)
+	}
+	s.must("PUT", "/api/channels/fax", body)
+	s.eventually("it runs", func() bool { return strings.Contains(s.channels().states(), "fax paper running settings") })
+	s.eventually("what waited leaves", func() bool { return s.states()["accepted"] == 1 })
 	s.must("POST", "/v1/identify", map[string]any{"userId": "ada", "traits": map[string]any{"fax": "+84 28 3822 0000"}})
 	s.must("POST", "/v1/identify", map[string]any{"userId": "ben", "traits": map[string]any{"fax": "7"}})
 	s.track("ada", "Order")
-	s.eventually("it leaves", func() bool { return s.states()["accepted"] == 1 })
+	s.eventually("it leaves", func() bool { return s.states()["accepted"] == 2 })
 	if got := s.must("GET", "/v1/messages", nil); !strings.Contains(got, `"channel":"fax"`) {
 		t.Errorf("the ledger: %s", got)
 	}
@@ -75,5 +70,142 @@ func TestAConnectorBringsAChannel(t *testing.T) {
 	for range 3 {
 		s.track("ben", "Order")
 	}
-	s.eventually("and so do caps", func() bool { return s.states()["accepted"] == 3 && len(s.states()) == 3 })
+	s.eventually("and so do caps", func() bool { return s.states()["accepted"] == 4 && len(s.states()) == 3 })
+
+	// Removed, its process ends; what is decided meanwhile waits and leaves when it is back, and the limits have stayed.
+	s.must("PUT", "/api/channels/fax", map[string]any{"rate": 50, "concurrency": 7})
+	pid := s.channel("fax").PID
+	s.must("DELETE", "/api/channels/fax", nil)
+	if runs(pid) {
+		t.Error("the connector of a removed channel runs")
+	}
+	if fax := s.channel("fax"); fax.From != "none" || fax.State != "none" { // its connector is there still, and brings it
+		t.Errorf("it is shown as %+v", fax)
+	}
+	s.must("POST", "/v1/identify", map[string]any{"userId": "dan", "traits": map[string]any{"fax": "8"}})
+	s.track("dan", "Order")
+	s.eventually("it waits, as does what the caps put off", func() bool { return s.channel("fax").Queued == 2 })
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if fax := s.channel("fax"); fax.From != "none" || fax.Queued != 2 {
+		t.Errorf("after a restart: %+v", fax)
+	}
+	s.must("PUT", "/api/channels/fax", body)
+	s.eventually("what waited leaves", func() bool { return s.states()["accepted"] == 5 })
+	if fax := s.channel("fax"); fax.Rate != 50 || fax.Concurrency != 7 || fax.Queued != 1 {
+		t.Errorf("when it is back: %+v", fax)
+	}
+}
+
+// An approval that is taken back, through the API or by the verb, stops the connector; messages wait, and leave as soon as it is
+// approved. A new version that is approved takes the place of the one that runs.
+func TestAnApprovalIsHeeded(t *testing.T) {
+	files := trial("stage { title = \"A\" }\non(\"Order\", function() send(\"hello\", { by = \"fax\" }) end)\n")
+	files["trial/messages/hello.fax.liquid"] = "---\nkind: transactional\n---\nHello by fax\n"
+	s := startServer(t, withScripts(t, files))
+	s.setMode("trial", lifecycle.Live)
+	s.installFax("first")
+	verbs := channels.Plugins{Data: s.cfg.Data}
+	approve := func() {
+		t.Helper()
+		if _, err := verbs.Approve("paper", "", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	approve()
+	s.must("PUT", "/api/channels/fax", map[string]any{"connector": "paper", "settings": map[string]any{"folder": t.TempDir()}})
+	s.eventually("it runs", func() bool { return s.channel("fax").State == "running" })
+	ask := func(user string) {
+		t.Helper()
+		s.must("POST", "/v1/identify", map[string]any{"userId": user, "traits": map[string]any{"fax": "7"}})
+		s.track(user, "Order")
+	}
+	first := s.channel("fax").PID
+	s.installFax("second")
+	if pid := s.channel("fax").PID; pid != first {
+		t.Error("a change of the file alone has replaced what runs")
+	}
+	approve()
+	s.eventually("the new version runs", func() bool { fax := s.channel("fax"); return fax.State == "running" && fax.PID != first })
+	if runs(first) {
+		t.Error("the former version runs too")
+	}
+	for i, disapprove := range []func(){
+		func() { s.must("DELETE", "/api/connectors/paper/approve", nil) },
+		func() {
+			if err := verbs.Remove("paper"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		pid := s.channel("fax").PID
+		disapprove()
+		s.eventually("it stops", func() bool { return s.channel("fax").State == "none" && !runs(pid) })
+		if fax := s.channel("fax"); fax.From != "settings" || !strings.Contains(fax.LastError, "not approved") {
+			t.Errorf("it is %+v", fax)
+		}
+		if got := s.must("GET", "/metrics", nil); !strings.Contains(got, `channel="fax"`) {
+			t.Errorf("nobody is alarmed: %s", got)
+		}
+		ask(fmt.Sprint("user-", i))
+		s.eventually("messages wait", func() bool { return s.channel("fax").Queued == 1 })
+		if err := s.stop(); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		if fax := s.channel("fax"); fax.State != "none" || fax.Queued != 1 {
+			t.Errorf("after a restart it is %+v", fax)
+		}
+		approve()
+		s.eventually("they leave", func() bool { return s.states()["accepted"] == i+1 })
+	}
+}
+
+// installFax puts the connector paper into the data folder, with words that change what it is and not what it does.
+func (s *server) installFax(words string) {
+	s.t.Helper()
+	path := filepath.Join(s.cfg.Data, "plugins", "stagecraft-channel-paper")
+	executable, err := os.Executable()
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(path+".new", []byte("#!/bin/sh\n# "+words+"\nexec '"+executable+"' plugin fax\n"), 0o700)
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// faxSeen is what these tests look at of a channel.
+type faxSeen struct {
+	Channel, State, From, LastError string
+	PID, Queued, Concurrency        int
+	Rate                            float64
+}
+
+// channel returns how a channel is shown; the zero value if it is not.
+func (s *server) channel(name string) faxSeen {
+	s.t.Helper()
+	var all struct{ Channels []faxSeen }
+	if err := json.Unmarshal([]byte(s.must("GET", "/api/channels", nil)), &all); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, one := range all.Channels {
+		if one.Channel == name {
+			return one
+		}
+	}
+	return faxSeen{}
+}
+
+// runs reports whether a process is there.
+func runs(pid int) bool {
+	process, err := os.FindProcess(pid)
+	return err == nil && pid > 0 && process.Signal(syscall.Signal(0)) == nil
 }

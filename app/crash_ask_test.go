@@ -92,7 +92,7 @@ func TestNoMailWaitsForAnAnswerForEver(t *testing.T) {
 				m.left.Store(immortal)
 				if got, want := fmt.Sprint(m.line.count()), fmt.Sprintf("map[ping %d:1]", n); got != want {
 					t.Errorf("death before input %d: there left %s", n, got)
-					page, _ := m.life.Load().delivery.Ledger(t.Context(), delivery.Filter{}, "", 3)
+					page, _ := m.life.Load().delivery.Ledger(t.Context(), delivery.Filter{}, nil, 3)
 					for _, one := range page.Messages {
 						t.Logf("ledger: %s of %s %s: %s", one.Name, one.User, one.State, one.Reason)
 					}

@@ -32,6 +32,7 @@ func (c *connections) importFile(ctx context.Context, file config.ChannelsFile) 
 			return taken, left, importFailed(err, file, s.Channel)
 		}
 		if err = c.settings.Save(s.Channel, wanted); err == nil {
+			c.join(s.Channel)
 			err = c.limit(s.Channel, s.Rate, s.Concurrency)
 		}
 		if err != nil {

@@ -34,7 +34,14 @@ type lived struct {
 
 type livedMachine struct{ *lived }
 
+// livedDamage is the input "this is not written any more".
+type livedDamage struct{ key []byte }
+
 func (m livedMachine) Apply(tx store.Tx, input any) (any, error) {
+	if in, is := input.(livedDamage); is {
+		tx.Delete(in.key)
+		return nil, nil
+	}
 	answer, handled, err := m.engine.Apply(tx, input)
 	if !handled {
 		answer, _, err = m.delivery.Apply(tx, input)
@@ -68,7 +75,7 @@ func (taker) Ready() bool      { return true }
 var livedStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newLived(t testing.TB, policy delivery.Policy) *lived {
-	return newLivedWithin(t, policy, script.Limits{})
+	return newLivedWithin(t, policy, script.Limits{Wall: time.Minute})
 }
 
 func newLivedWithin(t testing.TB, policy delivery.Policy, limits script.Limits) *lived {

@@ -38,6 +38,8 @@ type relived struct {
 	messages map[lifecycle.ID]delivery.AsDecided
 	traces   []*engine.Trace // every call of a script, in order
 	foreign  []engine.LifeEntry
+	asked    func(seq uint64, segment string) bool // whether a segment was asked of which an entry tells
+	segments engine.ReplayedSegments
 }
 
 // relive lives a customer's life again.
@@ -68,11 +70,14 @@ func (l *Lives) relive(ctx context.Context, id lifecycle.ID) (*relived, error) {
 	})
 	twin.Bind(world)
 	world.Start(reliveMachine{twin})
-	reliving := twin.Relive(life, clock, func(version string) (script.Source, error) { return l.engine.SourceOf(ctx, version) })
+	reliving, err := twin.Relive(ctx, life, clock, func(version string) (script.Source, error) { return l.engine.SourceOf(ctx, version) })
+	if err != nil {
+		return nil, err
+	}
 	if err = reliving.Go(ctx); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.CodeOf(err), err, "the life of %s cannot be lived again", life.Customer.ID)
 	}
-	r.foreign = reliving.Foreign
+	r.foreign, r.asked, r.segments = reliving.Foreign, reliving.Asked, reliving.Segments()
 	r.again, err = twin.Life(ctx, life.Customer.ID)
 	if lifecycle.CodeOf(err) == lifecycle.NotFound {
 		err = nil

@@ -53,16 +53,18 @@ func (r *relived) compared() *Replayed {
 	var replayed map[string]string
 	again := map[string]int{}
 	if r.again != nil {
-		replayed = stateOf(r.again.Customer)
+		replayed = r.stateOf(r.again)
 		for i := range r.again.Entries {
-			again[entryText(&r.again.Entries[i].TimelineEntry)]++
+			if entry := &r.again.Entries[i].TimelineEntry; !onlyByMerge(entry) {
+				again[entryText(entry, everySegment)]++
+			}
 			out.Facts += len(r.again.Entries[i].Facts)
 			if r.again.Entries[i].Event != nil {
 				out.Events++
 			}
 		}
 	}
-	stored := stateOf(c)
+	stored := r.stateOf(r.life)
 	add := func(d Difference) {
 		if len(out.Differences) < maxDifferences {
 			out.Differences = append(out.Differences, d)
@@ -78,12 +80,12 @@ func (r *relived) compared() *Replayed {
 		}
 	}
 	for i := range r.life.Entries {
-		entry := &r.life.Entries[i].TimelineEntry
-		text := entryText(entry)
+		entry := &r.life.Entries[i]
+		text := entryText(&entry.TimelineEntry, func(segment string) bool { return r.asked(entry.Seq, segment) })
 		switch {
 		case again[text] > 0:
 			again[text]--
-		case !r.left(entry):
+		case !r.left(entry) && !onlyByMerge(&entry.TimelineEntry):
 			add(Difference{"timeline", text, ""})
 		}
 	}
@@ -97,14 +99,15 @@ func (r *relived) compared() *Replayed {
 }
 
 // left reports whether an entry is not a matter of the customer's own events.
-func (r *relived) left(entry *engine.TimelineEntry) bool {
+func (r *relived) left(entry *engine.LifeEntry) bool {
 	if entry.Event != nil && entry.Event.Depth == 0 {
 		return false
 	}
 	for _, fact := range entry.Facts {
 		refused := fact.Kind == lifecycle.FactRefused && fact.File == "" && fact.Name != ""
 		friend := fact.Kind == lifecycle.FactLogged && fact.Journey == "" // whose order did not count
-		if fact.Kind != lifecycle.FactEvent && fact.Kind != lifecycle.FactSegment && !lifecycle.IsBroadcast(fact.Journey) && !refused && !friend {
+		told := fact.Kind == lifecycle.FactSegment && !r.asked(entry.Seq, fact.Name)
+		if fact.Kind != lifecycle.FactEvent && !told && !lifecycle.IsBroadcast(fact.Journey) && !refused && !friend {
 			return false
 		}
 	}
@@ -120,7 +123,7 @@ func (r *relived) notes() []string {
 	if len(r.life.Past) == 0 {
 		notes = append(notes, "when the journeys changed was not written down: those of now were taken for all of the past")
 	}
-	merged, cast, segments := map[lifecycle.ID]bool{}, false, false
+	merged, cast := map[lifecycle.ID]bool{}, false
 	for i := range r.life.Entries {
 		entry := &r.life.Entries[i]
 		if !entry.From.IsZero() {
@@ -128,7 +131,6 @@ func (r *relived) notes() []string {
 		}
 		for _, fact := range entry.Facts {
 			cast = cast || lifecycle.IsBroadcast(fact.Journey)
-			segments = segments || fact.Kind == lifecycle.FactSegment
 		}
 	}
 	if len(merged) > 0 {
@@ -137,9 +139,7 @@ func (r *relived) notes() []string {
 	if cast {
 		notes = append(notes, "broadcasts are not sent again")
 	}
-	if segments {
-		notes = append(notes, "segments are not asked again: when they were entered and left is as it was written down")
-	}
+	notes = append(notes, segmentNotes(&r.segments)...)
 	if r.life.Customer.Test() {
 		notes = append(notes, "a test person's days are minutes since they became one, which no event tells")
 	}
@@ -167,7 +167,8 @@ func stamp(at time.Time) string {
 }
 
 // entryText is a timeline entry as it is compared.
-func entryText(entry *engine.TimelineEntry) string {
+// Of segments it has those that are asked again.
+func entryText(entry *engine.TimelineEntry, asked func(segment string) bool) string {
 	var b strings.Builder
 	b.WriteString(stamp(entry.At))
 	if e := entry.Event; e != nil {
@@ -176,7 +177,7 @@ func entryText(entry *engine.TimelineEntry) string {
 		b.WriteString(" timer")
 	}
 	for _, f := range entry.Facts {
-		if f.Kind == lifecycle.FactSegment { // they are not asked again
+		if f.Kind == lifecycle.FactSegment && (byMerge(&f) || !asked(f.Name)) {
 			continue
 		}
 		fmt.Fprintf(&b, "; %s", f.Kind)
@@ -202,7 +203,8 @@ func entryText(entry *engine.TimelineEntry) string {
 }
 
 // stateOf is a customer's state, field by field, without what only numbers things within a store.
-func stateOf(c *lifecycle.Customer) map[string]string {
+func (r *relived) stateOf(life *engine.Life) map[string]string {
+	c := life.Customer
 	state := map[string]string{"created": stamp(c.Created), "clock": stamp(c.Clock), "tags": strings.Join(c.Tags, ", "), "held by import": c.Import}
 	text := func(v any) string {
 		data, err := json.Marshal(v)
@@ -249,6 +251,11 @@ func stateOf(c *lifecycle.Customer) map[string]string {
 	for _, past := range c.Past {
 		if !lifecycle.IsBroadcast(past.Journey) {
 			state["left "+past.Journey+" "+past.Stage] = stamp(past.Left)
+		}
+	}
+	if r.life.Members != nil {
+		for _, name := range r.segments.Now {
+			state["segment "+name] = life.Members[name]
 		}
 	}
 	for i := range c.Visits {

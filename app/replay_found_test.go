@@ -166,7 +166,7 @@ on("Stage Entered", function(customer, event) tag(event.properties.stage) end)`
 // TestAReplayWritesNothingIntoTheLog lives somebody again whom a friend brought who is not there in the replay.
 func TestAReplayWritesNothingIntoTheLog(t *testing.T) {
 	var log bytes.Buffer
-	w := newLivedLogging(t, delivery.Policy{}, script.Limits{}, slog.New(slog.NewTextHandler(&log, nil)))
+	w := newLivedLogging(t, delivery.Policy{}, script.Limits{Wall: time.Minute}, slog.New(slog.NewTextHandler(&log, nil)))
 	defer w.store.Close()
 	w.engine.SetReferrals("Ordered", func(code string) (lifecycle.ID, bool) { return userID("ada"), code == "code-ada" })
 	w.publish(club("discount"))

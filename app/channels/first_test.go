@@ -1,7 +1,8 @@
+//go:build unix
+
 package channels_test
 
 import (
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -9,18 +10,15 @@ import (
 	"time"
 
 	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
 )
 
 // What was asked for directly does not queue behind what waits for the channel's rate.
 func TestDirectMessagesOvertakeTheRate(t *testing.T) {
-	h := channels.New(options(t))
-	defer h.Close(t.Context())
-	executable, _ := os.Executable()
-	c, err := h.Start(t.Context(), channels.Spec{Channel: "email", Name: "puppet", Command: []string{executable, "plugin", "puppet"}, Limits: channels.Limits{Rate: 100}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ready(t, c)
+	clock := lifecycle.NewManualClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	o := options(t)
+	o.Clock = clock
+	c := limited(t, o, channels.Limits{Rate: 100})
 	var others sync.WaitGroup
 	var done atomic.Int64
 	for range 12 { // they leave a quarter of a second apart
@@ -29,16 +27,18 @@ func TestDirectMessagesOvertakeTheRate(t *testing.T) {
 			done.Add(1)
 		})
 	}
-	for done.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "the first batch", func() bool { return done.Load() > 0 })
 	first := outgoing("ok")
 	first[0].Direct = true
 	if got := outcomes(c.Send(t.Context(), first)); got[0] != accepted {
 		t.Errorf("%v", got)
 	}
-	if n := done.Load(); n > 6 {
-		t.Errorf("%d of 12 batches have left before it", n)
+	if n := done.Load(); n != 1 {
+		t.Errorf("%d of 12 batches have left before it, while the clock stood still", n)
 	}
+	eventually(t, "the others", func() bool {
+		clock.Advance(250 * time.Millisecond)
+		return done.Load() == 12
+	})
 	others.Wait()
 }

@@ -3,7 +3,6 @@
 package channels_test
 
 import (
-	"context"
 	"os"
 	"strings"
 	"testing"
@@ -16,32 +15,27 @@ import (
 )
 
 func TestAChannelKeepsItsRate(t *testing.T) {
-	h := channels.New(options(t))
-	defer h.Close(t.Context())
-	executable, _ := os.Executable()
-	c, err := h.Start(t.Context(), channels.Spec{Channel: "email", Name: "puppet", Command: []string{executable, "plugin", "puppet"}, Limits: channels.Limits{Rate: 100}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ready(t, c)
+	c := limited(t, options(t), channels.Limits{Rate: 100})
 	began := time.Now()
 	// 25 leave at once, the others a quarter of a second later each.
 	got := outcomes(c.Send(t.Context(), outgoing(strings.Fields(strings.Repeat("ok ", 75))...)))
 	if took := time.Since(began); len(got) != 75 || got[74] != accepted || took < 490*time.Millisecond {
 		t.Errorf("%v in %s", got, took)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
-	defer cancel()
-	for _, r := range c.Send(ctx, outgoing(strings.Fields(strings.Repeat("ok ", 200))...))[150:] {
-		if r.Outcome != temporary || r.RetryAfter <= 0 || !strings.Contains(r.Reason, "rate") {
-			t.Fatalf("%+v", r)
+	// Who would have to wait longer than a call may take is told so at once.
+	c.Limit(channels.Limits{Rate: 0.01})
+	receipts := c.Send(t.Context(), outgoing("ok", "ok", "ok"))
+	for _, r := range receipts[1:] {
+		if receipts[0].Outcome != accepted || r.Outcome != temporary || r.RetryAfter <= 0 || !strings.Contains(r.Reason, "rate") {
+			t.Fatalf("%+v", receipts)
 		}
 	}
 }
 
 func TestAFailingConnectorGetsAPause(t *testing.T) {
+	clock := lifecycle.NewManualClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	o := options(t)
-	o.MinBackoff, o.MaxBackoff = 200*time.Millisecond, time.Second
+	o.Clock, o.MinBackoff, o.MaxBackoff = clock, 200*time.Millisecond, time.Second
 	c := start(t, o, "liar", `{}`)
 	ready(t, c)
 	for range 3 {
@@ -53,7 +47,9 @@ func TestAFailingConnectorGetsAPause(t *testing.T) {
 	if r.Outcome != temporary || r.RetryAfter <= 0 || !strings.Contains(r.Reason, "pause") || c.Ready() || !c.Status().Broken {
 		t.Errorf("%+v", r)
 	}
-	eventually(t, "the try", func() bool { return c.Ready() })
+	if clock.Advance(r.RetryAfter); !c.Ready() {
+		t.Error("no try after the pause")
+	}
 	if r := c.Send(t.Context(), outgoing("ok"))[0]; r.Outcome != accepted || c.Status().Broken {
 		t.Errorf("%+v", r)
 	}

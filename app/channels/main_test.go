@@ -96,6 +96,11 @@ func (p *puppet) Send(ctx context.Context, messages []channel.Message) []channel
 			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Temporary, Reason: "out of time"}
 		case "mark":
 			_ = os.WriteFile(argument, []byte("here"), 0o600)
+		case "until": // there is a file; another says that it has begun to wait
+			_ = os.WriteFile(argument+".begun", nil, 0o600)
+			for ctx.Err() == nil && !exists(argument) {
+				time.Sleep(time.Millisecond)
+			}
 		case "panic":
 			panic("what now")
 		case "slow":

@@ -116,7 +116,7 @@ func (p Plugins) Approve(name, sum string, at time.Time) (Plugin, error) {
 	return plugin, p.write(approvals)
 }
 
-// Remove takes the approval back. The files stay; a connector that runs does so until its next start.
+// Remove takes the approval back. The files stay. A server that runs stops the connector once it has seen that.
 func (p Plugins) Remove(name string) error {
 	approvals, err := p.approvals()
 	if err != nil {
@@ -128,6 +128,19 @@ func (p Plugins) Remove(name string) error {
 	delete(approvals, name)
 	return p.write(approvals)
 }
+
+// Approvals returns the SHA-256 that each approved connector had when it was approved, by name, whether it is there or not.
+func (p Plugins) Approvals() (map[string]string, error) {
+	approvals, err := p.approvals()
+	sums := make(map[string]string, len(approvals))
+	for name, one := range approvals {
+		sums[name] = one.SHA256
+	}
+	return sums, err
+}
+
+// ApprovalsFile is where approvals are kept. It is replaced as a whole with each change.
+func (p Plugins) ApprovalsFile() string { return p.file() }
 
 // Executable returns what to start as the connector of a name, if it is approved and has not changed.
 func (p Plugins) Executable(name string) (string, error) {

@@ -63,6 +63,9 @@ func (c *Channel) sendInRoom(ctx context.Context, messages []Outgoing, receipts 
 // roomRetry is when messages come back that found no room.
 const roomRetry = 5 * time.Second
 
+// maxPutOff is when messages come back at the latest that the rate has no room for: it may be another one by then.
+const maxPutOff = 30 * time.Second
+
 // patience is how long a message of a call may wait before it is handed over: the rest is for the connector.
 func (c *Channel) patience(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
@@ -72,7 +75,7 @@ func (c *Channel) patience(ctx context.Context) time.Duration {
 }
 
 // turn waits until the channel's rate has room for n messages, or for n that overtake the others. Where that would take too
-// long for ctx, it returns at once how long.
+// long for ctx, it returns at once after how long to ask again.
 func (c *Channel) turn(ctx context.Context, n int, first bool) (after time.Duration) {
 	clock := c.host.options.Clock
 	by := clock.Now().Add(c.patience(ctx))
@@ -80,7 +83,7 @@ func (c *Channel) turn(ctx context.Context, n int, first bool) (after time.Durat
 		now := clock.Now()
 		at, ok, changed := c.pace.reserve(n, first, now, by)
 		if !ok {
-			return at.Sub(now)
+			return min(at.Sub(now), maxPutOff)
 		}
 		if !at.After(now) || c.await(ctx, at, changed) {
 			return 0

@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -87,38 +84,24 @@ func (b *broadcastAnswer) print(w *world) error {
 
 // BroadcastListCommand lists broadcasts.
 type BroadcastListCommand struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	JobsList
 	Remote
 }
 
 // Run lists.
 func (c *BroadcastListCommand) Run(w *world) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	var all struct {
-		Broadcasts []json.RawMessage `json:"broadcasts"`
-	}
-	if _, err = client.Get(w.ctx, "/api/broadcasts", &all); err != nil {
-		return err
-	}
-	if c.JSON {
-		return json.NewEncoder(w.stdout).Encode(all.Broadcasts)
-	}
-	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
-	for _, raw := range all.Broadcasts {
+	return c.list(w, c.Remote, "broadcasts", func(table io.Writer, raw json.RawMessage) error {
 		var b broadcastAnswer
-		if err = json.Unmarshal(raw, &b); err != nil {
-			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+		if err := json.Unmarshal(raw, &b); err != nil {
+			return err
 		}
 		sent := int64(0)
 		for _, f := range b.Figures {
 			sent += f.Sent
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d let in\t%d sent\t%s\n", b.Name, b.Status, b.Let, sent, b.Title)
-	}
-	return table.Flush()
+		_, err := fmt.Fprintf(table, "%s\t%s\t%d let in\t%d sent\t%s\n", b.Name, b.Status, b.Let, sent, b.Title)
+		return err
+	})
 }
 
 // BroadcastName names a broadcast.
@@ -196,12 +179,6 @@ type BroadcastAddCommand struct {
 	Remote
 }
 
-// rowsAtOnce is how much of a list goes in one request.
-const (
-	rowsAtOnce = 20_000
-	rowBytes   = 600 << 10
-)
-
 // Run sends the list.
 func (c *BroadcastAddCommand) Run(w *world) error {
 	client, err := c.client()
@@ -209,80 +186,6 @@ func (c *BroadcastAddCommand) Run(w *world) error {
 		return err
 	}
 	return addRows(w, client, c.File, broadcastPath(c.Name, "/list"))
-}
-
-// addRows sends the customers of a file to the list at a path, in parts, and says what became of them.
-func addRows(w *world, client *Client, file, path string) error {
-	rows, err := OpenRows(file, w.stdin)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	var sum struct {
-		Added, Again, Unknown int
-		Names                 []string
-	}
-	var part bytes.Buffer
-	n := 0
-	send := func() error {
-		if n == 0 {
-			return nil
-		}
-		added := sum
-		if _, err := client.Post(w.ctx, path, part.Bytes(), &added); err != nil {
-			return err
-		}
-		sum.Added, sum.Again, sum.Unknown, sum.Names = sum.Added+added.Added, sum.Again+added.Again, sum.Unknown+added.Unknown, append(sum.Names, added.Names...)
-		part.Reset()
-		n = 0
-		return nil
-	}
-	for {
-		row, err := rows.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = row.Err
-		}
-		if err != nil {
-			return err
-		}
-		text := row.Text
-		if rows.Format == CSV {
-			if n == 0 {
-				part.WriteString(csvLine(columns))
-			}
-			text = strings.TrimSuffix(csvLine(row.cells), "\n")
-		}
-		part.WriteString(text)
-		part.WriteByte('\n')
-		if n++; n == rowsAtOnce || part.Len() > rowBytes {
-			if err = send(); err != nil {
-				return err
-			}
-		}
-	}
-	if err = send(); err != nil {
-		return err
-	}
-	fmt.Fprintf(w.stdout, "%d put on the list, %d were there already, %d are not known\n", sum.Added, sum.Again, sum.Unknown)
-	if sum.Unknown > 0 {
-		fmt.Fprintf(w.stderr, "not known, among others: %s\n", strings.Join(sum.Names[:min(len(sum.Names), 20)], ", "))
-	}
-	return nil
-}
-
-func csvLine(cells []string) string {
-	var line strings.Builder
-	writer := csv.NewWriter(&line)
-	_ = writer.Write(cells) // into memory
-	writer.Flush()
-	return line.String()
 }
 
 // BroadcastAheadCommand looks ahead.

@@ -3,9 +3,9 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
 
 	"stagecraft/app/lifecycle"
 )
@@ -81,34 +81,20 @@ func (c *bulkCounts) print(w *world) {
 
 // BulkListCommand lists bulks.
 type BulkListCommand struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	JobsList
 	Remote
 }
 
 // Run lists.
 func (c *BulkListCommand) Run(w *world) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	var all struct {
-		Bulks []json.RawMessage `json:"bulks"`
-	}
-	if _, err = client.Get(w.ctx, "/api/bulks", &all); err != nil {
-		return err
-	}
-	if c.JSON {
-		return json.NewEncoder(w.stdout).Encode(all.Bulks)
-	}
-	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
-	for _, raw := range all.Bulks {
+	return c.list(w, c.Remote, "bulks", func(table io.Writer, raw json.RawMessage) error {
 		var b bulkAnswer
-		if err = json.Unmarshal(raw, &b); err != nil {
-			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+		if err := json.Unmarshal(raw, &b); err != nil {
+			return err
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d changed\t%d refused\t%s\n", b.Name, b.Status, b.Progress.Done, b.Progress.Refused, b.Text)
-	}
-	return table.Flush()
+		_, err := fmt.Fprintf(table, "%s\t%s\t%d changed\t%d refused\t%s\n", b.Name, b.Status, b.Progress.Done, b.Progress.Refused, b.Text)
+		return err
+	})
 }
 
 // BulkOne names a bulk.

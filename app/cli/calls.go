@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"os/user"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -102,44 +101,33 @@ func (c *CallsListCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	var list struct {
-		Calls   []json.RawMessage `json:"calls"`
-		Next    string            `json:"next"`
-		Waiting int               `json:"waiting"`
-		More    bool              `json:"more"`
-	}
-	query, calls := url.Values{"state": {c.State}, "agent": {c.Agent}}, []json.RawMessage{}
-	for {
-		size := maxCallsPage
-		if c.Limit > 0 {
-			size = min(size, c.Limit-len(calls))
+	list, calls := pages{path: "/v1/calls", name: "calls", query: url.Values{"state": {c.State}, "agent": {c.Agent}}, most: maxCallsPage}, []json.RawMessage{}
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	err = list.each(w, client, c.Limit, func(raw json.RawMessage) error {
+		var call calledCustomer
+		if err := json.Unmarshal(raw, &call); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
 		}
-		query.Set("limit", strconv.Itoa(size))
-		list.Calls, list.Next = nil, ""
-		if _, err = client.Get(w.ctx, "/v1/calls?"+query.Encode(), &list); err != nil {
-			return err
-		}
-		if calls = append(calls, list.Calls...); list.Next == "" || c.Limit > 0 && len(calls) >= c.Limit {
-			break
-		}
-		query.Set("cursor", list.Next)
+		calls = append(calls, raw)
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", call.Ref, call.Priority, call.User, call.Number, call.Reason, call.status())
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(w.stdout).Encode(calls)
 	}
-	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
-	for _, raw := range calls {
-		var call calledCustomer
-		if err = json.Unmarshal(raw, &call); err != nil {
-			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", call.Ref, call.Priority, call.User, call.Number, call.Reason, call.status())
-	}
 	if err = table.Flush(); err != nil {
 		return err
 	}
-	least := map[bool]string{true: "at least "}[list.More]
-	_, err = fmt.Fprintf(w.stderr, "%s%s waiting\n", least, plural(list.Waiting, "call", "calls"))
+	var waiting int
+	var more bool
+	if json.Unmarshal(list.last["waiting"], &waiting) != nil || json.Unmarshal(list.last["more"], &more) != nil {
+		return lifecycle.Errorf(lifecycle.Internal, "the server does not say how many calls wait")
+	}
+	least := map[bool]string{true: "at least "}[more]
+	_, err = fmt.Fprintf(w.stderr, "%s%s waiting\n", least, plural(waiting, "call", "calls"))
 	return err
 }
 

@@ -56,7 +56,7 @@ func TestCalls(t *testing.T) {
 	for i, user := range []string{"ada", "bob"} {
 		post("/v1/track", map[string]any{"userId": user, "event": "Signed Up", "messageId": user,
 			"context": map[string]any{"traits": map[string]any{"first_name": strings.ToUpper(user), "phone": "+44207946000" + string(rune('1'+i))}}})
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 			if _, text := run(); strings.Count(text, "Say hello") == i+1 {
 				break
 			}

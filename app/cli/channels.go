@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
 )
 
@@ -21,25 +23,29 @@ const maxSettingsBytes = 512 << 10
 type ChannelsCommand struct {
 	List   ChannelsListCommand   `cmd:"" default:"withargs" help:"List the channels and how they are (the default)."`
 	Set    ChannelsSetCommand    `cmd:"" help:"Have a channel served with the settings in a file, from now on, or limit it; settings that the connector refuses change nothing."`
-	Remove ChannelsRemoveCommand `cmd:"" help:"Forget a channel's settings and stop its connector; what is queued waits."`
+	Remove ChannelsRemoveCommand `cmd:"" help:"Forget a channel's settings and stop its connector; what is queued waits, and leaves when the channel is set again."`
 }
 
 // channelsAnswer is what the verbs show of what the server answers.
 type channelsAnswer struct {
-	Channels []struct {
-		Channel   string `json:"channel"`
-		Connector string `json:"connector"`
-		State     string `json:"state"`
-		From      string `json:"from"`
-		Fixed     string `json:"fixed"`
-		LastError string `json:"lastError"`
-		Callback  string `json:"callback"`
-		Restarts  int    `json:"restarts"`
+	Channels []channelSeen `json:"channels"`
+}
 
-		Rate        float64        `json:"rate"`
-		Concurrency int            `json:"concurrency"`
-		Pauses      []messageOrder `json:"pauses"`
-	} `json:"channels"`
+// channelSeen is one of them.
+type channelSeen struct {
+	Channel   string `json:"channel"`
+	Connector string `json:"connector"`
+	State     string `json:"state"`
+	From      string `json:"from"`
+	Fixed     string `json:"fixed"`
+	LastError string `json:"lastError"`
+	Callback  string `json:"callback"`
+	Restarts  int    `json:"restarts"`
+
+	Rate        float64        `json:"rate"`
+	Concurrency int            `json:"concurrency"`
+	Queued      int            `json:"queued"`
+	Pauses      []messageOrder `json:"pauses"`
 }
 
 // show prints the channels, or the one of a name; those that are not set only in a list of all.
@@ -67,6 +73,9 @@ func (a *channelsAnswer) show(w *world, name string) error {
 		for _, pause := range c.Pauses {
 			fmt.Fprintf(table, "  paused%s by %s: %s\n", spaced(pause.Kind), pause.By, cmp.Or(pause.Why, "no reason is given"))
 		}
+		if c.Queued > 0 && c.State == "none" {
+			fmt.Fprintf(table, "  %s\n", waitingText(c.Queued, c.From))
+		}
 		if c.LastError != "" {
 			fmt.Fprintf(table, "  last error: %s\n", c.LastError)
 		}
@@ -75,6 +84,21 @@ func (a *channelsAnswer) show(w *world, name string) error {
 		}
 	}
 	return table.Flush()
+}
+
+// waitingText says how many messages wait for a channel that does not run, and for what.
+func waitingText(n int, from string) string {
+	until := "it runs"
+	if from == "none" {
+		until = "it is set"
+	}
+	switch {
+	case n == 1:
+		return "1 message waits, and leaves when " + until
+	case n >= delivery.MaxQueued:
+		return fmt.Sprintf("%d or more messages wait, and leave when %s", n, until)
+	}
+	return fmt.Sprintf("%d messages wait, and leave when %s", n, until)
 }
 
 func spaced(word string) string {
@@ -199,6 +223,10 @@ func (c *ChannelsRemoveCommand) Run(w *world) error {
 	}
 	var answer channelsAnswer
 	if _, err = client.call(w.ctx, http.MethodDelete, "/api/channels/"+url.PathEscape(c.Name), nil, &answer); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(answer.Channels, func(one channelSeen) bool { return one.Channel == c.Name && (one.From != "none" || one.Queued > 0) }) {
+		_, err = fmt.Fprintf(w.stdout, "%s is removed; no message waits for it\n", c.Name)
 		return err
 	}
 	return answer.show(w, c.Name)

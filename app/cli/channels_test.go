@@ -43,6 +43,6 @@ func TestChannels(t *testing.T) {
 	expect(1, "cannot be read", "", "set", "sms", filepath.Join(data, "none.json"))
 	expect(0, "sms running via sms set by settings", settings, "set", "sms", "-")
 	expect(0, `"secret":"********"`, "", "list", "--json")
-	expect(0, "sms none not set", "", "remove", "sms")
+	expect(0, "sms is removed; no message waits for it", "", "remove", "sms")
 	expect(1, "has no settings", "", "remove", "sms")
 }

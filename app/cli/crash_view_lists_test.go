@@ -84,8 +84,8 @@ func (v *crashView) ask(_ int, random *rand.Rand) error {
 		if err := confirm(); err != nil {
 			return err
 		}
-		if time.Since(began) > time.Minute {
-			return fmt.Errorf("%d forms were sent, and %d addresses were asked within a minute", sent, v.formsDone())
+		if time.Since(began) > 3*time.Minute {
+			return fmt.Errorf("%d forms were sent, and %d addresses were asked within three minutes", sent, v.formsDone())
 		}
 	}
 	return nil
@@ -214,8 +214,8 @@ func (v *crashView) bulk(b crashBulk, definition map[string]any, list []string) 
 			v.mu.Unlock()
 			return nil
 		}
-		if time.Since(began) > time.Minute {
-			return fmt.Errorf("bulk %s is not over within a minute: %s", b.name, answer)
+		if time.Since(began) > 3*time.Minute {
+			return fmt.Errorf("bulk %s is not over within three minutes: %s", b.name, answer)
 		}
 	}
 }
@@ -253,7 +253,7 @@ func (v *crashView) moveIn(_ int, random *rand.Rand) error {
 			if done {
 				break
 			}
-			if time.Since(began) > 30*time.Second {
+			if time.Since(began) > 3*time.Minute {
 				return fmt.Errorf("the import %s does not come to its end: %s", source, said)
 			}
 		}

@@ -122,7 +122,7 @@ func (l *crashLine) do(method, path string, body any) (answer []byte, header htt
 		}
 	}
 	last := "no answer"
-	for began := time.Now(); time.Since(began) < 2*time.Minute; {
+	for began := time.Now(); time.Since(began) < 5*time.Minute; {
 		address := l.address.Load()
 		if address == nil {
 			time.Sleep(5 * time.Millisecond)
@@ -155,7 +155,7 @@ func (l *crashLine) do(method, path string, body any) (answer []byte, header htt
 			return answer, response.Header, again, nil
 		}
 	}
-	return nil, nil, again, fmt.Errorf("%s %s was not answered within 2 minutes: %s", method, path, last)
+	return nil, nil, again, fmt.Errorf("%s %s was not answered within 5 minutes: %s", method, path, last)
 }
 
 // post is do for those that must be taken.

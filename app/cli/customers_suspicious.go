@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -41,19 +40,18 @@ func (c *CustomersSuspiciousCommand) Run(w *world) error {
 		_, err = fmt.Fprintf(w.stdout, "%s may join people again, from the next time that it is said of somebody\n", value)
 		return err
 	}
-	var answer struct {
-		Suspicious []suspicious `json:"suspicious"`
-		Next       string       `json:"next"`
-	}
 	all := []suspicious{}
-	for query := (url.Values{"limit": {"1000"}}); ; query.Set("cursor", answer.Next) {
-		answer.Suspicious, answer.Next = nil, ""
-		if _, err = client.Get(w.ctx, "/v1/identities/suspicious?"+query.Encode(), &answer); err != nil {
-			return err
+	list := pages{path: "/v1/identities/suspicious", name: "suspicious", most: 1000}
+	err = list.each(w, client, 0, func(raw json.RawMessage) error {
+		var one suspicious
+		if err := json.Unmarshal(raw, &one); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
 		}
-		if all = append(all, answer.Suspicious...); answer.Next == "" {
-			break
-		}
+		all = append(all, one)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(w.stdout).Encode(map[string]any{"suspicious": all})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -55,7 +54,7 @@ func (c *EventsListCommand) Run(w *world) error {
 		}
 		query.Set(name, at.Format(time.RFC3339Nano))
 	}
-	return listEntries(w, c.Remote, "/api/events", "events", query, c.Limit, func(table io.Writer, raw json.RawMessage) error {
+	return listEvents(w, c.Remote, pages{path: "/api/events", name: "events", query: query}, c.Limit, func(table io.Writer, raw json.RawMessage) error {
 		return printEvent(w.stdout, table, raw, c.JSON, true, "")
 	})
 }
@@ -71,48 +70,21 @@ type EventsOfCommand struct {
 
 // Run lists, newest first, page by page.
 func (c *EventsOfCommand) Run(w *world) error {
-	return listEntries(w, c.Remote, "/v1/customers/"+url.PathEscape(c.Who)+"/timeline", "entries", url.Values{}, c.Limit, func(table io.Writer, raw json.RawMessage) error {
+	return listEvents(w, c.Remote, pages{path: "/v1/customers/" + url.PathEscape(c.Who) + "/timeline", name: "entries"}, c.Limit, func(table io.Writer, raw json.RawMessage) error {
 		return printEvent(w.stdout, table, raw, c.JSON, false, c.Event)
 	})
 }
 
-// listEntries reads page after page of a list, until there is no more or there were as many as asked for; 0: all.
-func listEntries(w *world, server Remote, path, list string, query url.Values, limit int, show func(table io.Writer, raw json.RawMessage) error) error {
+// listEvents prints events of a list.
+func listEvents(w *world, server Remote, list pages, limit int, show func(table io.Writer, raw json.RawMessage) error) error {
 	client, err := server.client()
 	if err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	defer table.Flush()
-	for left := limit; ; {
-		size := maxEventsPage
-		if limit > 0 {
-			size = min(size, left)
-		}
-		query.Set("limit", strconv.Itoa(size))
-		var page map[string]json.RawMessage
-		if _, err = client.Get(w.ctx, path+"?"+query.Encode(), &page); err != nil {
-			return err
-		}
-		var entries []json.RawMessage
-		var next string
-		if err = json.Unmarshal(page[list], &entries); err == nil && page["next"] != nil {
-			err = json.Unmarshal(page["next"], &next)
-		}
-		if err != nil {
-			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
-		}
-		for _, raw := range entries {
-			if err = show(table, raw); err != nil {
-				return err
-			}
-		}
-		left -= len(entries)
-		if next == "" || limit > 0 && left <= 0 {
-			return nil
-		}
-		query.Set("cursor", next)
-	}
+	list.most = maxEventsPage
+	return list.each(w, client, limit, func(raw json.RawMessage) error { return show(table, raw) })
 }
 
 // printEvent prints an entry if it is an event, of one name if so asked; with whose it is, if it is one of everybody's.

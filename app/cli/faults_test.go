@@ -278,7 +278,7 @@ func (s *faultStand) status() map[string]channels.Status {
 
 func (s *faultStand) await(what string, ok func() bool) {
 	s.Helper()
-	for deadline := time.Now().Add(90 * time.Second); !ok(); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !ok(); time.Sleep(100 * time.Millisecond) {
 		if s.Failed() {
 			s.FailNow()
 		}

@@ -96,7 +96,7 @@ func (f *faulty) fault() string {
 }
 
 func (f *faulty) Describe() channel.Description {
-	return channel.Description{Name: "faulty-" + filepath.Base(f.folder), Version: "1", Channels: faultyChannels, Schema: json.RawMessage(`{"type":"object"}`)}
+	return channel.Description{Name: "faulty-" + filepath.Base(f.folder), Version: "1", Channels: append([]string{"fax"}, faultyChannels...), Schema: json.RawMessage(`{"type":"object"}`)}
 }
 func (f *faulty) Configure(context.Context, json.RawMessage) error { return nil }
 func (f *faulty) Health(context.Context) error                     { return nil }

@@ -322,7 +322,7 @@ func TestImportedHistoryEqualsTheSimulation(t *testing.T) {
 		if err = w.WriteAll(rows[:half]); err != nil {
 			t.Fatal(err)
 		}
-		deadline := time.Now().Add(30 * time.Second)
+		deadline := time.Now().Add(2 * time.Minute)
 		for server.figuresUnchecked(t) == 0 && time.Now().Before(deadline) {
 			time.Sleep(10 * time.Millisecond)
 		}

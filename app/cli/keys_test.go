@@ -58,7 +58,7 @@ func TestKeysFromTheCommandLine(t *testing.T) {
 	if text := run(0, with(secret, "events", "ada", "--event", "Product Viewed")...); strings.Count(text, "Product Viewed") != 2 || strings.Contains(text, "Cart") {
 		t.Error(text)
 	}
-	if text := run(0, with(secret, "events", "ada", "--limit", "2", "--json")...); strings.Count(text, "\n") != 2 || !strings.Contains(text, `"event":"Cart Viewed"`) {
+	if text := run(0, with(secret, "events", "ada", "--limit", "2", "--json")...); strings.Count(text, `{"at":`) != 2 || !strings.Contains(text, `"event":"Cart Viewed"`) {
 		t.Error(text)
 	}
 	run(0, append([]string{"keys", "revoke", "reports"}, admin...)...)

@@ -1,10 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -49,7 +49,7 @@ type MessagesListCommand struct {
 	Customer string `name:"customer" placeholder:"USER" help:"Only those to a customer: a user ID, an anonymous ID, or the customer's own ID."`
 	From     string `name:"from" placeholder:"TIME" help:"Only those decided then or later, as in 2026-03-01T09:00:00Z."`
 	Until    string `name:"until" placeholder:"TIME" help:"Only those decided before."`
-	Limit    int    `name:"limit" default:"50" help:"How many at most. Default: ${default}."`
+	Limit    int    `name:"limit" default:"50" placeholder:"N" help:"How many at most; 0 lists all. Default: ${default}."`
 	JSON     bool   `name:"json" help:"Print one JSON object per line."`
 	Remote
 }
@@ -59,9 +59,6 @@ const maxLedgerPage = 200
 
 // Run lists, page by page, until there are enough.
 func (c *MessagesListCommand) Run(w *world) error {
-	if c.Limit < 1 {
-		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "limit", Message: "--limit must be at least 1"}
-	}
 	client, err := c.client()
 	if err != nil {
 		return err
@@ -75,42 +72,24 @@ func (c *MessagesListCommand) Run(w *world) error {
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	defer table.Flush()
-	looked, listed := 0, 0
-	for {
-		query.Set("limit", strconv.Itoa(min(c.Limit-listed, maxLedgerPage)))
-		var page struct {
-			Messages []listedMessage `json:"messages"`
-			Next     string          `json:"next"`
-			Looked   int             `json:"looked"`
+	list, listed := pages{path: "/api/messages", name: "messages", query: query, most: maxLedgerPage}, 0
+	err = list.each(w, client, c.Limit, func(raw json.RawMessage) error {
+		listed++
+		var m listedMessage
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
 		}
-		if _, err = client.Get(w.ctx, "/api/messages?"+query.Encode(), &page); err != nil {
-			return err
+		if c.JSON {
+			return json.NewEncoder(w.stdout).Encode(m)
 		}
-		for _, m := range page.Messages {
-			if c.JSON {
-				err = json.NewEncoder(w.stdout).Encode(m)
-			} else {
-				who := m.User
-				if who == "" {
-					who = m.Customer
-				}
-				_, err = fmt.Fprintf(table, "%s\t%s\t%s/%s\t%s\t%s\t%s\n", m.Decided.Local().Format(time.DateTime), who, m.Journey, m.Name, m.Channel,
-					inState(m.State, m.Reason), m.Ref)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		looked, listed = looked+page.Looked, listed+len(page.Messages)
-		if page.Next == "" || listed >= c.Limit {
-			break
-		}
-		query.Set("cursor", page.Next)
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s/%s\t%s\t%s\t%s\n", m.Decided.Local().Format(time.DateTime), cmp.Or(m.User, m.Customer), m.Journey, m.Name, m.Channel,
+			inState(m.State, m.Reason), m.Ref)
+		return err
+	})
+	if err == nil && listed == 0 {
+		_, err = fmt.Fprintf(w.stderr, "No message is like that; %s.\n", plural(list.looked, "message was looked at", "messages were looked at"))
 	}
-	if listed == 0 {
-		fmt.Fprintf(w.stderr, "No message is like that; %s.\n", plural(looked, "message was looked at", "messages were looked at"))
-	}
-	return nil
+	return err
 }
 
 func inState(state, reason string) string {

@@ -41,8 +41,8 @@ func builtIn(name string) channel.Connector {
 // PluginCommand is about the connectors of others. It works on the data folder alone, whether a server runs or not.
 type PluginCommand struct {
 	List    PluginListCommand    `cmd:"" help:"List the connectors of others, and whether they are approved."`
-	Approve PluginApproveCommand `cmd:"" help:"Let the server start a connector as it is now; once it changes it is refused until it is approved again."`
-	Remove  PluginRemoveCommand  `cmd:"" help:"Take an approval back; the files stay, and what runs does so until its next start."`
+	Approve PluginApproveCommand `cmd:"" help:"Let the server start a connector as it is now, in the place of an earlier version that runs; once it changes it is refused until it is approved again."`
+	Remove  PluginRemoveCommand  `cmd:"" help:"Take an approval back; a server that runs stops the connector within a second or so, and what is queued waits. The files stay."`
 }
 
 // PluginFolder says where the connectors are.

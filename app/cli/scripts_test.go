@@ -138,7 +138,7 @@ func TestScriptsDoNotBlockOthers(t *testing.T) {
 // await polls the overview until it shows what is expected.
 func (p *serverProcess) await(t testing.TB, what string, come func(shown) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		o, err := p.overview()
 		if err != nil {
 			t.Fatal(err)
@@ -147,5 +147,5 @@ func (p *serverProcess) await(t testing.TB, what string, come func(shown) bool) 
 			return
 		}
 	}
-	t.Fatalf("waited 30 s in vain for %s", what)
+	t.Fatalf("waited two minutes in vain for %s", what)
 }

@@ -123,7 +123,7 @@ func TestServerLibraries(t *testing.T) {
 	for _, library := range []string{"segment", "rudder"} {
 		t.Run(library, func(t *testing.T) {
 			server := sdkServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			command := exec.CommandContext(ctx, "node", library+".js", busyOnce(t, server).URL, testKey)
 			command.Dir = sdkFolder
@@ -182,7 +182,7 @@ func inPage(t *testing.T, server *serverProcess, page, query string, until func(
 			t.Logf("the browser says:\n%s", output.Bytes())
 		}
 	}()
-	limit := time.After(time.Minute)
+	limit := time.After(3 * time.Minute)
 	for until == nil || !until() {
 		select {
 		case text := <-said:
@@ -193,7 +193,7 @@ func inPage(t *testing.T, server *serverProcess, page, query string, until func(
 				return
 			}
 		case <-limit:
-			t.Error("the page was not done within a minute")
+			t.Error("the page was not done within three minutes")
 			return
 		case <-time.After(100 * time.Millisecond):
 		}

@@ -119,7 +119,7 @@ func (c *SegmentsShowCommand) Run(w *world) error {
 // SegmentsMembersCommand lists members.
 type SegmentsMembersCommand struct {
 	Name  string `arg:"" help:"The segment."`
-	Limit int    `name:"limit" default:"100" help:"How many at most; 0 lists all. Default: ${default}."`
+	Limit int    `name:"limit" default:"100" placeholder:"N" help:"How many at most; 0 lists all. Default: ${default}."`
 	JSON  bool   `name:"json" help:"Print a JSON object a line."`
 	Remote
 }
@@ -130,30 +130,8 @@ func (c *SegmentsMembersCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	left := c.Limit
-	for cursor := ""; ; {
-		page := 1000
-		if c.Limit > 0 {
-			page = min(page, left)
-		}
-		var answer struct {
-			Members []json.RawMessage `json:"members"`
-			Next    string            `json:"next"`
-		}
-		path := fmt.Sprintf("/v1/segments/%s/members?limit=%d&cursor=%s", url.PathEscape(c.Name), page, url.QueryEscape(cursor))
-		if _, err = client.Get(w.ctx, path, &answer); err != nil {
-			return err
-		}
-		for _, raw := range answer.Members {
-			if err = c.print(w, raw); err != nil {
-				return err
-			}
-		}
-		left -= len(answer.Members)
-		if cursor = answer.Next; cursor == "" || c.Limit > 0 && left <= 0 {
-			return nil
-		}
-	}
+	list := pages{path: "/v1/segments/" + url.PathEscape(c.Name) + "/members", name: "members", most: 1000}
+	return list.each(w, client, c.Limit, func(raw json.RawMessage) error { return c.print(w, raw) })
 }
 
 func (c *SegmentsMembersCommand) print(w *world, raw json.RawMessage) error {

@@ -125,7 +125,7 @@ func TestRealMail(t *testing.T) {
 		post(t, server, fmt.Sprintf(`{"userId":%q,"event":"Order Completed","messageId":%q,
 			"context":{"traits":{"email":"%s@example.com","first_name":"Ada"}}}`, user, user, user))
 	}
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for time.Now().Before(deadline) {
 		states := server.states(t)
 		if strings.HasPrefix(states["ada"], "accepted") && strings.HasPrefix(states["later"], "accepted") && strings.HasPrefix(states["gone"], "failed") {

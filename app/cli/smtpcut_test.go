@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,7 +108,7 @@ func cutOnce(t *testing.T, program, who, step string) {
 	victim := map[string]int{"connector": connector.pid, "host": server.cmd.Process.Pid}[who]
 	if step == "AFTER" {
 		if victim != 0 { // it must not come to hear of the answer
-			_ = syscall.Kill(victim, syscall.SIGSTOP)
+			halt(t, victim)
 		}
 		close(mails.answer)
 		mails.answered.Wait()
@@ -118,7 +120,7 @@ func cutOnce(t *testing.T, program, who, step string) {
 		server.kill()
 	}
 	if who != "connection" {
-		if left := outlived([]process{connector}, 5*time.Second); len(left) > 0 {
+		if left := outlived([]process{connector}, time.Minute); len(left) > 0 {
 			t.Errorf("the connector %v still runs", left)
 		}
 	}
@@ -129,7 +131,7 @@ func cutOnce(t *testing.T, program, who, step string) {
 
 	want := cutExpect(who, step)
 	var owed, news cutMessage
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		owed, news = cutMessages(t, server)
 		if owed.State == "accepted" && news.State == want.news {
 			break
@@ -226,9 +228,31 @@ func startCutServer(t *testing.T, step string) *cutServer {
 	return s
 }
 
+// halt stops a process, and returns when none of its threads runs any more: the signal itself only asks for it.
+func halt(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil || len(threads) == 0 {
+			t.Fatal("the process is gone", err)
+		}
+		if !slices.ContainsFunc(threads, func(path string) bool {
+			text, err := os.ReadFile(path)
+			_, state, _ := strings.Cut(string(text), ") ") // proc_pid_stat(5)
+			return err == nil && !strings.HasPrefix(state, "T")
+		}) {
+			return
+		}
+	}
+	t.Fatal("the process goes on after SIGSTOP")
+}
+
 // bothReach waits until both mails have come to the step.
 func (s *cutServer) bothReach() bool {
-	limit := time.After(60 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for range 2 {
 		select {
 		case <-s.reached:
@@ -337,7 +361,7 @@ func (s *cutServer) ids() map[string][]string {
 // running returns the process of the mail connector, once there is one.
 func running(t *testing.T, server *serverProcess) process {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		o, err := server.overview()
 		if err != nil {
 			t.Fatal(err)

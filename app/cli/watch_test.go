@@ -23,8 +23,9 @@ func TestWatchRunsTheTestsAgain(t *testing.T) {
 	if err = command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := time.AfterFunc(time.Minute, func() { _ = command.Process.Kill() })
+	ended := time.AfterFunc(3*time.Minute, func() { _ = command.Process.Kill() })
 	defer ended.Stop()
+	defer command.Process.Kill() // whatever the test has come to
 	lines := bufio.NewScanner(out)
 	until := func(want string) {
 		t.Helper()

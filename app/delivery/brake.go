@@ -202,10 +202,11 @@ func choreOf(tx store.Reader) chore {
 	}
 }
 
-// mindOrders puts back what is no longer held, and goes on with cancellations, until ctx ends. While there is nothing of
-// that, it only waits for it.
+// mindOrders lets senders claim from the partition, also those of channels that come later, puts back what is no longer held,
+// and goes on with cancellations, until ctx ends. While there is nothing of that, it only waits for it.
 func (d *Delivery) mindOrders(ctx context.Context, p int) {
-	for ctx.Err() == nil {
+	for known := 0; ctx.Err() == nil; {
+		known = d.meet(ctx, p, known)
 		now := d.clock.Now()
 		answer, err := d.store.Ask(ctx, p, chores{})
 		if err == nil {

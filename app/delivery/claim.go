@@ -155,7 +155,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	m.Event = lifecycle.Event{} // it was there for the template
 	out, wrote = &outgoing{
 		Outgoing: channels.Outgoing{ID: id, Ref: m.Ref(), Attempt: a.Number, Kind: m.Kind, Direct: m.Direct, Rendered: d.whole(tx, &m.Message, rendered)},
-		message:  &m.Message, claimed: in.At, partition: tx.Partition(),
+		message:  &m.Message, heir: v.heir, claimed: in.At, partition: tx.Partition(),
 	}, len(data)
 	if unresolved {
 		return changed()

@@ -266,7 +266,7 @@ func (d *Delivery) resume(tx store.Tx, in resume) {
 // PauseMessages keeps messages from leaving, from now on and over restarts, until ResumeMessages. What is with a connector
 // already may still leave. It is safe to repeat.
 func (d *Delivery) PauseMessages(ctx context.Context, s Target, by, why string) error {
-	o, err := d.order(s, by, why)
+	o, err := d.order(ctx, s, by, why)
 	if err != nil {
 		return err
 	}
@@ -278,7 +278,7 @@ func (d *Delivery) ResumeMessages(ctx context.Context, s Target, by string) erro
 	if err := s.check(); err != nil {
 		return err
 	}
-	if err := d.checkChannel(s.Channel); err != nil {
+	if err := d.checkChannel(ctx, s.Channel); err != nil {
 		// A channel that is gone may have left a pause behind.
 		orders, failed := d.Orders(ctx)
 		if failed != nil || !slices.ContainsFunc(orders.Pauses, func(o Order) bool { return o.Channel == s.Channel }) {
@@ -291,19 +291,19 @@ func (d *Delivery) ResumeMessages(ctx context.Context, s Target, by string) erro
 	return d.everywhere(ctx, resume{Target: s, Of: orderText(by), At: d.clock.Now()})
 }
 
-func (d *Delivery) order(s Target, by, why string) (Order, error) {
+func (d *Delivery) order(ctx context.Context, s Target, by, why string) (Order, error) {
 	if err := s.check(); err != nil {
 		return Order{}, err
 	}
-	if err := d.checkChannel(s.Channel); err != nil {
+	if err := d.checkChannel(ctx, s.Channel); err != nil {
 		return Order{}, err
 	}
 	return Order{s, orderText(by), orderText(why), d.clock.Now()}, nil
 }
 
-// checkChannel refuses a name that no channel has; an empty one is fine.
-func (d *Delivery) checkChannel(name string) error {
-	if names := d.Channels(); name != "" && !slices.Contains(names, name) {
+// checkChannel refuses a name that no channel has, and that no message waits for either; an empty one is fine.
+func (d *Delivery) checkChannel(ctx context.Context, name string) error {
+	if names := d.Channels(); name != "" && !slices.Contains(names, name) && !d.hasQueue(ctx, name) {
 		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "channel", Message: fmt.Sprintf("there is no channel %q", name),
 			Hint: "there are: " + strings.Join(names, ", ")}
 	}
@@ -313,7 +313,7 @@ func (d *Delivery) checkChannel(name string) error {
 // Channels returns the names of the channels by which messages leave, in alphabetical order.
 func (d *Delivery) Channels() []string {
 	var names []string
-	for _, l := range d.lanes {
+	for _, l := range d.lanes() {
 		names = append(names, channelOf(l))
 	}
 	slices.Sort(names)

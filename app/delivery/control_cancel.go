@@ -85,7 +85,7 @@ func (d *Delivery) cancel(tx store.Tx, in cancel) error {
 // CancelMessages settles what is queued now as cancelled. Nothing of it is claimed after it has returned; what is with a
 // connector already may still leave, unless the connector keeps it and is told in time. It returns the order's ID, by which Orders tells how far it has come.
 func (d *Delivery) CancelMessages(ctx context.Context, s Target, by, why string) (lifecycle.ID, error) {
-	o, err := d.order(s, by, why)
+	o, err := d.order(ctx, s, by, why)
 	if err != nil {
 		return lifecycle.ID{}, err
 	}

@@ -1,7 +1,7 @@
 // Package delivery takes what scripts decided to say to the outside: it keeps the outbox, asks policy once more just
 // before sending, renders, hands batches to connectors, and settles what they answer.
 //
-// Reading order: outbox.go (what is stored), lanes.go (where a message waits), policy.go (what may be sent, and when),
+// Reading order: outbox.go (what is stored), lanes.go (where a message waits), connect.go (who sends it), policy.go (what may be sent, and when),
 // claim.go (the durable attempt), at_once.go (the same in the commit that decides), dispatch.go (who sends when),
 // reconsider.go (what has waited for its connector), settle.go (results, retries, doubt), fallback.go (another channel),
 // control.go (what operators hold, cancel or send anyway), brake.go (where what is held waits), watch.go (who waits for a message),
@@ -14,6 +14,8 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"stagecraft/app/channels"
@@ -76,18 +78,20 @@ type Delivery struct {
 	boot         string // names this start of the program: an attempt of another one is in doubt
 	log          *slog.Logger
 	store        *store.Store
-	lanes        []*lane
-	byName       map[string]*lane
-	keepers      map[string]*keeper // by channel: whose connector may keep what it accepted
-	settler      *settler
-	calls        *Calls // nil: there is no call centre
-	aloft        [lifecycle.Partitions]aloft
-	inboxes      inboxes
-	watched      [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
-	parked       [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held, or there is a new order
-	controls     [lifecycle.Partitions]*controls             // as they are stored; of each partition's single writer
-	turns        chan struct{}                               // has room for the partitions that may go through very many messages, see brake.go
-	endpoints    *endpoints                                  // of webhooks, that fail
+	roster       atomic.Pointer[roster]
+	connecting   sync.Mutex // one channel is connected at a time; guards what follows
+	crew         *crew      // nil while Run does not
+	// pausedBySetting are the channels that a start setting pauses, whether they are connected or not.
+	pausedBySetting map[string]bool
+	settler         *settler
+	calls           *Calls // nil: there is no call centre
+	aloft           [lifecycle.Partitions]aloft
+	inboxes         inboxes
+	watched         [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
+	parked          [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held, or there is a new order
+	controls        [lifecycle.Partitions]*controls             // as they are stored; of each partition's single writer
+	turns           chan struct{}                               // has room for the partitions that may go through very many messages, see brake.go
+	endpoints       *endpoints                                  // of webhooks, that fail
 }
 
 // Options of New.
@@ -110,9 +114,10 @@ func New(opts Options) *Delivery {
 	d := &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
 		publicURL: opts.PublicURL, links: opts.Links, tracking: opts.Tracking, trackURL: opts.TrackingURL, testTo: opts.TestAddress,
-		boot: opts.Boot, log: opts.Log, byName: map[string]*lane{}, keepers: map[string]*keeper{}, settler: newSettler(), endpoints: newEndpoints(),
+		boot: opts.Boot, log: opts.Log, pausedBySetting: map[string]bool{}, settler: newSettler(), endpoints: newEndpoints(),
 		policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
 	}
+	d.roster.Store(&roster{byName: map[string]*lane{}, keepers: map[string]*keeper{}})
 	d.trackLinks = d.links.At(cmp.Or(d.trackURL, d.publicURL))
 	d.turns = make(chan struct{}, maxTurns)
 	for p := range d.parked {
@@ -136,18 +141,6 @@ func (d *Delivery) SetHoldOuts(h HoldOuts) { d.holdouts = h }
 // SetWatcher names who is told when a watched message is settled. It is called once, before the store starts.
 func (d *Delivery) SetWatcher(w Watcher) { d.watcher = w }
 
-// Connect adds a channel's connector, with a lane for each priority. It is called before the store starts.
-func (d *Delivery) Connect(channel string, connector Connector) {
-	for _, name := range lanesOf(channel) {
-		l := newLane(name, connector)
-		d.lanes = append(d.lanes, l)
-		d.byName[l.name] = l
-	}
-	if w, may := connector.(Withdrawer); may {
-		d.keepers[channel] = newKeeper(channel, w)
-	}
-}
-
 // Apply handles delivery's inputs; handled is false for an input of someone else.
 func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err error) {
 	switch in := input.(type) {
@@ -155,6 +148,8 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer = d.claim(tx, in)
 	case settle:
 		d.settle(tx, in)
+	case welcome:
+		answer = d.welcome(tx, in)
 	case reconsider:
 		answer = d.reconsider(tx, in)
 	case release:
@@ -175,6 +170,8 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer, err = d.cancelOne(tx, in)
 	case sendHeld:
 		err = d.sendHeld(tx, in)
+	case askHeir:
+		answer, err = d.askHeir(tx, in)
 	case lastCall:
 		answer, err = d.lastCall(tx, in)
 	case withdrawn:
@@ -203,8 +200,8 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 // Ask answers delivery's questions; handled is false for a question of someone else.
 func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, err error) {
 	switch q := query.(type) {
-	case firstDue:
-		return d.firstDue(tx), true, nil
+	case queuesOf:
+		return queues(tx, q), true, nil
 	case chores:
 		return choreOf(tx), true, nil
 	case ordersOf:

@@ -117,6 +117,7 @@ type outgoing struct {
 	channels.Outgoing
 	message   *lifecycle.Message // as it was claimed, without its event
 	atOnce    bool               // in the commit that decided it
+	heir      bool               // its customer has become part of another one, who is to be asked
 	claimed   time.Time
 	partition int
 }
@@ -198,44 +199,14 @@ func (l *lane) unpick(partition int, from []byte, next, now time.Time) {
 	}
 }
 
-// firstDue asks when each lane of a partition has something due first.
-type firstDue struct{}
-
-func (d *Delivery) firstDue(tx store.Reader) map[string]time.Time {
-	first := map[string]time.Time{}
-	for _, l := range d.lanes {
-		prefix := lanePrefix(l.name)
-		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
-			first[l.name] = store.KeyTime(key[len(prefix) : len(prefix)+8])
-			return false
-		})
-	}
-	return first
-}
-
 // Own lets the senders claim from a partition until ctx ends.
 func (d *Delivery) Own(ctx context.Context, p int) {
 	if !d.recover(ctx, p) {
 		return
 	}
-	answer, err := d.store.Ask(ctx, p, firstDue{})
-	for err != nil && ctx.Err() == nil {
-		d.log.Error("the outbox of a partition cannot be read and is tried again", "partition", p, "error", err)
-		lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
-		answer, err = d.store.Ask(ctx, p, firstDue{})
-	}
-	if err != nil {
-		return
-	}
 	d.loadEndpoints(ctx, p)
-	for _, l := range d.lanes {
-		if due, ok := answer.(map[string]time.Time)[l.name]; ok {
-			l.hint(p, due)
-		}
-		l.own(p, true)
-	}
 	d.mindOrders(ctx, p)
-	for _, l := range d.lanes {
+	for _, l := range d.lanes() {
 		l.own(p, false)
 	}
 }
@@ -251,22 +222,10 @@ func (d *Delivery) Run(ctx context.Context) {
 		close(sent)
 		<-settled
 	}()
-	var senders sync.WaitGroup
-	senders.Go(func() { d.mindEndpoints(ctx) })
-	for _, k := range d.keepers {
-		senders.Go(func() { d.keep(ctx, k) })
-	}
-	for _, l := range d.lanes {
-		for range maxSenders {
-			senders.Add(1)
-			go func() {
-				defer senders.Done()
-				d.sendLoop(ctx, l)
-			}()
-		}
-	}
-	senders.Wait()
-	for _, l := range d.lanes {
+	senders := d.muster(ctx)
+	senders.senders.Go(func() { d.mindEndpoints(ctx) })
+	d.dismiss(senders)
+	for _, l := range d.lanes() {
 		for batch := l.take(); len(batch) > 0; batch = l.take() {
 			d.sendClaimed(ctx, l, batch)
 		}

@@ -169,13 +169,13 @@ func TestReplayFailed(t *testing.T) {
 	}
 	hooks.set(accepts)
 	count, calls := 0, 0
-	for next := ""; ; calls++ {
+	for next := []byte(nil); ; calls++ {
 		done, err := p.delivery.ReplayFailed(t.Context(), delivery.Filter{From: since}, "https://hooks.example.com/x", "Grace", next)
 		p.must(err)
 		if count += done.Count; done.Count > delivery.MaxReplay {
 			t.Fatalf("one call replays %d", done.Count)
 		}
-		if next = done.Next; next == "" {
+		if next = done.Next; next == nil {
 			break
 		}
 	}

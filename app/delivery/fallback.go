@@ -93,7 +93,7 @@ func (d *Delivery) insteadFor(tx store.Tx, m *lifecycle.Message, customer *lifec
 		}
 		other := m.Instead(t.Channel, kind)
 		other.Decided, other.Due, other.Settled = at, at, time.Time{}
-		if lane := d.byName[laneOf(other)]; lane == nil || lane.vacant.Load() || m.Direct && kind != lifecycle.Transactional {
+		if lane := d.lane(laneOf(other)); lane == nil || lane.vacant.Load() || m.Direct && kind != lifecycle.Transactional {
 			continue
 		}
 		if d.judge(tx, d.question(other, customer, nil, at)).state == lifecycle.Queued {

@@ -7,13 +7,20 @@ import (
 	"stagecraft/app/store"
 )
 
-// Heirs hands on what a customer is owed who has become part of another one since it was decided. It is asked inside Apply
-// only, and reports whether somebody has it now. What was rendered already comes back by PutRendered.
+// Heirs knows what became of customers who have become part of another one since a message of theirs was decided. It is asked
+// inside Apply only.
 type Heirs interface {
+	// Inherit hands on what a customer is owed, and reports whether somebody has it now. What was rendered already comes back by
+	// PutRendered.
 	Inherit(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered, at time.Time) bool
+	// Adopted reports whether a customer of the partition has taken over what was known of another one. Until then what that one
+	// said, and what speaks against their addresses, is on its way.
+	Adopted(tx store.Reader, customer, from lifecycle.ID) bool
+	// Erased reports whether whoever had an ID of the partition was erased at a moment or after it: somebody else may have it now.
+	Erased(tx store.Reader, customer lifecycle.ID, since time.Time) bool
 }
 
-// SetHeirs names who hands on. It is called once, before the store starts.
+// SetHeirs names who knows that. It is called once, before the store starts.
 func (d *Delivery) SetHeirs(h Heirs) { d.heirs = h }
 
 // bequeath decides about the message of a customer who is not there any more. Marketing ends with them: whoever they became
@@ -21,7 +28,7 @@ func (d *Delivery) SetHeirs(h Heirs) { d.heirs = h }
 // one. If it was rendered, it takes its bytes along.
 //
 // What is in doubt stays. The connector may have it, and knows it by its reference: handed on, it would be another message, and
-// leave twice.
+// leave twice. Whoever the customer has become is asked about it before it leaves, see heirs_ask.go.
 func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, verdict) {
 	switch {
 	case m.Kind != lifecycle.Transactional || d.heirs == nil:
@@ -29,7 +36,7 @@ func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at
 		if !m.Expires.IsZero() && !at.Before(m.Expires) {
 			return lifecycle.Rendered{}, verdict{state: lifecycle.Expired, reason: becauseTooOld}
 		}
-		return last.Rendered, pass
+		return last.Rendered, verdict{state: lifecycle.Queued, heir: true}
 	default:
 		handed := *m
 		if whole, err := loadMessage(tx, m.Decided, m.ID); err == nil && whole != nil {

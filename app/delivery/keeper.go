@@ -144,24 +144,31 @@ func (d *Delivery) giveLastWord(ctx context.Context, k *keeper, named map[lifecy
 	var items []store.Item
 	now := d.clock.Now()
 	for p, refs := range byPartition {
-		items = append(items, store.Item{Partition: p, Input: lastCall{refs, k.channel, now}})
+		items = append(items, store.Item{Partition: p, Input: lastCall{Messages: refs, Channel: k.channel, At: now}})
 	}
 	var leave []lifecycle.Ref
 	fresh := false
-	for _, answer := range d.store.DoAll(ctx, items) {
-		if answer.Err != nil {
-			err = answer.Err
-			continue
-		}
-		word := answer.Answer.(lastWord)
-		leave = append(leave, word.Leave...)
-		for _, ref := range word.Leave {
-			delete(k.stays, ref.ID)
-		}
-		for _, one := range word.Stay {
-			fresh = fresh || !named[one.ID]
-			named[one.ID] = true
-			d.complain(k, one, now)
+	for len(items) > 0 {
+		answers := d.store.DoAll(ctx, items)
+		items = nil
+		for _, answer := range answers {
+			if answer.Err != nil {
+				err = answer.Err
+				continue
+			}
+			word := answer.Answer.(lastWord)
+			leave = append(leave, word.Leave...)
+			for _, ref := range word.Leave {
+				delete(k.stays, ref.ID)
+			}
+			for _, one := range word.Stay {
+				fresh = fresh || !named[one.ID]
+				named[one.ID] = true
+				d.complain(k, one, now)
+			}
+			if len(word.Ask) > 0 {
+				items = append(items, d.askedAgain(ctx, k, word.Ask, now))
+			}
 		}
 	}
 	if len(leave) > 0 {
@@ -174,7 +181,7 @@ func (d *Delivery) giveLastWord(ctx context.Context, k *keeper, named map[lifecy
 
 // AwaitForgotten returns when connectors have forgotten what they were told to, or ctx ends.
 func (d *Delivery) AwaitForgotten(ctx context.Context) {
-	for name, k := range d.keepers {
+	for name, k := range d.roster.Load().keepers {
 		for p := 0; p < d.store.Partitions() && k.Withdraws(); {
 			answer, err := d.store.Ask(ctx, p, withdrawalsOf{name})
 			if err != nil {

@@ -11,7 +11,7 @@ import (
 // HandOver claims, sends and settles what is due in a message's lane and partition, as if it were the moment at. It is
 // for a laboratory, where no senders run and each customer has a time of their own; the inputs are the senders' own.
 func (d *Delivery) HandOver(ctx context.Context, m *lifecycle.Message, at time.Time) error {
-	l, partition := d.byName[laneOf(m)], m.Customer.Partition()
+	l, partition := d.lane(laneOf(m)), m.Customer.Partition()
 	if l == nil {
 		return nil // it stays queued, as on a server without a connector for the channel
 	}

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -11,16 +12,19 @@ import (
 // lastCall is the input "these are about to leave for good; may they?". It is the last word: what speaks against a message
 // and is committed before holds it back, what comes after is too late. What must not leave becomes an order, so that the
 // connector is told; what is not settled yet waits. Asked again, it says the same, or finds a reason that has come up since.
+// Of whom has become part of another customer it asks back; then it is asked again with what that customer said.
 type lastCall struct {
 	Messages []lifecycle.Ref // of one partition
 	Channel  string
 	At       time.Time
+	Heirs    map[lifecycle.ID]heirSays // by message
 }
 
 // lastWord is the answer to a lastCall.
 type lastWord struct {
 	Leave []lifecycle.Ref
 	Stay  []staying
+	Ask   []askHeir
 }
 
 // staying is a message that may not leave, or not yet.
@@ -33,17 +37,20 @@ type staying struct {
 // lastCall says which may leave. One that cannot be read waits, and is not in the way of others.
 func (d *Delivery) lastCall(tx store.Tx, in lastCall) (word lastWord, err error) {
 	for _, ref := range in.Messages {
-		why, may, err := d.mayLeave(tx, ref, in)
-		if may && err == nil {
+		asked := len(word.Ask)
+		why, may, err := d.mayLeave(tx, ref, in, &word)
+		switch {
+		case err == nil && may:
 			word.Leave = append(word.Leave, ref)
-		} else {
+		case len(word.Ask) == asked:
 			word.Stay = append(word.Stay, staying{ref, why, err})
 		}
 	}
 	return word, nil
 }
 
-func (d *Delivery) mayLeave(tx store.Tx, ref lifecycle.Ref, in lastCall) (why string, may bool, err error) {
+// mayLeave says whether one may. Where somebody else has to say it, what to ask them is added to the word.
+func (d *Delivery) mayLeave(tx store.Tx, ref lifecycle.Ref, in lastCall, word *lastWord) (why string, may bool, err error) {
 	if tx.Has(withdrawalKey(in.Channel, ref.Decided, ref.ID)) {
 		return "its connector has not taken it back yet", false, nil
 	}
@@ -74,7 +81,22 @@ func (d *Delivery) mayLeave(tx store.Tx, ref lifecycle.Ref, in lastCall) (why st
 		return "its customer is being erased", false, nil // the message is just being removed, and then the connector forgets it
 	case data == nil && m.Kind == lifecycle.Marketing: // as at the claim: what they say now is said elsewhere
 		return refuse(lifecycle.Suppressed, "merged")
-	case data != nil:
+	case data == nil:
+		said, heard := in.Heirs[ref.ID]
+		switch {
+		case !heard:
+			last, err := lastAttempt(tx, m)
+			if err != nil || last == nil {
+				return "", false, cmp.Or(err, error(lifecycle.Errorf(lifecycle.Internal, "it is not known where the message goes")))
+			}
+			word.Ask = append(word.Ask, askHeir{Customer: m.Customer, From: m.Customer, Message: &m.Message, To: last.Rendered.To, At: in.At})
+			return "", false, nil
+		case said.Wait != "":
+			return said.Wait, false, nil
+		case !said.Verdict.passes():
+			return refuse(said.Verdict.state, said.Verdict.reason)
+		}
+	default:
 		customer := &lifecycle.Customer{}
 		if err = store.Decode(data, customer); err != nil {
 			return "", false, lifecycle.Wrap(lifecycle.Internal, err, "the customer's record cannot be read")

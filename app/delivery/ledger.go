@@ -3,7 +3,6 @@ package delivery
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"slices"
 	"time"
 
@@ -40,7 +39,7 @@ func (f *Filter) asDecided(m *lifecycle.Message) bool {
 // Ledger is a part of the list of messages, newest first.
 type Ledger struct {
 	Messages []Listed
-	Next     string    // where the list goes on; empty: there is no more
+	Next     []byte    // where the list goes on; nil: there is no more
 	Looked   int       // how many messages were looked at for it
 	Back     time.Time // everything decided after this was looked at; zero: everything was
 }
@@ -102,11 +101,7 @@ func (d *Delivery) ledgerPage(tx store.Reader, q ledgerPage) (part ledgerPart, f
 
 // Ledger lists messages that fit, newest first over all partitions, beginning where an earlier answer's Next says. It
 // looks at a bounded number of messages: of a filter that few fit it may return none, and a Next.
-func (d *Delivery) Ledger(ctx context.Context, f Filter, next string, limit int) (Ledger, error) {
-	position, err := hex.DecodeString(next)
-	if err != nil || len(position) != 0 && len(position) != positionBytes {
-		return Ledger{}, &lifecycle.Error{Code: lifecycle.Invalid, Field: "cursor", Message: "the cursor is not one that an earlier answer gave"}
-	}
+func (d *Delivery) Ledger(ctx context.Context, f Filter, position []byte, limit int) (Ledger, error) {
 	if limit <= 0 || limit > MaxLedgerPage {
 		limit = MaxLedgerPage
 	}
@@ -151,8 +146,11 @@ func (d *Delivery) Ledger(ctx context.Context, f Filter, next string, limit int)
 			return ledger, nil
 		}
 		if position = edge; len(ledger.Messages) == limit || ledger.Looked >= maxLooked {
-			ledger.Next, ledger.Back = hex.EncodeToString(edge), store.KeyTimeNewestFirst(edge[:8])
+			ledger.Next, ledger.Back = edge, store.KeyTimeNewestFirst(edge[:8])
 			return ledger, nil
 		}
 	}
 }
+
+// IsLedgerPlace reports whether bytes may be where a list of messages goes on.
+func IsLedgerPlace(place []byte) bool { return len(place) == positionBytes }

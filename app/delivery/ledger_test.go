@@ -110,12 +110,12 @@ func TestLedger(t *testing.T) {
 				}
 			}
 			var last time.Time
-			for next, n := "", 0; ; n++ {
+			for next, n := []byte(nil), 0; ; n++ {
 				page, err := p.delivery.Ledger(t.Context(), c.filter, next, 40)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(page.Messages) > 40 || n > 100 {
+				if len(page.Messages) > 40 || n > 100 || page.Next != nil && !delivery.IsLedgerPlace(page.Next) {
 					t.Fatalf("page %d has %d messages", n, len(page.Messages))
 				}
 				for _, m := range page.Messages {
@@ -128,7 +128,7 @@ func TestLedger(t *testing.T) {
 					delete(want, m.ID)
 					last = m.Decided
 				}
-				if next = page.Next; next == "" {
+				if next = page.Next; next == nil {
 					break
 				}
 			}
@@ -136,8 +136,5 @@ func TestLedger(t *testing.T) {
 				t.Errorf("%d messages are not listed", len(want))
 			}
 		})
-	}
-	if _, err := p.delivery.Ledger(t.Context(), delivery.Filter{}, "zz", 40); lifecycle.CodeOf(err) != lifecycle.Invalid {
-		t.Errorf("a wrong cursor is %v", err)
 	}
 }

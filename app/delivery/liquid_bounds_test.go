@@ -51,7 +51,7 @@ func TestBounds(t *testing.T) {
 			if !errors.As(err, &e) || e.Code != c.code || e.Line != 5 || e.File == "" {
 				t.Errorf("error %v", err)
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 		})
@@ -110,7 +110,7 @@ func FuzzTemplate(f *testing.F) {
 		start := time.Now()
 		problems := delivery.CheckTemplate(template)
 		rendered, err := renderer.Render(&template, "", testScope())
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("it took %v", took)
 		}
 		if len(problems) > 0 && err == nil {

@@ -89,7 +89,7 @@ func (d *Delivery) PutRendered(tx store.Tx, m *lifecycle.Message, rendered *life
 		record.Attempt = &attempt{At: at, Rendered: *rendered} // without a number: it was not handed over
 	}
 	if m.State == lifecycle.Queued {
-		lane := d.byName[laneOf(m)]
+		lane := d.lane(laneOf(m))
 		if lane == nil || m.Due.After(at) || !lane.open(tx.Partition(), m.Due) || d.braked(tx, m) ||
 			!d.claimAtOnce(tx, lane, &record, customer, at) {
 			switch v := d.wouldWait(tx, m, customer, at); {
@@ -154,7 +154,7 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 func (d *Delivery) queue(tx store.Tx, m *lifecycle.Message) {
 	name := laneOf(m)
 	tx.Set(outboxKey(name, m.Due, m.Decided, m.ID), []byte{})
-	if lane := d.byName[name]; lane != nil {
+	if lane := d.lane(name); lane != nil {
 		partition, due := tx.Partition(), m.Due
 		tx.After(func() { lane.hint(partition, due) })
 	}

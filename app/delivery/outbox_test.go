@@ -216,7 +216,7 @@ func (p *post) queuedFor(m *lifecycle.Message, due time.Time) delivery.FullMessa
 
 func (p *post) eventually(done func() bool, why func() string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatal(why())
 		}

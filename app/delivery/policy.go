@@ -29,6 +29,7 @@ type verdict struct {
 	reason     string
 	until      time.Time // real time
 	questioned bool      // it waits until something is known about the address
+	heir       bool      // it passes as far as this partition goes: whoever the customer has become is to be asked besides
 }
 
 var pass = verdict{state: lifecycle.Queued}
@@ -147,7 +148,7 @@ func (d *Delivery) consent(tx store.Tx, q question) verdict {
 	if !q.marketing() {
 		return pass
 	}
-	if q.customer.Trait("unsubscribed") == true {
+	if q.customer.OptedOut() {
 		return drop(lifecycle.BecauseOptedOut)
 	}
 	if len(q.customer.Consents) == 0 && !d.policy.OptIn {

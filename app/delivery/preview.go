@@ -76,7 +76,7 @@ type TestSend struct {
 }
 
 func (d *Delivery) testSend(tx store.Tx, in TestSend) (ref string, err error) {
-	if d.byName[in.Channel+directLane] == nil {
+	if d.lane(in.Channel+directLane) == nil {
 		return "", lifecycle.Errorf(lifecycle.Unavailable, "there is no connector for %s", in.Channel)
 	}
 	m := lifecycle.Message{

@@ -49,7 +49,7 @@ func (d *Delivery) Free(tx store.Tx, customer lifecycle.ID) {
 // backToLane lets claims find a message again, by the end of its key.
 func (d *Delivery) backToLane(tx store.Tx, name string, place []byte) {
 	tx.Set(append(lanePrefix(name), place...), []byte{})
-	if lane := d.byName[name]; lane != nil {
+	if lane := d.lane(name); lane != nil {
 		partition, due := tx.Partition(), store.KeyTime(place[:8])
 		tx.After(func() { lane.hint(partition, due) })
 	}

@@ -21,17 +21,17 @@ type reconsider struct {
 }
 
 // reconsider answers for each message whether it may leave.
-func (d *Delivery) reconsider(tx store.Tx, in reconsider) []bool {
-	leaves := make([]bool, len(in.Claimed))
+func (d *Delivery) reconsider(tx store.Tx, in reconsider) []verdict {
+	verdicts := make([]verdict, len(in.Claimed))
 	var refused []result
 	for i, out := range in.Claimed {
 		v := d.lastWord(tx, out, in.At)
-		if leaves[i] = v.passes(); !leaves[i] {
+		if verdicts[i] = v; !v.passes() {
 			refused = append(refused, result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, At: in.At, Kept: v})
 		}
 	}
 	d.settle(tx, settle{refused})
-	return leaves
+	return verdicts
 }
 
 // lastWord asks what would be asked about another attempt.
@@ -83,7 +83,7 @@ func (d *Delivery) stillLeaving(ctx context.Context, batch []outgoing) []outgoin
 		}
 	}
 	if len(asked) == 0 {
-		return batch
+		return d.heirsLet(ctx, batch, now)
 	}
 	var items []store.Item
 	for partition, list := range asked {
@@ -93,8 +93,8 @@ func (d *Delivery) stillLeaving(ctx context.Context, batch []outgoing) []outgoin
 	for i, answer := range d.store.DoAll(ctx, items) {
 		list := asked[items[i].Partition]
 		if answer.Err == nil {
-			for j, leaves := range answer.Answer.([]bool) {
-				stays[list[j]] = !leaves
+			for j, v := range answer.Answer.([]verdict) {
+				stays[list[j]], list[j].heir = !v.passes(), v.heir
 			}
 			continue
 		}
@@ -113,5 +113,5 @@ func (d *Delivery) stillLeaving(ctx context.Context, batch []outgoing) []outgoin
 			leaving = append(leaving, batch[i])
 		}
 	}
-	return leaving
+	return d.heirsLet(ctx, leaving, now)
 }

@@ -93,14 +93,14 @@ func (d *Delivery) ReplayMessage(ctx context.Context, ref, by string) error {
 // Replayed is how far a replay of many has come.
 type Replayed struct {
 	Count  int    `json:"replayed"`
-	Looked int    `json:"looked"`         // messages
-	Next   string `json:"next,omitempty"` // where it goes on; empty: it is done
+	Looked int    `json:"looked"` // messages
+	Next   []byte `json:"-"`      // where it goes on; nil: it is done
 }
 
 // ReplayFailed posts the webhooks once more that fit the filter and are in its state, which is Failed unless it names
 // another; to an endpoint only, if it is not empty. One call does a bounded part: it goes on where Next says. What fails
 // again meanwhile is not met again.
-func (d *Delivery) ReplayFailed(ctx context.Context, f Filter, endpoint, by, next string) (Replayed, error) {
+func (d *Delivery) ReplayFailed(ctx context.Context, f Filter, endpoint, by string, next []byte) (Replayed, error) {
 	f.Channel = webhookChannel
 	if f.State == "" {
 		f.State = lifecycle.Failed

@@ -131,7 +131,7 @@ func TestADamagedOrder(t *testing.T) {
 	if h.lines("order", "cannot be read", delivery.RefOf(first.Ref())) == 0 {
 		t.Error("it is not said")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if p.delivery.AwaitForgotten(ctx); ctx.Err() != nil {
 		t.Error("it is waited for")

@@ -10,11 +10,13 @@ import (
 )
 
 // Links outside mail. Where a text has them they become short ones, for every character counts there: what a short link
-// says is kept beside the message,
+// says is kept beside the messages,
 //
 //	ul code -> the customer it was made for, and what the link says
 //
-// and is forgotten with it. What a notification opens is nothing that anybody reads: it gets the link that holds everything
+// Where a click leads is forgotten with what the message said. Links to unsubscribe, and to the customer's page, are the same
+// in all messages of a customer by a channel about a topic: they work for as long as the customer is there, and writing them
+// again for each message only tells which one was the last. What a notification opens is nothing that anybody reads: it gets the link that holds everything
 // itself, as mails do. In an inbox the page tells of clicks, so there the links stay.
 
 func shortKey(code lifecycle.ShortCode) []byte { return append([]byte("ul"), code[1:]...) }
@@ -76,7 +78,8 @@ func (d *Delivery) ShortSized(template *lifecycle.Template, text string) string 
 	})
 }
 
-// shorten keeps where a link of a message leads and returns its short form.
+// shorten keeps where a link of a message leads, in place of what an earlier message has kept under the same code, and returns
+// its short form.
 func (d *Delivery) shorten(tx store.Tx, m *lifecycle.Message, link lifecycle.Link) string {
 	url, code := d.trackLinks.Short(tx.Partition(), link)
 	tx.Set(shortKey(code), append(bytes.Clone(m.Customer[:]), link.Said()...))

@@ -84,7 +84,7 @@ func (d *Delivery) orderWithdrawal(tx store.Tx, m *lifecycle.Message, order with
 
 // tell has the sender look at a partition's orders, once they are on disk.
 func (d *Delivery) tell(tx store.Tx, channel string) {
-	if k := d.keepers[channel]; k != nil {
+	if k := d.keeper(channel); k != nil {
 		partition := tx.Partition()
 		tx.After(func() { k.rouse(partition) })
 	}
@@ -164,7 +164,7 @@ func (d *Delivery) forgetKept(tx store.Tx, m *lifecycle.Message) {
 	for _, s := range stepsOf(tx, m.ID) {
 		known = known || s.Kind == StepReleased || s.Kind == StepWithdrawing
 	}
-	if k := d.keepers[m.Channel]; k != nil { // of an earlier version, nothing is written down
+	if k := d.keeper(m.Channel); k != nil { // of an earlier version, nothing is written down
 		known = known || m.Attempts > 0 && k.Withdraws()
 	}
 	if known {

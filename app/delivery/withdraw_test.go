@@ -99,7 +99,7 @@ func shelved(t *testing.T) (*post, *shelf) {
 	s := newShelf()
 	p := newPost(t, s.connector, func(p *post) {
 		p.connect = func(d *delivery.Delivery) { d.Connect("letter", s) }
-	})
+	}, heirs)
 	p.run()
 	return p, s
 }
@@ -208,26 +208,46 @@ func TestLastCall(t *testing.T) {
 	}
 }
 
-// Nothing leaves of whose customer is being erased, and no marketing of whom has become part of another one; what is owed does.
+// Nothing leaves of whose customer is being erased, and no marketing of whom has become part of another one. What is owed to
+// such a one does, when whoever they became lets it.
 func TestLastCallWithoutACustomer(t *testing.T) {
 	p, s := shelved(t)
-	var letters []*lifecycle.Message
-	for i := range 3 {
-		id := p.customer("name", "Ada", "address", home)
-		letters = append(letters, p.letterTo(id, []lifecycle.MessageKind{owed, wanted, owed}[i]))
-		p.do(id.Partition(), func(tx store.Tx) {
-			tx.Delete(append([]byte{'c'}, id[:]...))
-			if i > 0 {
-				tx.Set(append([]byte{'i'}, id[:]...), id[:])
-			}
-		})
+	heir := p.customer("name", "Eve")
+	letter := func(kind lifecycle.MessageKind) *lifecycle.Message {
+		return p.letterTo(p.customer("name", "Ada", "address", home), kind)
 	}
+	erasing, marketing, fine, early, refused, erased := letter(owed), letter(wanted), letter(owed), letter(owed), letter(owed), letter(owed)
+	p.do(erasing.Customer.Partition(), func(tx store.Tx) { tx.Delete(append([]byte{'c'}, erasing.Customer[:]...)) })
+	for _, m := range []*lifecycle.Message{marketing, fine, early} {
+		p.redirects(m.Customer, heir)
+	}
+	p.adopts(heir, fine.Customer)
+	strict, gone := p.customer("name", "Zoe"), p.customer("name", "Max")
+	p.changes(strict, func(c *lifecycle.Customer) {
+		c.Suppress(lifecycle.Suppression{Channel: "letter", Reason: lifecycle.SuppressedComplaint, At: start})
+	})
+	p.redirects(refused.Customer, strict)
+	p.adopts(strict, refused.Customer)
+	p.redirects(erased.Customer, gone)
+	p.do(gone.Partition(), func(tx store.Tx) { tx.Set(erasedKey(gone), []byte{}) })
 	s.set(func() { s.closing = true })
-	p.eventually(func() bool { p.clock.Advance(time.Second); _, gone := s.has(letters[2]); return gone }, func() string { return "what is owed does not leave" })
-	p.eventually(func() bool { p.clock.Advance(time.Second); return p.look(letters[1]).Reason == "withdrawn: merged" }, func() string { return p.look(letters[1]).Reason })
-	if there, gone := s.has(letters[0]); !there || gone {
-		t.Error("the letter of somebody who is being erased has left")
+	left := func(m *lifecycle.Message) func() bool {
+		return func() bool { p.clock.Advance(time.Second); _, gone := s.has(m); return gone }
 	}
+	p.eventually(left(fine), func() string { return "what is owed does not leave" })
+	for m, why := range map[*lifecycle.Message]string{marketing: "merged", refused: "suppressed: complained", erased: "the customer they became was erased"} {
+		p.eventually(func() bool { p.clock.Advance(time.Second); return p.look(m).Reason == "withdrawn: "+why }, func() string { return p.look(m).Reason + ", want " + why })
+		if there, gone := s.has(m); there || gone {
+			t.Errorf("%s: it is still there, or has left", why)
+		}
+	}
+	for _, m := range []*lifecycle.Message{erasing, early} {
+		if there, gone := s.has(m); !there || gone {
+			t.Error("a letter has left of somebody who is being erased, or of whom it is not known yet what speaks against it")
+		}
+	}
+	p.adopts(heir, early.Customer)
+	p.eventually(left(early), func() string { return "it does not leave when that is known" })
 }
 
 // Cancelling takes back one, or all that a target covers; the connector may have let go of one before.
@@ -268,7 +288,7 @@ func TestForgottenByTheConnector(t *testing.T) {
 			panic(err)
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	p.delivery.AwaitForgotten(ctx)
 	s.set(func() {

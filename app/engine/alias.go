@@ -34,6 +34,9 @@ func (s *session) alsoKnownAs(event *lifecycle.Event, identity lifecycle.Identit
 	}
 	if s.customer.Knows(identity) {
 		s.joinAgain(identity, event)
+		if n == joins && identity.Hash() != s.customer.ID { // they may know it from a list, which joins no two users
+			s.claim(identity, n, false)
+		}
 		return
 	}
 	if !s.mayGrow() {

@@ -1,19 +1,12 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"time"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 	"stagecraft/app/store"
-)
-
-// Bounds of looking ahead.
-const (
-	aheadLook  = 500     // customers, or rows of a list, in one input
-	aheadTotal = 200_000 // in all
 )
 
 // Judge is the policy, as it would be asked about a message at a moment. It changes nothing.
@@ -51,53 +44,13 @@ type lookAhead struct {
 	At        time.Time
 }
 
-type aheadAnswer struct {
-	sum  BroadcastAhead
-	next []byte
-}
-
-func (e *Engine) lookAhead(tx store.Tx, in lookAhead) (answer aheadAnswer, failed error) {
+func (e *Engine) lookAhead(tx store.Tx, in lookAhead) (answer aheadAnswer[BroadcastAhead], err error) {
 	answer.sum = newAhead()
-	begin, end := customerKey(lifecycle.ID{}), []byte{'c' + 1}
-	if in.meant.audience.List {
-		begin, end = listPrefix(in.broadcast.Name), store.PrefixEnd(listPrefix(in.broadcast.Name))
-	}
-	if in.From != nil {
-		begin = in.From
-	}
-	var list [][]byte
-	looked := 0
-	tx.Scan(begin, end, func(key, value []byte) bool {
-		if looked == aheadLook {
-			answer.next = bytes.Clone(key)
-			return false
-		}
-		looked++
-		if in.meant.audience.List {
-			value = bytes.Clone(key[len(key)-16:])
-		} else {
-			value = bytes.Clone(value)
-		}
-		list = append(list, value)
-		return true
-	})
 	j := newJourney(in.broadcast.Journey(), lifecycle.Live, in.program)
-	for _, record := range list {
-		answer.sum.Looked++
-		if in.meant.audience.List {
-			if _, record, _ = e.find(tx, lifecycle.ID(record)); record == nil {
-				continue
-			}
-		}
-		c := &lifecycle.Customer{}
-		if err := store.Decode(record, c); err != nil {
-			return answer, lifecycle.Wrap(lifecycle.Internal, err, "a customer cannot be read")
-		}
-		if in.meant.includes(tx, c) {
-			e.ahead(tx, j, &in, c, &answer.sum)
-		}
-	}
-	return answer, nil
+	answer.sum.Looked, _, answer.next, err = e.lookAt(tx, in.meant, in.broadcast.Name, in.From, func(c *lifecycle.Customer) {
+		e.ahead(tx, j, &in, c, &answer.sum)
+	})
+	return answer, err
 }
 
 // ahead says what would become of the message to one customer.
@@ -169,29 +122,11 @@ func (e *Engine) BroadcastAhead(ctx context.Context, b Broadcast) (BroadcastAhea
 	if _, known := e.programs.LoadOrStore(program.Journey.Version, program); !known {
 		defer e.programs.Delete(program.Journey.Version)
 	}
-	from := make([][]byte, lifecycle.Partitions)
-	left := make([]int, 0, lifecycle.Partitions)
-	for p := range lifecycle.Partitions {
-		left = append(left, p)
-	}
-	for len(left) > 0 && sum.Looked < aheadTotal {
-		items := make([]store.Item, len(left))
-		for i, p := range left {
-			items[i] = store.Item{Partition: p, Input: lookAhead{&b, program, b.Audience.matcher(), from[p], e.clock.Now()}}
-		}
-		var more []int
-		for i, result := range e.store.DoAll(ctx, items) {
-			if result.Err != nil {
-				return sum, result.Err
-			}
-			answer := result.Answer.(aheadAnswer)
-			sum.add(&answer.sum)
-			if from[left[i]] = answer.next; answer.next != nil {
-				more = append(more, left[i])
-			}
-		}
-		left = more
-	}
-	sum.Complete = len(left) == 0
-	return sum, nil
+	sum.Complete, err = lookEverywhere(ctx, e,
+		func(from []byte) any { return lookAhead{&b, program, b.Audience.matcher(), from, e.clock.Now()} },
+		func(part *BroadcastAhead) int64 {
+			sum.add(part)
+			return sum.Looked
+		})
+	return sum, err
 }

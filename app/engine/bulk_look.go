@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -28,55 +27,17 @@ type bulkLook struct {
 	At    time.Time
 }
 
-type bulkLookAnswer struct {
-	sum  BulkAhead
-	next []byte
-}
-
-func (e *Engine) bulkLook(tx store.Tx, in bulkLook) (answer bulkLookAnswer, failed error) {
+func (e *Engine) bulkLook(tx store.Tx, in bulkLook) (answer aheadAnswer[BulkAhead], err error) {
 	answer.sum.From = map[string]int64{}
 	journeys, err := e.journeys(tx)
 	if err != nil {
 		return answer, err
 	}
-	list := in.bulk.Audience.List
-	begin, end := customerKey(lifecycle.ID{}), []byte{'c' + 1}
-	if list {
-		begin, end = listPrefix(bulkList(in.bulk.Name)), store.PrefixEnd(listPrefix(bulkList(in.bulk.Name)))
-	}
-	if in.From != nil {
-		begin = in.From
-	}
-	var records [][]byte
-	tx.Scan(begin, end, func(key, value []byte) bool {
-		if len(records) == aheadLook {
-			answer.next = bytes.Clone(key)
-			return false
-		}
-		if list {
-			value = key[len(key)-16:]
-		}
-		records = append(records, bytes.Clone(value))
-		return true
+	answer.sum.Looked, answer.sum.Gone, answer.next, err = e.lookAt(tx, in.meant, bulkList(in.bulk.Name), in.From, func(c *lifecycle.Customer) {
+		s := &session{engine: e, tx: tx, customer: c, journeys: journeys, now: later(c.Lapsed(in.At), c.Clock)}
+		s.foresee(in.bulk, &answer.sum)
 	})
-	for _, record := range records {
-		answer.sum.Looked++
-		if list {
-			if _, record, _ = e.find(tx, lifecycle.ID(record)); record == nil {
-				answer.sum.Gone++ // or merged with somebody elsewhere, who would be changed instead
-				continue
-			}
-		}
-		c := &lifecycle.Customer{}
-		if failed = store.Decode(record, c); failed != nil {
-			return answer, lifecycle.Wrap(lifecycle.Internal, failed, "a customer cannot be read")
-		}
-		if in.meant.includes(tx, c) {
-			s := &session{engine: e, tx: tx, customer: c, journeys: journeys, now: later(c.Lapsed(in.At), c.Clock)}
-			s.foresee(in.bulk, &answer.sum)
-		}
-	}
-	return answer, nil
+	return answer, err
 }
 
 // foresee says what would become of one customer.
@@ -120,33 +81,18 @@ func (e *Engine) BulkAhead(ctx context.Context, b Bulk) (BulkAhead, error) {
 	if err = b.check(plan); err != nil {
 		return sum, err
 	}
-	from := make([][]byte, lifecycle.Partitions)
-	left := append(others(), 0)
-	for len(left) > 0 && sum.Looked < aheadTotal {
-		items := make([]store.Item, len(left))
-		for i, p := range left {
-			items[i] = store.Item{Partition: p, Input: bulkLook{&b, b.Audience.matcher(), from[p], e.clock.Now()}}
-		}
-		var more []int
-		for i, result := range e.store.DoAll(ctx, items) {
-			if result.Err != nil {
-				return sum, result.Err
-			}
-			answer := result.Answer.(bulkLookAnswer)
-			sum.add(&answer.sum.bulkCounts)
-			sum.Looked, sum.Matched = sum.Looked+answer.sum.Looked, sum.Matched+answer.sum.Matched
-			for stage, n := range answer.sum.From {
+	sum.Complete, err = lookEverywhere(ctx, e,
+		func(from []byte) any { return bulkLook{&b, b.Audience.matcher(), from, e.clock.Now()} },
+		func(part *BulkAhead) int64 {
+			sum.add(&part.bulkCounts)
+			sum.Looked, sum.Matched = sum.Looked+part.Looked, sum.Matched+part.Matched
+			for stage, n := range part.From {
 				sum.From[stage] += n
 			}
 			if sum.Example == "" {
-				sum.Example = answer.sum.Example
+				sum.Example = part.Example
 			}
-			if from[left[i]] = answer.next; answer.next != nil {
-				more = append(more, left[i])
-			}
-		}
-		left = more
-	}
-	sum.Complete = len(left) == 0
-	return sum, nil
+			return sum.Looked
+		})
+	return sum, err
 }

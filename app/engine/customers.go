@@ -216,7 +216,9 @@ func (e *Engine) askCustomers(tx store.Reader, query any) (answer any, handled b
 	case missedEvents:
 		answer, err = e.missedEvents(tx)
 	case eventsPage:
-		answer, err = e.eventsPage(tx, q)
+		answer = e.eventsPage(tx, q)
+	case eventsAt:
+		answer, err = e.eventsAt(tx, q)
 	default:
 		return nil, false, nil
 	}

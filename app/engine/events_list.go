@@ -17,7 +17,7 @@ const (
 	MaxEventsPage  = 500
 	maxEventsLook  = 200_000 // places that one page passes, over all partitions
 	eventsAtOnce   = 20_000  // in one partition, before others are looked at
-	minEventsFound = 4       // of each partition in one go
+	minEventsFound = 6       // of each partition in one go: seldom does one have more among the 50 newest
 )
 
 // EventFilter says which events are asked for; what is empty does not matter.
@@ -49,22 +49,18 @@ type EventsPage struct {
 	Back   time.Time // everything that came in after this was looked at; zero: everything was
 }
 
-// eventsPage asks a partition for events that fit, from a place on.
+// eventsPage asks a partition for the places of events that may fit, from a place on. The events themselves are read when it
+// is known which of them are on the page: they lie anywhere in the store.
 type eventsPage struct {
 	EventFilter
 	Place []byte // nil: the newest
-	Limit int    // events
+	Limit int    // places found
 	Look  int    // places looked at
 }
 
-type placedEvent struct {
-	place []byte
-	ListedEvent
-}
-
 type eventsPart struct {
-	found  []placedEvent
-	next   []byte // the place of what was not looked at; nil: there is no more
+	found  [][]byte // places, with what is known of the events by them
+	next   []byte   // the place of what was not looked at; nil: there is no more
 	looked int
 }
 
@@ -80,7 +76,7 @@ func (q *eventsPage) fits(one []byte) bool {
 
 // eventsPage reads the newest places, then block after block. What stands by itself came with a merged customer, and belongs
 // somewhere in the block behind it.
-func (e *Engine) eventsPage(tx store.Reader, q eventsPage) (part eventsPart, failed error) {
+func (e *Engine) eventsPage(tx store.Reader, q eventsPage) (part eventsPart) {
 	var read []byte // places, whose order among each other is not known yet
 	// take looks at what was read, and reports whether there is room for more.
 	take := func() bool {
@@ -100,9 +96,7 @@ func (e *Engine) eventsPage(tx store.Reader, q eventsPage) (part eventsPart, fai
 			}
 			part.looked++
 			if q.fits(one) {
-				if failed = e.takeEvent(tx, &q, &part, one); failed != nil {
-					return false
-				}
+				part.found = append(part.found, bytes.Clone(one))
 			}
 		}
 		read = nil
@@ -114,7 +108,7 @@ func (e *Engine) eventsPage(tx store.Reader, q eventsPage) (part eventsPart, fai
 			from = newest
 		}
 	}
-	tail := e.parts[tx.Partition()].listed.behind(newestListed(tx))
+	tail := e.parts[tx.Partition()].listed.behind(tx, from)
 	waits, more := len(tail) > 0, true
 	tx.Scan(append([]byte("Rb"), from...), store.PrefixEnd([]byte("Rb")), func(key, value []byte) bool {
 		if waits && bytes.Compare(key[2:], tail[:placeBytes]) > 0 {
@@ -135,40 +129,77 @@ func (e *Engine) eventsPage(tx store.Reader, q eventsPage) (part eventsPart, fai
 	if more {
 		take()
 	}
-	if failed != nil {
-		failed = lifecycle.Wrap(lifecycle.Internal, failed, "the list of events cannot be read")
-	}
-	return part, failed
+	return part
 }
 
-// takeEvent reads the event of a place. One that has gone since, or of somebody who only applies, is passed over.
-func (e *Engine) takeEvent(tx store.Reader, q *eventsPage, part *eventsPart, one []byte) error {
+// eventsAt asks a partition for the events of places.
+type eventsAt struct {
+	EventFilter
+	Places [][]byte
+}
+
+// eventsAt returns an event for each place; nil for one that has gone since, is of somebody who only applies, or does not
+// fit after all.
+func (e *Engine) eventsAt(tx store.Reader, q eventsAt) ([]*ListedEvent, error) {
+	events := make([]*ListedEvent, len(q.Places))
+	for i, one := range q.Places {
+		var err error
+		if events[i], err = e.eventAt(tx, &q.EventFilter, one); err != nil {
+			return nil, lifecycle.Wrap(lifecycle.Internal, err, "the list of events cannot be read")
+		}
+	}
+	return events, nil
+}
+
+func (e *Engine) eventAt(tx store.Reader, f *EventFilter, one []byte) (*ListedEvent, error) {
 	id, seq, flags := lifecycle.ID(one[8:24]), ^binary.BigEndian.Uint64(one[24:placeBytes]), one[placeBytes]
 	data := tx.Get(timelineKey(id, seq))
 	if data == nil {
-		return nil
+		return nil, nil
 	}
-	found := placedEvent{bytes.Clone(one[:placeBytes]), ListedEvent{Customer: id, Seq: seq, Test: flags&listedTest != 0, History: flags&listedHistory != 0}}
+	found := &ListedEvent{Customer: id, Seq: seq, Test: flags&listedTest != 0, History: flags&listedHistory != 0}
 	if err := store.Decode(data, &found.TimelineEntry); err != nil {
-		return err
+		return nil, err
 	}
-	if event := found.Event; event == nil || q.Name != "" && event.Name != q.Name || q.Source != "" && event.Source != q.Source {
-		return nil
+	if event := found.Event; event == nil || f.Name != "" && event.Name != f.Name || f.Source != "" && event.Source != f.Source {
+		return nil, nil
 	}
-	data = tx.Get(customerKey(id))
-	if data == nil { // they are being merged, or forgotten
-		return nil
+	if data = tx.Get(customerKey(id)); data == nil { // they are being merged, or forgotten
+		return nil, nil
 	}
 	var customer lifecycle.Customer
-	if err := store.Decode(data, &customer); err != nil {
-		return err
-	}
-	if customer.Applicant() {
-		return nil
+	if err := store.Decode(data, &customer); err != nil || customer.Applicant() {
+		return nil, err
 	}
 	found.UserID, found.AnonymousID = customer.UserID(), customer.AnonymousID()
-	part.found = append(part.found, found)
-	return nil
+	return found, nil
+}
+
+// eventsOf reads the events of places, in their order; those that are not there to be shown are nil.
+func (e *Engine) eventsOf(ctx context.Context, f EventFilter, places [][]byte) ([]*ListedEvent, error) {
+	var parts [lifecycle.Partitions][]int // which of the places
+	for i, one := range places {
+		p := lifecycle.ID(one[8:24]).Partition()
+		parts[p] = append(parts[p], i)
+	}
+	events := make([]*ListedEvent, len(places))
+	for p, of := range parts {
+		if len(of) == 0 {
+			continue
+		}
+		q := eventsAt{f, make([][]byte, len(of))}
+		for n, i := range of {
+			q.Places[n] = places[i]
+		}
+		answer, err := e.store.Ask(ctx, p, q)
+		if err != nil {
+			return nil, err
+		}
+		for n, event := range answer.([]*ListedEvent) {
+			events[of[n]] = event
+		}
+	}
+	return events, nil
 }
 
 // Events lists events of all customers that fit, the ones that came in last first, from where an earlier page's Next says.
@@ -184,9 +215,9 @@ func (e *Engine) Events(ctx context.Context, f EventFilter, next []byte, limit i
 	}
 	for place := next; ; {
 		// A little from everywhere, until there is enough: what is newest lies in any of them.
-		each := max(limit/len(partitions)*2, minEventsFound)
+		each := limit/len(partitions)*2 + minEventsFound
 		look := max(min(maxEventsLook/len(partitions), eventsAtOnce), each)
-		var found []placedEvent
+		var found [][]byte
 		var edge []byte // the newest that was not looked at
 		for _, p := range partitions {
 			if err := e.parts[p].listed.wait(ctx); err != nil {
@@ -202,16 +233,26 @@ func (e *Engine) Events(ctx context.Context, f EventFilter, next []byte, limit i
 				edge = part.next
 			}
 		}
-		slices.SortFunc(found, func(a, b placedEvent) int { return bytes.Compare(a.place, b.place) })
-		for i := range found {
-			if edge != nil && bytes.Compare(found[i].place, edge) >= 0 {
-				break
+		slices.SortFunc(found, bytes.Compare)
+		if edge != nil { // between there and what was found behind it there may be others
+			behind, _ := slices.BinarySearchFunc(found, edge, func(one, edge []byte) int { return bytes.Compare(one[:placeBytes], edge) })
+			found = found[:behind]
+		}
+		for len(found) > 0 && len(page.Events) < limit {
+			n := min(len(found), limit-len(page.Events))
+			events, err := e.eventsOf(ctx, f, found[:n])
+			if err != nil {
+				return EventsPage{}, err
 			}
-			if len(page.Events) == limit {
-				edge = found[i].place
-				break
+			for _, event := range events {
+				if event != nil {
+					page.Events = append(page.Events, *event)
+				}
 			}
-			page.Events = append(page.Events, found[i].ListedEvent)
+			found = found[n:]
+		}
+		if len(found) > 0 {
+			edge = found[0][:placeBytes]
 		}
 		if edge == nil {
 			return page, nil

@@ -141,15 +141,19 @@ func (l *listTail) remove(gone listedEntries) {
 	l.rows, l.written = left, written
 }
 
-// behind returns the places that are newer than one, or all.
-func (l *listTail) behind(newest []byte) []byte {
+// behind returns the places that are in no block, oldest first; none if all of them are newer than a place.
+func (l *listTail) behind(tx store.Reader, place []byte) []byte {
 	l.mutex.Lock()
-	defer l.mutex.Unlock()
+	rows := bytes.Clone(l.rows)
+	l.mutex.Unlock()
+	if len(rows) == 0 || bytes.Compare(rows[:placeBytes], place) < 0 {
+		return nil
+	}
 	at := 0
-	for newest != nil && at < len(l.rows) && bytes.Compare(l.rows[at:at+placeBytes], newest) >= 0 {
+	for newest := newestListed(tx); newest != nil && at < len(rows) && bytes.Compare(rows[at:at+placeBytes], newest) >= 0; {
 		at += listedBytes
 	}
-	return bytes.Clone(l.rows[at:])
+	return rows[at:]
 }
 
 // newestListed returns the newest place that is in a block; nil if there is none.

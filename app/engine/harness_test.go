@@ -50,7 +50,7 @@ func newHarness(t *testing.T, journeys ...script.Source) *harness {
 func (h *harness) open() {
 	h.t.Helper()
 	var err error
-	h.host = script.New(script.Limits{})
+	h.host = script.New(script.Limits{Wall: time.Minute}) // a step is not to fail because the machine is busy
 	if h.store, err = store.Open(store.Options{Dir: h.dir}); err != nil {
 		h.t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func (h *harness) letters() []engine.DeadLetter {
 func (h *harness) want(golden string) {
 	h.t.Helper()
 	expected := strings.Split(strings.TrimSpace(dedent(golden)), "\n")
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for h.book.len() < len(expected) && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
@@ -489,9 +489,9 @@ func journey(name, plan string, files ...string) script.Source {
 // eventually waits for what owners do on their own.
 func (h *harness) eventually(done func() bool) {
 	h.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			h.t.Fatal("it did not happen within 20 s")
+			h.t.Fatal("it did not happen within two minutes")
 		}
 	}
 }

@@ -63,6 +63,10 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 			if _, dated := s.customer.Origin(name); late && known && !dated {
 				continue // what is known may be newer
 			}
+			if name == lifecycle.OptOutTrait {
+				s.sayOptOut(event, traits[name], teller)
+				continue
+			}
 			s.takeTrait(name, traits[name], teller, event.Timestamp)
 		}
 	}

@@ -44,7 +44,7 @@ func (s *still) open() {
 	if s.store, err = store.Open(store.Options{Dir: s.dir}); err != nil {
 		s.fail(err)
 	}
-	s.engine = engine.New(engine.Options{Clock: s.clock, Host: script.New(script.Limits{}), Outbox: s.book, Recorder: s.book,
+	s.engine = engine.New(engine.Options{Clock: s.clock, Host: script.New(script.Limits{Wall: time.Minute}), Outbox: s.book, Recorder: s.book,
 		Log: slog.New(slog.DiscardHandler), MaxPending: 10000})
 	s.engine.Bind(s.store)
 	s.store.Start(stillMachine{machine{s.engine}})
@@ -185,6 +185,9 @@ func drawEvents(t *rapid.T) []lifecycle.Event {
 			traits["plan"] = nil
 		default:
 			traits["plan"] = plan
+		}
+		if out := rapid.SampledFrom([]string{"", "", "true", "false"}).Draw(t, "unsubscribed"); out != "" {
+			traits["unsubscribed"] = json.RawMessage(out)
 		}
 		if tag := rapid.SampledFrom([]string{"", "vip", "new"}).Draw(t, "tag"); tag != "" {
 			event.Type, event.Name = lifecycle.Track, "Tagged"

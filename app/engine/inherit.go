@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"time"
@@ -24,12 +25,39 @@ func (e *Engine) Inherit(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.
 	if heir == m.Customer {
 		return false
 	}
+	at = later(at, adoptionUnderWay(tx, m.Customer))
 	handed := *m
 	handed.ID, handed.Customer = lifecycle.HashID("inherited", m.ID.Part()), heir
 	handed.State, handed.Reason, handed.Attempts, handed.Watched = lifecycle.Queued, "", 0, false
 	handed.Decided, handed.Due, handed.Settled = at, at, time.Time{}
 	e.instruct(tx, at, lastly(handed.ID), 33, instruction{Inherit: &inherit{Customer: heir, Message: &handed, Rendered: rendered, At: at}})
 	return true
+}
+
+// Adopted reports whether a customer has taken over what was known of one who became part of them. It is called inside Apply,
+// in the partition of the former.
+func (e *Engine) Adopted(tx store.Reader, customer, from lifecycle.ID) bool {
+	return tx.Has(adoptMark(customer, from, ""))
+}
+
+// Erased reports whether whoever had an ID was erased at a moment or after it. It is called inside Apply, in the partition of
+// the ID.
+func (e *Engine) Erased(tx store.Reader, customer lifecycle.ID, since time.Time) bool {
+	was, is := e.erased(tx, customer)
+	return is && !was.at.Before(since)
+}
+
+// adoptionUnderWay returns when somebody became part of another customer, if that one has still to be told; else zero. Who
+// claims a message may have read the clock before.
+func adoptionUnderWay(tx store.Reader, from lifecycle.ID) (at time.Time) {
+	prefix := []byte{'f'}
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+		if key[len(key)-1] == adoptNumber && bytes.Equal(key[9:len(key)-1], from[:]) {
+			at = store.KeyTime(key[1:9])
+		}
+		return at.IsZero()
+	})
+	return at
 }
 
 // lastly makes a cause come behind all others of its moment. What a merged customer owned may be of the same moment, and goes

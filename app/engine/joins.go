@@ -1,6 +1,11 @@
 package engine
 
-import "stagecraft/app/lifecycle"
+import (
+	"encoding/json"
+	"strconv"
+
+	"stagecraft/app/lifecycle"
+)
 
 // The record keeps since when the customer's names are one person's, by the time at which an event said so: what each of
 // them said about being written to counts for that name alone until then, whatever came in first.
@@ -25,9 +30,13 @@ func (s *session) join(identity lifecycle.Identity, event *lifecycle.Event) {
 		return
 	}
 	s.keepUnkept()
-	if c.Join(by, identity.Hash(), at) && len(c.Consents) > 0 {
+	if !c.Join(by, identity.Hash(), at) {
+		return
+	}
+	if len(c.Consents) > 0 {
 		s.settle()
 	}
+	s.settleOptOut()
 }
 
 // joinAgain is told of a name that is the customer's already: an event that comes late may say so of a time before. Most are
@@ -56,4 +65,38 @@ func (s *session) keepUnkept() {
 	for _, word := range unkept(s.customer, all) {
 		s.keepSaid(&word)
 	}
+}
+
+// sayOptOut takes what an event says by the trait unsubscribed, which is one about consent: it is noted for the name that said
+// it, however late it comes.
+func (s *session) sayOptOut(event *lifecycle.Event, value json.RawMessage, source string) {
+	c := s.customer
+	origin, _ := c.Origin(lifecycle.OptOutTrait)
+	if _, known := c.Traits[lifecycle.OptOutTrait]; known && s.engine.rank(lifecycle.OptOutTrait, source) > s.engine.rank(lifecycle.OptOutTrait, origin.Source) {
+		return // an earlier source has said it
+	}
+	by := c.ID
+	if name := event.Identity(); name.Value != "" {
+		by = name.Hash()
+	}
+	c.SayOptOut(by, s.notAhead(event.Timestamp), string(value) == "true")
+	s.takeTrait(lifecycle.OptOutTrait, value, source, event.Timestamp)
+	s.settleOptOut()
+}
+
+// settleOptOut makes the trait say what follows from all that the customer's names have said by it, and from when they became
+// one.
+func (s *session) settleOptOut() {
+	c := s.customer
+	if len(c.OptOuts) == 0 {
+		return
+	}
+	is, at, said := c.SettleOptOut()
+	if !said || is == c.OptedOut() {
+		return
+	}
+	origin, _ := c.Origin(lifecycle.OptOutTrait)
+	c.SetTrait(lifecycle.OptOutTrait, strconv.AppendBool(nil, is))
+	s.touchTrait(lifecycle.OptOutTrait)
+	s.originate(lifecycle.OptOutTrait, origin.Source, at)
 }

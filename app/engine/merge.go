@@ -10,6 +10,9 @@ import (
 	"stagecraft/app/store"
 )
 
+// adoptNumber is the number of the instruction with which a customer's record travels.
+const adoptNumber = 10
+
 // mergeChunk is how many timeline entries travel in one instruction.
 const mergeChunk = 100
 
@@ -20,17 +23,21 @@ func (e *Engine) become(tx store.Tx, id lifecycle.ID, in link) error {
 	if err != nil {
 		return err
 	}
-	tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))
 	c := s.customer
-	// What was due there by now happened before.
+	// What was due there by now happened before. Who has slept for so long that one input cannot hold it all becomes part of the
+	// other one when that is over.
 	s.history, s.at = c.Import != "", in.At
-	s.catchUp(c.Lapsed(in.At))
+	if !s.catchUp(c.Lapsed(in.At)) {
+		e.instruct(tx, in.At, lifecycle.HashID("become", id.Part(), in.Customer.Part(), strconv.FormatUint(c.Seq, 10)), 18, instruction{Link: &in})
+		return s.save()
+	}
+	tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))
 	s.now = later(c.Lapsed(in.At), c.Clock)
 	if err = s.letInInstead(in.Customer); err != nil {
 		return err
 	}
 	s.leaveFigures()
-	s.leaveSegments(becauseMerged)
+	s.leaveSegments(BecauseMerged)
 	if !c.Due.IsZero() {
 		tx.Delete(timerKey(c.Due, id))
 	}
@@ -46,7 +53,7 @@ func (e *Engine) become(tx store.Tx, id lifecycle.ID, in link) error {
 	if err != nil {
 		return err
 	}
-	e.instruct(tx, in.At, id, 10, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c, Said: said}})
+	e.instruct(tx, in.At, id, adoptNumber, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c, Said: said}})
 	e.instruct(tx, in.At, id, 11, instruction{Move: &moveTimeline{From: id, To: in.Customer, At: in.At}})
 	return nil
 }
@@ -139,12 +146,13 @@ func (s *session) settleWith(loser *lifecycle.Customer, at time.Time) {
 	s.keepUnkept()
 	s.customer.TakeJoins(loser, at)
 	s.settle()
+	s.settleOptOut()
 }
 
 // takeOver joins the record of a merged customer into this one: of two words about a trait the later one holds, tags
 // are joined and points added up, in each journey the latest entry or exit wins, and a merge is not a move.
 func (s *session) takeOver(loser *lifecycle.Customer) {
-	s.reassess(becauseMerged)
+	s.reassess(BecauseMerged)
 	c := s.customer
 	if loser.Created.Before(c.Created) {
 		c.Created = loser.Created
@@ -157,11 +165,8 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 	}
 	c.TraitsHash = 0
 	s.accepted = true
-	unsubscribed := c.Trait("unsubscribed") == true || loser.Trait("unsubscribed") == true
+	c.TakeOptOuts(loser)
 	s.takeTraits(loser)
-	if unsubscribed {
-		c.SetTrait("unsubscribed", []byte("true")) // of two words about consent the stricter holds, whichever is newer
-	}
 	c.TakeSuppressions(loser)
 	s.takeAcquired(loser)
 	for _, tag := range loser.Tags {

@@ -51,11 +51,12 @@ func (s *session) place(p Placement) (refused string) {
 	}
 	s.endRuns(visit, false, leftStage)
 	visit.Stage, visit.Entered, visit.Number, visit.Converted, visit.Touched = stage, s.now, s.nextSeq(), false, false
+	fact := lifecycle.Fact{Kind: lifecycle.FactPlaced, Journey: p.Journey, From: from, To: stage, Name: p.By, Reason: p.Why}
 	if entered := c.Lapsed(p.Entered); !p.Entered.IsZero() && entered.Before(s.now) {
-		visit.Entered = entered
+		visit.Entered, fact.Entered = entered, c.Real(entered)
 	}
 	s.settleIn(j, visit)
-	s.note(lifecycle.Fact{Kind: lifecycle.FactPlaced, Journey: p.Journey, From: from, To: stage, Name: p.By, Reason: p.Why})
+	s.note(fact)
 	return ""
 }
 

@@ -37,6 +37,10 @@ func (s *session) assign(name string, value json.RawMessage) {
 	before := s.customer.Traits[name]
 	same := bytes.Equal(before, value)
 	s.customer.SetTrait(name, value)
+	if name == lifecycle.OptOutTrait {
+		s.customer.SayOptOut(s.customer.ID, s.customer.Real(s.now), string(value) == "true")
+		s.settleOptOut()
+	}
 	if !same {
 		s.claimAddress(name, value, before, true) // a script joins nobody, but the address may be dead
 		s.originate(name, "", s.customer.Real(s.now))

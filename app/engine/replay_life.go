@@ -39,15 +39,24 @@ type Reliving struct {
 	taken     map[uint64]int            // how many numbers entries of others took, by the number of the entry before which
 	happening map[string]bool           // message IDs of all events that scripts made
 	past      map[uint64]bool           // numbers of entries whose event belongs to history although it does not say so
+	when      map[uint64]time.Time      // by when entries were written at the earliest, by their numbers
+	segments  []*segmentsThen           // oldest first
+	published int                       // how many of them have been
+	walked    time.Time                 // when everybody knows of the last one; zero: they do, or nobody knows when
 	Foreign   []LifeEntry               // entries that nothing in the timeline explains; they were left out
 }
 
 // Relive prepares to live a life again on e, a Twin bound to an empty store in which nothing happens by itself, whose
 // clock is given. source reads versions that were published.
-func (e *Engine) Relive(life *Life, clock *lifecycle.ManualClock, source func(version string) (script.Source, error)) *Reliving {
+func (e *Engine) Relive(ctx context.Context, life *Life, clock *lifecycle.ManualClock, source func(version string) (script.Source, error)) (*Reliving, error) {
 	r := &Reliving{engine: e, clock: clock, life: life, source: source, id: life.Customer.ID, journeys: life.Past, scores: life.scores,
-		known: map[string]JourneyPast{}, open: map[string]importRecord{}, own: life.made(), past: life.passedOn(), ids: life.ids(),
+		known: map[string]JourneyPast{}, open: map[string]importRecord{}, ids: life.ids(),
 		adoptions: maps.Clone(life.adoptions), marked: map[lifecycle.ID]bool{}, between: map[string]bool{}, happening: map[string]bool{}}
+	e.posted, e.host = life.posted(), script.New(script.Limits{Wall: reliveWall})
+	if err := r.readSegments(ctx); err != nil {
+		return nil, err
+	}
+	r.own, r.past = life.made(), life.passedOn()
 	r.lives, r.taken = life.lives(r.ids), life.takenNumbers()
 	for id := range r.adoptions {
 		r.marked[id] = true
@@ -61,13 +70,12 @@ func (e *Engine) Relive(life *Life, clock *lifecycle.ManualClock, source func(ve
 			r.happening[entry.Event.MessageID] = true
 		}
 	}
-	e.posted, e.host = life.posted(), script.New(script.Limits{Wall: reliveWall})
 	if len(r.journeys) == 0 { // they are older than their past
 		for _, state := range life.Now {
 			r.journeys = append(r.journeys, JourneyPast{Journey: state.Name, Version: state.Version, Mode: state.Mode})
 		}
 	}
-	return r
+	return r, nil
 }
 
 // Go lives it.
@@ -117,6 +125,11 @@ func (r *Reliving) Go(ctx context.Context) error {
 	if err := r.fire(ctx, end); err != nil {
 		return err
 	}
+	if r.life.Members != nil { // they knew of the present segments, whether or not everybody did
+		if err := r.walk(ctx, end, r.id); err != nil {
+			return err
+		}
+	}
 	// An input that changed nothing stands nowhere, but time has passed.
 	if err := r.do(ctx, r.id.Partition(), passBy{Customer: r.id, Clock: c.Clock}); err != nil {
 		return err
@@ -134,10 +147,13 @@ func (r *Reliving) whose(entry *LifeEntry) lifecycle.ID {
 
 // entry lets one thing of the timeline happen.
 func (r *Reliving) entry(ctx context.Context, entry *LifeEntry) error {
+	if err := r.learn(ctx, entry); err != nil {
+		return err
+	}
 	if entry.Event == nil {
 		return r.withoutEvent(ctx, entry)
 	}
-	if broadcastOnly(entry.Facts) && entry.Event.Depth == 0 && len(entry.Facts) > 0 && entry.Facts[0].Kind != lifecycle.FactEvent {
+	if facts := r.besides(entry); broadcastOnly(facts) && entry.Event.Depth == 0 && facts[0].Kind != lifecycle.FactEvent {
 		return r.skip(ctx, entry)
 	}
 	if entry.Event.Type == lifecycle.Identify && len(entry.Facts) > 0 && entry.Facts[0].Kind != lifecycle.FactEvent {

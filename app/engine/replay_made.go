@@ -36,6 +36,8 @@ func (l *Life) made() map[uint64]bool {
 		switch entry.Event.Name {
 		case StageEntered, StageLeft, MoveRefused, ScoreReached, ScoreFellBelow:
 			own[entry.Seq] = true
+		case SegmentEntered, SegmentLeft:
+			own[entry.Seq] = l.asked[entry.Seq]
 		default:
 			key := trace{entry.From, entry.Event.Name, entry.Event.Timestamp.UnixNano()}
 			if tracked[key] > 0 {
@@ -116,7 +118,7 @@ func (r *Reliving) made(ctx context.Context, entry *LifeEntry) (bool, error) {
 	}
 	found, err := r.happened(ctx, c.ID, entry)
 	if found || err != nil || c.Import == "" || !r.own[entry.Seq] {
-		return found, err
+		return found || r.life.asked[entry.Seq], err // segments had the word
 	}
 	// An import holds the timers: what made it fires as history, with a line that comes after or when the import closes.
 	r.expected = append(r.expected, *entry)
@@ -134,7 +136,7 @@ func (r *Reliving) missing(ctx context.Context) error {
 			return err
 		}
 		found, err := r.happened(ctx, c.ID, entry)
-		if err == nil && !found {
+		if err == nil && !found && !r.life.asked[entry.Seq] {
 			err = r.give(ctx, entry, r.input(entry))
 		}
 		if err != nil {

@@ -47,6 +47,9 @@ func (r *Reliving) journeysUntil(ctx context.Context, until time.Time) error {
 func (r *Reliving) scoresUntil(ctx context.Context, until time.Time) error {
 	for len(r.scores) > 0 && !r.scores[0].At.After(until) {
 		next := r.scores[0]
+		if err := r.segmentsUntil(ctx, next.At); err != nil {
+			return err
+		}
 		if err := r.fireUntil(ctx, next.At.Add(-1)); err != nil {
 			return err
 		}
@@ -59,7 +62,7 @@ func (r *Reliving) scoresUntil(ctx context.Context, until time.Time) error {
 			return err
 		}
 	}
-	return nil
+	return r.segmentsUntil(ctx, until)
 }
 
 func (r *Reliving) do(ctx context.Context, partition int, input any) error {

@@ -24,16 +24,20 @@ func (r *Reliving) doFor(ctx context.Context, id lifecycle.ID, input func(id lif
 
 // withoutEvent is a timer, which fires by itself, or what somebody did to the customer.
 func (r *Reliving) withoutEvent(ctx context.Context, entry *LifeEntry) error {
-	if broadcastOnly(entry.Facts) || segmentsOnly(entry.Facts) || notBrought(entry.Facts) {
+	facts := r.besides(entry)
+	if len(facts) == 0 && len(entry.Facts) > 0 {
+		return nil // the segments say it again
+	}
+	if broadcastOnly(facts) || segmentsOnly(facts) || notBrought(facts) {
 		return r.skip(ctx, entry)
 	}
 	if err := r.closeUntil(ctx, entry.At); err != nil {
 		return err
 	}
-	if len(entry.Facts) == 1 && entry.Facts[0].Kind == lifecycle.FactMessage {
+	if len(facts) == 1 && facts[0].Kind == lifecycle.FactMessage {
 		return r.inherited(ctx, entry)
 	}
-	for _, fact := range entry.Facts {
+	for _, fact := range facts {
 		if fact.Kind == lifecycle.FactSuppressed {
 			return r.suppress(ctx, entry, fact)
 		}
@@ -46,8 +50,8 @@ func (r *Reliving) withoutEvent(ctx context.Context, entry *LifeEntry) error {
 		case fact.Kind == lifecycle.FactExited && fact.File == "" && fact.Name != "":
 			ask.Act = ActExit
 		case fact.Kind == lifecycle.FactPlaced && fact.Name != "":
-			ask.Act = ActPlace
-			if visit := r.life.Customer.Visit(fact.Journey); visit != nil && visit.Entered.Before(fact.At) &&
+			ask.Act, ask.Entered = ActPlace, fact.Entered
+			if visit := r.life.Customer.Visit(fact.Journey); fact.Entered.IsZero() && visit != nil && visit.Entered.Before(fact.At) &&
 				(visit.Stage == fact.To || visit.Stage == "" && r.life.lastInto(fact.Journey) == entry.Seq) {
 				ask.Entered = r.life.Customer.Real(visit.Entered)
 			}
@@ -64,7 +68,7 @@ func (r *Reliving) withoutEvent(ctx context.Context, entry *LifeEntry) error {
 			return change{Change: ask, At: entry.At, Mark: entry.Mark, Sent: true}
 		})
 	}
-	if len(entry.Facts) > 0 && (entry.Facts[0].Kind == lifecycle.FactPlaced || entry.Facts[0].Kind == lifecycle.FactExited) && len(r.ids) == 1 {
+	if len(facts) > 0 && (facts[0].Kind == lifecycle.FactPlaced || facts[0].Kind == lifecycle.FactExited) && len(r.ids) == 1 {
 		r.Foreign = append(r.Foreign, *entry)
 		return r.skip(ctx, entry)
 	}
@@ -111,8 +115,14 @@ func (r *Reliving) skip(ctx context.Context, entry *LifeEntry) error {
 	if !entry.From.IsZero() {
 		seq = 0 // they were numbered anew
 	}
+	told := entry.TimelineEntry
+	told.Facts = r.besides(entry)
 	return r.doFor(ctx, r.whose(entry), func(id lifecycle.ID) any {
-		return passBy{Customer: id, Entry: true, Seq: seq, Clock: r.life.Customer.Lapsed(entry.At)}
+		in := passBy{Customer: id, Entry: true, Seq: seq, Clock: r.life.Customer.Lapsed(entry.At)}
+		if broadcastOnly(told.Facts) {
+			in.Told = &told
+		}
+		return in
 	})
 }
 
@@ -200,9 +210,10 @@ func (r *Reliving) erasedBefore(ctx context.Context) error {
 // passBy is the input "the customer's numbers and their clock have come this far".
 type passBy struct {
 	Customer lifecycle.ID
-	Entry    bool   // with one entry of the timeline that is not made again
-	Seq      uint64 // the number of that entry; 0: the next one
-	Taken    int    // with so many entries that came from others
+	Entry    bool           // with one entry of the timeline that is not made again
+	Seq      uint64         // the number of that entry; 0: the next one
+	Told     *TimelineEntry // that entry, if segments may look at it; nil: they need not
+	Taken    int            // with so many entries that came from others
 	Clock    time.Time
 
 	From    lifecycle.ID    // from whom entries come now
@@ -221,7 +232,15 @@ func (e *Engine) passBy(tx store.Tx, in passBy) error {
 	if err != nil {
 		return err
 	}
-	if in.Entry {
+	switch {
+	case in.Told != nil:
+		s.customer.Seq = max(s.customer.Seq, max(1, in.Seq)-1)
+		s.at, s.history = in.Told.At, s.customer.Import != ""
+		s.now = later(in.Clock, s.customer.Clock)
+		s.customer.Clock = s.now
+		in.Told.From = lifecycle.ID{}
+		s.timeline(*in.Told)
+	case in.Entry:
 		s.customer.Seq = max(s.customer.Seq+1, in.Seq)
 	}
 	s.customer.Seq += uint64(in.Taken)

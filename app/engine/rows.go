@@ -144,7 +144,7 @@ func (s *session) takeConsents(row *Row, said time.Time) {
 // refuses reports whether the customer has said no to anything that a word is about.
 func (s *session) refuses(word lifecycle.Consent) bool {
 	meet := func(a, b string) bool { return a == "" || b == "" || a == b }
-	return s.customer.Trait("unsubscribed") == true || slices.ContainsFunc(s.customer.Consents, func(said lifecycle.Consent) bool {
+	return s.customer.OptedOut() || slices.ContainsFunc(s.customer.Consents, func(said lifecycle.Consent) bool {
 		return !said.Granted && meet(said.Channel, word.Channel) && meet(said.Topic, word.Topic)
 	})
 }

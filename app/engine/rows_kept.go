@@ -69,10 +69,17 @@ const claimsRows = 100
 // else's joins nobody who was not joined before: a list is no alias call.
 func (s *session) takeIdentities(row *Row) {
 	for i, identity := range row.Identities {
-		if i == maxIdentities || s.customer.Knows(identity) || !s.mayGrow() {
+		switch {
+		case i >= maxIdentities:
+			continue
+		case s.customer.Knows(identity):
+			s.joinAgain(identity, s.event)
+			continue
+		case !s.mayGrow():
 			continue
 		}
 		s.customer.Identities = append(s.customer.Identities, identity)
+		s.join(identity, s.event)
 		if identity.Hash() != s.customer.ID {
 			s.claim(identity, claimsRows+byte(i), false)
 		}

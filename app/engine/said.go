@@ -72,6 +72,7 @@ func (s *session) sayWord(word lifecycle.Consent, event *lifecycle.Event, now bo
 		lifted := said
 		lifted.Consent = *no
 		s.keepSaid(&lifted)
+		c.SayOptOut(said.By, word.At, false)
 		late = late || len(c.Joins) > 0
 	}
 	s.keepSaid(&said)

@@ -90,7 +90,7 @@ func (s *session) takeScores(loser *lifecycle.Customer) {
 		return
 	}
 	s.customer.TakeScores(loser, s.engine.scores(s.tx).Rules, s.now)
-	s.crossScores(asFact, becauseMerged)
+	s.crossScores(asFact, BecauseMerged)
 }
 
 // scoresFirst reports whether a score crosses a threshold by a moment because points fade, before the next timer and before

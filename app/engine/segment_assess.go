@@ -36,9 +36,9 @@ type assessment struct {
 	lookedBack bool
 }
 
-// Why everything about a customer is to be looked at anew.
+// Why everything about a customer is to be looked at anew, as facts say it.
 const (
-	becauseMerged = "merged"
+	BecauseMerged = "merged"
 	becauseTest   = "test person"
 )
 
@@ -69,7 +69,7 @@ func (s *session) assess(entry *TimelineEntry) {
 		return
 	}
 	if !entry.From.IsZero() { // of a merged customer: there will be more
-		s.reassess(becauseMerged)
+		s.reassess(BecauseMerged)
 		return
 	}
 	a, first := &s.assessing, len(s.decision.Facts)

@@ -23,7 +23,7 @@ func touchesOf(entry *TimelineEntry, names []string, touched uint64) ([]string, 
 	if entry.Event != nil && entry.Event.Name != "" {
 		names = append(names, entry.Event.Name)
 		if name := entry.Event.Name; name == unsubscribed || name == subscribed {
-			names, touched = append(names, "unsubscribed"), touched|touchPerson // the trait
+			names, touched = append(names, lifecycle.OptOutTrait), touched|touchPerson // the trait
 		}
 	}
 	for i := range entry.Facts {

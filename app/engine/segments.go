@@ -50,7 +50,19 @@ type segmentTable struct {
 	Walked  int64                   `msgpack:"n"` // customers looked at since the change
 	Dropped []string                `msgpack:"d"` // segments that are gone, whose members are still listed
 	Since   time.Time               `msgpack:"s"` // when it was published
+	Past    []SegmentsPast          `msgpack:"h"` // which versions there were and which there is, oldest first
 }
+
+// SegmentsPast is which version of the segments held from a moment on. The sources are in the first partition, as those of
+// journeys are.
+type SegmentsPast struct {
+	At      time.Time `msgpack:"a"`
+	Version string    `msgpack:"v"`
+	Walked  time.Time `msgpack:"w"` // when everybody knew it; zero: not yet, or the next version came before
+}
+
+// maxSegmentsPast is how many changes are remembered, for replays.
+const maxSegmentsPast = 100
 
 // segmentRef names one version of a segment.
 type segmentRef struct {
@@ -177,9 +189,23 @@ func (e *Engine) publishSegments(tx store.Tx, in publishSegments) error {
 	table.Version, table.Packed, table.Former[table.Epoch], table.Since = in.Version, in.Packed, in.List, in.At
 	table.Cursor, table.Walked = lifecycle.ID{}, 0
 	table.Walking = anyCustomer(tx)
+	table.keepPast(in.At, in.Version)
+	if key := versionKey(in.Version); tx.Partition() == 0 && !tx.Has(key) {
+		tx.Set(key, store.Encode(&storedVersion{Name: script.SegmentsFolder, Packed: in.Packed}))
+	}
 	tx.Set(segmentTableKey(), store.Encode(table))
 	e.rouseWalk(tx)
 	return nil
+}
+
+// keepPast writes down from when on a version holds.
+func (t *segmentTable) keepPast(at time.Time, version string) {
+	past := SegmentsPast{At: at, Version: version}
+	if !t.Walking {
+		past.Walked = at
+	}
+	t.Past = append(t.Past, past)
+	t.Past = t.Past[max(0, len(t.Past)-maxSegmentsPast):]
 }
 
 // askAllAgain lets everybody be asked anew by the segments as they are. The caller forgets the segments.

@@ -47,6 +47,12 @@ type Life struct {
 	scores   []ScoresPast // what was declared of scores, oldest first
 	said     []Said       // words of consent, oldest first
 
+	Members        map[string]string // how they stand in segments they are in, by name; nil: they have yet to be asked
+	segments       []SegmentsPast    // oldest first
+	segmentsNow    string            // the version of segmentsPacked
+	segmentsPacked []byte            // the present ones
+	asked          map[uint64]bool   // numbers of entries whose event tells of a segment that is asked again
+
 	adoptions map[lifecycle.ID]adoption // of those who became part of the customer
 }
 
@@ -133,6 +139,11 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 		return nil, err
 	}
 	life.scores = table.Past
+	segments, err := readSegmentTable(tx)
+	if err != nil {
+		return nil, err
+	}
+	life.keepMembers(tx, segments)
 	if life.said, _, err = saidBy(tx, q.Customer.ID); err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (c *Customer) forgetConsent() {
 // lifts it, and all but what is allowed stays refused.
 func (c *Customer) SayNow(word Consent) bool {
 	if no := c.Lifts(word); no != nil {
-		c.SetTrait("unsubscribed", []byte("false"))
+		c.SetTrait(OptOutTrait, []byte("false"))
 		c.Say(*no)
 	}
 	return c.Say(word)
@@ -107,7 +107,7 @@ func (c *Customer) SayNow(word Consent) bool {
 
 // Lifts returns the no to everything that a trait says and a word of this moment lifts; nil if there is none.
 func (c *Customer) Lifts(word Consent) *Consent {
-	if !word.Granted || c.Trait("unsubscribed") != true {
+	if !word.Granted || !c.OptedOut() {
 		return nil
 	}
 	return &Consent{At: word.At.Add(-1), Source: "trait"}

@@ -25,6 +25,7 @@ type Customer struct {
 	Lapse        time.Time                  `msgpack:"l,omitempty"` // of a test person: when a day became a minute; zero for everyone else
 	Consents     []Consent                  `msgpack:"n,omitempty"` // what they said about being written to, oldest first
 	Joins        []Join                     `msgpack:"j,omitempty"` // which of their names are one person's since when, earliest first; see Settle
+	OptOuts      []OptOut                   `msgpack:"U,omitempty"` // what their names said by the trait unsubscribed, one entry per name
 	Suppressions []Suppression              `msgpack:"x,omitempty"` // addresses that nothing goes to any more
 	Questions    []Question                 `msgpack:"r,omitempty"` // addresses of which it is not known yet whether anything may go there
 	Import       string                     `msgpack:"m,omitempty"` // the open history import that holds this customer's timers back
@@ -201,12 +202,13 @@ type Kept struct {
 	scores Scores
 	past   []Past
 	origin []Origin
+	optOut []OptOut
 }
 
 // Keep remembers what Restore brings back. It copies nothing: whatever changes afterwards is copied before.
 func (c *Customer) Keep() Kept {
 	c.shared, c.lent = true, true
-	return Kept{c.Traits, c.Tags, c.Points, c.Scores, c.Past, c.Origins}
+	return Kept{c.Traits, c.Tags, c.Points, c.Scores, c.Past, c.Origins, c.OptOuts}
 }
 
 // Restore undoes every change since Keep of traits, tags, score and past.
@@ -215,7 +217,7 @@ func (c *Customer) Restore(kept Kept) {
 		c.decoded = nil
 	}
 	c.Traits, c.Tags, c.Points, c.Scores, c.Past, c.shared = kept.traits, kept.tags, kept.points, kept.scores, kept.past, false
-	c.Origins, c.lent = kept.origin, false
+	c.Origins, c.OptOuts, c.lent = kept.origin, kept.optOut, false
 }
 
 // Release ends what Keep began, when there is nothing to bring back any more.
@@ -227,7 +229,7 @@ func (c *Customer) Clone() *Customer {
 	clone.decoded, clone.shared, clone.lent = nil, false, false
 	clone.Identities, clone.Tags = slices.Clone(c.Identities), slices.Clone(c.Tags)
 	clone.Points, clone.Past, clone.Scores = slices.Clone(c.Points), slices.Clone(c.Past), c.Scores.clone()
-	clone.Questions, clone.Joins = slices.Clone(c.Questions), slices.Clone(c.Joins)
+	clone.Questions, clone.Joins, clone.OptOuts = slices.Clone(c.Questions), slices.Clone(c.Joins), slices.Clone(c.OptOuts)
 	clone.Origins, clone.Segments = slices.Clone(c.Origins), slices.Clone(c.Segments)
 	if c.Acquired != nil {
 		acquired := *c.Acquired

@@ -3,6 +3,7 @@ package lifecycle_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"stagecraft/app/lifecycle"
 )
@@ -42,8 +43,10 @@ func TestShortLinks(t *testing.T) {
 		said := link.Said()
 		for i := range said {
 			said[i] ^= 1
-			if link, err := links.OfShort(code, said); err == nil {
-				t.Fatalf("what was changed is read as %+v", link)
+			if got, err := links.OfShort(code, said); err == nil {
+				if got.Message = link.Message; link.Purpose != lifecycle.ToUnsubscribe || got != link { // of which any message may be the newest
+					t.Fatalf("what was changed is read as %+v", got)
+				}
 			}
 			said[i] ^= 1
 		}
@@ -55,6 +58,41 @@ func TestShortLinks(t *testing.T) {
 		if code, err := links.ReadShort(path); lifecycle.CodeOf(err) != lifecycle.NotFound {
 			t.Errorf("%q is read as %x, %v", path, code, err)
 		}
+	}
+}
+
+// A customer has one short link to unsubscribe from a channel and topic, however many messages have it. Those that were made of
+// the message go on working.
+func TestShortLinksToUnsubscribe(t *testing.T) {
+	links, customer, ref, _ := someLinks()
+	link := lifecycle.Link{Purpose: lifecycle.ToUnsubscribe, Customer: customer, Message: ref, Channel: "sms", Topic: "news"}
+	_, first := links.Short(ref.Partition, link)
+	next := link
+	next.Message.ID = lifecycle.HashID("the next message")
+	if _, code := links.Short(ref.Partition, next); code != first {
+		t.Error("the next message has a link of its own")
+	}
+	if got, err := links.OfShort(first, next.Said()); err != nil || got != next {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for what, other := range map[string]lifecycle.Link{
+		"customer": {Purpose: lifecycle.ToUnsubscribe, Customer: lifecycle.HashID("eve"), Message: ref, Channel: "sms", Topic: "news"},
+		"channel":  {Purpose: lifecycle.ToUnsubscribe, Customer: customer, Message: ref, Channel: "social", Topic: "news"},
+		"topic":    {Purpose: lifecycle.ToUnsubscribe, Customer: customer, Message: ref, Channel: "sms", Topic: "offers"},
+	} {
+		if _, code := links.Short(ref.Partition, other); code == first {
+			t.Errorf("another %s has the same link", what)
+		}
+	}
+	former := lifecycle.NewLinks([]byte("a key"), linkBase)
+	said := lifecycle.Link{Purpose: lifecycle.ToUnsubscribe, Customer: lifecycle.ID{1, 2, 3}, Channel: "sms", Topic: "news",
+		Message: lifecycle.Ref{Partition: 7, Decided: time.Unix(1_772_000_000, 0).UTC(), ID: lifecycle.ID{9}}}
+	code, err := former.ReadShort("/s/BzvYSCG20Tqg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := former.OfShort(code, said.Said()); err != nil || got != said {
+		t.Errorf("of a former version: %+v, %v", got, err)
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 // runs. Version 1 had no tags, points, past and lapse, and did not say where a run waits and for what; version 2 did not
 // say in which visits somebody was written to; version 3 knew nothing of consent and suppressions; version 4 had one score
 // without a name and knew nothing of where traits and the customer came from, of revenue and of segments; version 5 asked
-// nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's.
-const customerRecord = 7
+// nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's;
+// version 7 did not say which of them had opted out.
+const customerRecord = 8
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -26,6 +27,7 @@ const (
 	leastOrigin   = 3
 	leastQuestion = 3
 	leastJoin     = 17
+	leastOptOut   = 10
 	leastBeyond   = 9
 	leastGiven    = 18
 )
@@ -74,7 +76,7 @@ func (c *Customer) RecordSize() int {
 	for i := range c.Questions {
 		size += 6 + len(c.Questions[i].Identity.Kind) + len(c.Questions[i].Identity.Value)
 	}
-	size += 25 * len(c.Joins)
+	size += 25*len(c.Joins) + 18*len(c.OptOuts)
 	for i := range c.Origins {
 		size += 14 + len(c.Origins[i].Trait) + len(c.Origins[i].Source)
 	}
@@ -140,7 +142,7 @@ func (c *Customer) ReadRecord(data []byte) error {
 // writeRest writes what most customers do not have; for them it is one byte.
 func (c *Customer) writeRest(w *RecordWriter) {
 	further := len(c.Origins) > 0 || c.Acquired != nil || !c.Revenue.IsZero() || !c.SegmentsDue.IsZero() || !c.Referred.IsZero() || len(c.Segments) > 0 ||
-		!c.Scores.IsZero() || len(c.Questions) > 0 || len(c.Joins) > 0
+		!c.Scores.IsZero() || len(c.Questions) > 0 || len(c.Joins) > 0 || len(c.OptOuts) > 0
 	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0, further, c.Called)
 	if len(c.Tags) > 0 {
 		w.List(len(c.Tags))
@@ -189,7 +191,7 @@ func (c *Customer) writeRest(w *RecordWriter) {
 	}
 }
 
-// writeFurther writes what came with versions 5 to 7.
+// writeFurther writes what came with versions 5 to 8.
 func (c *Customer) writeFurther(w *RecordWriter) {
 	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero(), !c.Referred.IsZero(), len(c.Segments) > 0,
 		!c.Scores.IsZero(), len(c.Questions) > 0)
@@ -239,6 +241,12 @@ func (c *Customer) writeFurther(w *RecordWriter) {
 		w.Uint64(join.A)
 		w.Uint64(join.B)
 		w.Time(join.At)
+	}
+	w.List(len(c.OptOuts))
+	for _, one := range c.OptOuts {
+		w.Uint64(one.By)
+		w.Time(one.At)
+		w.Bool(one.Is)
 	}
 }
 
@@ -332,6 +340,15 @@ func (c *Customer) readFurther(r *RecordReader, version byte) {
 		c.Joins = make([]Join, n)
 		for i := range c.Joins {
 			c.Joins[i] = Join{A: r.Uint64(), B: r.Uint64(), At: r.Time()}
+		}
+	}
+	if version < 8 {
+		return
+	}
+	if n := r.List(leastOptOut); n > 0 {
+		c.OptOuts = make([]OptOut, n)
+		for i := range c.OptOuts {
+			c.OptOuts[i] = OptOut{By: r.Uint64(), At: r.Time(), Is: r.Bool()}
 		}
 	}
 }

@@ -71,10 +71,10 @@ func (e *Event) ReadRecordFrom(r *RecordReader) {
 }
 
 // factRecord is the version in which facts are written, and leastFact how few bytes one takes. Version 1 had no amount
-// and no hold-out group, version 2 named no message. How long a customer stayed is not kept, nor which script version a
-// line belongs to unless it is a message's.
+// and no hold-out group, version 2 named no message, version 3 did not tell since when somebody who was placed is where
+// they are. How long a customer stayed is not kept, nor which script version a line belongs to unless it is a message's.
 const (
-	factRecord = 3
+	factRecord = 4
 	leastFact  = 10
 )
 
@@ -83,6 +83,9 @@ func (f *Fact) RecordSize() int {
 	size := 48 + len(f.Kind) + len(f.Journey) + len(f.From) + len(f.To) + len(f.Name) + len(f.Reason) + len(f.File)
 	if !f.Message.IsZero() {
 		size += 18 + len(f.Version)
+	}
+	if !f.Entered.IsZero() {
+		size += 16
 	}
 	return size
 }
@@ -100,13 +103,16 @@ func (f *Fact) AppendRecord(b []byte) []byte {
 	w.Text(f.Reason)
 	w.Text(f.File)
 	w.Varint(int64(f.Line))
-	w.Flags(f.Heldout, f.Amount != 0, !f.Message.IsZero())
+	w.Flags(f.Heldout, f.Amount != 0, !f.Message.IsZero(), !f.Entered.IsZero())
 	if f.Amount != 0 {
 		w.Float(f.Amount)
 	}
 	if !f.Message.IsZero() {
 		w.ID(f.Message)
 		w.Text(f.Version)
+	}
+	if !f.Entered.IsZero() {
+		w.Time(f.Entered)
 	}
 	return w.Result()
 }
@@ -141,6 +147,11 @@ func (f *Fact) ReadRecordFrom(r *RecordReader) {
 		if parts.Has(2) {
 			if f.Message, f.Version = r.ID(), r.Text(); f.Message.IsZero() {
 				r.Fail("a fact names a message without ID")
+			}
+		}
+		if parts.Has(3) {
+			if f.Entered = r.Time(); f.Entered.IsZero() {
+				r.Fail("a fact places somebody without a time")
 			}
 		}
 	}

@@ -372,7 +372,7 @@ func TestBudgets(t *testing.T) {
 	}
 	start := time.Now()
 	_, err = run(compileWith(t, script.New(script.Limits{Steps: 1 << 40, Wall: 20 * time.Millisecond}), src), "one.lua#1")
-	if err == nil || !strings.Contains(err.Error(), "too long") || time.Since(start) > 10*time.Second {
+	if err == nil || !strings.Contains(err.Error(), "too long") || time.Since(start) > time.Minute {
 		t.Errorf("wall: %v after %v", err, time.Since(start))
 	}
 }

@@ -6,7 +6,7 @@ import "time"
 // only guards against what the steps do not see.
 type Limits struct {
 	Steps int           // machine instructions and their equivalents in library work; default 200,000
-	Wall  time.Duration // default 50 ms; stalls of the machine are forgiven up to as much again
+	Wall  time.Duration // default 200 ms; stalls of the machine are forgiven up to as much again
 	Idle  int           // how many warm Lua states are kept; default 16
 }
 
@@ -62,7 +62,7 @@ func (l Limits) withDefaults() Limits {
 		l.Steps = 200_000
 	}
 	if l.Wall <= 0 {
-		l.Wall = 50 * time.Millisecond
+		l.Wall = 200 * time.Millisecond
 	}
 	if l.Idle <= 0 {
 		l.Idle = 16

@@ -28,6 +28,7 @@ func (s *Server) broadcasts() *jobs[engine.Broadcast] {
 		Server: s, kind: "broadcast", most: maxDraft, compile: true,
 		all: s.Engine.Broadcasts, one: s.Engine.Broadcast, add: s.Engine.AddToBroadcast,
 		name: func(b *engine.Broadcast) *string { return &b.Name },
+		made: func(b *engine.Broadcast) time.Time { return b.Created },
 		save: func(c *fiber.Ctx, draft engine.Broadcast) (engine.Broadcast, error) {
 			return s.Engine.SaveBroadcast(c.UserContext(), draft)
 		},

@@ -11,16 +11,15 @@ import (
 	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 )
 
 // broadcastSample asks for the message of a broadcast as one customer would get it.
 type broadcastSample struct {
-	User    string          `json:"user"`
-	Part    string          `json:"part"`    // empty: the one that the customer would get
-	Channel string          `json:"channel"` // empty: the one that the customer prefers
-	Locale  *string         `json:"locale"`
-	Row     json.RawMessage `json:"row"` // what the list would say of the customer
-	To      []string        `json:"to"`  // of a test
+	wantedText
+	Part string          `json:"part"` // empty: the one that the customer would get
+	Row  json.RawMessage `json:"row"`  // what the list would say of the customer
+	To   []string        `json:"to"`   // of a test
 }
 
 func (s *Server) previewBroadcast(c *fiber.Ctx, broadcasts *jobs[engine.Broadcast]) error {
@@ -36,44 +35,30 @@ func (s *Server) sampleOfBroadcast(c *fiber.Ctx, broadcasts *jobs[engine.Broadca
 	if err != nil {
 		return
 	}
-	data, err := body(c, maxSingle)
-	if err != nil {
+	if err = decodeJSONBody(c, maxSingle, &asked); err != nil {
 		return
 	}
-	if err = decodeJSON(data, &asked); err != nil {
-		return
-	}
-	customer, err := s.customer(c, asked.User)
-	if err != nil {
-		return
-	}
-	done, err := s.turn()
-	if err != nil {
-		return
-	}
-	defer done()
-	program, err := s.Engine.BroadcastProgram(c.UserContext(), &b)
-	if err != nil {
-		return
-	}
-	part := slices.IndexFunc(b.Parts, func(p engine.BroadcastPart) bool { return p.Name == cmp.Or(asked.Part, b.PartOf(customer.ID)) })
-	if part < 0 {
-		err = fieldError("part", "the broadcast has no message %.80q", asked.Part)
-		return
-	}
-	name := b.Parts[part].Name
-	wire = &wirePreview{Channels: program.Channels(name), User: asked.User}
-	template, err := wire.choose(program, &previewRequest{Message: name, Channel: asked.Channel, Locale: asked.Locale}, customer)
-	if err != nil {
-		return
-	}
-	now := s.Clock.Now()
-	sample = &delivery.Sample{Template: template, Customer: customer, Journey: b.Journey(), Stage: "send", At: now,
-		Event: lifecycle.Event{Type: lifecycle.Track, Name: engine.BroadcastEvent, Timestamp: now, Received: now, Properties: object(asked.Row)}}
-	if subject := b.Parts[part].Subject; subject != "" {
-		sample.Options = map[string]string{"subject": subject}
-	}
-	err = s.render(wire, sample)
+	var part engine.BroadcastPart
+	wire, sample, err = s.sampled(c, &asked.wantedText, func(customer *lifecycle.Customer) (*script.Program, string, error) {
+		program, err := s.Engine.BroadcastProgram(c.UserContext(), &b)
+		if err != nil {
+			return nil, "", err
+		}
+		name := cmp.Or(asked.Part, b.PartOf(customer.ID))
+		i := slices.IndexFunc(b.Parts, func(p engine.BroadcastPart) bool { return p.Name == name })
+		if i < 0 {
+			return nil, "", fieldError("part", "the broadcast has no message %.80q", asked.Part)
+		}
+		part = b.Parts[i]
+		return program, name, nil
+	}, func(sample *delivery.Sample) error {
+		sample.Journey, sample.Stage = b.Journey(), "send"
+		sample.Event = lifecycle.Event{Type: lifecycle.Track, Name: engine.BroadcastEvent, Timestamp: sample.At, Received: sample.At, Properties: object(asked.Row)}
+		if part.Subject != "" {
+			sample.Options = map[string]string{"subject": part.Subject}
+		}
+		return nil
+	})
 	return
 }
 

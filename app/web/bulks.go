@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -15,6 +16,7 @@ func (s *Server) bulks() *jobs[engine.Bulk] {
 		Server: s, kind: "bulk", most: maxSingle,
 		all: s.Engine.Bulks, one: s.Engine.Bulk, add: s.Engine.AddToBulk,
 		name: func(b *engine.Bulk) *string { return &b.Name },
+		made: func(b *engine.Bulk) time.Time { return b.Created },
 		save: func(c *fiber.Ctx, draft engine.Bulk) (engine.Bulk, error) {
 			draft.By = s.operator(c, draft.By)
 			return s.Engine.SaveBulk(c.UserContext(), draft)

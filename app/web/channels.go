@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -19,8 +20,11 @@ type Connections interface {
 	View(ctx context.Context) (ChannelsView, error)
 	// Set has a channel served from now on with settings that its connector takes; else nothing changes.
 	Set(ctx context.Context, channel string, change ChannelChange) error
-	// Remove forgets the settings of a channel and stops its connector.
+	// Remove forgets the settings of a channel and stops its connector. What is queued waits.
 	Remove(ctx context.Context, channel string) error
+	// Approve lets a connector of others be started that has a SHA-256; Disapprove takes that back, and stops it.
+	Approve(ctx context.Context, connector, sha256 string, at time.Time) error
+	Disapprove(ctx context.Context, connector string) error
 	// Records returns the DNS records of the mail's sender.
 	Records(ctx context.Context) ([]DNSRecord, error)
 }
@@ -48,6 +52,7 @@ type ChannelView struct {
 	Fixed    string          `json:"fixed,omitempty"` // the flag that keeps it from being set here
 	Settings json.RawMessage `json:"settings,omitempty"`
 	Callback string          `json:"callback,omitempty"` // the address to give to the provider
+	Queued   int             `json:"queued,omitempty"`   // messages that have not left; delivery.MaxQueued: that many or more
 	// Pauses are those of the whole channel, or of all of a kind that leaves by it.
 	Pauses []delivery.Order `json:"pauses,omitempty"`
 }
@@ -171,13 +176,9 @@ func (s *Server) approveConnector(c *fiber.Ctx) error {
 	if json.Unmarshal(data, &seen) != nil || seen.SHA256 == "" {
 		return fieldError("sha256", "send the SHA-256 of the connector that is approved")
 	}
-	s.approving.Lock()
-	_, err = s.Plugins.Approve(name, seen.SHA256, s.Clock.Now())
-	s.approving.Unlock()
-	if err != nil {
+	if err = s.Connections.Approve(c.UserContext(), name, seen.SHA256, s.Clock.Now()); err != nil {
 		return err
 	}
-	s.Log.Info("a connector was approved", "connector", name, "sha256", seen.SHA256)
 	return s.channelsView(c)
 }
 
@@ -186,12 +187,8 @@ func (s *Server) disapproveConnector(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	s.approving.Lock()
-	err = s.Plugins.Remove(name)
-	s.approving.Unlock()
-	if err != nil {
+	if err = s.Connections.Disapprove(c.UserContext(), name); err != nil {
 		return err
 	}
-	s.Log.Info("the approval of a connector was taken back", "connector", name)
 	return s.channelsView(c)
 }

@@ -71,12 +71,9 @@ func (w *wireConsent) read() (event lifecycle.Event, word lifecycle.Consent, err
 
 // consent keeps a word and answers when it is on disk: what is claimed from then on obeys it.
 func (s *Server) consent(c *fiber.Ctx) error {
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
 	var request wireConsent
-	if err = decodeStrict(data, &request); err != nil {
+	err := decodeStrictBody(c, maxSingle, &request)
+	if err != nil {
 		return err
 	}
 	event, word, err := request.read()

@@ -2,9 +2,13 @@ package web
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
 )
 
 // Cursors say where a list goes on: the list's name, a dot, and a place in it that is nobody else's business. Whoever gives
@@ -41,4 +45,34 @@ func readCursor(text, list string, fits func(place []byte) bool) ([]byte, error)
 		return nil, fieldError("cursor", "the cursor is not the next of an earlier page; leave it out to begin again")
 	}
 	return place, nil
+}
+
+// limitOf reads how many are asked for.
+func limitOf(c *fiber.Ctx, usual, most int) (int, error) {
+	text := c.Query("limit")
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, fieldError("limit", "limit is a number from 1 to %d", most)
+	}
+	return n, nil
+}
+
+// customersFrom reads where a list of customers goes on that stands in the order of their partitions and IDs.
+func customersFrom(c *fiber.Ctx, list string) (from engine.MemberCursor, err error) {
+	place, err := cursor(c, list, func(place []byte) bool { return len(place) == 17 && int(place[0]) < lifecycle.Partitions })
+	if place != nil {
+		from = engine.MemberCursor{Partition: int(place[0]), From: lifecycle.ID(place[1:])}
+	}
+	return from, err
+}
+
+// customersNext is the cursor of such a list from a place on.
+func customersNext(list string, to engine.MemberCursor) string {
+	if to.Partition >= lifecycle.Partitions {
+		return ""
+	}
+	return cursorOf(list, append([]byte{byte(to.Partition)}, to.From[:]...))
 }

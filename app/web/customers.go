@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -104,13 +103,9 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 			list = append(list, listedOf(one))
 		}
 	default:
-		place, err := cursor(c, "customers", func(place []byte) bool { return len(place) == 17 && int(place[0]) < lifecycle.Partitions })
+		from, err := customersFrom(c, "customers")
 		if err != nil {
 			return err
-		}
-		var from engine.MemberCursor
-		if place != nil {
-			from = engine.MemberCursor{Partition: int(place[0]), From: lifecycle.ID(place[1:])}
 		}
 		page, to, err := s.Engine.Customers(ctx, from, limit)
 		if err != nil {
@@ -119,9 +114,7 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 		for _, one := range page {
 			list = append(list, listedOf(one))
 		}
-		if to.Partition < lifecycle.Partitions {
-			next = cursorOf("customers", append([]byte{byte(to.Partition)}, to.From[:]...))
-		}
+		next = customersNext("customers", to)
 	}
 	return c.JSON(struct {
 		Customers []listedCustomer `json:"customers"`
@@ -131,19 +124,6 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 
 // maxDeviceQuery is as long as the longest identity, the endpoint of a browser that takes push messages.
 const maxDeviceQuery = 600
-
-// limitOf reads how many are asked for.
-func limitOf(c *fiber.Ctx, usual, most int) (int, error) {
-	text := c.Query("limit")
-	if text == "" {
-		return usual, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, fieldError("limit", "limit is a number from 1 to %d", most)
-	}
-	return n, nil
-}
 
 // customerOf finds the customer that the path names by whatever is known of them.
 func (s *Server) customerOf(c *fiber.Ctx) (*lifecycle.Customer, error) {

@@ -92,11 +92,7 @@ func (s *Server) draft(c *fiber.Ctx) (name string, request draftRequest, source 
 	if name, err = param(c, "name"); err != nil {
 		return
 	}
-	data, err := body(c, maxDraft)
-	if err != nil {
-		return
-	}
-	if err = decodeJSON(data, &request); err != nil {
+	if err = decodeJSONBody(c, maxDraft, &request); err != nil {
 		return
 	}
 	files := map[string][]byte{}

@@ -53,12 +53,9 @@ func (s *Server) suspicious(c *fiber.Ctx) error {
 
 // forgive lets an identity join people again.
 func (s *Server) forgive(c *fiber.Ctx) error {
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
 	var request lifecycle.Identity
-	if err = decodeStrict(data, &request); err != nil {
+	err := decodeStrictBody(c, maxSingle, &request)
+	if err != nil {
 		return err
 	}
 	identity, err := identityOf(string(request.Kind), request.Value)

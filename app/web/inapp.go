@@ -83,15 +83,12 @@ func (s *Server) customers(handle func(c *fiber.Ctx, v viewer) error) fiber.Hand
 // makeToken makes a token for a customer: {"userId", "seconds"}. The customer need not be known yet.
 func (s *Server) makeToken(c *fiber.Ctx) error {
 	c.Locals(secretAnswer, true)
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
 	var in struct {
 		UserID  string `json:"userId"`
 		Seconds int    `json:"seconds"`
 	}
-	if err = decodeJSON(data, &in); err != nil {
+	err := decodeJSONBody(c, maxSingle, &in)
+	if err != nil {
 		return err
 	}
 	in.UserID = strings.TrimSpace(in.UserID)

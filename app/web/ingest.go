@@ -87,6 +87,24 @@ func body(c *fiber.Ctx, limit int) ([]byte, error) {
 	return data, nil
 }
 
+// decodeJSONBody reads the request's body, of at most limit bytes, into target.
+func decodeJSONBody(c *fiber.Ctx, limit int, target any) error {
+	data, err := body(c, limit)
+	if err != nil {
+		return err
+	}
+	return decodeJSON(data, target)
+}
+
+// decodeStrictBody reads the request's body, which has the fields of target and no others.
+func decodeStrictBody(c *fiber.Ctx, limit int, target any) error {
+	data, err := body(c, limit)
+	if err != nil {
+		return err
+	}
+	return decodeStrict(data, target)
+}
+
 // single takes one event. A bad one is a 4xx, which tells libraries not to send it again.
 func (s *Server) single(c *fiber.Ctx, kind lifecycle.EventType) error {
 	data, err := body(c, maxSingle)

@@ -1,11 +1,16 @@
 package web
 
 import (
+	"bytes"
 	"context"
+	"slices"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"stagecraft/app/engine"
+	"stagecraft/app/script"
+	"stagecraft/app/store"
 )
 
 // jobs is a kind of work on many customers: a draft, the list of whom it means, what it would do, and then it is started,
@@ -20,6 +25,7 @@ type jobs[T any] struct {
 	all   func(ctx context.Context) ([]T, error)
 	one   func(ctx context.Context, name string) (T, error)
 	name  func(job *T) *string
+	made  func(job *T) time.Time
 	save  func(c *fiber.Ctx, draft T) (T, error)
 	drop  func(ctx context.Context, job T) error
 	add   func(ctx context.Context, name string, members []engine.Member) (engine.Added, error)
@@ -65,16 +71,43 @@ func (j *jobs[T]) answer(c *fiber.Ctx, job T, changed bool) error {
 	return c.JSON(wire)
 }
 
+// Jobs of one page. Each asks all partitions how far it has come.
+const (
+	jobsPage    = 50
+	maxJobsPage = 200
+)
+
+// place is where a job stands in the list: the newest is the first, and those of one moment stand by name.
+func (j *jobs[T]) place(job *T) []byte {
+	return append(store.AppendTimeNewestFirst(nil, j.made(job)), *j.name(job)...)
+}
+
+// list lists jobs, the newest first: ?limit= (50, at most 200) and ?cursor=.
 func (j *jobs[T]) list(c *fiber.Ctx) error {
+	kind := j.kind + "s"
+	limit, err := limitOf(c, jobsPage, maxJobsPage)
+	if err != nil {
+		return err
+	}
+	place, err := cursor(c, kind, func(place []byte) bool { return len(place) > 8 && script.ValidName(string(place[8:])) })
+	if err != nil {
+		return err
+	}
 	list, err := j.all(c.UserContext())
 	if err != nil {
 		return err
 	}
-	lines, err := j.lines(c.UserContext(), list)
-	if err != nil {
+	slices.SortFunc(list, func(a, b T) int { return bytes.Compare(j.place(&a), j.place(&b)) })
+	list = slices.DeleteFunc(list, func(job T) bool { return bytes.Compare(j.place(&job), place) < 0 })
+	answer := fiber.Map{}
+	if len(list) > limit {
+		answer["next"] = cursorOf(kind, j.place(&list[limit]))
+		list = list[:limit]
+	}
+	if answer[kind], err = j.lines(c.UserContext(), list); err != nil {
 		return err
 	}
-	return c.JSON(fiber.Map{j.kind + "s": lines})
+	return c.JSON(answer)
 }
 
 func (j *jobs[T]) show(c *fiber.Ctx) error {

@@ -41,12 +41,9 @@ type wireNewKey struct {
 // makeKey draws a key and answers with its secret, this once.
 func (s *Server) makeKey(c *fiber.Ctx) error {
 	c.Locals(secretAnswer, true)
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
 	var w wireNewKey
-	if err = decodeStrict(data, &w); err != nil {
+	err := decodeStrictBody(c, maxSingle, &w)
+	if err != nil {
 		return err
 	}
 	wanted := lifecycle.APIKey{Name: w.Name, Scopes: w.Scopes, Rate: w.Rate, Expires: w.Expires.UTC(), By: s.operator(c, "")}

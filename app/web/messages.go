@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ func (s *Server) routeMessages(api fiber.Router) {
 // wireLedger is a page of the list of messages.
 type wireLedger struct {
 	Messages []wireMessage `json:"messages"`
-	Next     string        `json:"next,omitempty"` // the cursor of what follows; empty: there is no more
+	Next     string        `json:"next,omitempty"` // where the list goes on; empty: there is no more
 	Looked   int           `json:"looked"`         // how many messages were looked at
 	Back     *time.Time    `json:"back,omitempty"` // everything newer was looked at; none: everything was
 }
@@ -55,23 +54,21 @@ func (s *Server) ledger(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	limit := ledgerPage
-	if text := c.Query("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > delivery.MaxLedgerPage {
-			return fieldError("limit", "limit must be a number from 1 to %d", delivery.MaxLedgerPage)
-		}
-	}
-	ledger, err := s.Delivery.Ledger(c.UserContext(), filter, strings.Clone(c.Query("cursor")), limit)
+	limit, err := limitOf(c, ledgerPage, delivery.MaxLedgerPage)
 	if err != nil {
 		return err
 	}
-	page := wireLedger{Messages: make([]wireMessage, 0, len(ledger.Messages)), Next: ledger.Next, Looked: ledger.Looked}
+	place, err := cursor(c, "messages", delivery.IsLedgerPlace)
+	if err != nil {
+		return err
+	}
+	ledger, err := s.Delivery.Ledger(c.UserContext(), filter, place, limit)
+	if err != nil {
+		return err
+	}
+	page := wireLedger{Messages: make([]wireMessage, 0, len(ledger.Messages)), Next: cursorOf("messages", ledger.Next), Looked: ledger.Looked, Back: moment(ledger.Back)}
 	for _, m := range ledger.Messages {
 		page.Messages = append(page.Messages, messageOf(m))
-	}
-	if !ledger.Back.IsZero() {
-		back := ledger.Back.UTC()
-		page.Back = &back
 	}
 	return c.JSON(page)
 }
@@ -175,11 +172,8 @@ type wireOrder struct {
 // decodeOrder reads an order. Who it is by is the name that was given beside the admin key, else what the body says.
 func (s *Server) decodeOrder(c *fiber.Ctx) (wireOrder, error) {
 	var o wireOrder
-	data, err := body(c, maxSingle)
+	err := decodeJSONBody(c, maxSingle, &o)
 	if err != nil {
-		return o, err
-	}
-	if err = decodeJSON(data, &o); err != nil {
 		return o, err
 	}
 	o.By = s.operator(c, o.By)

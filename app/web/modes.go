@@ -76,15 +76,11 @@ func (s *Server) setMode(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
 	var request struct {
 		Mode string `json:"mode"`
 		Yes  bool   `json:"yes"`
 	}
-	if err = decodeJSON(data, &request); err != nil {
+	if err = decodeJSONBody(c, maxSingle, &request); err != nil {
 		return err
 	}
 	mode, err := lifecycle.ParseMode(request.Mode)
@@ -112,15 +108,12 @@ func (s *Server) setMode(c *fiber.Ctx) error {
 
 // setTest makes a test person of a customer, or a customer of a test person. Any of their identities will do.
 func (s *Server) setTest(c *fiber.Ctx) error {
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
 	var request struct {
 		User string `json:"user"`
 		On   bool   `json:"on"`
 	}
-	if err = decodeJSON(data, &request); err != nil {
+	err := decodeJSONBody(c, maxSingle, &request)
+	if err != nil {
 		return err
 	}
 	customer, err := s.customer(c, request.User)

@@ -102,16 +102,12 @@ func (s *Server) planDraft(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	data, err := body(c, maxDraft)
-	if err != nil {
-		return err
-	}
 	var request struct {
 		Files map[string]string  `json:"files"` // over those on the disk
 		Drain bool               `json:"drain"`
 		Where map[string]*string `json:"where"` // from former stages to where their customers would be put; null: out of the journey
 	}
-	if err = decodeJSON(data, &request); err != nil {
+	if err = decodeJSONBody(c, maxDraft, &request); err != nil {
 		return err
 	}
 	files := map[string][]byte{}

@@ -24,14 +24,19 @@ func (s *Server) routePreview(api fiber.Router) {
 	api.Post("/journeys/:name/messages/test", s.sendTest)
 }
 
+// wantedText says whose message is wanted, and in which form.
+type wantedText struct {
+	User    string  `json:"user"`
+	Channel string  `json:"channel"` // empty: the one that the customer prefers
+	Locale  *string `json:"locale"`  // absent: the customer's; empty: the text without a language
+}
+
 // previewRequest asks for a message as one customer would get it.
 type previewRequest struct {
+	wantedText
 	Files   map[string]string `json:"files"`   // a draft over the scripts folder
 	Version string            `json:"version"` // instead: one that was published
 	Message string            `json:"message"`
-	Channel string            `json:"channel"` // empty: the first that it has
-	Locale  *string           `json:"locale"`  // absent: the customer's; empty: the text without a language
-	User    string            `json:"user"`
 	Event   *struct {         // absent: the customer's newest
 		Name       string          `json:"name"`
 		Properties json.RawMessage `json:"properties"`
@@ -72,7 +77,7 @@ func (s *Server) smsSize(channel, text string) *SMSSize {
 }
 
 func (s *Server) previewMessage(c *fiber.Ctx) error {
-	_, wire, _, err := s.sampled(c)
+	_, wire, _, err := s.previewed(c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +86,7 @@ func (s *Server) previewMessage(c *fiber.Ctx) error {
 
 // sendTest sends a preview to an address, through the connector that customers' messages go through.
 func (s *Server) sendTest(c *fiber.Ctx) error {
-	request, wire, sample, err := s.sampled(c)
+	request, wire, sample, err := s.previewed(c)
 	if err != nil {
 		return err
 	}
@@ -176,24 +181,37 @@ func testAddress(channel, to string) (string, error) {
 	return to, nil
 }
 
-// sampled renders what a request asks for.
-func (s *Server) sampled(c *fiber.Ctx) (request previewRequest, wire *wirePreview, sample *delivery.Sample, err error) {
+// previewed renders the message of a journey that a request asks for.
+func (s *Server) previewed(c *fiber.Ctx) (request previewRequest, wire *wirePreview, sample *delivery.Sample, err error) {
 	journey, err := param(c, "name")
 	if err != nil {
 		return
 	}
-	data, err := body(c, maxDraft)
-	if err != nil {
-		return
-	}
-	if err = decodeJSON(data, &request); err != nil {
+	if err = decodeJSONBody(c, maxDraft, &request); err != nil {
 		return
 	}
 	source, err := s.sampleSource(c, journey, &request)
 	if err != nil {
 		return
 	}
-	customer, err := s.customer(c, request.User)
+	wire, sample, err = s.sampled(c, &request.wantedText, func(*lifecycle.Customer) (*script.Program, string, error) {
+		program, err := s.Compile(source)
+		return program, request.Message, err
+	}, func(sample *delivery.Sample) error {
+		sample.Journey = journey
+		if visit := sample.Customer.Visit(journey); visit != nil {
+			sample.Stage = visit.Stage
+		}
+		return s.eventBehind(c, &request, sample)
+	})
+	return
+}
+
+// sampled renders a message as one customer would get it. open compiles what has it, and names it; fill says where it would
+// be sent, and upon what.
+func (s *Server) sampled(c *fiber.Ctx, want *wantedText, open func(*lifecycle.Customer) (*script.Program, string, error),
+	fill func(*delivery.Sample) error) (wire *wirePreview, sample *delivery.Sample, err error) {
+	customer, err := s.customer(c, want.User)
 	if err != nil {
 		return
 	}
@@ -202,23 +220,19 @@ func (s *Server) sampled(c *fiber.Ctx) (request previewRequest, wire *wirePrevie
 		return
 	}
 	defer done()
-	program, err := s.Compile(source)
+	program, message, err := open(customer)
 	if err != nil {
 		return
 	}
-	wire = &wirePreview{Channels: program.Channels(request.Message), User: request.User}
-	template, err := wire.choose(program, &request, customer)
+	wire = &wirePreview{Channels: program.Channels(message), User: want.User}
+	template, err := wire.choose(program, message, want, customer)
 	if err != nil {
 		return
 	}
-	sample = &delivery.Sample{Template: template, Customer: customer, Journey: journey, At: s.Clock.Now()}
-	if visit := customer.Visit(journey); visit != nil {
-		sample.Stage = visit.Stage
+	sample = &delivery.Sample{Template: template, Customer: customer, At: s.Clock.Now()}
+	if err = fill(sample); err == nil {
+		err = s.render(wire, sample)
 	}
-	if err = s.eventBehind(c, &request, sample); err != nil {
-		return
-	}
-	err = s.render(wire, sample)
 	return
 }
 
@@ -248,17 +262,17 @@ func (s *Server) sampleSource(c *fiber.Ctx, journey string, request *previewRequ
 }
 
 // choose finds the text that is meant.
-func (w *wirePreview) choose(program *script.Program, request *previewRequest, customer *lifecycle.Customer) (*lifecycle.Template, error) {
+func (w *wirePreview) choose(program *script.Program, message string, want *wantedText, customer *lifecycle.Customer) (*lifecycle.Template, error) {
 	if len(w.Channels) == 0 {
-		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "message", Message: fmt.Sprintf("the journey has no message %.100q", request.Message)}
+		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "message", Message: fmt.Sprintf("the journey has no message %.100q", message)}
 	}
-	w.Channel = cmp.Or(request.Channel, customer.Preferred(w.Channels)[0])
+	w.Channel = cmp.Or(want.Channel, customer.Preferred(w.Channels)[0])
 	if !slices.Contains(w.Channels, w.Channel) {
-		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "channel", Message: fmt.Sprintf("message %s has no text for the channel %.100q", request.Message, w.Channel)}
+		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "channel", Message: fmt.Sprintf("message %s has no text for the channel %.100q", message, w.Channel)}
 	}
 	w.Locales = []string{}
 	for _, t := range program.Templates {
-		if t.Name == request.Message && t.Channel == w.Channel {
+		if t.Name == message && t.Channel == w.Channel {
 			w.Locales = append(w.Locales, t.Locale)
 		}
 	}
@@ -267,12 +281,12 @@ func (w *wirePreview) choose(program *script.Program, request *previewRequest, c
 	if locale == "" {
 		locale, _ = customer.Trait("language").(string)
 	}
-	if request.Locale != nil {
-		locale = *request.Locale
+	if want.Locale != nil {
+		locale = *want.Locale
 	}
-	template, ok := program.Template(request.Message, w.Channel, locale)
+	template, ok := program.Template(message, w.Channel, locale)
 	if !ok {
-		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "locale", Message: fmt.Sprintf("message %s has no text without a language", request.Message)}
+		return nil, &lifecycle.Error{Code: lifecycle.NotFound, Field: "locale", Message: fmt.Sprintf("message %s has no text without a language", message)}
 	}
 	w.File, w.Locale = template.File, template.Locale
 	return template, nil

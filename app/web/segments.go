@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -161,23 +160,27 @@ type wireMember struct {
 	Name        json.RawMessage `json:"name,omitempty"`
 }
 
-const maxMembersPage = 1000
+// Members of one page.
+const (
+	membersPage    = 100
+	maxMembersPage = 1000
+)
 
-// segmentMembers lists members, ?limit= of them (100) from ?cursor= on.
+// segmentMembers lists members: ?limit= (100, at most 1000) and ?cursor=. Each segment's list is one of its own.
 func (s *Server) segmentMembers(c *fiber.Ctx) error {
-	limit := 100
-	if text := c.Query("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxMembersPage {
-			return lifecycle.Errorf(lifecycle.Invalid, "limit must be a number from 1 to %d", maxMembersPage)
-		}
-		limit = n
-	}
-	from, err := parseMemberCursor(c.Query("cursor"))
+	name, err := param(c, "name")
 	if err != nil {
 		return err
 	}
-	list, next, err := s.Engine.Members(c.UserContext(), segmentName(c), from, limit)
+	limit, err := limitOf(c, membersPage, maxMembersPage)
+	if err != nil {
+		return err
+	}
+	from, err := customersFrom(c, "members-"+name)
+	if err != nil {
+		return err
+	}
+	list, to, err := s.Engine.Members(c.UserContext(), name, from, limit)
 	if err != nil {
 		return err
 	}
@@ -185,29 +188,8 @@ func (s *Server) segmentMembers(c *fiber.Ctx) error {
 	for i, one := range list {
 		members[i] = wireMember{one.ID, one.UserID(), one.AnonymousID(), one.Traits["email"], one.Traits["name"]}
 	}
-	cursor := ""
-	if next.Partition < lifecycle.Partitions {
-		cursor = strconv.Itoa(next.Partition) + "-" + next.From.String()
-	}
-	return c.JSON(fiber.Map{"members": members, "next": cursor})
-}
-
-func parseMemberCursor(text string) (from engine.MemberCursor, err error) {
-	if text == "" {
-		return from, nil
-	}
-	bad := lifecycle.Errorf(lifecycle.Invalid, "the cursor is not one of ours; leave it out to begin again")
-	for i := range text {
-		if text[i] != '-' {
-			continue
-		}
-		if from.Partition, err = strconv.Atoi(text[:i]); err != nil || from.Partition < 0 || from.Partition >= lifecycle.Partitions {
-			return from, bad
-		}
-		if from.From, err = lifecycle.ParseID(text[i+1:]); err != nil {
-			return from, bad
-		}
-		return from, nil
-	}
-	return from, bad
+	return c.JSON(struct {
+		Members []wireMember `json:"members"`
+		Next    string       `json:"next,omitempty"`
+	}{members, customersNext("members-"+name, to)})
 }

@@ -65,12 +65,9 @@ func (w *wireSend) read(key string) (d engine.Direct, err error) {
 
 // send takes a message and answers 202 when it is on disk and on its way.
 func (s *Server) send(c *fiber.Ctx) error {
-	data, err := body(c, maxSingle)
-	if err != nil {
-		return err
-	}
 	var request wireSend
-	if err = decodeStrict(data, &request); err != nil {
+	err := decodeStrictBody(c, maxSingle, &request)
+	if err != nil {
 		return err
 	}
 	asked, err := request.read(strings.Clone(c.Get(idempotencyKey)))

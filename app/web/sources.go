@@ -156,16 +156,12 @@ func (s *Server) trySource(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	data, err := body(c, maxBody)
-	if err != nil {
-		return err
-	}
 	var in struct {
 		Body    string            `json:"body"`
 		Headers map[string]string `json:"headers"`
 		Query   map[string]string `json:"query"`
 	}
-	if err = decodeStrict(data, &in); err != nil {
+	if err = decodeStrictBody(c, maxBody, &in); err != nil {
 		return err
 	}
 	request := script.Request{Method: fiber.MethodPost, Headers: map[string]string{}, Query: in.Query, Body: []byte(in.Body)}

@@ -61,7 +61,6 @@ type Options struct {
 	Channels     func() []channels.Status
 	Connections  Connections
 	SMSSize      func(text string) SMSSize // as the channel sms would send it now; nil: nobody can say
-	Plugins      channels.Plugins
 	Callback     func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
 	Secrets      WebhookSecrets
 	Sources      Sources
@@ -103,7 +102,6 @@ type Server struct {
 	streams   atomic.Int64
 	views     views
 	tests     tests
-	approving sync.Mutex // the file of approvals is read and written as a whole
 	lines     carrier
 	checking  chan struct{} // has room for the drafts that are compiled
 	trying    chan struct{} // has room for one dry run or comparison

@@ -75,11 +75,8 @@ func (s *Server) replayWebhooks(c *fiber.Ctx) error {
 		By       string    `json:"by"`
 		Cursor   string    `json:"cursor"`
 	}
-	data, err := body(c, maxSingle)
+	err := decodeJSONBody(c, maxSingle, &in)
 	if err != nil {
-		return err
-	}
-	if err = decodeJSON(data, &in); err != nil {
 		return err
 	}
 	if in.Since.IsZero() {
@@ -92,15 +89,23 @@ func (s *Server) replayWebhooks(c *fiber.Ctx) error {
 	default:
 		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "state", Message: "state is failed, held, expired or cancelled; one that was accepted is replayed by its reference"}
 	}
+	const list = "webhooks-replay"
+	place, err := readCursor(in.Cursor, list, delivery.IsLedgerPlace)
+	if err != nil {
+		return err
+	}
 	by := s.operator(c, in.By)
 	done, err := s.Delivery.ReplayFailed(c.UserContext(), delivery.Filter{From: in.Since, Until: in.Until, Journey: in.Journey, Name: in.Name, State: state},
-		in.Endpoint, by, in.Cursor)
+		in.Endpoint, by, place)
 	if err != nil {
 		return err
 	}
 	s.Log.Info("an operator had webhooks posted once more", "since", in.Since, "count", done.Count, "by", by)
 	s.Insight.Touch()
-	return c.JSON(done)
+	return c.JSON(struct {
+		delivery.Replayed
+		Next string `json:"next,omitempty"`
+	}{done, cursorOf(list, done.Next)})
 }
 
 // rotateSecret draws a new secret and answers with it, this once.

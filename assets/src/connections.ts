@@ -29,6 +29,8 @@ export interface ChannelView {
   /** Messages a second, and with the connector at the same time, at most; none: as many as the connector takes. */
   rate?: number;
   concurrency?: number;
+  /** Messages that have not left; maxQueued: that many or more. */
+  queued?: number;
   /** Those of the whole channel, or of all of a kind that leaves by it. */
   pauses?: Order[];
   from: 'settings' | 'flags' | 'default' | 'built-in' | 'none';
@@ -63,6 +65,9 @@ export interface DnsRecord {
   /** Empty when what is there will do. */
   problem: string;
 }
+
+/** How far the messages of a channel are counted. */
+export const maxQueued = 10_000;
 
 const path = (channel: string) => `/api/channels/${encodeURIComponent(channel)}`;
 const approval = (name: string) => `/api/connectors/${encodeURIComponent(name)}/approve`;

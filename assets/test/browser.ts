@@ -8,7 +8,8 @@ import type { Overview } from '../src/api';
 
 export const url = (process.env.STAGECRAFT_URL ?? '').replace(/\/$/, '');
 export const shots = process.env.STAGECRAFT_SHOTS ?? mkdtempSync(join(tmpdir(), 'stagecraft-shots-'));
-export const patience = { timeout: 20_000, interval: 50 };
+/** How long a busy machine may take for anything. It costs nothing when all is well. */
+export const patience = { timeout: 90_000, interval: 50 };
 
 const writeKey = process.env.STAGECRAFT_WRITE_KEY ?? '';
 
@@ -66,7 +67,18 @@ export function watch(page: Page): { troubles: string[]; changes: string[] } {
   return { troubles, changes };
 }
 
+/** Waits until whatever moves on the page has come to its end, and has been painted. What moves for ever is left alone, and what is still not over after a few seconds. */
+export async function still(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const moving = document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime));
+    await Promise.race([Promise.allSettled(moving.map((one) => one.finished)), new Promise((over) => setTimeout(over, 3000))]);
+    for (let frames = 0; frames < 2; frames++) await new Promise((painted) => requestAnimationFrame(painted));
+  });
+}
+
+/** Prepares a page: what its policy forbids is told on its console, and it is waited for as long as a busy machine takes. */
 export async function policed(page: Page): Promise<void> {
+  page.setDefaultTimeout(patience.timeout);
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
       console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
@@ -113,6 +125,12 @@ export function contrasts(target: Page): Promise<{ what: string; ratio: number }
         return { what: `${element.tagName} "${(element.textContent ?? '').trim().slice(0, 30)}"`, ratio: (light + 0.05) / (dark + 0.05) };
       });
   });
+}
+
+/** Waits until every main text of the page has the contrast that WCAG 2.2 asks for, as colours may still be on their way. */
+export async function readable(page: Page, where: string): Promise<void> {
+  const poor = async () => (await contrasts(page)).filter(({ ratio }) => ratio < 4.5);
+  await expect.poll(poor, { ...patience, message: `texts without contrast, ${where}` }).toEqual([]);
 }
 
 export interface Picture {

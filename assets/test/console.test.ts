@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Journey, Overview } from '../src/api';
-import { contrasts, launch, look, order, overview, patience, policed, shots, url, watch, type Picture } from './browser';
+import { launch, look, order, overview, patience, policed, readable, shots, still, url, watch, type Picture } from './browser';
 
 const stages = ['member', 'single-purchase', 'active', 'lost'];
 const user = `browser-${Date.now().toString(36)}`;
@@ -144,7 +144,7 @@ describe('the console', () => {
     expect(nodes).toContain('enter');
     expect(nodes).toContain('send');
     expect(nodes).toContain('move');
-    expect(await page.locator('.node.wait .waiting').first().innerText()).toMatch(/\d+ waiting/);
+    await expect.poll(() => page.locator('.node.wait .waiting').first().innerText(), patience).toMatch(/\d+ waiting/);
     expect(await page.locator('[data-version]').count()).toBeGreaterThan(0);
     for (const measure of ['customers', 'entered', 'left', 'converted', 'median', 'back']) {
       expect(await page.locator(`[data-measure="${measure}"]`).innerText()).not.toBe('');
@@ -166,7 +166,7 @@ describe('the console', () => {
     await page.locator('.files a', { hasText: 'journey.lua' }).click();
     await expect.poll(() => page.locator('.script').innerText(), patience).toContain('journey');
     await page.locator('.crumb a').click();
-    await expect.poll(() => new URL(page.url()).hash).toBe('#/journey/customer-lifecycle');
+    await expect.poll(() => new URL(page.url()).hash, patience).toBe('#/journey/customer-lifecycle');
     await page.locator('[data-stage]').first().waitFor();
     expect(await page.evaluate(() => document.activeElement?.closest('[data-stage]') !== null || document.activeElement === document.body)).toBe(true);
   });
@@ -195,7 +195,7 @@ describe('the console', () => {
       expect((await drawer.locator('.part pre').innerText()).trim().length).toBeGreaterThan(10);
     }
     await page.keyboard.press('Escape');
-    await expect.poll(() => drawer.count()).toBe(0);
+    await expect.poll(() => drawer.count(), patience).toBe(0);
   });
 
   test('asks before it changes a mode, and takes no for an answer', async () => {
@@ -203,12 +203,12 @@ describe('the console', () => {
     const other = mode === 'shadow' ? 'Off' : 'Shadow';
     await page.locator('.modes button', { hasText: other }).click();
     const dialog = page.locator('dialog[open]');
-    expect(await dialog.innerText()).toMatch(/Leave it/);
+    await expect.poll(() => dialog.innerText(), patience).toMatch(/Leave it/);
     await page.keyboard.press('Escape');
-    await expect.poll(() => dialog.count()).toBe(0);
+    await expect.poll(() => dialog.count(), patience).toBe(0);
     await page.locator('.modes button', { hasText: other }).click();
     await dialog.getByRole('button', { name: /Leave it/ }).click();
-    await expect.poll(() => dialog.count()).toBe(0);
+    await expect.poll(() => dialog.count(), patience).toBe(0);
     expect(lifecycle(await overview()).mode).toBe(mode);
   });
 
@@ -224,8 +224,8 @@ describe('the console', () => {
     const pictures: Record<string, Picture> = {};
     for (const theme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
-      await page.waitForTimeout(700);
-      for (const { what, ratio } of await contrasts(page)) expect(ratio, `contrast of ${what}, ${theme}`).toBeGreaterThanOrEqual(4.5);
+      await still(page);
+      await readable(page, theme);
       pictures[theme] = await look(browser, await page.screenshot({ path: join(shots, `${theme}.png`) }));
     }
     const { light, dark } = pictures as { light: Picture; dark: Picture };
@@ -250,10 +250,10 @@ describe('the console', () => {
     const dark = await background();
     await page.reload();
     await page.locator('[data-stage]').first().waitFor();
-    expect(await background()).toBe(dark);
+    await expect.poll(background, patience).toBe(dark);
     await page.getByRole('button', { name: 'Dark theme' }).click();
     expect(await page.evaluate(() => localStorage.getItem('stagecraft-theme'))).toBeNull();
-    expect(await background()).toBe(light);
+    await expect.poll(background, patience).toBe(light);
   });
 
   test.each([
@@ -267,9 +267,9 @@ describe('the console', () => {
     await page.goto(`${url}/#/journey/customer-lifecycle/single-purchase.lua`);
     await page.locator('.node').first().waitFor();
     await expect.poll(() => page.locator('.versions').count(), patience).toBe(1);
-    await page.waitForTimeout(600);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
-    for (const { what, ratio } of await contrasts(page)) expect(ratio, `contrast of ${what}, ${theme}`).toBeGreaterThanOrEqual(4.5);
+    await still(page);
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), patience).toBe(0);
+    await readable(page, theme);
     await page.screenshot({ path: join(shots, `stage-${width}-${theme}.png`), fullPage: true });
     await page.goto(`${url}/#/journey/customer-lifecycle`);
     await page.locator('[data-stage]').first().waitFor();
@@ -278,8 +278,8 @@ describe('the console', () => {
 
   test.each([360, 768, 1920])('fits a window %d wide', async (width) => {
     await page.setViewportSize({ width, height: 800 });
-    await page.waitForTimeout(400);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
+    await still(page);
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), patience).toBe(0);
     const boxes = await page.locator('[data-stage]').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON() as DOMRect));
     for (const [i, box] of boxes.entries()) {
       expect(box.left).toBeGreaterThanOrEqual(0);

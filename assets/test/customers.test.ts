@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { contrasts, launch, look, order, patience, policed, shots, url, watch } from './browser';
+import { launch, look, order, patience, policed, readable, shots, still, url, watch } from './browser';
 
 const user = `person-${Date.now().toString(36)}`;
 
@@ -31,7 +31,7 @@ describe.skipIf(!process.env.STAGECRAFT_PEOPLE)('customers', () => {
     await page.getByRole('textbox', { name: 'Find a customer' }).fill(`${user}@example.com`);
     await page.getByRole('button', { name: 'Find' }).click();
     await page.locator('[data-visit="customer-lifecycle"]').waitFor();
-    expect(page.url()).toMatch(/#\/customers\/[0-9a-f]{32}$/);
+    await expect.poll(() => page.url(), patience).toMatch(/#\/customers\/[0-9a-f]{32}$/);
     await page.locator('[data-identity="user"]').getByText(user).waitFor();
     expect(await page.locator('[data-trait="email"]').innerText()).toContain('api');
     expect(await page.locator('[data-visit="customer-lifecycle"] h2').innerText()).toContain('Single purchase');
@@ -44,7 +44,7 @@ describe.skipIf(!process.env.STAGECRAFT_PEOPLE)('customers', () => {
     await expect.poll(() => lived.count(), patience).toBe(2);
     await expect.poll(() => page.locator('[data-visit="customer-lifecycle"] h2').innerText(), patience).toContain('Active');
     await lived.first().getByRole('button').click();
-    expect(await lived.first().innerText()).toContain('message ID');
+    await expect.poll(() => lived.first().innerText(), patience).toContain('message ID');
     await page.getByRole('tab', { name: 'Messages' }).click();
     await page.locator('[data-message="thank-you"]').waitFor();
     await page.locator('[data-message="thank-you"]').getByRole('link', { name: 'thank-you' }).click();
@@ -60,13 +60,13 @@ describe.skipIf(!process.env.STAGECRAFT_PEOPLE)('customers', () => {
     await page.locator('[data-lived]').first().waitFor();
     for (const theme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
-      await page.waitForTimeout(500);
-      for (const { what, ratio } of await contrasts(page)) expect(ratio, `contrast of ${what}, ${theme}`).toBeGreaterThanOrEqual(4.5);
+      await still(page);
+      await readable(page, theme);
       const picture = await look(browser, await page.screenshot({ path: join(shots, `customer-${theme}.png`), fullPage: true }));
       expect(picture.commonest).toBeLessThan(0.95);
     }
     await page.setViewportSize({ width: 390, height: 844 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth), patience).toBeLessThanOrEqual(390);
     await page.screenshot({ path: join(shots, 'customer-phone.png'), fullPage: true });
     await page.setViewportSize({ width: 1440, height: 900 });
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Report } from '../src/lib/report';
-import { contrasts, launch, look, order, patience, policed, shots, url, watch } from './browser';
+import { launch, look, order, patience, policed, readable, shots, still, url, watch } from './browser';
 
 const user = `figures-${Date.now().toString(36)}`;
 const figures = async () => (await (await fetch(`${url}/v1/journeys/customer-lifecycle/figures`)).json()) as Report;
@@ -52,16 +52,16 @@ test('gives the same as a table', async () => {
 test('is read by keyboard, and is readable in both themes', async () => {
   await page.locator('.rows').focus();
   await page.keyboard.press('ArrowLeft');
-  expect(await page.locator('.when').innerText()).toMatch(/\d{4}$/);
+  await expect.poll(() => page.locator('.when').innerText(), patience).toMatch(/\d{4}$/);
   for (const theme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
-    await page.waitForTimeout(500);
-    for (const { what, ratio } of await contrasts(page)) expect(ratio, `contrast of ${what}, ${theme}`).toBeGreaterThanOrEqual(4.5);
+    await still(page);
+    await readable(page, theme);
     const picture = await look(browser, await page.screenshot({ path: join(shots, `figures-${theme}.png`), fullPage: true }));
     expect(picture.commonest).toBeLessThan(0.95);
   }
   await page.setViewportSize({ width: 390, height: 844 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth), patience).toBeLessThanOrEqual(390);
   await page.screenshot({ path: join(shots, 'figures-phone.png'), fullPage: true });
   expect(seen.troubles).toEqual([]);
   expect(seen.changes).toEqual([]);

@@ -92,7 +92,7 @@ describe.skipIf(!shop)('in-app messages', () => {
     await page.screenshot({ path: join(shots, 'inapp-dark.png') });
     await card().getByRole('button', { name: 'Đóng' }).click();
     await expect.poll(async () => (await inbox()).messages.length, patience).toBe(0);
-    expect(await card().isVisible()).toBe(false);
+    await expect.poll(() => card().isVisible(), patience).toBe(false);
   });
 
   test('a click leads on and is told', async () => {

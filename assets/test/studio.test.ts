@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { contrasts, launch, order, overview, patience, policed, shots, url, watch } from './browser';
+import { launch, order, overview, patience, policed, readable, shots, still, url, watch } from './browser';
 
 const journey = 'browser-care';
 const file = join(process.env.STAGECRAFT_SCRIPTS ?? '', journey, 'welcome.lua');
@@ -53,7 +53,7 @@ describe('going live', () => {
   test('shows whom it reaches, and happens', async () => {
     await page.locator('.modes button', { hasText: 'Live' }).click();
     await expect.poll(() => dialog().locator('[data-reach="hour"]').innerText(), patience).toBe('0');
-    expect(await dialog().locator('[data-reach="week"]').innerText()).toBe('0');
+    await expect.poll(() => dialog().locator('[data-reach="week"]').innerText(), patience).toBe('0');
     await dialog().getByRole('button', { name: 'Go live' }).click();
     await expect.poll(mode, patience).toBe('live');
     await expect.poll(() => dialog().count(), patience).toBe(0);
@@ -83,25 +83,25 @@ describe('the editor', () => {
     await page.getByRole('link', { name: 'Edit' }).click();
     await page.locator('.cm-content').waitFor();
     expect(await scripts()).toBeGreaterThan(0);
-    expect((await text()).trimEnd()).toBe(original.trimEnd());
-    expect(await page.locator('.cm-word', { hasText: 'send' }).count()).toBe(1);
+    await expect.poll(async () => (await text()).trimEnd(), patience).toBe(original.trimEnd());
+    await expect.poll(() => page.locator('.cm-word', { hasText: 'send' }).count(), patience).toBe(1);
     await expect.poll(() => page.locator('.status').innerText(), patience).toContain('Nothing to complain about');
-    expect(await page.locator('.node').count()).toBeGreaterThan(2);
+    await expect.poll(() => page.locator('.node').count(), patience).toBeGreaterThan(2);
   });
 
   test('checks while one types, at the line', async () => {
     await append('send "hello"', '\nsned "hello"');
     await expect.poll(() => page.locator('.status').innerText(), patience).toContain('1 error');
     await expect.poll(() => page.locator('.cm-lintRange-error').innerText(), patience).toBe('sned');
-    expect(await page.locator('.problems').innerText()).toMatch(/welcome\.lua:5[^]*sned[^]*did you mean "send"/);
+    await expect.poll(() => page.locator('.problems').innerText(), patience).toMatch(/welcome\.lua:5[^]*sned[^]*did you mean "send"/);
     await page.screenshot({ path: join(shots, 'editor-problem.png') });
     // While it is broken it cannot be run.
     await page.getByRole('tab', { name: 'Dry run' }).click();
-    expect(await page.locator('.pane').getByRole('button', { name: 'Run' }).isDisabled()).toBe(true);
+    await expect.poll(() => page.locator('.pane').getByRole('button', { name: 'Run' }).isDisabled(), patience).toBe(true);
     await page.getByRole('button', { name: 'Discard' }).click();
     await expect.poll(() => page.locator('.status').innerText(), patience).toContain('Nothing to complain about');
-    expect((await text()).trimEnd()).toBe(original.trimEnd());
-    expect(await page.getByRole('button', { name: 'Publish' }).isDisabled()).toBe(true);
+    await expect.poll(async () => (await text()).trimEnd(), patience).toBe(original.trimEnd());
+    await expect.poll(() => page.getByRole('button', { name: 'Publish' }).isDisabled(), patience).toBe(true);
   });
 
   test('completes words and the messages of the journey', async () => {
@@ -122,7 +122,7 @@ describe('the editor', () => {
   test('draws the flow of the draft', async () => {
     await page.getByRole('tab', { name: 'Flow' }).click();
     await append('send "hello"', '\ntag "greeted"');
-    expect(await text()).toContain('\n  send "hello"\n  tag "greeted"\n  wait');
+    await expect.poll(text, patience).toContain('\n  send "hello"\n  tag "greeted"\n  wait');
     await expect.poll(() => page.locator('.node[data-kind="tag"]').innerText(), patience).toContain('greeted');
     await page.locator('.node[data-kind="wait"]').first().click();
     await expect.poll(() => page.locator('.cm-activeLine').innerText(), patience).toContain('wait');
@@ -154,9 +154,9 @@ describe('the editor', () => {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
       for (const width of [390, 1280]) {
         await page.setViewportSize({ width, height: 860 });
-        await page.waitForTimeout(300);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
-        for (const { what, ratio } of await contrasts(page)) expect(ratio, `contrast of ${what}, ${theme}`).toBeGreaterThanOrEqual(4.5);
+        await still(page);
+        await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), patience).toBe(0);
+        await readable(page, theme);
         await page.screenshot({ path: join(shots, `editor-${width}-${theme}.png`), fullPage: true });
       }
     }
@@ -176,7 +176,7 @@ describe('the editor', () => {
 
     await page.getByRole('button', { name: 'Publish' }).click();
     await expect.poll(() => dialog().locator('[data-reach="hour"]').innerText(), patience).toBe('1');
-    expect(await dialog().innerText()).toMatch(/1 run waits/);
+    await expect.poll(() => dialog().innerText(), patience).toMatch(/1 run waits/);
     await page.screenshot({ path: join(shots, 'publish.png') });
     await dialog().getByRole('button', { name: 'Publish', exact: true }).click();
     await expect.poll(() => dialog().count(), patience).toBe(0);

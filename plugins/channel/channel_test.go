@@ -87,7 +87,7 @@ func start(t *testing.T, kind string) *channel.Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	p, err := channel.Start(ctx, channel.Launch{Command: channeltest.Self(t, "plugin", kind), SocketDir: dir})
 	if err != nil {
@@ -105,7 +105,7 @@ func start(t *testing.T, kind string) *channel.Process {
 
 func TestEverythingCrossesTheWire(t *testing.T) {
 	p := start(t, "echo")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	description, err := p.Describe(ctx)
 	want := channel.Description{
@@ -161,7 +161,7 @@ func TestEverythingCrossesTheWire(t *testing.T) {
 
 func TestACallbackCrossesTheWire(t *testing.T) {
 	p := start(t, "echo")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	in := channel.Callback{
 		Method: "POST", URL: "https://example.com/callbacks/sms/in?a=1", Path: "/in", Headers: map[string]string{"x-twilio-signature": "s"}, Body: []byte("\xff\x00"),
@@ -198,7 +198,7 @@ func TestACallbackCrossesTheWire(t *testing.T) {
 }
 
 func TestStartErrors(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "channel-")
 	if err != nil {
@@ -240,7 +240,7 @@ func TestWholeGroupEnds(t *testing.T) {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "pid")
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err = channel.Start(ctx, channel.Launch{
 		Command: []string{"sh", "-c", `sleep 3600 & echo $! > "$0"; echo nonsense`, file}, SocketDir: dir,
@@ -253,7 +253,7 @@ func TestWholeGroupEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := strings.TrimSpace(string(data))
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		if err != nil || strings.Contains(string(stat), ") Z ") {
 			return

@@ -76,7 +76,7 @@ func TestTheExampleInJavaScriptChecksCallbacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	p, err := channel.Start(ctx, channel.Launch{Command: notebook(t), SocketDir: dir, Stderr: os.Stderr})
 	if err != nil {

@@ -1,7 +1,7 @@
 // Events of all customers, those that came in last first: GET /api/events.
 
-import { call } from '../api';
 import type { Lived } from './customers';
+import { getPage, type Page } from './paged.svelte';
 
 /** What the list is narrowed to; an empty field does not matter. Times are RFC 3339. */
 export interface EventFilter {
@@ -30,15 +30,6 @@ export interface ListedEvent extends Lived {
   event: NonNullable<Lived['event']> & { receivedAt: string };
 }
 
-export interface EventsPage {
-  events: ListedEvent[];
-  /** The cursor of what follows; or empty. */
-  next: string;
-  looked: number;
-  /** Everything that came in later was looked at; null: everything was. */
-  back: string | null;
-}
-
 /** Reads a filter from the query of the page's address. */
 export function readEventFilter(query: string): EventFilter {
   const given = new URLSearchParams(query);
@@ -47,10 +38,8 @@ export function readEventFilter(query: string): EventFilter {
   return filter;
 }
 
-export async function getEvents(filter: EventFilter, cursor = '', signal?: AbortSignal): Promise<EventsPage> {
-  const query = new URLSearchParams(Object.entries({ ...filter, cursor }).filter(([, value]) => value !== '')).toString();
-  const answer = await call<Partial<EventsPage>>('GET', `/api/events${query && `?${query}`}`, undefined, signal);
-  return { events: answer.events ?? [], next: answer.next ?? '', looked: answer.looked ?? 0, back: answer.back ?? null };
+export function getEvents(filter: EventFilter, cursor = '', signal?: AbortSignal): Promise<Page<ListedEvent>> {
+  return getPage('/api/events', 'events', { ...filter, cursor }, signal);
 }
 
 /** By which people know whose event it is. */

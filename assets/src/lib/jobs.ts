@@ -3,11 +3,13 @@
 
 import { call } from '../api';
 import { addToList, type Added } from './audience.svelte';
+import { getPage, type Page } from './paged.svelte';
 
 export type Order = 'start' | 'pause' | 'resume' | 'stop';
 
 export interface Jobs<Job, Definition, Ahead> {
-  list(signal?: AbortSignal): Promise<Job[]>;
+  /** A page of the list, the newest first. */
+  list(cursor: string, signal?: AbortSignal): Promise<Page<Job>>;
   get(name: string, signal?: AbortSignal): Promise<Job>;
   save(name: string, definition: Definition): Promise<Job>;
   remove(name: string): Promise<void>;
@@ -24,7 +26,7 @@ export interface Jobs<Job, Definition, Ahead> {
 export function jobsOf<Job, Definition, Ahead>(kind: string): Jobs<Job, Definition, Ahead> {
   const path = (name: string, what = '') => `/api/${kind}/${encodeURIComponent(name)}${what}`;
   return {
-    list: async (signal) => (await call<Record<string, Job[]>>('GET', `/api/${kind}`, undefined, signal))[kind] ?? [],
+    list: (cursor, signal) => getPage(`/api/${kind}`, kind, { cursor }, signal),
     get: (name, signal) => call('GET', path(name), undefined, signal),
     save: (name, definition) => call('PUT', path(name), definition),
     remove: (name) => call('DELETE', path(name)),

@@ -1,6 +1,7 @@
 // The ledger's API: the list of messages, and what operators order about those that are queued.
 
 import { call, type Message, type MessageDetail } from '../api';
+import { getPage, type Page } from './paged.svelte';
 
 /** What a list of messages is narrowed to; an empty field does not matter. Times are RFC 3339. */
 export interface Filter {
@@ -43,20 +44,8 @@ export function targetText(target: Partial<Target>): string {
     .join(', ');
 }
 
-export interface Ledger {
-  messages: Message[];
-  /** The cursor of what follows; or empty. */
-  next: string;
-  looked: number;
-  /** Everything newer was looked at; null: everything was. */
-  back: string | null;
-}
-
-export async function getLedger(filter: Filter, cursor = '', signal?: AbortSignal): Promise<Ledger> {
-  const fields = Object.entries({ ...filter, cursor }).filter(([, value]) => value !== '');
-  const query = new URLSearchParams(fields).toString();
-  const answer = await call<Partial<Ledger>>('GET', `/api/messages${query && `?${query}`}`, undefined, signal);
-  return { messages: answer.messages ?? [], next: answer.next ?? '', looked: answer.looked ?? 0, back: answer.back ?? null };
+export function getLedger(filter: Filter, cursor = '', signal?: AbortSignal): Promise<Page<Message>> {
+  return getPage('/api/messages', 'messages', { ...filter, cursor }, signal);
 }
 
 export interface Order extends Partial<Target> {

@@ -1,5 +1,6 @@
 // Segments: who is a member. GET, PUT, POST and DELETE /v1/segments.
 import { call } from '../api';
+import { getPage, type Page } from './paged.svelte';
 
 export interface Failure {
   file: string;
@@ -85,8 +86,8 @@ export function getSegment(name: string): Promise<SegmentFile> {
   return call('GET', path(name));
 }
 
-export function membersOf(name: string, cursor = ''): Promise<{ members: Member[]; next: string }> {
-  return call('GET', path(name, `/members?limit=50&cursor=${encodeURIComponent(cursor)}`));
+export function membersOf(name: string, cursor = '', signal?: AbortSignal): Promise<Page<Member>> {
+  return getPage(path(name, '/members'), 'members', { limit: '50', cursor }, signal);
 }
 
 export function saveSegment(name: string, edit: { text?: string; filter?: Filter; base: string | null }): Promise<SegmentFile> {
