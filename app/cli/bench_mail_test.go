@@ -42,7 +42,7 @@ expected it, send it back within thirty days; the label is in the box.</p>
 
 // mailRate is how many events a second are offered, a little more than what should leave: what comes in faster would take
 // the processors from what goes out.
-const mailRate = 7_500
+const mailRate = 7_200
 
 // benchMail measures mail as it is sent in earnest: event in, ledger, connector, SMTP over 20 connections, receipt stored.
 func benchMail(t *testing.T, program string) {
@@ -81,7 +81,10 @@ func benchMail(t *testing.T, program string) {
 		server.live(t, "bench")
 		b := &bench{t: t, server: server, sink: sink}
 		b.meet()
+		together := b.watchTogether()
 		b.run(load{name: kind.name, events: benchScale(kind.events), batch: 100, connections: 16, rate: mailRate})
+		median, highest := together()
+		t.Logf("%-14s both together, shared pages counted once: %.0f MB in the middle, %.0f MB at the most", "", median, highest)
 		b.memory("after " + kind.name)
 		connector := b.connector()
 		t.Logf("%-14s server %.0f MB, connector %.0f MB at the most; %d bytes a mail over %d connections; %s", "", statusMB(server.cmd.Process.Pid, "VmHWM:"),

@@ -203,8 +203,40 @@ func residentMB(pid int) float64 { return statusMB(pid, "VmRSS:") }
 // anonymousMB returns the resident memory that is not backed by files: what the process itself holds.
 func anonymousMB(pid int) float64 { return statusMB(pid, "RssAnon:") }
 
-func statusMB(pid int, field string) float64 {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+func statusMB(pid int, field string) float64 { return procMB(pid, "status", field) }
+
+// watchTogether looks every second how much memory server and connector take together, where what both have mapped of the
+// program counts once (Pss), until the returned function is called. That returns the median and the highest.
+func (b *bench) watchTogether() (stop func() (median, highest float64)) {
+	host, connector := b.server.cmd.Process.Pid, b.connector()
+	ended, seen := make(chan struct{}), make(chan []float64)
+	go func() {
+		var sums []float64
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ended:
+				seen <- sums
+				return
+			case <-ticker.C:
+				sums = append(sums, procMB(host, "smaps_rollup", "Pss:")+procMB(connector, "smaps_rollup", "Pss:"))
+			}
+		}
+	}()
+	return func() (median, highest float64) {
+		close(ended)
+		sums := <-seen
+		if len(sums) == 0 {
+			return 0, 0
+		}
+		slices.Sort(sums)
+		return sums[len(sums)/2], sums[len(sums)-1]
+	}
+}
+
+func procMB(pid int, file, field string) float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(line, field); ok {
 			kilobytes, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)

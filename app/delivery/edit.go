@@ -11,11 +11,15 @@ type edit struct {
 	text     string
 }
 
-// insertEdit adds an edit that puts something before a place. Edits are in the order of their places and do not overlap.
-func insertEdit(edits []edit, at int, text string) []edit {
+// insertEdit adds an edit that puts something before a place of a source, or at its end if something else stands at that
+// place. Edits are in the order of their places and do not overlap.
+func insertEdit(edits []edit, source string, at int, text string) []edit {
 	i := len(edits)
 	for i > 0 && edits[i-1].from >= at {
 		i--
+	}
+	if i > 0 && edits[i-1].to > at {
+		i, at = len(edits), len(source)
 	}
 	return slices.Insert(edits, i, edit{at, at, text})
 }

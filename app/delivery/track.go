@@ -54,7 +54,7 @@ func (d *Delivery) tracked(m *lifecycle.Message, template *lifecycle.Template, b
 		})
 	}
 	if is.Opens {
-		edits = insertEdit(edits, endOfBody(body), `<img src="`+html.EscapeString(d.trackLinks.Open(ref))+
+		edits = insertEdit(edits, body, endOfBody(body), `<img src="`+html.EscapeString(d.trackLinks.Open(ref))+
 			`" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">`+"\n")
 	}
 	return edited(body, edits)
@@ -180,7 +180,8 @@ func endOfRaw(source string, at int, name string) int {
 			return len(source)
 		}
 		at += next
-		if rest := source[at+2:]; len(rest) >= len(name) && strings.EqualFold(rest[:len(name)], name) {
+		rest := source[at+2:]
+		if len(rest) > len(name) && strings.EqualFold(rest[:len(name)], name) && (isSpace(rest[len(name)]) || rest[len(name)] == '>' || rest[len(name)] == '/') {
 			return at
 		}
 		at += 2

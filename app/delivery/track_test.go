@@ -155,14 +155,21 @@ func FuzzTrackedLinks(f *testing.F) {
 		`</a href=x>`, `</ <a href=x>`, `<! <a href=x>`, `<A HREF = "x&amp;y" >`, `<area href=x>`, "<a\fhref=x>", `<a href="a"b>`, `<textarea><a href=x>`} {
 		f.Add(seed)
 	}
+	f.Add(`<title ></title0><A href=0>`)
+	f.Add(`<body><a href=https://shop.example/x</body></html>`)
+	f.Add(`<body><a href="https://x>Shop</a></body><!-- "end" -->`)
 	f.Fuzz(func(t *testing.T, source string) {
 		if lower := strings.ToLower(source); strings.Contains(lower, "<script") || strings.Contains(lower, "<plaintext") || strings.ContainsAny(source, "\x00\r") {
 			return // not what mails have, and the tokenizer changes some bytes itself
 		}
-		if same := delivery.WithLinks(source, func(address string) string { return address }); same != source {
+		if same := delivery.WithLinks(source, "", func(address string) string { return address }); same != source {
 			t.Fatalf("%q became %q, though nothing was to be changed", source, same)
 		}
-		changed := delivery.WithLinks(source, func(string) string { return `new"<` })
+		changed := delivery.WithLinks(source, "", func(string) string { return `new"<` })
+		const tail = "<img tail>"
+		if tailed := delivery.WithLinks(source, tail, func(string) string { return `new"<` }); !strings.Contains(source, "tail") && strings.Replace(tailed, tail, "", 1) != changed {
+			t.Fatalf("%q became %q with a tail", source, tailed)
+		}
 		before, after := html.NewTokenizer(strings.NewReader(source)), html.NewTokenizer(strings.NewReader(changed))
 		for {
 			kind := before.Next()
@@ -196,6 +203,6 @@ func BenchmarkTracked(b *testing.B) {
 	b.SetBytes(int64(len(page)))
 	b.ReportAllocs()
 	for b.Loop() {
-		delivery.WithLinks(page, func(address string) string { return linksOf.Click(ref, address) })
+		delivery.WithLinks(page, "", func(address string) string { return linksOf.Click(ref, address) })
 	}
 }

@@ -75,5 +75,5 @@ func withFooter(text, body, unsubscribe, preferences, language string) (string, 
 	if body == "" {
 		return plain.String(), ""
 	}
-	return plain.String(), edited(body, insertEdit(nil, endOfBody(body), line.String()))
+	return plain.String(), edited(body, insertEdit(nil, body, endOfBody(body), line.String()))
 }
