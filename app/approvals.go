@@ -93,10 +93,13 @@ func (c *connections) watchApprovals(ctx context.Context) {
 		}
 		return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
 	}
-	for last := "before"; ; {
-		if now := stamp(); now != last {
-			last = now
-			if err := c.heedApprovals(ctx); err != nil && ctx.Err() == nil {
+	for heeded, told := "before", ""; ; {
+		if now := stamp(); now != heeded {
+			switch err := c.heedApprovals(ctx); {
+			case err == nil:
+				heeded, told = now, ""
+			case ctx.Err() == nil && err.Error() != told: // it is tried again each time, and told once
+				told = err.Error()
 				c.log.Error("the approvals of connectors cannot be heeded; what runs goes on", "error", err)
 			}
 		}

@@ -21,8 +21,19 @@ const (
 
 // JobsList says how broadcasts, or bulks, are listed.
 type JobsList struct {
-	Limit int  `name:"limit" default:"50" placeholder:"N" help:"How many at most, the newest first; 0 lists all. Default: ${default}."`
+	Limit *int `name:"limit" placeholder:"N" help:"How many at most, the newest first; 0 lists all. Default: 50, and all with --json."`
 	JSON  bool `name:"json" help:"Print JSON."`
+}
+
+// limit is how many are listed; 0: all. A program that reads JSON looks for one among all of them.
+func (c *JobsList) limit() int {
+	switch {
+	case c.Limit != nil:
+		return *c.Limit
+	case c.JSON:
+		return 0
+	}
+	return 50
 }
 
 // maxJobsPage is how many broadcasts or bulks the server gives at once.
@@ -36,7 +47,7 @@ func (c *JobsList) list(w *world, server Remote, kind string, show func(table io
 	all := []json.RawMessage{}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	list := pages{path: "/api/" + kind, name: kind, most: maxJobsPage}
-	err = list.each(w, client, c.Limit, func(raw json.RawMessage) error {
+	err = list.each(w, client, c.limit(), func(raw json.RawMessage) error {
 		all = append(all, raw)
 		if err := show(table, raw); err != nil {
 			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")

@@ -62,8 +62,13 @@ func TestListsAreReadInPages(t *testing.T) {
 	}
 	out.Reset()
 	var all []struct{ Name string }
-	cli.Main("test", []string{"bulk", "list", "--server", server.URL, "--limit", "0", "--json"}, strings.NewReader(""), &out, &said)
+	cli.Main("test", []string{"bulk", "list", "--server", server.URL, "--json"}, strings.NewReader(""), &out, &said)
 	if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all) != total || all[449].Name != "bulk-449" {
 		t.Errorf("as JSON %d are listed: %v", len(all), err)
+	}
+	out.Reset()
+	cli.Main("test", []string{"bulk", "list", "--server", server.URL, "--limit", "7", "--json"}, strings.NewReader(""), &out, &said)
+	if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all) != 7 {
+		t.Errorf("with a limit of 7, as JSON %d are listed: %v", len(all), err)
 	}
 }

@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +96,11 @@ func TestWhatWaitsForAnUnknownChannelIsCancelled(t *testing.T) {
 	order := delivery.Target{Channel: "fax"}
 	if _, err := p.delivery.CancelMessages(t.Context(), order, "ops", ""); lifecycle.CodeOf(err) != lifecycle.Invalid {
 		t.Errorf("nothing waits for it: %v", err)
+	}
+	late, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.delivery.PauseMessages(late, order, "ops", ""); lifecycle.CodeOf(err) != lifecycle.Unavailable {
+		t.Errorf("whether something waits for it is not known: %v", err)
 	}
 	m := p.by("fax", p.customer("fax", "7"), owed, "hello")
 	_, err := p.delivery.CancelMessages(t.Context(), order, "ops", "")

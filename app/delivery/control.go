@@ -303,11 +303,15 @@ func (d *Delivery) order(ctx context.Context, s Target, by, why string) (Order, 
 
 // checkChannel refuses a name that no channel has, and that no message waits for either; an empty one is fine.
 func (d *Delivery) checkChannel(ctx context.Context, name string) error {
-	if names := d.Channels(); name != "" && !slices.Contains(names, name) && !d.hasQueue(ctx, name) {
-		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "channel", Message: fmt.Sprintf("there is no channel %q", name),
-			Hint: "there are: " + strings.Join(names, ", ")}
+	names := d.Channels()
+	if name == "" || slices.Contains(names, name) {
+		return nil
 	}
-	return nil
+	if waits, err := d.hasQueue(ctx, name); waits || err != nil {
+		return err
+	}
+	return &lifecycle.Error{Code: lifecycle.Invalid, Field: "channel", Message: fmt.Sprintf("there is no channel %q", name),
+		Hint: "there are: " + strings.Join(names, ", ")}
 }
 
 // Channels returns the names of the channels by which messages leave, in alphabetical order.

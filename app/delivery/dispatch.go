@@ -117,7 +117,7 @@ type outgoing struct {
 	channels.Outgoing
 	message   *lifecycle.Message // as it was claimed, without its event
 	atOnce    bool               // in the commit that decided it
-	heir      bool               // its customer has become part of another one, who is to be asked
+	heir      time.Time          // its customer has become part of another one, who is to be asked; it is in doubt since then
 	claimed   time.Time
 	partition int
 }

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -36,7 +37,7 @@ func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at
 		if !m.Expires.IsZero() && !at.Before(m.Expires) {
 			return lifecycle.Rendered{}, verdict{state: lifecycle.Expired, reason: becauseTooOld}
 		}
-		return last.Rendered, verdict{state: lifecycle.Queued, heir: true}
+		return last.Rendered, verdict{state: lifecycle.Queued, heir: doubted(tx, m)}
 	default:
 		handed := *m
 		if whole, err := loadMessage(tx, m.Decided, m.ID); err == nil && whole != nil {
@@ -51,4 +52,14 @@ func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at
 		}
 	}
 	return lifecycle.Rendered{}, drop("merged")
+}
+
+// doubted returns when a message that is in doubt last came to be so; if that is not known, when it was decided.
+func doubted(tx store.Reader, m *lifecycle.Message) time.Time {
+	for _, s := range slices.Backward(stepsOf(tx, m.ID)) {
+		if s.Kind == StepInDoubt {
+			return s.At
+		}
+	}
+	return m.Decided
 }

@@ -32,7 +32,7 @@ type askHeir struct {
 	Customer lifecycle.ID // who is asked; at first whoever it was decided for
 	From     lifecycle.ID // who is the last on the way here with whom all is that was known of those before them; at first the same
 	Message  *lifecycle.Message
-	To       string // the address
+	To       string // the address; empty: nobody knows where it was sent, and theirs is meant
 	At       time.Time
 }
 
@@ -68,6 +68,9 @@ func (d *Delivery) askHeir(tx store.Tx, in askHeir) (heirSays, error) {
 	customer := &lifecycle.Customer{}
 	if err := store.Decode(data, customer); err != nil {
 		return heirSays{}, lifecycle.Wrap(lifecycle.Internal, err, "the customer's record cannot be read")
+	}
+	if in.To == "" {
+		in.To = d.question(in.Message, customer, nil, in.At).to
 	}
 	v := d.judge(tx, question{message: in.Message, customer: customer, to: in.To, again: true, at: in.At})
 	if v.state == lifecycle.Queued && !v.passes() {
@@ -126,10 +129,11 @@ func (d *Delivery) askedAgain(ctx context.Context, k *keeper, asks []askHeir, no
 }
 
 // heirsLet returns those of a claimed batch that whoever their customers have become lets leave. Nearly always nobody is asked.
+// What is in doubt for as long as it would be held, and is still to wait, waits no longer: what it waits for may never come.
 func (d *Delivery) heirsLet(ctx context.Context, batch []outgoing, now time.Time) []outgoing {
 	var asks []askHeir
 	for i := range batch {
-		if out := &batch[i]; out.heir {
+		if out := &batch[i]; !out.heir.IsZero() {
 			m := out.message
 			asks = append(asks, askHeir{Customer: m.Customer, From: m.Customer, Message: m, To: out.Rendered.To, At: now})
 		}
@@ -142,7 +146,7 @@ func (d *Delivery) heirsLet(ctx context.Context, batch []outgoing, now time.Time
 	var leaving []outgoing
 	for i := range batch {
 		out := &batch[i]
-		if !out.heir {
+		if out.heir.IsZero() {
 			leaving = append(leaving, *out)
 			continue
 		}
@@ -150,6 +154,8 @@ func (d *Delivery) heirsLet(ctx context.Context, batch []outgoing, now time.Time
 		says = says[1:]
 		r := result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, At: now, Kept: said.Verdict}
 		switch {
+		case said.Wait != "" && now.Sub(out.heir) >= heldLife:
+			r.Kept = verdict{state: lifecycle.Expired, reason: said.Wait}
 		case said.Wait != "":
 			r.Kept = verdict{}
 			r.Receipt = lifecycle.Receipt{Message: out.ID, Outcome: lifecycle.OutcomeTemporary, Untried: true, Reason: said.Wait,

@@ -101,3 +101,30 @@ func TestInDoubtWhileAMergeIsUnderWay(t *testing.T) {
 		}
 	}
 }
+
+// What the merged customer refused may never come, when it was set aside that they are one. Then the message does not wait for
+// longer than one in doubt is held.
+func TestInDoubtAfterAMergeThatNeverEnds(t *testing.T) {
+	p, m := crashed(t, newConnector(), func(p *post) []*lifecycle.Message {
+		heirs(p)
+		return []*lifecycle.Message{p.send(p.customer("email", address), owed, "hello")}
+	})
+	p.redirects(m[0].Customer, p.customer("email", "eve@example.com"))
+	p.clock.Advance(time.Hour) // it is in doubt since the next start, not since it was decided
+	p.run()
+	why := "it is being found out what the customer they became has refused"
+	waits := func() {
+		t.Helper()
+		p.eventually(func() bool {
+			full := p.look(m[0])
+			return full.State == lifecycle.Queued && full.Reason == why && full.Due.After(p.clock.Now())
+		}, func() string { return "it is " + string(p.look(m[0]).State) + ": " + p.look(m[0]).Reason })
+	}
+	waits()
+	p.clock.Set(start.Add(73*time.Hour - time.Second))
+	waits()
+	p.clock.Advance(time.Hour)
+	if full := p.becomes(m[0], lifecycle.Expired); full.Reason != why || full.Attempts != 1 || len(p.connector.sendings(m[0])) != 0 {
+		t.Errorf("%q after %d attempts, %d sent", full.Reason, full.Attempts, len(p.connector.sendings(m[0])))
+	}
+}

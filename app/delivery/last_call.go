@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -12,7 +11,8 @@ import (
 // lastCall is the input "these are about to leave for good; may they?". It is the last word: what speaks against a message
 // and is committed before holds it back, what comes after is too late. What must not leave becomes an order, so that the
 // connector is told; what is not settled yet waits. Asked again, it says the same, or finds a reason that has come up since.
-// Of whom has become part of another customer it asks back; then it is asked again with what that customer said.
+// Of whom has become part of another customer it asks back; then it is asked again with what that customer said. What that
+// customer says in the milliseconds between the two comes too late.
 type lastCall struct {
 	Messages []lifecycle.Ref // of one partition
 	Channel  string
@@ -86,10 +86,14 @@ func (d *Delivery) mayLeave(tx store.Tx, ref lifecycle.Ref, in lastCall, word *l
 		switch {
 		case !heard:
 			last, err := lastAttempt(tx, m)
-			if err != nil || last == nil {
-				return "", false, cmp.Or(err, error(lifecycle.Errorf(lifecycle.Internal, "it is not known where the message goes")))
+			if err != nil {
+				return "", false, err
 			}
-			word.Ask = append(word.Ask, askHeir{Customer: m.Customer, From: m.Customer, Message: &m.Message, To: last.Rendered.To, At: in.At})
+			ask := askHeir{Customer: m.Customer, From: m.Customer, Message: &m.Message, At: in.At}
+			if last != nil {
+				ask.To = last.Rendered.To
+			}
+			word.Ask = append(word.Ask, ask)
 			return "", false, nil
 		case said.Wait != "":
 			return said.Wait, false, nil

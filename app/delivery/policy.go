@@ -29,7 +29,7 @@ type verdict struct {
 	reason     string
 	until      time.Time // real time
 	questioned bool      // it waits until something is known about the address
-	heir       bool      // it passes as far as this partition goes: whoever the customer has become is to be asked besides
+	heir       time.Time // it passes as far as this partition goes, in doubt since then: whoever the customer has become is to be asked besides
 }
 
 var pass = verdict{state: lifecycle.Queued}

@@ -82,10 +82,10 @@ func (d *Delivery) Queues(ctx context.Context) (map[string]int, error) {
 }
 
 // hasQueue reports whether messages of a channel have not left.
-func (d *Delivery) hasQueue(ctx context.Context, channel string) bool {
+func (d *Delivery) hasQueue(ctx context.Context, channel string) (bool, error) {
 	if !lifecycle.IsChannelName(channel) {
-		return false
+		return false, nil
 	}
 	all, err := d.Queues(ctx)
-	return err == nil && all[channel] > 0
+	return all[channel] > 0, err
 }

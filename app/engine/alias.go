@@ -34,8 +34,8 @@ func (s *session) alsoKnownAs(event *lifecycle.Event, identity lifecycle.Identit
 	}
 	if s.customer.Knows(identity) {
 		s.joinAgain(identity, event)
-		if n == joins && identity.Hash() != s.customer.ID { // they may know it from a list, which joins no two users
-			s.claim(identity, n, false)
+		if n == joins && s.customer.Named() && identity.Hash() != s.customer.ID { // they may know it from a list, which joins no two users
+			s.claimUnasked(identity, n, false)
 		}
 		return
 	}
@@ -49,13 +49,18 @@ func (s *session) alsoKnownAs(event *lifecycle.Event, identity lifecycle.Identit
 	}
 }
 
-// claim tells the partition of an identity that it is said to be the customer's.
+// claim tells the partition of an identity that it is said to be the customer's, and asks what speaks against writing there.
 func (s *session) claim(identity lifecycle.Identity, n byte, hearsay bool) {
+	s.customer.Ask(identity, true)
+	s.claimUnasked(identity, n, hearsay)
+}
+
+// claimUnasked claims an identity without a question: nothing waits for the answer.
+func (s *session) claimUnasked(identity lifecycle.Identity, n byte, hearsay bool) {
 	at, cause := s.customer.Real(s.now), s.cause
 	if s.tx.Has(instructionKey(at, cause, n)) { // the event, or a script, has said another one already
 		cause = lifecycle.HashID("claim", cause.Part(), identity.Hash().Part())
 	}
-	s.customer.Ask(identity, true)
 	s.engine.instruct(s.tx, at, cause, n, instruction{Link: &link{Identity: identity, Customer: s.customer.ID, Named: s.customer.Named(),
 		At: at, Join: n == joins, Hearsay: hearsay}})
 }

@@ -58,7 +58,11 @@ on("Order", function() move "b" end)`, "b", `stage { title = "B" }`))
 				return err == nil && v != nil && v.Stage == "b" && c.Created.Equal(start) && c.Knows(lifecycle.Identity{Kind: lifecycle.UserID, Value: old}) &&
 					timelineHas(answer.Timeline, "Page") && timelineHas(answer.Timeline, "Order") && timelineHas(answer.Timeline, "Later")
 			})
+			h.eventually(func() bool { return len(h.customer(now).Questions) == 0 })
 			h.alias(now, old, false) // once more changes nothing
+			if questions := h.customer(now).Questions; len(questions) > 0 {
+				t.Errorf("messages wait once more for %+v", questions)
+			}
 			h.restart()
 			h.eventually(h.same(old, now))
 		})

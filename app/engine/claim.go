@@ -41,6 +41,7 @@ type link struct {
 	Named    bool         // the customer's ID is that of a user ID
 	Hearsay  bool         // whoever says so proves nothing: nobody is joined by it
 	Question bool         // it was claimed before, and is only asked about again
+	Again    int          `msgpack:",omitempty"` // how often From was not done yet with what was due by then
 }
 
 func (l *link) partition() int {

@@ -220,6 +220,9 @@ func (m machine) Apply(tx store.Tx, input any) (any, error) {
 	if in, ok := input.(bequeath); ok {
 		return m.engine.Inherit(tx, in.message, nil, in.at), nil
 	}
+	if change, ok := input.(func(store.Tx) error); ok {
+		return nil, change(tx)
+	}
 	answer, _, err := m.engine.Apply(tx, input)
 	return answer, err
 }

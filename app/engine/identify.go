@@ -60,11 +60,13 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 			if hearsay && isAddress(name) {
 				teller = lifecycle.Unproved(source)
 			}
-			if _, dated := s.customer.Origin(name); late && known && !dated {
-				continue // what is known may be newer
-			}
-			if name == lifecycle.OptOutTrait {
+			_, dated := s.customer.Origin(name)
+			older := late && known && !dated // what is known may be newer
+			switch {
+			case name == lifecycle.OptOutTrait && (!older || string(traits[name]) == "true"): // it refuses in any case
 				s.sayOptOut(event, traits[name], teller)
+				continue
+			case older:
 				continue
 			}
 			s.takeTrait(name, traits[name], teller, event.Timestamp)

@@ -25,7 +25,7 @@ func (e *Engine) Inherit(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.
 	if heir == m.Customer {
 		return false
 	}
-	at = later(at, adoptionUnderWay(tx, m.Customer))
+	at = later(at, adoptionUnderWay(tx, m.Customer, at))
 	handed := *m
 	handed.ID, handed.Customer = lifecycle.HashID("inherited", m.ID.Part()), heir
 	handed.State, handed.Reason, handed.Attempts, handed.Watched = lifecycle.Queued, "", 0, false
@@ -47,11 +47,10 @@ func (e *Engine) Erased(tx store.Reader, customer lifecycle.ID, since time.Time)
 	return is && !was.at.Before(since)
 }
 
-// adoptionUnderWay returns when somebody became part of another customer, if that one has still to be told; else zero. Who
-// claims a message may have read the clock before.
-func adoptionUnderWay(tx store.Reader, from lifecycle.ID) (at time.Time) {
-	prefix := []byte{'f'}
-	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
+// adoptionUnderWay returns when somebody became part of another customer, if that was at a time or after it and the other one
+// has still to be told; else zero. Who claims a message may have read the clock before.
+func adoptionUnderWay(tx store.Reader, from lifecycle.ID, since time.Time) (at time.Time) {
+	tx.Scan(store.AppendTime([]byte{'f'}, since), store.PrefixEnd([]byte{'f'}), func(key, _ []byte) bool {
 		if key[len(key)-1] == adoptNumber && bytes.Equal(key[9:len(key)-1], from[:]) {
 			at = store.KeyTime(key[1:9])
 		}

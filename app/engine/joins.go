@@ -71,15 +71,20 @@ func (s *session) keepUnkept() {
 // it, however late it comes.
 func (s *session) sayOptOut(event *lifecycle.Event, value json.RawMessage, source string) {
 	c := s.customer
-	origin, _ := c.Origin(lifecycle.OptOutTrait)
-	if _, known := c.Traits[lifecycle.OptOutTrait]; known && s.engine.rank(lifecycle.OptOutTrait, source) > s.engine.rank(lifecycle.OptOutTrait, origin.Source) {
+	origin, noted := c.Origin(lifecycle.OptOutTrait)
+	rank, before := s.engine.rank(lifecycle.OptOutTrait, source), s.engine.rank(lifecycle.OptOutTrait, origin.Source)
+	if _, known := c.Traits[lifecycle.OptOutTrait]; known && rank > before {
 		return // an earlier source has said it
 	}
 	by := c.ID
 	if name := event.Identity(); name.Value != "" {
 		by = name.Hash()
 	}
-	c.SayOptOut(by, s.notAhead(event.Timestamp), string(value) == "true")
+	at := s.notAhead(event.Timestamp)
+	if noted && rank < before {
+		at = later(at, origin.At.Add(1)) // an earlier source is believed whenever it says it
+	}
+	c.SayOptOut(by, at, string(value) == "true")
 	s.takeTrait(lifecycle.OptOutTrait, value, source, event.Timestamp)
 	s.settleOptOut()
 }

@@ -28,7 +28,8 @@ func (e *Engine) become(tx store.Tx, id lifecycle.ID, in link) error {
 	// other one when that is over.
 	s.history, s.at = c.Import != "", in.At
 	if !s.catchUp(c.Lapsed(in.At)) {
-		e.instruct(tx, in.At, lifecycle.HashID("become", id.Part(), in.Customer.Part(), strconv.FormatUint(c.Seq, 10)), 18, instruction{Link: &in})
+		in.Again++ // the instruction that is being carried out is still there, and is deleted by its key
+		e.instruct(tx, in.At, lifecycle.HashID("become", id.Part(), in.Customer.Part(), strconv.Itoa(in.Again)), 18, instruction{Link: &in})
 		return s.save()
 	}
 	tx.Set(identityKey(id), bytes.Clone(in.Customer[:]))

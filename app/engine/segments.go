@@ -185,27 +185,54 @@ func (e *Engine) publishSegments(tx store.Tx, in publishSegments) error {
 	if table.Former == nil {
 		table.Former = map[uint64][]segmentRef{}
 	}
+	table.keepUnkept(tx)
 	table.Epoch++
 	table.Version, table.Packed, table.Former[table.Epoch], table.Since = in.Version, in.Packed, in.List, in.At
 	table.Cursor, table.Walked = lifecycle.ID{}, 0
 	table.Walking = anyCustomer(tx)
-	table.keepPast(in.At, in.Version)
-	if key := versionKey(in.Version); tx.Partition() == 0 && !tx.Has(key) {
-		tx.Set(key, store.Encode(&storedVersion{Name: script.SegmentsFolder, Packed: in.Packed}))
-	}
+	table.keepPast(tx, in.At)
 	tx.Set(segmentTableKey(), store.Encode(table))
 	e.rouseWalk(tx)
 	return nil
 }
 
-// keepPast writes down from when on a version holds.
-func (t *segmentTable) keepPast(at time.Time, version string) {
-	past := SegmentsPast{At: at, Version: version}
+// keepPast writes down from when on the version in force holds, with its source. What is not remembered any more goes with
+// its own.
+func (t *segmentTable) keepPast(tx store.Tx, at time.Time) {
+	past := SegmentsPast{At: at, Version: t.Version}
 	if !t.Walking {
 		past.Walked = at
 	}
 	t.Past = append(t.Past, past)
-	t.Past = t.Past[max(0, len(t.Past)-maxSegmentsPast):]
+	forgotten := t.Past[:max(0, len(t.Past)-maxSegmentsPast)]
+	t.Past = t.Past[len(forgotten):]
+	if tx.Partition() != 0 {
+		return
+	}
+	t.storeSource(tx)
+	for _, old := range forgotten {
+		if !slices.ContainsFunc(t.Past, func(kept SegmentsPast) bool { return kept.Version == old.Version }) {
+			tx.Delete(versionKey(old.Version))
+		}
+	}
+}
+
+// keepUnkept writes down the version in force where it was published before any past was kept, ahead of the next one.
+func (t *segmentTable) keepUnkept(tx store.Tx) {
+	if len(t.Past) > 0 || t.Version == "" || t.Since.IsZero() {
+		return
+	}
+	t.Past = []SegmentsPast{{At: t.Since, Version: t.Version}}
+	if tx.Partition() == 0 {
+		t.storeSource(tx)
+	}
+}
+
+// storeSource keeps the source of the version in force beside those of journeys.
+func (t *segmentTable) storeSource(tx store.Tx) {
+	if key := versionKey(t.Version); !tx.Has(key) {
+		tx.Set(key, store.Encode(&storedVersion{Name: script.SegmentsFolder, Packed: t.Packed}))
+	}
 }
 
 // askAllAgain lets everybody be asked anew by the segments as they are. The caller forgets the segments.

@@ -42,13 +42,24 @@ export class Paged<Entry> {
     this.#ask = ask;
   }
 
-  /** Begins anew, whatever is being read; for $effect, which ends it. */
+  /** Begins anew, whatever is being read; for $effect, which ends it. What is shown stays until the answer has come; see clear. */
   first(): () => void {
     untrack(() => {
       this.next = ''; // of what is not asked for any more
+      [this.#pages, this.#again] = [0, false]; // should it fail, whatever follows tries again
       void this.#read('');
     });
     return () => this.#reading?.abort();
+  }
+
+  /** Begins anew, and follows every so many milliseconds; for $effect, which ends it. */
+  watch(every: number): () => void {
+    const end = this.first();
+    const timer = setInterval(() => this.follow(), every);
+    return () => {
+      clearInterval(timer);
+      end();
+    };
   }
 
   /** Reads the page that follows. */
@@ -65,10 +76,10 @@ export class Paged<Entry> {
     });
   }
 
-  /** Shows nothing. */
+  /** Shows nothing: what was shown is not what is asked for any more. */
   clear(): void {
     this.#reading?.abort();
-    [this.entries, this.next, this.busy, this.problem, this.#begins, this.#pages] = [null, '', false, '', false, 0];
+    [this.entries, this.next, this.busy, this.problem, this.#begins, this.#pages, this.#again] = [null, '', false, '', false, 0, false];
   }
 
   async #read(cursor: string): Promise<void> {

@@ -5,8 +5,8 @@ vi.stubGlobal('document', { hidden: false });
 
 /** A list whose pages are answered by hand. */
 function byHand() {
-  const asked: { cursor: string; signal: AbortSignal; answer: (page: Page<string>) => void }[] = [];
-  const list = new Paged<string>((cursor, signal) => new Promise((answer) => asked.push({ cursor, signal, answer })));
+  const asked: { cursor: string; signal: AbortSignal; answer: (page: Page<string>) => void; fail: (why: Error) => void }[] = [];
+  const list = new Paged<string>((cursor, signal) => new Promise((answer, fail) => asked.push({ cursor, signal, answer, fail })));
   const settle = () => new Promise((done) => setTimeout(done));
   return { list, asked, settle };
 }
@@ -43,4 +43,58 @@ test('what happens while the first page is read is read once more', async () => 
   asked[1]!.answer(page(['b', 'a']));
   await settle();
   expect([list.entries, asked.length]).toEqual([['b', 'a'], 2]);
+});
+
+test('a list that could not be begun anew is tried again, however much of the old one was shown', async () => {
+  const { list, asked, settle } = byHand();
+  list.first();
+  asked[0]!.answer(page(['a'], 'two'));
+  await settle();
+  list.more();
+  asked[1]!.answer(page(['b'], 'three'));
+  await settle();
+  list.first();
+  asked[2]!.fail(new Error('no answer'));
+  await settle();
+  expect([list.entries, list.next, list.problem]).toEqual([['a', 'b'], '', 'no answer']);
+  list.follow();
+  asked[3]!.answer(page(['c']));
+  await settle();
+  expect([list.entries, list.problem]).toEqual([['c'], '']);
+});
+
+test('nothing of what was asked for before is shown, or read, once a list was cleared and begun anew', async () => {
+  const { list, asked, settle } = byHand();
+  list.first();
+  asked[0]!.answer(page(['a'], 'two'));
+  await settle();
+  list.follow();
+  list.follow();
+  list.clear();
+  list.first();
+  asked[1]!.answer(page(['late']));
+  await settle();
+  expect([list.entries, list.next]).toEqual([null, '']);
+  asked[2]!.answer(page(['b']));
+  await settle();
+  expect([list.entries, asked.length]).toEqual([['b'], 3]);
+});
+
+test('a list that is watched is read once, then every so often, until that ends', async () => {
+  vi.useFakeTimers();
+  try {
+    const { list, asked } = byHand();
+    const end = list.watch(2000);
+    asked[0]!.answer(page(['a']));
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(asked).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(asked).toHaveLength(2);
+    end();
+    expect(asked[1]!.signal.aborted).toBe(true);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });
