@@ -273,9 +273,6 @@ func TestAChannelIsAddedUnderLoad(t *testing.T) {
 
 // The same with a power cut after each step: what was said counts, and a message leaves once or is known to be in doubt.
 func TestAChannelIsAddedBetweenCrashes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a while")
-	}
 	s := newAddedStand(t)
 	s.install()
 	s.verb("is approved", "", "plugin", "approve", "faulty-fax")
