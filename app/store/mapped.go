@@ -2,6 +2,8 @@ package store
 
 import (
 	"cmp"
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,11 +28,18 @@ func (s *Store) giveBack(stop <-chan struct{}) {
 	ticker := time.NewTicker(mappedEvery)
 	defer ticker.Stop()
 	var kept int64
+	var written map[string]bool
 	for {
 		select {
 		case <-stop:
 			return
 		case <-ticker.C:
+		}
+		if newest, err := s.newestFiles(); err == nil && !maps.Equal(newest, written) {
+			if err := errors.Join(readAhead(written), noReadAhead(newest)); err != nil {
+				s.log.Debug("the system reads ahead in files that grow, and may write more than it has to", "error", err)
+			}
+			written = newest
 		}
 		mapped, err := mappedBytes()
 		if err != nil {
@@ -101,17 +110,26 @@ func (s *Store) unmapNewest() error {
 	defer s.tidyLock.Unlock()
 	s.committing.Lock()
 	defer s.committing.Unlock()
+	newest, err := s.newestFiles()
+	if err != nil {
+		return err
+	}
+	return unmapFiles(newest)
+}
+
+// newestFiles returns the files that commits are written to.
+func (s *Store) newestFiles() (map[string]bool, error) {
 	newest := map[string]bool{}
 	for _, kind := range []string{".vlog", ".mem"} {
 		files, err := numbered(s.folder, kind)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(files) > 0 {
 			newest[files[len(files)-1]] = true
 		}
 	}
-	return unmapFiles(newest)
+	return newest, nil
 }
 
 // numbered returns the files of a kind, the newest one last: their names are numbers with leading zeros.

@@ -3,11 +3,13 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
@@ -124,4 +126,38 @@ func TestMappedPagesAreGivenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	read(open(t, dir))
+}
+
+// The files that commits go to are not read ahead in: what the system reads ahead in one piece it writes in one piece, at
+// each sync (VmFlags rr, proc_pid_smaps(5)).
+func TestGrowingFilesAreNotReadAhead(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the system is told on Linux only")
+	}
+	dir := t.TempDir()
+	open(t, dir)
+	flags := func(kind string) string {
+		smaps, err := os.ReadFile("/proc/self/smaps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := false
+		for line := range strings.Lines(string(smaps)) {
+			line = strings.TrimSpace(line)
+			if fields := strings.Fields(line); strings.Contains(fields[0], "-") {
+				mine = strings.Contains(line, dir) && strings.HasSuffix(line, kind)
+			} else if found, ok := strings.CutPrefix(line, "VmFlags:"); ok && mine {
+				return found + " "
+			}
+		}
+		return ""
+	}
+	for _, kind := range []string{".vlog", ".mem"} {
+		for until := time.Now().Add(time.Minute); !strings.Contains(flags(kind), " rr "); {
+			if time.Now().After(until) {
+				t.Fatalf("the newest %s file has the flags %q", kind, flags(kind))
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
 }
