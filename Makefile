@@ -16,7 +16,7 @@ MODULES := assets/node_modules/.package-lock.json
 SDKS    := app/cli/testdata/sdk/node_modules/.package-lock.json
 SOURCES := $(wildcard assets/*.json assets/*.ts assets/*.js assets/*.html) $(shell find assets/src -type f 2>/dev/null)
 
-.PHONY: run console build test crash faults bench soak fuzz release clean
+.PHONY: run console build proto test crash faults bench soak fuzz release clean
 
 run: build
 	./stagecraft$(EXE) serve $(ARGS)
@@ -39,6 +39,10 @@ $(PAGE): $(MODULES) $(SOURCES)
 build: $(PAGE)
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o stagecraft$(EXE) .
 
+# The code of the connectors' protocol. That it is what channel.proto says, and that the linter has nothing to say, is tested.
+proto:
+	go generate ./plugins/channel
+
 # The browser test is a Go test. It looks for Chromium and Node.js itself; what it cannot find is said here, before it
 # passes by in the output.
 test: $(PAGE) $(SDKS)
@@ -47,6 +51,8 @@ test: $(PAGE) $(SDKS)
 	go vet ./...
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		printf '\n*** NO CHROMIUM HERE: THE CONSOLE IS NOT TRIED IN A BROWSER ***\n\n'
+	@test -d "$$(go env GOMODCACHE)/github.com/bufbuild/buf@v1.75.0" || \
+		printf '\n*** NO BUF HERE YET: IF IT CANNOT BE FETCHED AND BUILT WITHIN 30 SECONDS, channel.proto IS NOT LINTED AND ITS CODE NOT COMPARED ***\n\n'
 	go test -count=1 -timeout 20m ./...
 
 # kill -9 in the middle of the work, over and over; nothing accepted may be lost or take effect twice.

@@ -93,7 +93,7 @@ func TestKeysAreScoped(t *testing.T) {
 	}
 	// A page that has such a key shows it to everybody.
 	key := s.makeKey(`{"name": "page", "scopes": ["ingest"]}`)
-	if status, text, _ := s.call("POST", "/v1/track", `{"userId": "ada", "event": "X"}`, bearer(key.Secret), func(r *http.Request) { r.Header.Set("Origin", "https://shop.example") }); status != 401 {
+	if status, text, _ := s.call("POST", "/v1/track", `{"userId": "ada", "event": "X"}`, bearer(key.Secret), func(r *http.Request) { r.Header.Set("Origin", "https://shop.example") }); status != 403 {
 		t.Errorf("from a page: %d %s", status, text)
 	}
 	// In a browser the key is sent along with whatever another page asks for, unless it is a token.

@@ -124,6 +124,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	a.delivery.SetAlternatives(a.engine)
 	a.delivery.SetReferrals(cfg.Forms.ReferralURL != "")
 	a.engine.SetReferrals(cfg.Forms.ReferralEvent, links.ReadReferral)
+	a.engine.SetStarts(links)
 	a.delivery.SetHeirs(a.engine)
 	a.engine.SetStageWebhooks(cfg.StageWebhooks)
 	a.engine.SetBroadcasts(a.delivery, func(source script.Source) (*script.Program, error) { return compile(host, source) })
@@ -164,7 +165,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		Tokens: lifecycle.NewTokens([]byte(a.keys.InApp)), InAppOrigins: cfg.InAppOrigins,
 		Clock: opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
 		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Keyless(), RateLimit: cfg.RateLimit,
-		Forms: a.forms, FormSettings: cfg.Forms, Downloads: filepath.Join(cfg.Data, "downloads"),
+		Topics: &topics{dir: cfg.Scripts, log: opts.Log}, Forms: a.forms, FormSettings: cfg.Forms, Downloads: filepath.Join(cfg.Data, "downloads"),
 		Drafts: a.scripts, Segments: a.scripts, Lives: NewLives(a.engine, a.delivery, opts.Clock), Compile: host.Compile, PublishLimit: cfg.PublishLimit,
 	})
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"stagecraft/app/channels"
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 )
 
@@ -16,7 +17,7 @@ import (
 // follows when one is to be posted.
 func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	a.channels = channels.New(channels.Options{Dir: filepath.Join(a.cfg.Data, "run"), Log: a.log, Clock: a.clock,
-		Reports: func(r channels.Report) { a.engine.Report(ReportOf(r)) }})
+		Reports: func(r channels.Report) { a.engine.Report(ReportOf(r)) }, References: a.refer})
 	key, err := a.keys.settingsKey()
 	if err != nil {
 		return err
@@ -107,6 +108,15 @@ func (a *App) statuses() []channels.Status {
 		all = append(all, webhook.Status())
 	}
 	return all
+}
+
+// refer keeps what providers call messages.
+func (a *App) refer(ctx context.Context, list []channels.Reference) {
+	references := make([]engine.Reference, len(list))
+	for i, r := range list {
+		references[i] = engine.Reference(r)
+	}
+	a.engine.Refer(ctx, references)
 }
 
 // callback gives a provider's request to the connector of a channel.

@@ -4,20 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"stagecraft/app/channels"
 	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/web"
-	"stagecraft/plugins/email"
 )
-
-// dnsPatience bounds the look at a sender's DNS records.
-const dnsPatience = 5 * time.Second
 
 // connections are the channels that connectors serve, and their settings. They are set, replaced and removed while the
 // server runs. What is fixed is so by flags, and cannot be changed here.
@@ -146,7 +140,10 @@ func (c *connections) connect(ctx context.Context, channel string, wanted channe
 		return err
 	}
 	if wanted.Connector == "" {
-		wanted.Connector = channel
+		var err error
+		if wanted.Connector, err = c.usual(channel); err != nil {
+			return err
+		}
 	}
 	if len(wanted.Settings) == 0 {
 		wanted.Settings = json.RawMessage("{}")
@@ -166,6 +163,9 @@ func (c *connections) connect(ctx context.Context, channel string, wanted channe
 		before.Settings = nil // another's secrets are none of its business
 	}
 	wanted.Settings = channels.Restore(d.Schema, wanted.Settings, before.Settings)
+	if err = c.apart(channel, wanted); err != nil {
+		return err
+	}
 	if _, err = c.host.Try(ctx, c.spec(channel, wanted)); err != nil {
 		return err
 	}
@@ -304,27 +304,6 @@ func (c *connections) viewOf(name string, schemas map[string]json.RawMessage) we
 		view.LastError = c.problems[name]
 	}
 	return view
-}
-
-// Records returns the DNS records that the sender of mail needs, and what is there in their place.
-func (c *connections) Records(ctx context.Context) ([]web.DNSRecord, error) {
-	c.mu.Lock()
-	serving := c.serving["email"]
-	c.mu.Unlock()
-	records := []web.DNSRecord{}
-	if serving.Connector != "email" {
-		return records, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, dnsPatience)
-	defer cancel()
-	found, err := email.Records(ctx, net.DefaultResolver, serving.Settings)
-	if err != nil {
-		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "the settings of mail say nothing about its sender")
-	}
-	for _, r := range found {
-		records = append(records, web.DNSRecord(r))
-	}
-	return records, nil
 }
 
 // statuses returns how the channels are that have a connector, or should have one.

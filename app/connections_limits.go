@@ -63,10 +63,10 @@ func (c *connections) limit(channel string, rate *float64, concurrency *int) err
 	return nil
 }
 
-// smsSize measures a text as the channel sms would send it with its settings.
-func (c *connections) smsSize(text string) web.SMSSize {
+// smsSize measures a text as a channel of text messages would send it with its settings.
+func (c *connections) smsSize(channel, text string) web.SMSSize {
 	c.mu.Lock()
-	settings := c.serving["sms"].Settings
+	settings := c.serving[channel].Settings
 	c.mu.Unlock()
 	return web.SMSSize(sms.SizeOf(settings, text))
 }

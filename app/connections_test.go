@@ -141,11 +141,11 @@ func TestAChannelIsSetWhileTheServerRuns(t *testing.T) {
 		t.Errorf("sms is shown as %+v", after)
 	}
 	stop := func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }
-	status, text, headers := s.call("POST", "/callbacks/sms/"+gatewayToken+"/inbound", "from=%2B1&text=hi", stop)
+	status, text, headers := s.call("POST", "/callbacks/sms/"+gatewayToken+"/inbound", "from=%2B84912121212&text=hi", stop)
 	if status != 200 {
 		t.Errorf("the secret is not what it was: %d %s", status, text)
 	}
-	if status, text, _ = s.call("GET", "/callbacks/sms/"+gatewayToken+"/status?SMSID=1&SendStatus=5", nil); status != 200 { // which has no body
+	if status, text, _ = s.call("GET", "/callbacks/sms/"+gatewayToken+"/status/0a1b?status=delivered", nil); status != 200 { // which has no body
 		t.Errorf("a callback that says it in its address: %d %s", status, text)
 	}
 	if policy := headers.Get("Content-Security-Policy"); !strings.Contains(policy, "sandbox") { // a connector wrote it

@@ -61,7 +61,7 @@ func draftNames(draft map[string][]byte) error {
 
 // Check says everything that is wrong with a source, messages included.
 func (p *publisher) Check(source script.Source) []script.Problem {
-	return p.host.Check(source, delivery.CheckTemplate, delivery.CheckVariables)
+	return p.host.Check(source, delivery.CheckTemplate, delivery.CheckVariables, delivery.CheckLinks)
 }
 
 // Save writes the files and publishes the journey at once. Nothing is written if one of them is not what the editing
@@ -73,6 +73,9 @@ func (p *publisher) Save(ctx context.Context, journey string, edits []web.Edit, 
 	for _, edit := range edits {
 		if _, twice := draft[edit.File]; twice {
 			return lifecycle.Errorf(lifecycle.Invalid, "%s is there twice", edit.File)
+		}
+		if edit.Base == nil && script.Reserved(path.Base(edit.File)) {
+			return lifecycle.Errorf(lifecycle.Invalid, "%s cannot be made: Windows has no files of that name", edit.File)
 		}
 		draft[edit.File] = edit.Text
 	}

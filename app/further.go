@@ -11,7 +11,7 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// builtIn are the connectors of this program that further channels may name; each is named like the channel it serves.
+// builtIn are the connectors of this program that further channels may name; each is named like the kind of channel it serves.
 var builtIn = []string{"sms", "push", "social", "letter"}
 
 // importFile takes over the settings of a --channels file, once: those of a channel that has settings already are left as
@@ -28,6 +28,15 @@ func (c *connections) importFile(ctx context.Context, file config.ChannelsFile) 
 			continue
 		}
 		wanted := channels.Connection{Connector: s.Connector, Settings: s.Settings}
+		if wanted.Connector == "" {
+			wanted.Connector, err = c.usual(s.Channel)
+		}
+		if err == nil {
+			err = c.apart(s.Channel, wanted)
+		}
+		if err != nil {
+			return taken, left, importFailed(err, file, s.Channel)
+		}
 		if _, err = c.host.Try(ctx, c.spec(s.Channel, wanted)); err != nil {
 			return taken, left, importFailed(err, file, s.Channel)
 		}
@@ -71,5 +80,5 @@ func ours(connector string) bool {
 
 // ReportOf is a connector's report as the engine takes it.
 func ReportOf(r channels.Report) engine.Report {
-	return engine.Report{Channel: r.Channel, Message: r.Message, From: r.From, Event: r.Event, Reason: r.Reason, At: r.At, Data: r.Data}
+	return engine.Report{Channel: r.Channel, Message: r.Message, From: r.From, Event: r.Event, Reason: r.Reason, At: r.At, Data: r.Data, Reference: r.Reference}
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bufio"
+	"cmp"
 	"net"
 	"net/http"
 	"strings"
@@ -51,14 +52,28 @@ func TestWhoComesThroughAProxyNeedsTheAdminKey(t *testing.T) {
 
 // Whoever shows a key is held to it, also on the machine.
 func TestAKeyThatMayNotIsNoAbsentKey(t *testing.T) {
-	s := startServer(t, withBrowserKey)
-	ingest := s.makeKeyWith(s.key, `{"name": "shop", "scopes": ["ingest"]}`).Secret
+	for name, set := range map[string]setting{"on the machine": func(*config.Config) {}, "with an admin key": func(c *config.Config) { c.AdminKey = adminKey }} {
+		t.Run(name, func(t *testing.T) { keysAreTold(t, set) })
+	}
+}
+
+func keysAreTold(t *testing.T, set setting) {
+	s := startServer(t, withBrowserKey, set)
+	admin := cmp.Or(string(s.cfg.AdminKey), s.key)
+	ingest := s.makeKeyWith(admin, `{"name": "shop", "scopes": ["ingest"]}`).Secret
 	for _, path := range []string{"/v1/customers", "/v1/keys", "/api/overview"} {
-		for secret, want := range map[string]int{browserKey: 403, key: 403, ingest: 403, "nobody's": 401, s.key: 200} {
+		for secret, want := range map[string]int{browserKey: 403, key: 403, ingest: 403, "nobody's": 401, admin: 200} {
 			for how, show := range map[string]func(*http.Request){"bearer": bearer(secret), "basic": func(r *http.Request) { r.SetBasicAuth(secret, "") }} {
 				if status, text, _ := s.call("GET", path, nil, show); status != want {
 					t.Errorf("%s with %q as %s: %d %s", path, secret, how, status, text)
 				}
+			}
+		}
+	}
+	for _, path := range []string{"/v1/moves", "/v1/send", "/v1/import", "/v1/consent"} {
+		for secret, want := range map[string]int{browserKey: 403, "nobody's": 401, key: 400} {
+			if status, text, _ := s.call("POST", path, `{}`, bearer(secret)); status != want {
+				t.Errorf("%s with %q: %d %s", path, secret, status, text)
 			}
 		}
 	}

@@ -62,6 +62,15 @@ func (l *lazyChannel) Idempotent() bool {
 	return c != nil && c.Idempotent()
 }
 
+// Admit waits until the connector may be given messages. The first ones start it.
+func (l *lazyChannel) Admit(ctx context.Context, most int, direct bool) *channels.Pass {
+	c, err := l.start(ctx)
+	if err != nil {
+		return channels.FreePass(most) // Send says itself what is wrong
+	}
+	return c.Admit(ctx, most, direct)
+}
+
 // Send hands messages to the connector. The first ones wait for its start; if that fails they are temporary.
 func (l *lazyChannel) Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
 	c, err := l.start(ctx)

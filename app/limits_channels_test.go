@@ -85,7 +85,7 @@ func TestOrdersAboutWhatThereIs(t *testing.T) {
 	s := startServer(t, withScripts(t, ordered("ada", "sms")))
 	s.setMode("trial", lifecycle.Live)
 	for body, want := range map[string]string{
-		`{"channel": "emial"}`:              "there are: call, email, inapp, letter, push, sms, social, webhook",
+		`{"channel": "emial"}`:              "these are: call, email, inapp, letter, push, sms, social, webhook",
 		`{"journey": "nojourney"}`:          "trial",
 		`{"channel": "sms", "kind": "odd"}`: "transactional or marketing",
 	} {

@@ -24,11 +24,12 @@ type Lives struct {
 	delivery *delivery.Delivery
 	clock    lifecycle.Clock
 	one      sync.Mutex // a life takes memory: one at a time
+	compiled *engine.Compiled
 }
 
 // NewLives returns what tells of the customers of an engine and the messages of its outbox.
 func NewLives(e *engine.Engine, d *delivery.Delivery, clock lifecycle.Clock) *Lives {
-	return &Lives{engine: e, delivery: d, clock: clock}
+	return &Lives{engine: e, delivery: d, clock: clock, compiled: engine.NewCompiled()}
 }
 
 // relived is a life beside the one that was lived again from its events.
@@ -70,7 +71,7 @@ func (l *Lives) relive(ctx context.Context, id lifecycle.ID) (*relived, error) {
 	})
 	twin.Bind(world)
 	world.Start(reliveMachine{twin})
-	reliving, err := twin.Relive(ctx, life, clock, func(version string) (script.Source, error) { return l.engine.SourceOf(ctx, version) })
+	reliving, err := twin.Relive(ctx, life, clock, l.compiled, func(version string) (script.Source, error) { return l.engine.SourceOf(ctx, version) })
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +133,15 @@ func (o *storedOutbox) Put(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Custom
 	if known, is := o.known[m.ID]; is && m.State == lifecycle.Queued && known.FirstDue.After(m.Due) {
 		m.Due = known.FirstDue
 	}
+}
+
+// Choose implements engine.Chooser: a message goes as it went, whatever policy is now and whoever serves which channel.
+func (o *storedOutbox) Choose(_ store.Tx, m *lifecycle.Message, ways []*lifecycle.Template, _ *lifecycle.Customer, _ time.Time) (int, string) {
+	known, is := o.known[m.ID]
+	if !is {
+		return -1, ""
+	}
+	return slices.IndexFunc(ways, func(t *lifecycle.Template) bool { return t.Channel == known.Channel }), known.Options[lifecycle.OptionPassed]
 }
 
 // stood is how a message stood at the moment that is lived.

@@ -209,3 +209,12 @@ func TestAReplayOfCloseEvents(t *testing.T) {
 	w.settleAll()
 	w.agrees()
 }
+
+// TestAReplayOfLivesThatDiffered lives lives again of which a replay claimed once that they differ.
+func TestAReplayOfLivesThatDiffered(t *testing.T) {
+	// A friend's order, and the moment at which one does not count; a name by which somebody was recognised, and whom another one
+	// said later; history that came while there was other news; three who become one at the same moment.
+	liveAndReplaySeeds(t, crowdNames(), 438, 521, 897, 916, 967, 1803, 3172)
+	// Who becomes whose part changes within a burst; since when somebody is where they were put, before they became somebody's part.
+	liveAndReplaySeeds(t, burstNames(), 681, 914, 2192)
+}

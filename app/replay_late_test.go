@@ -25,3 +25,59 @@ func TestAReplayOfWhatComesLate(t *testing.T) {
 	w.settled(lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: "ada", Properties: []byte(`{"total":5}`)})
 	w.agrees()
 }
+
+// TestAReplayOfTimersAfterAPause has timers and segments come due while nobody is there to fire them. When somebody is, segments,
+// scripts and scores are others.
+func TestAReplayOfTimersAfterAPause(t *testing.T) {
+	for name, change := range map[string]func(w *lived){
+		"nothing": func(w *lived) {},
+		"its segment": func(w *lived) {
+			w.publishSegments("buyers", `count("Ordered", "9 days") >= 2`, "eager", `count("Ordered", "4 days") >= 1`)
+		},
+		"another segment": func(w *lived) {
+			w.publishSegments("buyers", `count("Ordered", "3 days") >= 1`, "eager", `count("Ordered", "6 days") >= 1`)
+		},
+		"the journey": func(w *lived) { w.publish(heardOfSegments("bonus")) },
+		"all of them, one after the other": func(w *lived) {
+			w.publish(heardOfSegments("bonus"))
+			w.clock.Advance(time.Second)
+			w.publishSegments("eager", `count("Ordered", "6 days") >= 1`)
+			w.clock.Advance(time.Second)
+			w.publishSegments("buyers", `count("Ordered", "3 days") >= 1`, "eager", `count("Ordered", "6 days") >= 1`)
+		},
+	} {
+		for _, then := range []string{"timers", "an event", "everybody is asked"} {
+			t.Run(name+", then "+then, func(t *testing.T) {
+				w := newLived(t, delivery.Policy{})
+				defer w.store.Close()
+				w.publish(heardOfSegments("discount"))
+				w.publishSegments("buyers", `count("Ordered", "3 days") >= 1`, "eager", `count("Ordered", "4 days") >= 1`)
+				w.identify("ada", map[string]any{"email": "ada@shop.example"})
+				w.track("ada", "Ordered", map[string]any{"total": 60})
+				w.work(lifecycle.UserID, "ada")
+				w.clock.Advance(25 * 24 * time.Hour)
+				change(w)
+				switch then {
+				case "an event":
+					w.clock.Advance(time.Second)
+					w.track("ada", "Looked", nil)
+				case "everybody is asked":
+					w.work(lifecycle.UserID, "ada")
+				}
+				w.must(w.engine.FireAt(t.Context(), userID("ada"), w.clock.Now()))
+				w.work(lifecycle.UserID, "ada")
+				w.agrees()
+				w.pass("ada", 10*24*time.Hour)
+				w.agrees()
+			})
+		}
+	}
+}
+
+// heardOfSegments is a club that is told who enters and leaves segments.
+func heardOfSegments(discount string) map[string]string {
+	files := club(discount)
+	files["journey.lua"] += "\non(\"Segment Entered\", function(customer, event) tag(event.properties.segment) end)" +
+		"\non(\"Segment Left\", function(customer, event) set(\"left\", event.properties.segment) end)"
+	return files
+}

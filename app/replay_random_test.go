@@ -424,23 +424,34 @@ func (w *crowd) anyone() *lifecycle.Customer {
 // TestAReplayOfACrowd lets many lives be lived at random, in which people become one and make things happen to each other, and
 // lives each of them again.
 func TestAReplayOfACrowd(t *testing.T) {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(crowdSteps())), func(name string) bool { return name == "burst" })
-	names = append(names, "order", "look", "time", "time")
-	liveAndReplay(t, names, 20)
+	liveAndReplay(t, crowdNames(), 20)
 }
 
-// TestAReplayOfBursts has what comes within milliseconds make people one. Known to differ, in about one
-// life of three hundred, and not understood yet: of crowds seeds 438, 521 (a message has another ID) and 897, of bursts seed 681.
+// TestAReplayOfBursts has what comes within milliseconds make people one.
 func TestAReplayOfBursts(t *testing.T) {
-	liveAndReplay(t, []string{"burst", "burst", "order", "time", "publish", "move"}, 40)
+	liveAndReplay(t, burstNames(), 40)
 }
+
+func crowdNames() []string {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(crowdSteps())), func(name string) bool { return name == "burst" })
+	return append(names, "order", "look", "time", "time")
+}
+
+func burstNames() []string { return []string{"burst", "burst", "order", "time", "publish", "move"} }
 
 // liveAndReplay lives as many random lives as there are seeds.
 func liveAndReplay(t *testing.T, names []string, seeds int) {
-	lives := rapid.Custom(func(rt *rapid.T) string { return lifeAndReplay(t, rt, names) })
 	for seed := range seeds {
+		liveAndReplaySeeds(t, names, seed)
+	}
+}
+
+func liveAndReplaySeeds(t *testing.T, names []string, seeds ...int) {
+	t.Helper()
+	lives := rapid.Custom(func(rt *rapid.T) string { return lifeAndReplay(t, rt, names) })
+	for _, seed := range seeds {
 		if differs := lives.Example(seed); differs != "" {
-			t.Fatalf("seed %d: %s", seed, differs)
+			t.Errorf("seed %d: %s", seed, differs)
 		}
 	}
 }

@@ -43,7 +43,8 @@ func TestAReplayAsksSegmentsAgain(t *testing.T) {
 	w.clock.Advance(time.Second)
 	w.track("ada", "Ordered", map[string]any{"total": 60})
 	w.clock.Advance(time.Second)
-	w.publishSegments("buyers", `count("Ordered", "3 days") >= 1`, "eager", `in_segment("buyers") and count("Ordered", "10 days") >= 2`, "best", `rfm { m = 5 }`)
+	w.publishSegments("buyers", `count("Ordered", "3 days") >= 1`, "eager", `in_segment("buyers") and count("Ordered", "10 days") >= 2`, "best", `rfm { m = 5 }`,
+		"lately", `rfm { recency = "4 days", frequency = 2 }`, "odd", `(rfm{ recency="4 days", monetary = 10+1 })`)
 	w.work(lifecycle.UserID, "ada")
 	w.clock.Advance(time.Second)
 	w.track("ada", "Ordered", map[string]any{"total": 60})

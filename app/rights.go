@@ -138,7 +138,7 @@ func (r *rights) erase(ctx context.Context, id lifecycle.ID) (letters int, err e
 		}
 		for _, m := range part.Messages {
 			messages = append(messages, m.ID)
-			if m.Channel == "letter" && m.State == lifecycle.Accepted {
+			if lifecycle.KindOf(m.Channel) == "letter" && m.State == lifecycle.Accepted {
 				letters++
 			}
 		}

@@ -107,11 +107,11 @@ func TestPages(t *testing.T) {
 		"none":                    {"/v1/t", fmt.Sprintf(event, ""), "", 401},
 		"another":                 {"/v1/t", fmt.Sprintf(event, "nope"), "", 401},
 		"the header counts":       {"/v1/t", fmt.Sprintf(event, browserKey), "nope", 401},
-		"the write key in a page": {"/v1/t", fmt.Sprintf(event, ""), key, 401},
-		"no more than events":     {"/v1/send", `{}`, browserKey, 401},
-		"nor consent":             {"/v1/consent", `{}`, browserKey, 401},
-		"nor tokens":              {"/v1/inapp/token", `{"userId":"ada"}`, browserKey, 401},
-		"nor imports":             {"/v1/import", `{"source":"x"}`, browserKey, 401},
+		"the write key in a page": {"/v1/t", fmt.Sprintf(event, ""), key, 403},
+		"no more than events":     {"/v1/send", `{}`, browserKey, 403},
+		"nor consent":             {"/v1/consent", `{}`, browserKey, 403},
+		"nor tokens":              {"/v1/inapp/token", `{"userId":"ada"}`, browserKey, 403},
+		"nor imports":             {"/v1/import", `{"source":"x"}`, browserKey, 403},
 	} {
 		status, text, header := s.call("POST", c.path, c.body, fromPage(c.key))
 		if status != c.want {
@@ -168,7 +168,7 @@ func TestLibrariesAreToldWhere(t *testing.T) {
 			t.Errorf("%s: %d %s %v", path, status, text, err)
 		}
 	}
-	for path, want := range map[string]int{"/v1/projects/nope/settings": 404, "/v1/projects/" + key + "/settings": 401, "/sourceConfig?writeKey=nope": 404} {
+	for path, want := range map[string]int{"/v1/projects/nope/settings": 404, "/v1/projects/" + key + "/settings": 403, "/sourceConfig?writeKey=nope": 404} {
 		if status, text, _ = s.call("GET", path, nil, fromPage("")); status != want {
 			t.Errorf("%s: %d %s, want %d", path, status, text, want)
 		}

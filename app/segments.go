@@ -150,6 +150,9 @@ func (p *publisher) withSegment(name string, text []byte) (script.Source, error)
 	if !script.ValidName(name) || strings.HasSuffix(name, "_test") {
 		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "%.80q cannot name a segment: use lower-case letters, digits, - and _", name)
 	}
+	if text != nil && script.Reserved(name) {
+		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "%q cannot name a segment: Windows has no files of that name", name)
+	}
 	if len(text) > script.MaxLuaBytes {
 		return script.Source{}, lifecycle.Errorf(lifecycle.TooLarge, "the segment has %d bytes; the limit is %d", len(text), script.MaxLuaBytes)
 	}

@@ -35,6 +35,14 @@ func (s *slot) Idempotent() bool {
 	return c != nil && c.Idempotent()
 }
 
+// Admit waits until the connector may be given messages. Without one it may not.
+func (s *slot) Admit(ctx context.Context, most int, direct bool) *channels.Pass {
+	if c := s.channel.Load(); c != nil {
+		return c.Admit(ctx, most, direct)
+	}
+	return channels.FreePass(0)
+}
+
 // Send hands messages to the connector. Without one, or with one that is just being replaced, they are untried.
 func (s *slot) Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
 	if c := s.channel.Load(); c != nil {

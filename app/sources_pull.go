@@ -87,7 +87,7 @@ func (s *sources) run(ctx context.Context) {
 				continue
 			}
 			if due := nextFetch(intake.Pull, &state); !due.After(s.clock.Now()) {
-				_ = s.fetch(ctx, intake) // it is noted with the source, and in the log
+				_, _ = s.fetch(ctx, intake) // it is noted with the source, and in the log
 				next = s.clock.Now()
 			} else if due.Before(next) {
 				next = due
@@ -98,31 +98,39 @@ func (s *sources) run(ctx context.Context) {
 }
 
 // Fetch fetches now what a source fetches by itself.
-func (s *sources) Fetch(ctx context.Context, name string) error {
+func (s *sources) Fetch(ctx context.Context, name string) (web.SourceFetched, error) {
 	intake, err := s.intake(name)
 	if err != nil {
-		return err
+		return web.SourceFetched{}, err
 	}
 	if intake.Pull == nil {
-		return lifecycle.Errorf(lifecycle.Invalid, "source %s fetches nothing", name)
+		return web.SourceFetched{}, lifecycle.Errorf(lifecycle.Invalid, "source %s fetches nothing", name)
 	}
-	if err = s.fetch(ctx, intake); err != nil {
+	done, err := s.fetch(ctx, intake)
+	if err != nil {
 		// The operator reads why, and decides whether to ask again: it is not this server that is busy.
-		return lifecycle.Errorf(lifecycle.Conflict, "%s", err)
+		return done, lifecycle.Errorf(lifecycle.Conflict, "%s", err)
 	}
-	return nil
+	return done, nil
 }
 
 // fetch fetches a source once, and writes down how it went. What was taken before something failed stays taken; it is
 // known when it comes again.
-func (s *sources) fetch(ctx context.Context, intake *script.Intake) error {
+func (s *sources) fetch(ctx context.Context, intake *script.Intake) (web.SourceFetched, error) {
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
 	state, err := s.state(ctx, intake.Name)
 	if err != nil {
-		return err
+		return web.SourceFetched{}, err
 	}
-	f := &fetch{sources: s, intake: intake, now: s.clock.Now(), state: state}
+	f := &fetch{sources: s, intake: intake, now: s.clock.Now(), state: state, known: map[lifecycle.ID]bool{}}
+	kept, err := s.engine.SourceRejects(ctx, intake.Name)
+	if err != nil {
+		return f.done, err
+	}
+	for i := range kept {
+		f.known[kept[i].ID] = true
+	}
 	if of := lifecycle.HashID(intake.Pull.URL, intake.Pull.Items, intake.Pull.Cursor, intake.Version).String(); f.state.Of != of {
 		f.state.Of, f.state.ETag, f.state.Modified = of, "", "" // it is read anew, and what was taken is known
 	}
@@ -133,7 +141,7 @@ func (s *sources) fetch(ctx context.Context, intake *script.Intake) error {
 	defer cancel()
 	failed := f.do(ctx)
 	if failed != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return failed // the server stops: that says nothing of the source
+		return f.done, failed // the server stops: that says nothing of the source
 	}
 	f.state.Fetched, f.state.Problem = f.now, ""
 	if f.state.Failures++; failed == nil {
@@ -146,26 +154,28 @@ func (s *sources) fetch(ctx context.Context, intake *script.Intake) error {
 	s.change(intake.Name, func(known *engine.SourceState) {
 		f.state.Requests, f.state.Events, f.state.Repeats, f.state.Refused = known.Requests, known.Events, known.Repeats, known.Refused
 		f.state.Last = known.Last
-		f.state.Refused += uint64(f.rejected)
+		f.state.Refused += uint64(f.refused)
 		*known = f.state
 	})
 	if err = s.engine.KeepSource(done, intake.Name, &f.state, f.rejects); err != nil {
-		return err
+		return f.done, err
 	}
-	return failed
+	return f.done, failed
 }
 
 // fetch is one fetch under way.
 type fetch struct {
 	*sources
-	intake   *script.Intake
-	now      time.Time
-	state    engine.SourceState
-	cursor   string // the greatest value seen
-	events   []lifecycle.Event
-	rows     []engine.SourceReject // where the events came from, in case they are not taken
-	rejects  []engine.SourceReject // the first of them
-	rejected int
+	intake  *script.Intake
+	now     time.Time
+	state   engine.SourceState
+	cursor  string // the greatest value seen
+	events  []lifecycle.Event
+	rows    []engine.SourceReject // where the events came from, in case they are not taken
+	rejects []engine.SourceReject // the first of them
+	known   map[lifecycle.ID]bool // rows that were not taken before either, or in this fetch
+	refused int                   // those that are new
+	done    web.SourceFetched
 }
 
 func (f *fetch) do(ctx context.Context) error {
@@ -184,6 +194,7 @@ func (f *fetch) do(ctx context.Context) error {
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode == http.StatusNotModified:
+		f.done.Unchanged = true
 		return nil
 	case response.StatusCode != http.StatusOK:
 		return lifecycle.Errorf(lifecycle.Unavailable, "the address of source %s answers %s", f.intake.Name, response.Status)
@@ -290,12 +301,13 @@ func (f *fetch) row(ctx context.Context, row SourceRow) error {
 		}
 		if event.Name != "" && !event.Timestamp.IsZero() && event.Timestamp.Before(f.now.Add(-f.intake.Pull.Within)) {
 			f.state.Old++
+			f.done.Old++
 			continue
 		}
 		f.events, f.rows = append(f.events, event), append(f.rows, f.rejectOf(row, ""))
 	}
-	if f.rejected >= engine.MaxRejects { // more are not kept, and behind the cursor they would be lost
-		return lifecycle.Errorf(lifecycle.Invalid, "%d rows of source %s could not be taken; the first of them: %s", f.rejected, f.intake.Name, f.rejects[0].Reason)
+	if f.done.Rejected >= engine.MaxRejects { // more are not kept, and behind the cursor they would be lost
+		return lifecycle.Errorf(lifecycle.Invalid, "%d rows of source %s could not be taken; the first of them: %s", f.done.Rejected, f.intake.Name, f.rejects[0].Reason)
 	}
 	if len(f.events) >= fetchChunk {
 		return f.flush(ctx)
@@ -364,6 +376,8 @@ func (f *fetch) settle(results []store.Result, rows []engine.SourceReject) error
 			f.reject(rows[i])
 		}
 	}
+	f.done.Accepted += accepted
+	f.done.Repeats += repeats
 	f.change(f.intake.Name, func(state *engine.SourceState) {
 		state.Requests++
 		state.Events += uint64(accepted)
@@ -386,8 +400,12 @@ func (f *fetch) rejectOf(row SourceRow, reason string) engine.SourceReject {
 	return engine.SourceReject{ID: lifecycle.HashID("reject", f.intake.Name, row.Text), At: f.now, Reason: reason, Line: row.Line, Row: true, Body: body}
 }
 
+// reject keeps a row that was not taken. It counts once, for as long as it is kept and stands there as it was.
 func (f *fetch) reject(reject engine.SourceReject) {
-	f.rejected++
+	if f.done.Rejected++; !f.known[reject.ID] {
+		f.known[reject.ID] = true
+		f.refused++
+	}
 	if len(f.rejects) < engine.MaxRejects {
 		f.rejects = append(f.rejects, reject)
 	}

@@ -185,15 +185,20 @@ func (x *explaining) cameBy(journey string) string {
 	return "the timeline does not say"
 }
 
-// by names who asked for something that no script did.
+// by names who asked for something that no script did, and why where the fact's own words do not say it. Only who changes
+// stages can be somebody's wish: what other facts name is what they are about.
 func by(f lifecycle.Fact) string {
+	switch f.Kind {
+	case lifecycle.FactEntered, lifecycle.FactMoved, lifecycle.FactExited, lifecycle.FactPlaced, lifecycle.FactRefused:
+	default:
+		return ""
+	}
 	switch {
 	case ofItself(f) && f.Reason != "":
 		return ": " + f.Reason + ","
 	case f.File != "" || f.Name == "":
 		return ""
-	}
-	if f.Reason != "" {
+	case f.Reason != "" && f.Kind != lifecycle.FactRefused:
 		return ", asked for by " + f.Name + ": " + f.Reason + ","
 	}
 	return ", asked for by " + f.Name + ","

@@ -55,7 +55,7 @@ func (x *explaining) message(ctx context.Context, asked string) error {
 		written = written || len(program.Channels(name)) > 0
 		for _, sending := range program.Sendings(name) {
 			written = true
-			if missed := x.missed(state, program, sending); missed != nil {
+			if missed := x.missed(state, program, name, sending); missed != nil {
 				w.Missed = append(w.Missed, *missed)
 			}
 		}
@@ -133,12 +133,15 @@ func (x *explaining) received(ctx context.Context, entry *engine.TimelineEntry, 
 			}
 		}
 	}
+	if chosen := m.Chosen(); chosen != "" {
+		sentence += "; " + chosen
+	}
 	x.why.Answer = append(x.why.Answer, sentence+"; "+outcome(state, reason)+".")
 	return d, nil
 }
 
 // missed says why a place that sends the message did not; nil if it did at the customer's last chance.
-func (x *explaining) missed(state engine.JourneyState, program *script.Program, s script.Sending) *WhyMissed {
+func (x *explaining) missed(state engine.JourneyState, program *script.Program, name string, s script.Sending) *WhyMissed {
 	handler := s.Kind
 	h := handlerOf(&program.Journey, s.Handler)
 	if h != nil {
@@ -164,14 +167,19 @@ func (x *explaining) missed(state engine.JourneyState, program *script.Program, 
 		}
 		return m
 	}
+	then, had := x.asItWas(last, program, name, s)
+	if !had {
+		say("at %s the handler ran, and version %s, which ran then, did not send it", when(last.At), last.Version)
+		return m
+	}
 	for _, t := range x.traces {
 		for _, effect := range t.Ended.Effects {
-			if t.Run == last.Run && effect.Kind == script.Send && effect.File == s.File && effect.Line == s.Line {
+			if t.Run == last.Run && effect.Kind == script.Send && effect.File == then.File && effect.Line == then.Line {
 				return nil // it was sent then
 			}
 		}
 	}
-	x.wentElsewhere(last, s, visit, say)
+	x.wentElsewhere(last, then, visit, say)
 	if len(m.Reasons) == 0 {
 		return nil
 	}

@@ -66,6 +66,9 @@ func stepWords(s delivery.Step) string {
 	}
 	switch s.Kind {
 	case delivery.StepDecided:
+		if s.Reason != "" {
+			return "decided" + because
+		}
 		return "decided, for " + s.Channel
 	case delivery.StepQueued:
 		return "queued" + because

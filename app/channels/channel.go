@@ -47,8 +47,7 @@ type Channel struct {
 
 	callbacks chan struct{} // room for those under way
 	breaker   *breaker
-	pace      *pace
-	room      room
+	gate      *Gate
 	hearing   hearing
 
 	mu          sync.Mutex
@@ -70,8 +69,7 @@ type Channel struct {
 func newChannel(ctx context.Context, h *Host, spec Spec) *Channel {
 	c := &Channel{
 		host: h, spec: spec, log: newRing(), done: make(chan struct{}), changed: make(chan struct{}),
-		callbacks: make(chan struct{}, maxCallbacks), pace: newPace(spec.Rate),
-		room:    room{limit: spec.Concurrency},
+		callbacks: make(chan struct{}, maxCallbacks), gate: NewGate(spec.Limits),
 		breaker: &breaker{least: h.options.MinBackoff, most: h.options.MaxBackoff},
 		state:   Starting, since: h.options.Clock.Now(),
 	}

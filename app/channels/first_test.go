@@ -23,16 +23,19 @@ func TestDirectMessagesOvertakeTheRate(t *testing.T) {
 	var done atomic.Int64
 	for range 12 { // they leave a quarter of a second apart
 		others.Go(func() {
-			c.Send(t.Context(), outgoing(strings.Fields(strings.Repeat("ok ", 25))...))
+			pass := c.Admit(t.Context(), 25, false)
+			defer pass.Leave()
+			pass.Keep(25)
+			c.Send(t.Context(), outgoing(strings.Fields(strings.Repeat("ok ", pass.N))...))
 			done.Add(1)
 		})
 	}
 	eventually(t, "the first batch", func() bool { return done.Load() > 0 })
-	first := outgoing("ok")
-	first[0].Direct = true
-	if got := outcomes(c.Send(t.Context(), first)); got[0] != accepted {
-		t.Errorf("%v", got)
+	pass := c.Admit(t.Context(), 1, true)
+	if pass.Keep(1); outcomes(c.Send(t.Context(), outgoing("ok")))[0] != accepted {
+		t.Error("it was not accepted")
 	}
+	pass.Leave()
 	if n := done.Load(); n != 1 {
 		t.Errorf("%d of 12 batches have left before it, while the clock stood still", n)
 	}

@@ -33,6 +33,9 @@ type Options struct {
 
 	// Reports takes what connectors learn after their receipts; nil means nobody wants to know. It must return soon.
 	Reports func(Report)
+	// References keeps what providers call the messages that they took; nil means that reports name none so. It returns when that is
+	// on disk.
+	References func(context.Context, []Reference)
 }
 
 // Spec says which connector serves a channel, and how it is started.

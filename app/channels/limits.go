@@ -84,6 +84,5 @@ func (s *Settings) SaveLimits(channel string, l Limits) error {
 
 // Limit sets the channel's limits, from now on: what waits for its turn is counted anew.
 func (c *Channel) Limit(l Limits) {
-	c.pace.set(l.Rate)
-	c.room.set(l.Concurrency)
+	c.gate.Set(l)
 }

@@ -13,12 +13,19 @@ const Hidden = "********"
 // property is what of a JSON Schema says which settings are secrets.
 type property struct {
 	WriteOnly  bool                `json:"writeOnly"`
+	Format     string              `json:"format"`
 	Properties map[string]property `json:"properties"`
 	Items      *property           `json:"items"`
 }
 
 // secret reports whether a setting is one, or a list of some.
 func (p property) secret() bool { return p.WriteOnly || p.Items != nil && p.Items.WriteOnly }
+
+// headers reports whether a setting is a list of texts such as "Authorization: Bearer abc", of which the values are secrets and the
+// names are not: texts that are writeOnly and have the format "header".
+func (p property) headers() bool {
+	return p.Items != nil && p.Items.WriteOnly && p.Items.Format == "header" && !p.WriteOnly
+}
 
 // named returns the setting that a connector reads under a name. Go's JSON takes names in any case, so a password does not
 // come to light by being written as Password.
@@ -69,6 +76,8 @@ func walk(at property, settings json.RawMessage, hide bool, before json.RawMessa
 			values[name] = walk(known, value, hide, old[name])
 		case ok && known.Items != nil && len(known.Items.Properties) > 0 && !known.secret():
 			values[name] = walkList(*known.Items, value, hide, old[name])
+		case ok && known.headers():
+			values[name] = walkHeaders(value, hide, old[name])
 		case hide && (!ok || known.secret()):
 			values[name] = hidden
 		case !hide && isHidden(value):
@@ -111,6 +120,47 @@ func walkList(at property, settings json.RawMessage, hide bool, before json.RawM
 		return json.RawMessage("[]")
 	}
 	return out
+}
+
+// walkHeaders does the same with a list of headers. A value that was left hidden is that of the header of the same name before; of
+// several of one name, of the one at the same place among them.
+func walkHeaders(settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
+	var lines, old []string
+	switch {
+	case isHidden(settings) && !hide && before != nil:
+		return before
+	case json.Unmarshal(settings, &lines) != nil && hide:
+		return json.RawMessage(`"` + Hidden + `"`)
+	case lines == nil:
+		return settings
+	}
+	_ = json.Unmarshal(before, &old)
+	out := make([]string, 0, len(lines))
+	for _, line := range lines {
+		name, value, named := strings.Cut(line, ":")
+		switch {
+		case hide && !named:
+			out = append(out, Hidden)
+		case hide:
+			out = append(out, name+": "+Hidden)
+		case named && strings.TrimSpace(value) == Hidden:
+			same := func(line string) bool {
+				other, _, found := strings.Cut(line, ":")
+				return found && strings.EqualFold(strings.TrimSpace(other), strings.TrimSpace(name))
+			}
+			if at := slices.IndexFunc(old, same); at >= 0 {
+				out = append(out, old[at])
+				old = slices.Delete(old, at, at+1)
+			}
+		default:
+			out = append(out, line)
+		}
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		return json.RawMessage("[]")
+	}
+	return text
 }
 
 func isHidden(value json.RawMessage) bool {
@@ -158,9 +208,16 @@ func secrets(at property, settings json.RawMessage) (found []string) {
 			found = append(found, linesOf(text)...)
 		case known.secret() && json.Unmarshal(value, &list) == nil:
 			for _, item := range list {
-				if json.Unmarshal(item, &text) == nil {
-					found = append(found, linesOf(text)...)
+				if json.Unmarshal(item, &text) != nil {
+					continue
 				}
+				if _, value, named := strings.Cut(text, ":"); named && known.headers() {
+					text = strings.TrimSpace(value)
+					if _, token, scheme := strings.Cut(text, " "); scheme { // Bearer abc
+						found = append(found, linesOf(token)...)
+					}
+				}
+				found = append(found, linesOf(text)...)
 			}
 		case len(known.Properties) > 0:
 			found = append(found, secrets(known, value)...)

@@ -19,6 +19,15 @@ type Report struct {
 	Reason  string            // for people
 	At      time.Time         // by the connector's clock; zero if it did not say
 	Data    map[string]string // small facts, see channel.Report; "gone" = "1" says that the address does not exist any more
+	// Reference names the message where Message is zero, by a reference of its receipt; if it is not known, From counts.
+	Reference string
+}
+
+// Reference is what the provider of a channel calls a message that it took.
+type Reference struct {
+	Channel string
+	Name    string // of the provider's; at most channel.MaxReferenceBytes
+	Message lifecycle.Ref
 }
 
 // report passes on what the connector learns later, as long as it runs.
@@ -31,7 +40,7 @@ func (c *Channel) report(ctx context.Context, process *channel.Process) {
 		cost := 1
 		if report, ok := c.check(r); ok {
 			take(report)
-			if r.ID == "" {
+			if r.ID == "" && r.From != "" {
 				cost = addressCost
 			}
 		}
@@ -51,6 +60,9 @@ var events = []string{"delivered", "bounced", "complained", "opened", "clicked",
 // check takes a report that says what happened and whom it is about, within bounds.
 func (c *Channel) check(r channel.Report) (Report, bool) {
 	out := Report{Channel: c.spec.Channel, From: r.From, Event: r.Event, Reason: bounded(r.Reason), At: r.Date, Data: boundedData(r.Data)}
+	if r.ID == "" && len(r.Reference) <= channel.MaxReferenceBytes {
+		out.Reference = r.Reference
+	}
 	var err error
 	switch {
 	case !slices.Contains(events, r.Event):
@@ -58,6 +70,7 @@ func (c *Channel) check(r channel.Report) (Report, bool) {
 		return Report{}, false
 	case r.ID != "":
 		out.Message, err = lifecycle.ParseRef(r.ID)
+	case out.Reference != "" && r.From == "":
 	case r.From == "" || len(r.From) > channel.MaxReasonBytes:
 		err = lifecycle.Errorf(lifecycle.Invalid, "no address")
 	}
@@ -66,6 +79,28 @@ func (c *Channel) check(r channel.Report) (Report, bool) {
 		return Report{}, false
 	}
 	return out, true
+}
+
+// refer has the host keep what the provider calls the messages that it took, before their receipts are taken note of.
+func (c *Channel) refer(ctx context.Context, messages []Outgoing, receipts []lifecycle.Receipt, answers []channel.Receipt) {
+	keep := c.host.options.References
+	if keep == nil {
+		return
+	}
+	var list []Reference
+	for i, r := range answers {
+		if len(r.References) == 0 || i >= len(messages) || r.ID != messages[i].wireID() || receipts[i].Outcome != lifecycle.OutcomeAccepted || messages[i].Ref.IsZero() {
+			continue
+		}
+		for _, name := range r.References[:min(len(r.References), channel.MaxReferences)] {
+			if name != "" && len(name) <= channel.MaxReferenceBytes {
+				list = append(list, Reference{c.spec.Channel, name, messages[i].Ref})
+			}
+		}
+	}
+	if len(list) > 0 {
+		keep(ctx, list)
+	}
 }
 
 // gone reports those whose address does not exist any more, as connectors learn at once from a provider that says so.

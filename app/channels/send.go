@@ -16,7 +16,7 @@ type Outgoing struct {
 	Ref     lifecycle.Ref // by which reports find it again; zero: nobody waits for any, the connector gets the bare ID
 	Attempt int           // 1 at the first
 	Kind    lifecycle.MessageKind
-	Direct  bool // it overtakes what waits for the channel's rate; the messages of one batch are alike in this
+	Direct  bool // another program asked for it
 	lifecycle.Rendered
 }
 
@@ -34,106 +34,30 @@ const (
 	maxMessageBytes = 32 << 20 // of one message
 )
 
-// Send hands messages to the connector and returns one receipt for each, in their order. When the connector cannot be
-// reached at all, every receipt is temporary. When a call was handed over and the connector died, hung or answered
-// nonsense, the messages without a trustworthy receipt are in doubt. A call that passes its deadline, Options.SendTimeout
+// Admit waits until messages may be handed over, and says how many: at most so many as are asked for, fewer where a rate or a
+// limit of what is with the connector leaves no room for more. Those that go first do not wait for the others. None may when ctx has
+// ended before, or the channel is stopping. The pass is to be left when they are with the connector no more.
+func (c *Channel) Admit(ctx context.Context, most int, first bool) *Pass {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	return c.gate.Enter(waiting, c.host.options.Clock, most, first)
+}
+
+// Send hands messages to the connector and returns one receipt for each, in their order. How many it may be handed says Admit. When
+// the connector cannot be reached at all, every receipt is temporary. When a call was handed over and the connector died, hung or
+// answered nonsense, the messages without a trustworthy receipt are in doubt. A call that passes its deadline, Options.SendTimeout
 // or ctx's if that is sooner, costs the connector its life; the end of ctx for another reason only ends the call.
 func (c *Channel) Send(ctx context.Context, messages []Outgoing) []lifecycle.Receipt {
 	receipts := make([]lifecycle.Receipt, 0, len(messages))
 	for len(messages) > 0 {
-		n, first := c.room.most(c.pace.chunk(len(messages))), messages[0].Direct
-		if after := c.turn(ctx, n, first); after > 0 {
-			return append(receipts, untried(messages, "channel "+c.spec.Channel+" has reached its rate", after)...)
-		}
-		if !c.enterRoom(ctx, n, first) {
-			return append(receipts, untried(messages, "as many messages as channel "+c.spec.Channel+" is allowed are with its connector", roomRetry)...)
-		}
-		receipts = c.sendInRoom(ctx, messages[:n], receipts)
-		messages = messages[n:]
-	}
-	return receipts
-}
-
-// sendInRoom is send by who has entered the room.
-func (c *Channel) sendInRoom(ctx context.Context, messages []Outgoing, receipts []lifecycle.Receipt) []lifecycle.Receipt {
-	defer c.room.leave(len(messages))
-	return c.send(ctx, messages, receipts)
-}
-
-// roomRetry is when messages come back that found no room.
-const roomRetry = 5 * time.Second
-
-// maxPutOff is when messages come back at the latest that the rate has no room for: it may be another one by then.
-const maxPutOff = 30 * time.Second
-
-// patience is how long a message of a call may wait before it is handed over: the rest is for the connector.
-func (c *Channel) patience(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return time.Until(deadline) / 2
-	}
-	return c.host.options.SendTimeout / 2
-}
-
-// turn waits until the channel's rate has room for n messages, or for n that overtake the others. Where that would take too
-// long for ctx, it returns at once after how long to ask again.
-func (c *Channel) turn(ctx context.Context, n int, first bool) (after time.Duration) {
-	clock := c.host.options.Clock
-	by := clock.Now().Add(c.patience(ctx))
-	for {
-		now := clock.Now()
-		at, ok, changed := c.pace.reserve(n, first, now, by)
-		if !ok {
-			return min(at.Sub(now), maxPutOff)
-		}
-		if !at.After(now) || c.await(ctx, at, changed) {
-			return 0
-		}
-	}
-}
-
-// await waits for a moment. It reports false if the rate was changed before; who is stopping does not wait for a rate.
-func (c *Channel) await(ctx context.Context, at time.Time, changed <-chan struct{}) bool {
-	waiting, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		_ = c.host.options.Clock.Wait(waiting, at)
-	}()
-	select {
-	case <-over:
-		return true
-	case <-changed:
-		cancel()
-		<-over
-		return false
-	}
-}
-
-// enterRoom waits for room for n messages with the connector, as long as ctx leaves the connector its half of the time.
-func (c *Channel) enterRoom(ctx context.Context, n int, first bool) bool {
-	waiting, cancel := context.WithTimeout(ctx, c.patience(ctx))
-	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
-	return c.room.enter(waiting, n, first)
-}
-
-// untried is the receipt of messages that were not handed over, and are to come back.
-func untried(messages []Outgoing, reason string, after time.Duration) []lifecycle.Receipt {
-	receipts := all(messages, lifecycle.OutcomeTemporary, reason, after)
-	for i := range receipts {
-		receipts[i].Untried = true
-	}
-	return receipts
-}
-
-// send hands messages over now and appends their receipts.
-func (c *Channel) send(ctx context.Context, messages []Outgoing, receipts []lifecycle.Receipt) []lifecycle.Receipt {
-	for len(messages) > 0 {
 		process, description, after, reason := c.enter(ctx)
 		if process == nil {
-			return append(receipts, all(messages, lifecycle.OutcomeTemporary, reason, after)...)
+			rest := all(messages, lifecycle.OutcomeTemporary, reason, after)
+			for i := range rest {
+				rest[i].Untried = ctx.Err() != nil // nothing is wrong with the connector
+			}
+			return append(receipts, rest...)
 		}
 		n, wire, tooLarge := batch(messages, description.MaxBatch)
 		if tooLarge {
@@ -237,6 +161,7 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 			c.note(text)
 			c.host.options.Log.Error(text, "channel", c.spec.Channel)
 		}
+		c.refer(ctx, messages, receipts, answers)
 		c.gone(messages, answers)
 		return receipts, wrong == len(messages)
 	case errors.Is(err, channel.ErrNotSent):

@@ -120,3 +120,29 @@ func TestSecretsInListsAndUnderOtherNames(t *testing.T) {
 		t.Errorf("restored: %s", got)
 	}
 }
+
+// Of a list of headers people see the names. A value that they leave hidden stays as it was, wherever its header goes.
+func TestValuesOfHeadersAreSecrets(t *testing.T) {
+	schema := json.RawMessage(`{"properties": {"headers": {"type": "array", "items": {"type": "string", "format": "header", "writeOnly": true}}}}`)
+	settings := json.RawMessage(`{"headers": ["Authorization: Bearer abc-123456", "X-Key: k-654321", "X-Key: k-777777"]}`)
+	if got, want := string(channels.Redact(schema, settings)), `{"headers":["Authorization: ********","X-Key: ********","X-Key: ********"]}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := string(channels.Redact(schema, json.RawMessage(`{"headers": "Authorization: abc"}`))); got != `{"headers":"********"}` {
+		t.Error(got)
+	}
+	for _, c := range []struct{ sent, want string }{
+		{`["Authorization: ********","X-Key: ********","X-Key: ********"]`, `["Authorization: Bearer abc-123456","X-Key: k-654321","X-Key: k-777777"]`},
+		{`["x-key:********","X-New: n","X-Gone: ********"]`, `["X-Key: k-654321","X-New: n"]`},
+		{`["X-Key: new","Authorization: ********"]`, `["X-Key: new","Authorization: Bearer abc-123456"]`},
+		{`"********"`, `["Authorization: Bearer abc-123456", "X-Key: k-654321", "X-Key: k-777777"]`},
+		{`7`, `7`},
+	} {
+		if got, want := string(channels.Restore(schema, json.RawMessage(`{"headers":`+c.sent+`}`), settings)), `{"headers":`+strings.ReplaceAll(c.want, `", "`, `","`)+`}`; got != want {
+			t.Errorf("%s: %s, want %s", c.sent, got, want)
+		}
+	}
+	if got := channels.Hide(schema, settings, "wrong: Bearer abc-123456, abc-123456, k-777777, X-Key"); got != "wrong: ********, ********, ********, X-Key" {
+		t.Errorf("what a connector says: %s", got)
+	}
+}

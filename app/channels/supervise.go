@@ -95,7 +95,7 @@ func (c *Channel) launch() (*channel.Process, channel.Description, error) {
 	if !slices.Contains(description.Protocols, channel.ProtocolVersion) {
 		return fail(fmt.Errorf("connector %s does not speak protocol version %d but %v; install one made for this version", c.spec.Name, channel.ProtocolVersion, description.Protocols))
 	}
-	if !slices.Contains(description.Channels, c.spec.Channel) {
+	if !serves(description, c.spec.Channel) {
 		return fail(fmt.Errorf("connector %s serves %v, not channel %s", c.spec.Name, description.Channels, c.spec.Channel))
 	}
 	// It knows no secret before this.

@@ -19,13 +19,21 @@ func (h *Host) Describe(ctx context.Context, spec Spec) (Description, error) {
 	return h.once(ctx, spec, func(context.Context, *channel.Process, Description) error { return nil })
 }
 
+// serves reports whether a connector can carry a channel: it names it, or its kind.
+func serves(d Description, name string) bool {
+	return slices.Contains(d.Channels, name) || slices.Contains(d.Channels, lifecycle.KindOf(name))
+}
+
 // Try starts a connector beside the one that runs, and asks whether it would serve the channel with these settings. Where
-// it would not, the error has the code Invalid, and Field names the setting if that is known. What is asked of the
+// it would not, the error has the code Invalid, and Field names the setting if that is known. The connector's schema is asked first. What is asked of the
 // connector is what it is asked at its start; it must not need other servers for that, so this takes well under a second.
 func (h *Host) Try(ctx context.Context, spec Spec) (Description, error) {
 	return h.once(ctx, spec, func(ctx context.Context, process *channel.Process, d Description) error {
-		if !slices.Contains(d.Channels, spec.Channel) {
+		if !serves(d, spec.Channel) {
 			return lifecycle.Errorf(lifecycle.Invalid, "connector %s serves %s, not channel %s", spec.Name, strings.Join(d.Channels, ", "), spec.Channel)
+		}
+		if err := CheckSettings(d.Schema, spec.Settings); err != nil {
+			return err
 		}
 		err := process.Configure(ctx, spec.Settings)
 		if !errors.Is(err, channel.ErrRefused) {

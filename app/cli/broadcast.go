@@ -33,17 +33,22 @@ type BroadcastCommand struct {
 
 // broadcastAnswer is what the verbs show of a broadcast.
 type broadcastAnswer struct {
-	Name    string     `json:"name"`
-	Title   string     `json:"title"`
-	Status  string     `json:"status"`
-	Begins  *time.Time `json:"begins"`
-	Who     string     `json:"who"`
-	Listed  int64      `json:"listed"`
-	Let     int64      `json:"let"`
-	Gone    int64      `json:"gone"`
-	Waiting int64      `json:"waiting"`
-	Heldout int64      `json:"heldout"`
-	Errors  int64      `json:"errors"`
+	Name     string     `json:"name"`
+	Title    string     `json:"title"`
+	Status   string     `json:"status"`
+	Begins   *time.Time `json:"begins"`
+	Who      string     `json:"who"`
+	Listed   int64      `json:"listed"`
+	Let      int64      `json:"let"`
+	Gone     int64      `json:"gone"`
+	Waiting  int64      `json:"waiting"`
+	Heldout  int64      `json:"heldout"`
+	Errors   int64      `json:"errors"`
+	Warnings []struct {
+		Message, Hint, File string
+		Line                int
+		Stops               bool
+	} `json:"warnings"`
 	Figures []struct {
 		Name                                                                         string
 		Decided, Queued, Sent, Failed, Suppressed, Opened, Clicked, Bounced, Expired int64
@@ -75,6 +80,9 @@ func (b *broadcastAnswer) print(w *world) error {
 	fmt.Fprintln(table, "message\tdecided\tqueued\tsent\tfailed\tsuppressed\topened\tclicked")
 	for _, f := range b.Figures {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", f.Name, f.Decided, f.Queued, f.Sent, f.Failed, f.Suppressed, f.Opened, f.Clicked)
+	}
+	for _, one := range b.Warnings {
+		fmt.Fprintf(w.stdout, "  %s:%d: %s (%s)%s\n", one.File, one.Line, one.Message, one.Hint, map[bool]string{true: "; it cannot be started like this"}[one.Stops])
 	}
 	for _, r := range b.Reasons {
 		fmt.Fprintf(table, "%s\t%d %s: %s\n", r.Part, r.Count, r.State, r.Reason)
@@ -203,6 +211,8 @@ func (c *BroadcastAheadCommand) Run(w *world) error {
 	var ahead struct {
 		Looked, Matched, Heldout, Reached int64
 		Waiting, Kept, Parts, Channels    map[string]int64
+		Tried                             int64
+		Failing                           map[string]int64
 		Complete                          bool
 	}
 	if _, err = client.Post(w.ctx, broadcastPath(c.Name, "/ahead"), map[string]string{}, &ahead); err != nil {
@@ -216,6 +226,9 @@ func (c *BroadcastAheadCommand) Run(w *world) error {
 		for _, name := range slices.Sorted(maps.Keys(list.counts)) {
 			fmt.Fprintf(w.stdout, "  %d %s %s\n", list.counts[name], list.what, name)
 		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(ahead.Failing)) {
+		fmt.Fprintf(w.stdout, "  %d of %d that were tried would fail: %s\n", ahead.Failing[reason], ahead.Tried, reason)
 	}
 	if !ahead.Complete {
 		fmt.Fprintln(w.stderr, "there are more customers than were looked at")

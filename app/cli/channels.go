@@ -150,8 +150,8 @@ func (c *ChannelsListCommand) Run(w *world) error {
 // ChannelsSetCommand sets.
 type ChannelsSetCommand struct {
 	Remote
-	Connector   string   `name:"connector" placeholder:"NAME" help:"The connector, if it is not the built-in one of the channel's name."`
-	Name        string   `arg:"" help:"The channel, such as sms."`
+	Connector   string   `name:"connector" placeholder:"NAME" help:"The connector, if it is not the built-in one of the channel's kind."`
+	Name        string   `arg:"" help:"The channel, such as sms; or a further one of a kind, such as sms-vn or email-news."`
 	Rate        *float64 `name:"rate" placeholder:"N" help:"Messages a second that the channel is given at most, such as 5 or 0.5; 0 lifts the limit."`
 	Concurrency *int     `name:"concurrency" placeholder:"N" help:"Messages that are with the connector at the same time at most; 0 lifts the limit."`
 	File        string   `arg:"" optional:"" help:"JSON file with the settings, such as {\"provider\": \"twilio\", ...}; - reads standard input. Where it says ******** for a secret, the secret stays as it is. With --rate or --concurrency alone the settings stay as they are."`

@@ -35,7 +35,7 @@ func TestChannels(t *testing.T) {
 	settings := `{"provider": "http", "url": "https://gateway.example/", "body": "{\"text\": \"{{text}}\"}", "secret": "hunter2hunter2"}`
 	expect(0, "email running via log nothing is set sms none not set", "")
 	expect(1, "must hold one JSON object", `["hunter2"]`, "set", "sms", "-")
-	expect(1, "refuses the settings: provider", `{"provider": "pigeons", "secret": "hunter2hunter2"}`, "set", "sms", "-")
+	expect(1, "provider must be one of", `{"provider": "pigeons", "secret": "hunter2hunter2"}`, "set", "sms", "-")
 	expect(1, "no connector fax", settings, "set", "fax", "-")
 	expect(0, "at most 5 a second, at most 2 at once", "", "set", "webhook", "--rate", "5", "--concurrency", "2")
 	expect(1, "0.001 to 100000", "", "set", "email", "--rate=-1")

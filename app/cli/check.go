@@ -56,12 +56,13 @@ func (c *CheckCommand) Run(w *world) error {
 	for _, source := range sources {
 		if only == "" || source.Name == only {
 			result.Journeys = append(result.Journeys, source.Name)
-			result.Problems = append(result.Problems, host.Check(source, delivery.CheckTemplate, delivery.CheckVariables)...)
+			result.Problems = append(result.Problems, host.Check(source, delivery.CheckTemplate, delivery.CheckVariables, delivery.CheckLinks)...)
 		}
 	}
 	if only == "" {
 		result.Problems = append(result.Problems, host.CheckScores(folder)...)
 		result.Problems = append(result.Problems, checkSegments(host, folder)...)
+		result.Problems = append(result.Problems, script.CheckTopics(folder)...)
 	}
 	result.Problems = append(result.Problems, checkSources(folder, only)...)
 	result.Problems = once(result.Problems)

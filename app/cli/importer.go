@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"stagecraft/app/lifecycle"
 )
 
@@ -44,6 +46,7 @@ type Importer struct {
 	Rows     func(done, total int64, n int) // told how far the reading is; may be nil
 	CatchUp  func(done, total int64)        // told how far the server is after the last row; may be nil
 
+	name   string // of this run, so that another one of the source is told that it is not alone
 	mu     sync.Mutex
 	result Result
 }
@@ -74,7 +77,7 @@ func (r Result) MarshalJSON() ([]byte, error) {
 
 // NewImporter returns an importer with 4 requests in flight.
 func NewImporter(client *Client, source string) *Importer {
-	return &Importer{Client: client, Source: source, Workers: 4, Poll: 500 * time.Millisecond, Idle: 200 * time.Millisecond,
+	return &Importer{name: uuid.NewString(), Client: client, Source: source, Workers: 4, Poll: 500 * time.Millisecond, Idle: 200 * time.Millisecond,
 		Rejected: func(Record, error) {}}
 }
 
@@ -115,6 +118,9 @@ func (im *Importer) path(verb string) string {
 	return "/v1/import/" + url.PathEscape(im.Source) + "/" + verb
 }
 
+// asRun says in a query whose request it is.
+func (im *Importer) asRun() string { return "?run=" + im.name }
+
 // kind is what the rows are, as the server's paths name it.
 func (im *Importer) kind() string {
 	if im.Persons {
@@ -132,15 +138,23 @@ func (im *Importer) open(ctx context.Context) error {
 		Source  string `json:"source"`
 		History bool   `json:"history"`
 	}{im.Source, im.History}
-	for {
-		_, err := impatient.Post(ctx, "/v1/import", request, nil)
-		if lifecycle.CodeOf(err) != lifecycle.Busy {
+	for began := im.Client.Clock.Now(); ; {
+		_, err := impatient.Post(ctx, "/v1/import"+im.asRun(), request, nil)
+		if another := isAnotherRun(err); lifecycle.CodeOf(err) != lifecycle.Busy && !another || another && im.Client.Clock.Now().Sub(began) > anotherRun {
 			return err
 		}
 		if err := im.Client.Clock.Wait(ctx, im.Client.Clock.Now().Add(im.Poll)); err != nil {
 			return err
 		}
 	}
+}
+
+// anotherRun is how long it takes the server to see that a run of the source is over that was killed.
+const anotherRun = 6 * time.Second
+
+func isAnotherRun(err error) bool {
+	var own *lifecycle.Error
+	return errors.As(err, &own) && own.Code == lifecycle.Conflict && own.Field == "run"
 }
 
 // close ends the import and waits until the server has caught up.
@@ -150,7 +164,7 @@ func (im *Importer) close(ctx context.Context) error {
 			Done, Total int64
 			At          time.Time
 		}
-		status, err := im.Client.Post(ctx, im.path("close"), struct{}{}, &answer)
+		status, err := im.Client.Post(ctx, im.path("close")+im.asRun(), struct{}{}, &answer)
 		if err != nil {
 			return err
 		}

@@ -113,7 +113,7 @@ func (l *lane) run(ctx context.Context) {
 
 func (l *lane) send(ctx context.Context, batch []item) error {
 	var reply answer
-	if _, err := l.importer.Client.Post(ctx, l.importer.path(l.importer.kind()), batchBody(l.importer.kind(), batch), &reply); err != nil {
+	if _, err := l.importer.Client.Post(ctx, l.importer.path(l.importer.kind())+l.importer.asRun(), batchBody(l.importer.kind(), batch), &reply); err != nil {
 		return err
 	}
 	return l.importer.count(batch, reply)

@@ -37,6 +37,20 @@ type listedMessage struct {
 	Kind     string    `json:"kind"`
 	State    string    `json:"state"`
 	Reason   string    `json:"reason"`
+	InDoubt  int       `json:"inDoubt,omitempty"`
+	Answers  []string  `json:"answers,omitempty"` // what came back of it
+}
+
+// stands is what became of the message, as far as is known.
+func (m *listedMessage) stands() string {
+	text := inState(m.State, m.Reason)
+	if m.InDoubt > 0 && m.State != "held" {
+		text += ", in doubt"
+	}
+	for _, answer := range m.Answers {
+		text += ", " + answer
+	}
+	return text
 }
 
 // MessagesListCommand lists.
@@ -44,7 +58,7 @@ type MessagesListCommand struct {
 	Channel  string `name:"channel" placeholder:"NAME" help:"Only those of a channel."`
 	Journey  string `name:"journey" placeholder:"NAME" help:"Only those of a journey."`
 	Name     string `name:"name" placeholder:"NAME" help:"Only those of this name."`
-	State    string `name:"state" placeholder:"STATE" help:"Only those that are queued, accepted, failed, suppressed, expired, held or cancelled."`
+	State    string `name:"state" placeholder:"STATE" help:"Only those that are queued, accepted, failed, suppressed, expired, held or cancelled; or what came back of them: delivered, opened, clicked, replied, bounced, complained or dismissed; or 'in doubt'."`
 	Kind     string `name:"kind" placeholder:"KIND" help:"Only transactional or marketing ones."`
 	Customer string `name:"customer" placeholder:"USER" help:"Only those to a customer: a user ID, an anonymous ID, or the customer's own ID."`
 	From     string `name:"from" placeholder:"TIME" help:"Only those decided then or later, as in 2026-03-01T09:00:00Z."`
@@ -83,7 +97,7 @@ func (c *MessagesListCommand) Run(w *world) error {
 			return json.NewEncoder(w.stdout).Encode(m)
 		}
 		_, err := fmt.Fprintf(table, "%s\t%s\t%s/%s\t%s\t%s\t%s\n", m.Decided.Local().Format(time.DateTime), cmp.Or(m.User, m.Customer), m.Journey, m.Name, m.Channel,
-			inState(m.State, m.Reason), m.Ref)
+			m.stands(), m.Ref)
 		return err
 	})
 	if err == nil && listed == 0 {
@@ -128,7 +142,7 @@ func (c *MessagesShowCommand) Run(w *world) error {
 	if err = json.Unmarshal(raw, &m); err != nil {
 		return lifecycle.Wrap(lifecycle.Unavailable, err, "the server's answer cannot be read")
 	}
-	fmt.Fprintf(w.stdout, "%s/%s by %s to %s: %s\n", m.Journey, m.Name, m.Channel, m.User, inState(m.State, m.Reason))
+	fmt.Fprintf(w.stdout, "%s/%s by %s to %s: %s\n", m.Journey, m.Name, m.Channel, m.User, m.stands())
 	if m.SMS != nil {
 		fmt.Fprintf(w.stdout, "  %s in %s: %d units\n", plural(m.SMS.Parts, "part", "parts"), m.SMS.Encoding, m.SMS.Units)
 	}

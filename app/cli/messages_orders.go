@@ -114,6 +114,7 @@ type messageOrder struct {
 type messageOrders struct {
 	Pauses  []messageOrder `json:"pauses"`
 	Cancels []messageOrder `json:"cancels"`
+	Note    string         `json:"note"` // what may be wrong with an order just given
 }
 
 func (o messageOrders) print(w *world) error {
@@ -156,6 +157,9 @@ func order(w *world, from Remote, what string, body map[string]string) error {
 	var orders messageOrders
 	if _, err = client.Post(w.ctx, "/api/orders/"+what, body, &orders); err != nil {
 		return err
+	}
+	if orders.Note != "" {
+		fmt.Fprintf(w.stderr, "Note: %s.\n", orders.Note)
 	}
 	return orders.print(w)
 }

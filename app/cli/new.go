@@ -84,6 +84,9 @@ func (c *NewJourney) Run(w *world) error {
 		return &lifecycle.Error{Code: lifecycle.NotFound, Message: fmt.Sprintf("there is no built-in journey %q", c.From),
 			Hint: script.DidYouMean(c.From, known, "there are: "+strings.Join(known, ", "))}
 	}
+	if script.Reserved(c.Name) {
+		return windowsHasNo(c.Name)
+	}
 	host := script.New(script.Limits{})
 	if titled := withTitle(source.Files["journey.lua"], title(c.Name)); titled != nil {
 		source.Files["journey.lua"] = titled

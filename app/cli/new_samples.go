@@ -55,6 +55,8 @@ func (f *scriptsFolder) copySample(folder, name, from string, adapt func(text []
 	case !script.ValidName(name) || strings.HasSuffix(name, "_test"):
 		return "", &lifecycle.Error{Code: lifecycle.Invalid, Message: fmt.Sprintf("%.80q cannot be a name", name),
 			Hint: "use lower-case letters, digits, - and _"}
+	case script.Reserved(name):
+		return "", windowsHasNo(name)
 	case err != nil:
 		return "", &lifecycle.Error{Code: lifecycle.NotFound, Message: fmt.Sprintf("there is no built-in %s %q", strings.TrimSuffix(folder, "s"), from),
 			Hint: script.DidYouMean(from, known, "there are: "+strings.Join(known, ", "))}
@@ -71,6 +73,10 @@ func (f *scriptsFolder) copySample(folder, name, from string, adapt func(text []
 		return "", cannotWrite(err, file)
 	}
 	return file, nil
+}
+
+func windowsHasNo(name string) error {
+	return lifecycle.Errorf(lifecycle.Invalid, "%q cannot be a name: Windows has no files of that name", name)
 }
 
 var segmentTitle = regexp.MustCompile(`(segment\s*\{\s*title\s*=\s*)"[^"\n]*"`)

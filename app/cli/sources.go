@@ -224,7 +224,31 @@ func (c *SourcesFetchCommand) Run(w *world) error {
 		return err
 	}
 	client.Timeout = 15 * time.Minute
-	_, err = client.Post(w.ctx, sourcePath(c.Source)+"/fetch", map[string]any{}, nil)
+	var answer struct {
+		Fetched struct {
+			Unchanged                        bool
+			Accepted, Repeats, Rejected, Old int
+		}
+	}
+	if _, err = client.Post(w.ctx, sourcePath(c.Source)+"/fetch", map[string]any{}, &answer); err != nil {
+		return err
+	}
+	f := answer.Fetched
+	if f.Unchanged {
+		_, err = fmt.Fprintln(w.stdout, "It is what it was last time: nothing new.")
+		return err
+	}
+	said := plural(f.Accepted, "event", "events") + " taken"
+	if f.Repeats > 0 {
+		said += fmt.Sprintf(", %d known already", f.Repeats)
+	}
+	if f.Old > 0 {
+		said += fmt.Sprintf(", %d too old", f.Old)
+	}
+	if f.Rejected > 0 {
+		said += fmt.Sprintf(", %s not taken: stagecraft sources rejects %s says why", plural(f.Rejected, "row", "rows"), c.Source)
+	}
+	_, err = fmt.Fprintln(w.stdout, said+".")
 	return err
 }
 

@@ -107,7 +107,7 @@ end)`,
 		}
 	}
 	run(0, "", "fetch", "table")
-	has(run(0, "", "list", "--json"), `"title": "Table"`, `"events": 1`, `"old": 1`, `"rejects": 2`)
+	has(run(0, "", "list", "--json"), `"title": "Table"`, `"events": 1`, `"old": 1`, `"refused": 2`, `"rejects": 2`)
 	has(run(0, "", "rejects", "table"), "userId", "is no amount")
 	has(run(1, "", "fetch", "list"), "secret")
 	run(0, "s3cret\n", "secret", "list", "token")
@@ -116,15 +116,19 @@ end)`,
 	has(run(0, "", "list"), "table Table 1 event", "list List 1 event", "1 not taken", "fetched every 1h0m0s")
 	has(run(1, "", "fetch", "inside"), "not an address of the public internet")
 
+	// A row that stands there as it was counts once, however often it is fetched.
+	has(run(0, "", "fetch", "list"), "0 events taken, 1 row not taken: stagecraft sources rejects list says why.")
+	has(run(0, "", "list", "--json"), `"refused": 1`)
+
 	// Nothing new: nothing is read. Something new: only that is taken.
-	run(0, "", "fetch", "table")
+	has(run(0, "", "fetch", "table"), "nothing new")
 	files.mu.Lock()
 	if files.unchanged == 0 {
 		t.Error("a file that has not changed was read again")
 	}
 	files.mu.Unlock()
 	files.set(header+"0,cid,10,2099-01-01\n1,ada,20,2099-01-01\n", `{"data":{"orders":[]}}`)
-	run(0, "", "fetch", "table")
+	has(run(0, "", "fetch", "table"), "1 event taken, 1 known already.")
 	run(0, "", "fetch", "list")
 	files.mu.Lock()
 	if last := files.asked[len(files.asked)-1]; last != "since=6" {

@@ -51,16 +51,16 @@ func nearly(a, b string) bool {
 //
 // The settings are taken over into the data folder when a channel has none there, and the file is not needed after that.
 // With "rate" and "concurrency" beside the settings a channel is given so many messages a second, and at the same time, at most.
-// Without "connector" it is the built-in one of the channel's name; another one is approved first, see
-// `stagecraft plugin --help`. What belongs into the settings says the connector. They may hold secrets: keep the file
-// to yourself.
+// Without "connector" it is the built-in one of the channel's kind: a further channel, such as "sms-vn" beside "sms", is named
+// like its kind, with a dash and a word of yours. Another connector is approved first, see `stagecraft plugin --help`. What
+// belongs into the settings says the connector. They may hold secrets: keep the file to yourself.
 type ChannelsFile string
 
 // ChannelSpec is how one channel is served.
 type ChannelSpec struct {
 	Channel   string          `json:"-"`
-	Connector string          `json:"connector"`
-	Settings  json.RawMessage `json:"settings"` // a JSON object
+	Connector string          `json:"connector"` // empty: the usual one of the channel's name
+	Settings  json.RawMessage `json:"settings"`  // a JSON object
 	// Rate and Concurrency are how many messages a second, and at the same time, it may be given; nil: no limit.
 	Rate        *float64 `json:"rate"`
 	Concurrency *int     `json:"concurrency"`
@@ -103,9 +103,6 @@ func parseChannels(text []byte) ([]ChannelSpec, error) {
 		spec.Channel = name
 		if !isChannel(name, furtherChannels) {
 			return nil, fmt.Errorf("%q is no channel that can be set here; there are: %s", name, strings.Join(furtherChannels, ", "))
-		}
-		if spec.Connector == "" {
-			spec.Connector = name
 		}
 		if settings := bytes.TrimSpace(spec.Settings); len(settings) == 0 {
 			spec.Settings = json.RawMessage("{}")

@@ -13,7 +13,7 @@ import (
 type Policy struct {
 	Preset     string   `name:"policy" env:"STAGECRAFT_POLICY" default:"opt-out" placeholder:"PRESET" help:"Rules for marketing: opt-out (USA: it may go to whoever has not refused it, SMS and calls 8-21 h), gdpr (only to whoever has allowed it), vietnam (Decree 91/2020) or none. Default: ${default}."`
 	SendHours  []string `name:"send-hours" env:"STAGECRAFT_SEND_HOURS" sep:";" placeholder:"RULES" help:"When marketing may leave, by channel, in the customer's own time, such as 'email=mon-fri 08:00-18:00; sms=09:00-20:00'; '=always' lifts a preset's rule. Default: by the preset."`
-	Caps       []string `name:"caps" env:"STAGECRAFT_CAPS" sep:";" placeholder:"RULES" help:"How much marketing one customer gets, by channel and over all (*), in a calendar day or a time, such as 'sms=3/24h; email=1/day; *=5/7d'; '=none' lifts a preset's rule. Default: by the preset."`
+	Caps       []string `name:"caps" env:"STAGECRAFT_CAPS" sep:";" placeholder:"RULES" help:"How much marketing one customer gets, by kind of channel (email counts email-news too) and over all (*), in a calendar day or a time, such as 'sms=3/24h; email=1/day; *=5/7d'; '=none' lifts a preset's rule. Default: by the preset."`
 	CapAll     bool     `name:"cap-all" env:"STAGECRAFT_CAP_ALL" help:"Transactional messages use up caps too; they are never held back by them. Default: marketing only."`
 	Duplicates int      `name:"duplicates" env:"STAGECRAFT_DUPLICATES" default:"0" placeholder:"HOURS" help:"Hours for which the same marketing message is not sent to the same address again, up to 744; 0: it may be. Default: ${default}."`
 	Pause      []string `name:"pause" env:"STAGECRAFT_PAUSE" placeholder:"CHANNEL,..." help:"Channels whose messages wait. Default: none."`

@@ -206,14 +206,16 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 	if err := store.Decode(data, customer); err != nil {
 		return lifecycle.Rendered{}, verdict{state: lifecycle.Failed, reason: "the customer's record cannot be read: " + err.Error()}
 	}
-	return d.permitFor(tx, m, customer, last, at)
+	made := last != nil && last.Number > 0
+	return d.permitFor(tx, m, customer, last, at, !made && at.Sub(m.Decided) > claimLife)
 }
 
-func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time) (rendered lifecycle.Rendered, v verdict) {
+func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time, late bool) (rendered lifecycle.Rendered, v verdict) {
 	if !m.Expires.IsZero() && !at.Before(m.Expires) {
 		return rendered, verdict{state: lifecycle.Expired, reason: becauseTooOld}
 	}
 	q := d.question(m, customer, last, at)
+	q.late = late
 	if v = d.judge(tx, q); !v.passes() {
 		return rendered, v
 	}

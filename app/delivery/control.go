@@ -310,8 +310,17 @@ func (d *Delivery) checkChannel(ctx context.Context, name string) error {
 	if waits, err := d.hasQueue(ctx, name); waits || err != nil {
 		return err
 	}
-	return &lifecycle.Error{Code: lifecycle.Invalid, Field: "channel", Message: fmt.Sprintf("there is no channel %q", name),
-		Hint: "there are: " + strings.Join(names, ", ")}
+	return &lifecycle.Error{Code: lifecycle.Invalid, Field: "channel", Message: fmt.Sprintf("%.80q is no channel here", name),
+		Hint: "these are: " + strings.Join(names, ", ")}
+}
+
+// CheckChannel refuses a name that can be nothing but a mistake: of no channel of the program, nor a further one of its kinds, nor one
+// that a connector has brought or that messages wait for. The error is Invalid. An empty name, which stands for all, is fine.
+func (d *Delivery) CheckChannel(ctx context.Context, name string) error {
+	if lifecycle.IsOwnChannel(name) || lifecycle.IsFurther(name) && lifecycle.IsChannelName(name) {
+		return nil
+	}
+	return d.checkChannel(ctx, name)
 }
 
 // Channels returns the names of the channels by which messages leave, in alphabetical order.

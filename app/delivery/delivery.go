@@ -3,7 +3,7 @@
 //
 // Reading order: outbox.go (what is stored), lanes.go (where a message waits), connect.go (who sends it), policy.go (what may be sent, and when),
 // claim.go (the durable attempt), at_once.go (the same in the commit that decides), dispatch.go (who sends when),
-// reconsider.go (what has waited for its connector), settle.go (results, retries, doubt), fallback.go (another channel),
+// adapt.go (how much at once), reconsider.go (what has waited for its connector), settle.go (results, retries, doubt), fallback.go (another channel),
 // control.go (what operators hold, cancel or send anyway), brake.go (where what is held waits), watch.go (who waits for a message),
 // withdraw.go (what is taken back after it was accepted), ledger.go (what is shown of messages). What is said is made in text.go, from liquid.go on. Channels that end here:
 // inbox.go and calls.go; webhooks have replay.go and endpoints.go besides.

@@ -25,31 +25,40 @@ func (d *Delivery) SetAlternatives(a Alternatives) { d.alternatives = a }
 // has another one with a connector, and is still wanted. It is a message of its own; both know of each other in the ledger.
 // Whoever waits for the first then waits for this one.
 func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) {
-	d.sendInstead(tx, m, at, func(store.Tx, question) bool { return true })
+	if customer := d.canFallBack(tx, m); customer != nil {
+		d.sendInstead(tx, m, customer, at, func(store.Tx, question) bool { return true })
+	}
 }
 
 // divert sends a message by another channel that has waited, and may not leave by its own any more: the customer has opted
-// out of the channel, or its address is suppressed or gone. What speaks against it on every channel ends it.
+// out of the channel, its address is suppressed or gone, or a cap is full for which it does not wait. What speaks against it on
+// every channel ends it.
 func (d *Delivery) divert(tx store.Tx, m *lifecycle.Message, at time.Time) {
-	d.sendInstead(tx, m, at, func(tx store.Tx, q question) bool {
-		return !d.suppression(tx, q).passes() || !d.consent(tx, q).passes() || !d.reachable(tx, q).passes()
-	})
+	if customer := d.canFallBack(tx, m); customer != nil {
+		d.sendInstead(tx, m, customer, at, d.ofChannel)
+	}
+}
+
+// ofChannel reports whether something speaks against a message that is a matter of its channel, so that another one may do.
+func (d *Delivery) ofChannel(tx store.Tx, q question) bool {
+	return !d.suppression(tx, q).passes() || !d.consent(tx, q).passes() || !d.reachable(tx, q).passes() || d.frequency(tx, q).state != lifecycle.Queued
+}
+
+// canFallBack returns the customer of a message that may go by another channel; nil if it may not, or they have been merged.
+func (d *Delivery) canFallBack(tx store.Tx, m *lifecycle.Message) *lifecycle.Customer {
+	if !d.mayFallBack(tx, m) {
+		return nil
+	}
+	data, customer := tx.Get(append([]byte{'c'}, m.Customer[:]...)), &lifecycle.Customer{}
+	if data == nil || store.Decode(data, customer) != nil {
+		return nil
+	}
+	return customer
 }
 
 // sendInstead sends a message by the next channel if what is known about it asks for that.
-func (d *Delivery) sendInstead(tx store.Tx, m *lifecycle.Message, at time.Time, wanted func(store.Tx, question) bool) {
-	if !d.mayFallBack(tx, m) {
-		return
-	}
+func (d *Delivery) sendInstead(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time, wanted func(store.Tx, question) bool) {
 	if d.cancelOf(tx, m) >= 0 { // while it was with the connector: nothing goes instead of it either
-		return
-	}
-	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
-	if data == nil {
-		return // merged
-	}
-	customer := &lifecycle.Customer{}
-	if store.Decode(data, customer) != nil {
 		return
 	}
 	q := d.question(m, customer, nil, at)

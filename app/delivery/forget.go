@@ -95,7 +95,7 @@ func (d *Delivery) Forget(tx store.Tx, ids []lifecycle.ID, from []byte, look int
 			d.unqueue(tx, &m.Message)
 			d.unpark(tx, &m.Message)
 			d.forgetKept(tx, &m.Message)
-			for _, key := range [][]byte{one.key, standingKey(at, id), attemptKey(id), stepsKey(id)} {
+			for _, key := range [][]byte{one.key, standingKey(at, id), attemptKey(id), stepsKey(id), answersKey(at, id)} {
 				tx.Delete(key)
 			}
 			landed = append(landed, id)

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"net/url"
 	"strings"
 	"unicode"
 
@@ -46,23 +45,11 @@ func (r *templateRun) renderData(compiled *compiledTemplate) (map[string]string,
 	return data, nil
 }
 
-// writeLink appends an output to a link: at its start it is a whole one, which must lead to the web, behind that a part in
-// which nothing has a meaning of its own.
-func (r *templateRun) writeLink(text string) error {
-	if len(r.out) > 0 {
-		return r.write(strings.ReplaceAll(url.QueryEscape(text), "+", "%20"))
-	}
-	parsed, err := url.Parse(strings.TrimSpace(text))
-	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" {
-		return faultf("a link may begin with a value only if that is a whole address: http://… or https://…", "write its beginning out, as in https://example.com/{{ … }}; or end with | raw for an address that you trust")
-	}
-	return r.write(parsed.String())
-}
-
 // renderBody renders the body and the layouts around it. Of a mail that has a tag anywhere the result is HTML.
 func (r *templateRun) renderBody(t *lifecycle.Template, compiled *compiledTemplate, subject string) (text string, markup bool, err error) {
-	markup = t.Channel == "email" && compiled.html
-	inner := t.Channel == "email" && compiled.body.html // else the body is plain text, whatever lies around it
+	mail := lifecycle.KindOf(t.Channel) == "email"
+	markup = mail && compiled.html
+	inner := mail && compiled.body.html // else the body is plain text, whatever lies around it
 	r.marking = inner
 	if text, err = r.render(compiled.body, inner); err != nil {
 		return "", false, err

@@ -61,16 +61,16 @@ func TestLayoutsAroundEachOther(t *testing.T) {
 func TestPartials(t *testing.T) {
 	partials := map[string]string{
 		"button": `<a href="{{ url }}">{{ label | default: "Go" }}</a>`,
-		"card":   `{% for i in items limit: 2 %}{% render 'partials/button', url: i.name, label: i.price %}{% endfor %}`,
+		"card":   `{% for i in items limit: 2 %}{% capture to %}https://e.com/{{ i.name }}{% endcapture %}{% render 'partials/button', url: to, label: i.price %}{% endfor %}`,
 		"peek":   `[{% if secret %}seen{% endif %}{{ journey }}]`,
 	}
 	for _, c := range []struct{ body, want string }{
 		{`{% render 'partials/button', url: "https://e.com/?a=1&b=2", label: customer.evil %}`, `<a href="https://e.com/?a=1&amp;b=2">&lt;script&gt;`},
-		{`{% render 'partials/button', url: "x" %}`, `<a href="x">Go</a>`},
-		{`{% render "partials/card", items: event.properties.items %}`, `<a href="Tea">4.50</a><a href="Cup &amp; saucer">3</a>`},
+		{`{% render 'partials/button', url: "https://x.example" %}`, `<a href="https://x.example">Go</a>`},
+		{`{% render "partials/card", items: event.properties.items %}`, `<a href="https://e.com/Tea">4.50</a><a href="https://e.com/Cup%20%26%20saucer">3</a>`},
 		// A partial sees what it is given, and leaves nothing behind.
 		{`{% assign secret = "s" %}<p>{% render 'partials/peek' %}{{ secret }}</p>`, `<p>[customer-lifecycle]s</p>`},
-		{`{% for i in (1..2) %}{% render 'partials/button', url: forloop.index %}{{ forloop.last }}{% endfor %}`, `<a href="1">Go</a>false<a href="2">Go</a>true`},
+		{`{% for i in (1..2) %}{% render 'partials/button', url: "https://e.com", label: forloop.index %}{{ forloop.last }}{% endfor %}`, `<a href="https://e.com">1</a>false<a href="https://e.com">2</a>true`},
 	} {
 		rendered, err := render(t, dressed(emailTemplate(c.body), "", partials))
 		if err != nil || !strings.Contains(rendered.HTML, c.want) {

@@ -24,6 +24,8 @@ type Filter struct {
 	Journey  string
 	Name     string
 	State    lifecycle.MessageState
+	InDoubt  bool             // an attempt has no known result
+	Answer   lifecycle.Answer // this came back of it; one of Answers
 	Kind     lifecycle.MessageKind
 	Customer lifecycle.ID
 	From     time.Time // decided then or later
@@ -64,22 +66,35 @@ type ledgerPart struct {
 }
 
 func (d *Delivery) ledgerPage(tx store.Reader, q ledgerPage) (part ledgerPart, failed error) {
-	begin, end := append([]byte{'m'}, q.Position...), store.PrefixEnd([]byte{'m'})
+	prefix, bit := []byte{'m'}, answerBit(q.Answer)
+	if bit != 0 { // nothing else is to be looked at
+		prefix = answersPrefix()
+	}
+	begin, end := append(bytes.Clone(prefix), q.Position...), store.PrefixEnd(prefix)
 	if !q.Until.IsZero() { // times are kept to the nanosecond: this is the newest that fits
-		if newest := store.AppendTimeNewestFirst([]byte{'m'}, q.Until.Add(-1)); bytes.Compare(newest, begin) > 0 {
+		if newest := store.AppendTimeNewestFirst(bytes.Clone(prefix), q.Until.Add(-1)); bytes.Compare(newest, begin) > 0 {
 			begin = newest
 		}
 	}
 	tx.Scan(begin, end, func(key, value []byte) bool {
-		decidedAt := store.KeyTimeNewestFirst(key[1:9])
+		place := key[len(prefix):]
+		decidedAt, id := store.KeyTimeNewestFirst(place[:8]), lifecycle.ID(place[8:])
 		if !q.From.IsZero() && decidedAt.Before(q.From) {
 			return false
 		}
 		if len(part.found) == q.Limit || part.looked == q.Look {
-			part.next = bytes.Clone(key[1:])
+			part.next = bytes.Clone(place)
 			return false
 		}
 		part.looked++
+		if bit != 0 {
+			if answerBits(value)&bit == 0 {
+				return true
+			}
+			if value = tx.Get(messageKey(decidedAt, id)); value == nil {
+				return true
+			}
+		}
 		m := &decided{}
 		if err := store.Decode(value, m); err != nil {
 			failed = lifecycle.Wrap(lifecycle.Internal, err, "a message cannot be read")
@@ -88,11 +103,12 @@ func (d *Delivery) ledgerPage(tx store.Reader, q ledgerPage) (part ledgerPart, f
 		if !q.asDecided(&m.Message) {
 			return true
 		}
-		if failed = m.stands(tx, decidedAt, lifecycle.ID(key[9:25])); failed != nil {
+		if failed = m.stands(tx, decidedAt, id); failed != nil {
 			return false
 		}
-		if q.State == "" || q.State == m.State {
-			part.found = append(part.found, placed{bytes.Clone(key[1:]), Listed{refTo(tx.Partition(), key), m.Message}})
+		if (q.State == "" || q.State == m.State) && (!q.InDoubt || m.InDoubt > 0) {
+			ref := refTo(tx.Partition(), messageKey(decidedAt, id))
+			part.found = append(part.found, placed{bytes.Clone(place), Listed{ref, m.Message, answersTo(tx, decidedAt, id)}})
 		}
 		return true
 	})
@@ -102,6 +118,9 @@ func (d *Delivery) ledgerPage(tx store.Reader, q ledgerPage) (part ledgerPart, f
 // Ledger lists messages that fit, newest first over all partitions, beginning where an earlier answer's Next says. It
 // looks at a bounded number of messages: of a filter that few fit it may return none, and a Next.
 func (d *Delivery) Ledger(ctx context.Context, f Filter, position []byte, limit int) (Ledger, error) {
+	if f.Answer != "" && answerBit(f.Answer) == 0 {
+		return Ledger{}, lifecycle.Errorf(lifecycle.Invalid, "nothing is kept of messages that were %q", f.Answer)
+	}
 	if limit <= 0 || limit > MaxLedgerPage {
 		limit = MaxLedgerPage
 	}

@@ -20,7 +20,7 @@ const maxSteps = 64 // the first half and the newest half are kept
 type StepKind string
 
 const (
-	StepDecided   StepKind = "decided"   // a script decided to send it
+	StepDecided   StepKind = "decided"   // a script decided to send it, by Channel: Reason says why by none that is preferred to it
 	StepQueued    StepKind = "queued"    // it waits until it is due
 	StepDeferred  StepKind = "deferred"  // policy lets it wait until Until, for a reason
 	StepPaused    StepKind = "paused"    // an operator, or a journey's brake, keeps it from leaving
@@ -119,7 +119,7 @@ func (d *Delivery) oneLife(tx store.Reader, q oneLife) (Life, error) {
 		return Life{}, lifecycle.Wrap(lifecycle.Internal, err, "a message cannot be read")
 	}
 	m := &full.Message
-	steps := []Step{{Kind: StepDecided, At: m.Decided, File: m.File, Line: m.Line, Version: m.Version, Channel: m.Channel}}
+	steps := []Step{{Kind: StepDecided, At: m.Decided, File: m.File, Line: m.Line, Version: m.Version, Channel: m.Channel, Reason: m.Chosen()}}
 	if queued := first.Attempt != nil || first.State == lifecycle.Queued; queued {
 		q := Step{Kind: StepQueued, At: m.Decided, Reason: first.Reason, Until: first.Due}
 		if first.Reason != "" && first.Due.After(first.Decided) {

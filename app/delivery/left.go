@@ -17,7 +17,7 @@ func (d *Delivery) Left(tx store.Reader, decided time.Time, id lifecycle.ID) boo
 	switch m.State {
 	case lifecycle.Accepted, lifecycle.Held:
 		return true
-	case lifecycle.Failed:
+	case lifecycle.Failed, lifecycle.Suppressed:
 		if at, instead, ok := insteadOf(tx, id); ok {
 			return d.Left(tx, at, instead)
 		}

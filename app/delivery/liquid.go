@@ -81,7 +81,7 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 	if run == nil {
 		run = newTemplateRun()
 	}
-	run.scope = &s
+	run.scope, run.hosts = &s, compiled.hosts
 	var rendered lifecycle.Rendered
 	fail := func(err error) (lifecycle.Rendered, error) {
 		return lifecycle.Rendered{}, renderError(run.part, run.line, err) // a run that failed is not used again
@@ -109,7 +109,7 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 		return fail(err)
 	}
 	switch {
-	case t.Channel != "email":
+	case lifecycle.KindOf(t.Channel) != "email":
 		rendered.Text = tidyText(body)
 	case markup:
 		if run.marking {
@@ -122,7 +122,7 @@ func (r *Renderer) RenderParts(t *lifecycle.Template, key string, s Scope) (life
 		rendered.Text = tidyText(body)
 		rendered.HTML = textToHTML(rendered.Text)
 	}
-	if t.Channel == "email" {
+	if lifecycle.KindOf(t.Channel) == "email" {
 		rendered.Layout, rendered.Preheader, rendered.Locale = mailLayout, preheader, t.Locale
 		if markup {
 			rendered.Layout = markupLayout

@@ -19,6 +19,7 @@ type compiledTemplate struct {
 	html                     bool            // the body or a layout contains a tag
 	partials                 []*templatePart // all that are rendered
 	texts                    *textPatterns   // of the mails made of it
+	hosts                    []string        // that links may lead to; none: all
 }
 
 // templateCompiler compiles the parts of one template. A partial is compiled once, however often it is rendered.
@@ -33,12 +34,12 @@ type templateCompiler struct {
 // compileTemplate compiles all parts of a template, or returns what is wrong with them.
 func compileTemplate(t *lifecycle.Template, filters map[string]templateFilter) (*compiledTemplate, []*lifecycle.Error) {
 	c := &templateCompiler{filters: filters, files: t.Partials, partials: map[string]*templatePart{}}
-	compiled := &compiledTemplate{texts: &textPatterns{}}
+	compiled := &compiledTemplate{texts: &textPatterns{}, hosts: hostsOf(t)}
 	front := func(field, source string) *templatePart {
 		if source == "" {
 			return nil
 		}
-		return c.part(&templatePart{kind: messagePart, title: "message " + t.Name, file: t.File, line: max(t.Lines[field], 1), field: field}, source, maxTagBytes)
+		return c.part(&templatePart{kind: messagePart, title: "message " + t.Name, file: t.File, line: max(t.Lines[field], 1), field: field, link: t.Data[field] != "" && isLink(field)}, source, maxTagBytes)
 	}
 	compiled.subject, compiled.preheader = front("subject", t.Front["subject"]), front("preheader", t.Front["preheader"])
 	for _, name := range keysOf(t.Data) {

@@ -3,6 +3,7 @@ package delivery
 import (
 	"errors"
 	"fmt"
+	"html"
 	"time"
 
 	"github.com/osteele/liquid/expressions"
@@ -15,7 +16,10 @@ type templateRun struct {
 	vars       map[string]any
 	context    expressions.Context
 	html       bool          // outputs are escaped
-	link       bool          // outputs become parts of a link
+	link       bool          // outputs become parts of an address for the connector
+	hosts      []string      // that links may lead to; none: all
+	place      placeMode     // of the outputs, in HTML
+	placeFrom  int           // where the address begins in out
 	part       *templatePart // that runs
 	content    any           // of a layout: what it lies around
 	subject    string        // of a layout: the message's
@@ -72,7 +76,7 @@ func (r *templateRun) forget() bool {
 // start binds the variables that a part begins with. What the part before assigned is gone.
 func (r *templateRun) start(part *templatePart, html bool) {
 	clear(r.vars)
-	r.html, r.line, r.cycles, r.fault, r.holes = html, 0, nil, nil, r.holes[:0]
+	r.html, r.line, r.cycles, r.fault, r.holes, r.place = html, 0, nil, nil, r.holes[:0], anyPlace
 	if r.out = r.out[:0]; cap(r.out) < part.size {
 		r.out = make([]byte, 0, part.size+part.size/4+64)
 	}
@@ -166,8 +170,11 @@ type textNode string
 func (n textNode) render(r *templateRun) error { return r.write(string(n)) }
 
 type outputNode struct {
-	value *templateExpr
-	line  int
+	value   *templateExpr
+	line    int
+	own     bool // an address of this server
+	raw     bool // it ends with | raw
+	encoded bool // url_encode has been there
 }
 
 func (n *outputNode) render(r *templateRun) error {
@@ -180,8 +187,11 @@ func (n *outputNode) render(r *templateRun) error {
 		return faultf("{{ "+shorten(n.value.source)+` }} has no value; give it a default: | default: "…"`, "")
 	}
 	if safe, ok := value.(templateSafe); ok {
-		r.markSafe(safe)
-		return r.write(string(safe))
+		if r.place == anyPlace || n.raw || !r.html {
+			r.markSafe(safe)
+			return r.write(string(safe))
+		}
+		value = html.UnescapeString(string(safe)) // what was made for text is no address yet
 	}
 	text, ok := value.(string)
 	if !ok {
@@ -194,12 +204,23 @@ func (n *outputNode) render(r *templateRun) error {
 	}
 	switch {
 	case r.html:
+		if r.place != anyPlace {
+			if text, err = r.placed(n, text); err != nil {
+				return err
+			}
+			if r.place == barePlace {
+				r.marking = false
+				return r.writeBare(text)
+			}
+		}
 		if r.marking = r.marking && isPlain(text); r.marking {
 			r.holes = append(r.holes, hole{len(r.out), len(r.out) + len(text)})
 		}
 		return r.writeEscaped(text)
 	case r.link:
-		return r.writeLink(text)
+		if text, err = r.linked(n, text, r.out, false); err != nil {
+			return err
+		}
 	}
 	return r.write(text)
 }
@@ -421,14 +442,18 @@ func (n *assignNode) render(r *templateRun) error {
 type captureNode struct {
 	name  string
 	nodes []templateNode
+	link  bool // it begins with the beginning of an address
 }
 
 func (n *captureNode) render(r *templateRun) error {
-	outer := r.out
-	r.out, r.marking = nil, false
+	outer, place, from := r.out, r.place, r.placeFrom
+	r.out, r.marking, r.place, r.placeFrom = nil, false, anyPlace, 0
+	if n.link {
+		r.place = linkPlace
+	}
 	err := r.all(n.nodes)
 	captured := string(r.out)
-	r.out = outer
+	r.out, r.place, r.placeFrom = outer, place, from
 	if err != nil {
 		return err
 	}

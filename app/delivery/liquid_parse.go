@@ -28,9 +28,11 @@ type templatePart struct {
 	locals []string       // names that the template itself assigns
 	params []templateWant // of a partial: names that it must be given, or may, with a line of 0
 	wants  []templateWant
-	html   bool // its own text, or that of a partial, contains a tag
-	size   int  // of its source
-	depth  int  // how deep partials render each other in it
+	link   bool            // it is an address for the connector
+	starts []templateStart // outputs with which an address may begin
+	html   bool            // its own text, or that of a partial, contains a tag
+	size   int             // of its source
+	depth  int             // how deep partials render each other in it
 }
 
 // templateParser builds the tree of one part.
@@ -53,6 +55,11 @@ type templateParser struct {
 	wants   []templateWant
 	needed  []string // names that wants begin with
 	free    []string // of a partial: names that it is given
+
+	markup    markup          // at the present place
+	starts    []templateStart // outputs with which an address may begin
+	encoded   []string        // names that stand for what url_encode made
+	addresses []string        // names that stand for an address whose beginning is written out
 }
 
 // templateRoot is a variable that an expression names, with the first property asked of it.
@@ -72,13 +79,16 @@ func (p *templateParser) parse(source string, limit int) []templateProblem {
 		return problems
 	}
 	p.pieces = pieces
+	if p.part.link {
+		p.markup = markup{state: inValue, quote: '\n', mode: linkPlace}
+	}
 	nodes, _ := p.block(nil)
 	p.checkRoots()
 	if len(p.problems) > 0 {
 		slices.SortStableFunc(p.problems, func(a, b templateProblem) int { return a.line - b.line })
 		return p.problems[:min(len(p.problems), maxProblems)]
 	}
-	p.part.nodes, p.part.locals, p.part.html, p.part.size = nodes, p.locals, p.html, len(source)
+	p.part.nodes, p.part.locals, p.part.html, p.part.size, p.part.starts = nodes, p.locals, p.html, len(source), p.starts
 	for _, name := range p.free {
 		want := templateWant{path: name}
 		if slices.Contains(p.needed, name) {
@@ -138,7 +148,7 @@ func (p *templateParser) block(until []string) ([]templateNode, *templatePiece) 
 		switch piece.kind {
 		case textPiece:
 			p.html = p.html || containsMarkup(piece.text)
-			nodes = append(nodes, textNode(piece.text))
+			nodes = p.texts(nodes, piece.text)
 		case outputPiece:
 			words, ok := p.words(piece.text, piece.line)
 			if !ok {
@@ -146,7 +156,9 @@ func (p *templateParser) block(until []string) ([]templateNode, *templatePiece) 
 			}
 			if value := p.expression(piece.text, words, piece.line); value != nil {
 				p.want(words, value, piece.line)
-				nodes = append(nodes, &outputNode{value, piece.line})
+				node := &outputNode{value: value, line: piece.line}
+				p.place(node, words)
+				nodes = append(nodes, node)
 			}
 		case tagPiece:
 			if slices.Contains(until, piece.name) {
@@ -241,12 +253,17 @@ func (p *templateParser) ifTag(start *templatePiece) templateNode {
 	p.guard(start.text)
 	condition, negate := p.read(start.text, start.line), start.name == "unless"
 	closing := "end" + start.name
+	before, behind, otherwise := p.markup, []markup(nil), false
+	defer func() { p.markup = joined(before, behind, otherwise) }()
 	for head := start; ; {
 		clauses := []string{closing, "else", "elsif"}
 		if head.name == "else" {
 			clauses = []string{closing}
 		}
+		otherwise = head.name == "else"
+		p.markup = before
 		nodes, end := p.body(start, clauses...)
+		behind = append(behind, p.markup)
 		node.branches = append(node.branches, ifBranch{condition, negate, nodes})
 		if end == nil || end.name == closing {
 			return node
@@ -267,6 +284,8 @@ func (p *templateParser) caseTag(start *templatePiece) templateNode {
 	defer func(n int) { p.guards = p.guards[:n] }(len(p.guards))
 	p.guard(start.text)
 	_, end := p.body(start, "when", "else", "endcase")
+	before, behind, otherwise := p.markup, []markup(nil), false
+	defer func() { p.markup = joined(before, behind, otherwise) }()
 	for end != nil && end.name != "endcase" {
 		branch, clauses := caseBranch{}, []string{"when", "else", "endcase"}
 		if end.name == "when" {
@@ -277,9 +296,11 @@ func (p *templateParser) caseTag(start *templatePiece) templateNode {
 				}
 			}
 		} else {
-			branch.otherwise, clauses = true, []string{"endcase"}
+			branch.otherwise, clauses, otherwise = true, []string{"endcase"}, true
 		}
+		p.markup = before
 		branch.nodes, end = p.body(start, clauses...)
+		behind = append(behind, p.markup)
 		node.branches = append(node.branches, branch)
 	}
 	return node
@@ -327,12 +348,16 @@ func (p *templateParser) forTag(start *templatePiece) templateNode {
 		p.forOptions(node, start, words[list:])
 	}
 	p.loops++
+	before := p.markup
 	nodes, end := p.body(start, "else", "endfor")
 	p.loops--
 	node.nodes = nodes
+	behind := p.markup
+	p.markup = before
 	if end != nil && end.name == "else" {
 		node.otherwise, _ = p.body(start, "endfor")
 	}
+	p.markup = p.markup.join(behind)
 	return node
 }
 
@@ -389,6 +414,10 @@ func (p *templateParser) assignTag(piece *templatePiece) templateNode {
 	} else {
 		delete(p.aliases, name)
 	}
+	p.noteAddress(name, len(words) > 0 && words[0].kind == stringWord && startsAddress(words[0].text))
+	if slices.ContainsFunc(value.filters, func(f templateFilterCall) bool { return f.name == "url_encode" }) {
+		p.encoded = append(p.encoded, name)
+	}
 	return &assignNode{name, value, piece.line}
 }
 
@@ -398,8 +427,15 @@ func (p *templateParser) captureTag(start *templatePiece) templateNode {
 		p.problem(start.line, p.quote("capture "+start.text)+" cannot be read", "write {% capture name %}; the name is one word that is not taken")
 	}
 	p.local(name)
+	link := p.at < len(p.pieces) && p.pieces[p.at].kind == textPiece && startsAddress(p.pieces[p.at].text)
+	p.noteAddress(name, link)
+	outer := p.markup
+	if p.markup = (markup{}); link {
+		p.markup = markup{state: inValue, alone: true, mode: linkPlace}
+	}
 	nodes, _ := p.body(start, "endcapture")
-	return &captureNode{name, nodes}
+	p.markup = outer
+	return &captureNode{name, nodes, link}
 }
 
 // reserved are words that cannot name a variable of the template's own.

@@ -57,6 +57,13 @@ func (p *templateParser) renderTag(piece *templatePiece) templateNode {
 				fmt.Sprintf("write {%% render '%s', %s %%}", name, strings.Join(append(slices.Clone(given), want.path+": …"), ", ")))
 		}
 	}
+	for _, inner := range part.starts {
+		if words, is := values[inner.root]; is && !p.known(words) {
+			root, _, _ := strings.Cut(words[0].text, ".")
+			p.starts = append(p.starts, templateStart{inner.source, root, piece.line})
+		}
+	}
+	p.markup.output()
 	node.part = part
 	p.html = p.html || part.html
 	p.part.depth = max(p.part.depth, part.depth+1)
@@ -96,11 +103,12 @@ func (n *renderNode) render(r *templateRun) error {
 		r.bind(arg.name, values[i])
 	}
 	r.part = n.part
+	place, from := r.place, r.placeFrom // where it stands, its outputs stand
 	if err := r.all(n.part.nodes); err != nil {
 		return err // which names the place: nothing is rendered after it
 	}
 	clear(r.vars)
 	maps.Copy(r.vars, outer)
-	r.part, r.line = caller, n.line
+	r.part, r.line, r.place, r.placeFrom = caller, n.line, place, from
 	return nil
 }

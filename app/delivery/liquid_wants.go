@@ -18,6 +18,11 @@ type templateWant struct {
 // CheckVariables finds what may stop a message for some customer: variables that are printed without a default where
 // nothing asks whether they are there. Such a template can be published: a message without its variable shows as failed.
 func CheckVariables(t lifecycle.Template) []*lifecycle.Error {
+	return missingIn(t, func(string) bool { return false })
+}
+
+// missingIn is CheckVariables but for variables that are known to be there, by their names such as customer.plan.
+func missingIn(t lifecycle.Template, there func(variable string) bool) []*lifecycle.Error {
 	compiled, problems := compileTemplate(&t, templateFilters())
 	if len(problems) > 0 {
 		return nil // which CheckTemplate tells
@@ -31,8 +36,11 @@ func CheckVariables(t lifecycle.Template) []*lifecycle.Error {
 			continue
 		}
 		for _, want := range part.wants {
-			if t.Channel == "email" && want.path == "customer.email" {
+			if lifecycle.KindOf(t.Channel) == "email" && want.path == "customer.email" {
 				continue // without one there is nowhere to send it
+			}
+			if there(want.path) {
+				continue
 			}
 			line := want.line
 			if part.field != "" {

@@ -28,6 +28,7 @@ import (
 //	n customer, …                     -> what is in a customer's inbox, see inbox.go
 //	ua customer, …                    -> what waits to hear about its address, see question.go
 //	ul code                           -> where a short link leads, see track_short.go
+//	ur decided (newest first), message -> what came back of it, see answered.go
 //	uk …, uo …                        -> what connectors keep, and are to be told about it, see withdraw.go
 func messageKey(decided time.Time, id lifecycle.ID) []byte {
 	return append(store.AppendTimeNewestFirst([]byte{'m'}, decided), id[:]...)
@@ -94,7 +95,7 @@ func (d *Delivery) PutRendered(tx store.Tx, m *lifecycle.Message, rendered *life
 			!d.claimAtOnce(tx, lane, &record, customer, at) {
 			switch v := d.wouldWait(tx, m, customer, at); {
 			case lane == nil || lane.vacant.Load():
-				record.Reason = "there is no connector for " + m.Channel
+				record.Reason = becauseVacant(m.Channel)
 			case !v.until.IsZero():
 				putOff(m, v)
 				record.Due, record.Reason = m.Due, m.Reason
@@ -113,6 +114,10 @@ func (d *Delivery) PutRendered(tx store.Tx, m *lifecycle.Message, rendered *life
 		}
 	}
 	tx.Set(messageKey(m.Decided, m.ID), store.Encode(&record))
+	if m.State == lifecycle.Queued && record.State == lifecycle.Suppressed && d.mayFallBack(tx, m) {
+		// Something has left in the same commit since its channel was chosen.
+		d.sendInstead(tx, &record.Message, customer, at, d.ofChannel)
+	}
 	d.aloft[tx.Partition()].check(tx, at)
 }
 
@@ -124,7 +129,7 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 	if !aloft.admits(m) {
 		return false
 	}
-	rendered, v := d.permitFor(tx, m, customer, record.Attempt, at)
+	rendered, v := d.permitFor(tx, m, customer, record.Attempt, at, false)
 	switch {
 	case v.state != lifecycle.Queued:
 		d.change(tx, m, v.state, v.reason, at)
@@ -244,6 +249,7 @@ type Newest struct{ Limit int }
 type Listed struct {
 	Ref string
 	lifecycle.Message
+	Answers []lifecycle.Answer // what came back of it, in the order of Answers
 }
 
 func (d *Delivery) newest(tx store.Reader, q Newest) ([]Listed, error) {
@@ -299,7 +305,7 @@ func (d *Delivery) oneMessage(tx store.Reader, q OneMessage) (FullMessage, error
 	if err != nil {
 		return FullMessage{}, err
 	}
-	full := FullMessage{Listed: Listed{q.Ref, m.Message}}
+	full := FullMessage{Listed: Listed{q.Ref, m.Message, answersTo(tx, at, id)}}
 	a, err := lastAttempt(tx, m)
 	if a != nil {
 		whole := Whole(a.Rendered)

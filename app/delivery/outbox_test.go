@@ -381,6 +381,7 @@ type connector struct {
 	answer     func(m channels.Outgoing) lifecycle.Receipt
 	gate       func(batch []channels.Outgoing) // may block; before the batch is counted as sent
 	short      bool                            // it gives one receipt too few
+	limits     *channels.Gate                  // of the channel; nil: none
 
 	mu    sync.Mutex
 	sent  []sending
@@ -414,6 +415,13 @@ func replies(receipts ...lifecycle.Receipt) *connector {
 
 func (c *connector) Ready() bool      { return c.ready.Load() }
 func (c *connector) Idempotent() bool { return c.idempotent }
+
+func (c *connector) Admit(ctx context.Context, most int, direct bool) *channels.Pass {
+	if c.limits == nil {
+		return channels.FreePass(most)
+	}
+	return c.limits.Enter(ctx, c.clock, most, direct)
+}
 
 func (c *connector) Send(_ context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
 	c.mu.Lock()

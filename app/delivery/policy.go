@@ -11,11 +11,11 @@ import (
 // time and as often as scripts like. What a customer is owed is held back by a suppression only.
 type Policy struct {
 	OptIn      bool               // marketing needs a word of the customer's that allows it
-	Hours      map[string][]Hours // by channel, when marketing may leave, in any of them; AnyChannel is for those not named
-	Caps       map[string][]Cap   // by channel, how often marketing may leave; AnyChannel is over all channels together
+	Hours      map[string][]Hours // by channel, when marketing may leave, in any of them; a kind is for its channels that are not named, AnyChannel for all
+	Caps       map[string][]Cap   // by channel, how often marketing may leave; a kind is over all of its channels together, AnyChannel over all there are
 	CountOwed  bool               // what a customer is owed uses up caps too; it is never held back by them
 	Duplicates time.Duration      // for how long the same message is not sent to the same address again; 0: it may be
-	Labels     map[string]string  // by channel, what a marketing message has to begin with: the subject of a mail, the text elsewhere
+	Labels     map[string]string  // by kind of channel, what a marketing message has to begin with: the subject of a mail, the text elsewhere
 	Zone       *time.Location     // of customers whose trait timezone names none; nil: UTC
 }
 
@@ -52,6 +52,7 @@ type question struct {
 	to       string // the address; of a later attempt that of the first one
 	problem  string // why there is no address
 	again    bool   // it was attempted before
+	late     bool   // it was not, and is claimed, or asked about again, long after it was decided
 	at       time.Time
 }
 
@@ -65,7 +66,7 @@ func (d *Delivery) question(m *lifecycle.Message, customer *lifecycle.Customer, 
 		q.to = m.Options["url"]
 	case !m.Test || m.Channel == inboxChannel: // an inbox is nobody else's
 		q.to, q.problem = customer.Address(m.Channel)
-	case m.Channel == "email" && d.testTo != "":
+	case lifecycle.KindOf(m.Channel) == "email" && d.testTo != "":
 		q.to = d.testTo
 	default:
 		q.problem = lifecycle.BecauseTest
@@ -120,12 +121,15 @@ func (d *Delivery) wouldWait(tx store.Tx, m *lifecycle.Message, customer *lifecy
 
 // timed reports whether there is a rule for which marketing by a channel may have to wait.
 func (p *Policy) timed(channel string) bool {
-	return len(p.hours(channel)) > 0 || len(p.Caps[channel]) > 0 || len(p.Caps[AnyChannel]) > 0
+	return len(p.hours(channel)) > 0 || p.capped(channel)
 }
 
-// hours returns when marketing by a channel may leave; none: at any time.
+// hours returns when marketing by a channel may leave: by the rule of its name, else of its kind, else of all; none: at any time.
 func (p *Policy) hours(channel string) []Hours {
 	if hours, named := p.Hours[channel]; named {
+		return hours
+	}
+	if hours, named := p.Hours[lifecycle.KindOf(channel)]; named {
 		return hours
 	}
 	return p.Hours[AnyChannel]
@@ -174,7 +178,7 @@ func (d *Delivery) consent(tx store.Tx, q question) verdict {
 // while it moves, and what leave sends, was decided at the moment of leaving and not before it.
 func (d *Delivery) stillWanted(_ store.Tx, q question) verdict {
 	m := q.message
-	if !q.marketing() || !q.waited() {
+	if !q.marketing() || !q.waited() && !q.late {
 		return pass
 	}
 	stage := m.Stage

@@ -53,7 +53,36 @@ func (p *Policy) remembers(m *lifecycle.Message) bool {
 	if m.Channel == webhookChannel || m.Kind != lifecycle.Marketing && !p.CountOwed {
 		return false
 	}
-	return p.Duplicates > 0 || len(p.Caps[m.Channel]) > 0 || len(p.Caps[AnyChannel]) > 0
+	return p.Duplicates > 0 || p.capped(m.Channel)
+}
+
+// capped reports whether any cap counts what leaves by a channel.
+func (p *Policy) capped(channel string) bool {
+	return len(p.Caps) > 0 && (len(p.Caps[channel]) > 0 || len(p.Caps[lifecycle.KindOf(channel)]) > 0 || len(p.Caps[AnyChannel]) > 0)
+}
+
+// capsOf returns the caps for marketing by a channel: each list by whose name it counts, that of the channel itself, of its kind,
+// and of all channels. A cap of one channel comes on top of that of its kind.
+func (p *Policy) capsOf(channel string) (scopes [3]capScope) {
+	kind := lifecycle.KindOf(channel)
+	if kind != channel {
+		scopes[0] = capScope{channel, p.Caps[channel]}
+	}
+	scopes[1], scopes[2] = capScope{kind, p.Caps[kind]}, capScope{"", p.Caps[AnyChannel]}
+	return scopes
+}
+
+// capScope is what caps count: a channel, all of a kind, or everything where it is empty.
+type capScope struct {
+	channel string
+	caps    []Cap
+}
+
+func (s capScope) String() string {
+	if s.channel == "" {
+		return "over all channels"
+	}
+	return "by " + s.channel
 }
 
 // remember notes that a message is about to leave for the first time, and forgets what no rule looks back to. Policy has
@@ -89,11 +118,10 @@ func (p *Policy) memory() time.Duration {
 	return longest
 }
 
-// frequency holds marketing back that would be more than the caps of its channel, or over all channels, allow. It waits
+// frequency holds marketing back that would be more than the caps of its channel, of its kind, or over all channels, allow. It waits
 // until there is room again, unless its send said otherwise.
 func (d *Delivery) frequency(tx store.Tx, q question) verdict {
-	own, all := d.policy.Caps[q.message.Channel], d.policy.Caps[AnyChannel]
-	if q.again || !q.marketing() || len(own) == 0 && len(all) == 0 {
+	if q.again || !q.marketing() || !d.policy.capped(q.message.Channel) {
 		return pass
 	}
 	list, err := loadLeavings(tx, q.customer.ID)
@@ -102,14 +130,11 @@ func (d *Delivery) frequency(tx store.Tx, q question) verdict {
 	}
 	now := d.timeOf(q)
 	until, reason := time.Time{}, ""
-	for _, c := range own {
-		if free := c.free(list, q.message.Channel, now); free.After(now) && free.After(until) {
-			until, reason = free, fmt.Sprintf("frequency cap: %s by %s", c, q.message.Channel)
-		}
-	}
-	for _, c := range all {
-		if free := c.free(list, "", now); free.After(now) && free.After(until) {
-			until, reason = free, fmt.Sprintf("frequency cap: %s over all channels", c)
+	for _, scope := range d.policy.capsOf(q.message.Channel) {
+		for _, c := range scope.caps {
+			if free := c.free(list, scope.channel, now); free.After(now) && free.After(until) {
+				until, reason = free, fmt.Sprintf("frequency cap: %s %s", c, scope)
+			}
 		}
 	}
 	switch {
@@ -121,8 +146,8 @@ func (d *Delivery) frequency(tx store.Tx, q question) verdict {
 	return deferred(q.customer.Real(until), reason)
 }
 
-// free returns when one more message may leave: now, or when enough of what has left is long enough ago. An empty
-// channel counts all of them.
+// free returns when one more message may leave: now, or when enough of what has left is long enough ago. A kind
+// counts all of its channels, an empty channel everything.
 func (c Cap) free(list leavings, channel string, now time.Time) time.Time {
 	since := now.Add(-c.Within)
 	if c.Within == 0 {
@@ -133,7 +158,7 @@ func (c Cap) free(list leavings, channel string, now time.Time) time.Time {
 		if !list[i].at.After(since) {
 			break
 		}
-		if channel != "" && list[i].channel != channel {
+		if left := list[i].channel; channel != "" && left != channel && lifecycle.KindOf(left) != channel {
 			continue
 		}
 		if left--; left > 0 {
@@ -181,9 +206,9 @@ func (d *Delivery) duplicate(tx store.Tx, q question) verdict {
 	return pass
 }
 
-// duplicateMark stands for a message and where it goes, of whatever journey.
+// duplicateMark stands for a message and where it goes, of whatever journey and by whichever channel of the kind.
 func duplicateMark(q question) uint64 {
-	hash := lifecycle.HashID("duplicate", q.message.Name, q.message.Channel, q.to)
+	hash := lifecycle.HashID("duplicate", q.message.Name, lifecycle.KindOf(q.message.Channel), q.to)
 	return binary.BigEndian.Uint64(hash[:8])
 }
 

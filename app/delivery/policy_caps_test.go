@@ -216,3 +216,25 @@ func TestPolicyInATestPersonsTime(t *testing.T) {
 	p.clock.Set(start.Add(47500 * time.Millisecond)) // 7 h of 24 h
 	p.becomes(m, lifecycle.Accepted)
 }
+
+// The caps, hours and labels of a kind hold for all of its channels together; a cap of one of them comes on top, and hours of its own
+// take the place of the kind's.
+func TestPolicyByKind(t *testing.T) {
+	policy := delivery.Policy{Labels: map[string]string{"email": "[QC]"}, Duplicates: time.Hour,
+		Caps:  map[string][]delivery.Cap{"email": {{Limit: 3, Within: 24 * time.Hour}}, "email-news": {{Limit: 1, Within: 48 * time.Hour}}},
+		Hours: map[string][]delivery.Hours{"sms": {{Days: [7]bool{true, true, true, true, true, true, true}, From: 20 * 60, To: 21 * 60}}, "sms-vn": nil}}
+	p := under(t, policy, false, func(p *post) { p.further = []string{"sms", "sms-vn", "email-news", "email-two"} })
+	ada := p.grown(nil)
+	news := p.by("email-news", ada, wanted, "hello")
+	p.expect(news, "accepted")
+	if got := p.connector.sendings(news)[0]; got.Subject != "[QC] Hello you" || got.HTML == "" {
+		t.Errorf("it was sent as %+v", got)
+	}
+	p.expect(p.send(ada, wanted, "hello"), "suppressed: duplicate: the same message left lately")
+	p.expect(p.send(ada, wanted, "offer"), "accepted")
+	p.expect(p.by("email-news", ada, wanted, "offer"), "queued until 03 12:00: frequency cap: 1 in 2 days by email-news")
+	p.expect(p.by("email-two", ada, wanted, "news"), "accepted")
+	p.expect(p.send(ada, wanted, "other"), "queued until 02 12:00: frequency cap: 3 in 24 hours by email")
+	p.expect(p.by("sms", ada, wanted, "hello"), "queued until 01 20:00: quiet hours")
+	p.expect(p.by("sms-vn", ada, wanted, "hello"), "accepted")
+}

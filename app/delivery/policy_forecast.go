@@ -60,11 +60,10 @@ func (f *Forecast) take(m *lifecycle.Message, now time.Time) {
 func (f *Forecast) leaves(list leavings, channel string, now time.Time) time.Time {
 	for at := now; ; {
 		left, next := list[:list.until(at)], at
-		for _, c := range f.policy.Caps[channel] {
-			next = later(next, c.free(left, channel, at))
-		}
-		for _, c := range f.policy.Caps[AnyChannel] {
-			next = later(next, c.free(left, "", at))
+		for _, scope := range f.policy.capsOf(channel) {
+			for _, c := range scope.caps {
+				next = later(next, c.free(left, scope.channel, at))
+			}
 		}
 		if next.Equal(at) || next.Sub(now) > MaxWithin {
 			return next

@@ -257,14 +257,20 @@ func TestStillWanted(t *testing.T) {
 	})
 }
 
-// Only what has waited is asked about: a message that leaves at once does not look for where the customer is now.
+// A timer that fires late decides in the past: its message has waited since then.
 func TestLateTimersMessageLeaves(t *testing.T) {
 	p := under(t, delivery.Policy{}, true)
-	ada := p.grown(func(c *lifecycle.Customer) { c.SetLeft("j", "a", start.Add(-time.Hour)) })
-	late := p.message(ada, wanted, "hello")
-	late.Decided, late.Due = start.Add(-2*time.Hour), start.Add(-2*time.Hour)
-	p.put(late)
-	p.expect(late, "accepted")
+	for left, want := range map[time.Duration]string{
+		-3 * time.Hour: "accepted", // from another visit
+		-2 * time.Hour: "accepted", // by what sent it
+		-time.Hour:     "suppressed: not wanted any more: the customer has left the stage",
+	} {
+		ada := p.grown(func(c *lifecycle.Customer) { c.SetLeft("j", "a", start.Add(left)) })
+		late := p.message(ada, wanted, "hello")
+		late.Decided, late.Due = start.Add(-2*time.Hour), start.Add(-2*time.Hour)
+		p.put(late)
+		p.expect(late, want)
+	}
 }
 
 // Who has come into the hold-out group while a message waited does not get it.

@@ -49,12 +49,24 @@ func (d *Delivery) Preview(s *Sample) (rendered lifecycle.Rendered, err error) {
 	d.policy.label(&rendered, m)
 	language := languageOf(rendered.Locale)
 	rendered = Whole(rendered)
-	if m.Channel == "email" && m.Kind == lifecycle.Marketing && d.links.Enabled() {
+	if lifecycle.KindOf(m.Channel) == "email" && m.Kind == lifecycle.Marketing && d.links.Enabled() {
 		rendered = withUnsubscribe(rendered, unsubscribe, preferences, language)
 	}
 	rendered.To, _ = s.Customer.Address(m.Channel)
 	rendered.Date = s.At
 	return rendered, nil
+}
+
+// Doubts says what a template prints that not everybody has, unless there says so of the variable, and which links lead
+// wherever a value says.
+func (d *Delivery) Doubts(t lifecycle.Template, there func(variable string) bool) (missing, others []*lifecycle.Error) {
+	return missingIn(t, there), CheckLinks(t)
+}
+
+// Try writes a message that is not decided yet, and says why that is not possible. Nothing is kept.
+func (d *Delivery) Try(t *lifecycle.Template, customer *lifecycle.Customer, event *lifecycle.Event, m *lifecycle.Message) error {
+	_, err := d.Preview(&Sample{Template: t, Customer: customer, Event: *event, Journey: m.Journey, Stage: m.Stage, Options: m.Options, At: m.Due})
+	return err
 }
 
 // testLife is how long a test may take to leave. One that comes later confuses more than it tells.
@@ -116,7 +128,7 @@ const SampleMark = "[Test] "
 func markSample(rendered *lifecycle.Rendered, channel string) {
 	const mark = SampleMark
 	switch {
-	case channel == "email":
+	case lifecycle.KindOf(channel) == "email":
 		rendered.Subject = mark + rendered.Subject
 		rendered.Headers = maps.Clone(rendered.Headers)
 		if rendered.Headers == nil {

@@ -42,7 +42,7 @@ func (d *Delivery) lastWord(tx store.Tx, out *outgoing, at time.Time) verdict {
 	if holder, reason := d.heldBy(tx, out.message); holder != "" {
 		return deferred(at, reason)
 	}
-	_, v := d.permit(tx, out.message, &attempt{Rendered: out.Rendered}, at)
+	_, v := d.permit(tx, out.message, &attempt{Number: out.Attempt - 1, Rendered: out.Rendered}, at)
 	return v
 }
 

@@ -23,7 +23,8 @@ func (d *Delivery) Sent(tx store.Reader, decided time.Time, id lifecycle.ID) (me
 // answering are the channels on which people answer without naming a message: what they say is about everyone who was
 // written to at their address. Channels of others are among them, for nobody here knows what they can tell.
 func answering(channel string) bool {
-	return channel == "sms" || channel == "social" || !lifecycle.IsOwnChannel(channel)
+	kind := lifecycle.KindOf(channel)
+	return kind == "sms" || kind == "social" || !lifecycle.IsOwnChannel(kind)
 }
 
 func addressPrefix(channel, address string) []byte {

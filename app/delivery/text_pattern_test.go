@@ -61,7 +61,7 @@ func TestTextOfTemplates(t *testing.T) {
 	for i := range 400 {
 		customer := &lifecycle.Customer{}
 		for name, values := range map[string][]string{"first_name": {`"Ada"`, `"A & B"`, `" Bo"`, `""`, `"Thị"`, `"x  y"`}, "plan": {`"gold"`, `"no"`},
-			"note": {`"<p>"`, `"fine"`, "null", "null"}, "url": {`"https://b.example/1"`, `"mailto:a@b.c"`, `"#x"`, `"a@b.c"`},
+			"note": {`"<p>"`, `"fine"`, "null", "null"}, "url": {`"https://b.example/1"`, `"mailto:a@b.c"`, `"http://b.example/?a=b&c=d"`, `""`},
 			"shown": {`"https://b.example/1/"`, `"a@b.c"`, `"here"`}} {
 			customer.SetTrait(name, []byte(values[(i*7+i/len(values)*3)%len(values)]))
 		}

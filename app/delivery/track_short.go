@@ -25,8 +25,9 @@ func shortKey(code lifecycle.ShortCode) []byte { return append([]byte("ul"), cod
 // or it has UTM parameters. Links to unsubscribe and to the customer's page become short. It is called once, when the
 // message is rendered: later attempts send the same bytes.
 func (d *Delivery) trackOutsideMail(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered) {
-	short := m.Channel == "sms" || m.Channel == "social"
-	if !short && m.Channel != "push" && m.Channel != inboxChannel || !d.links.Enabled() {
+	kind := lifecycle.KindOf(m.Channel)
+	short := kind == "sms" || kind == "social"
+	if !short && kind != "push" && m.Channel != inboxChannel || !d.links.Enabled() {
 		return
 	}
 	template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, "")
@@ -64,7 +65,7 @@ func (d *Delivery) trackOutsideMail(tx store.Tx, m *lifecycle.Message, rendered 
 // ShortSized returns the text of a preview with links as long as they will be: whoever counts the parts of a text message
 // counts short ones.
 func (d *Delivery) ShortSized(template *lifecycle.Template, text string) string {
-	if !d.links.Enabled() || template.Channel != "sms" {
+	if !d.links.Enabled() || lifecycle.KindOf(template.Channel) != "sms" {
 		return text
 	}
 	is := d.trackingOf(template)

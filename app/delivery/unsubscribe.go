@@ -21,7 +21,7 @@ func (d *Delivery) unsubscribeURL(m *lifecycle.Message, template *lifecycle.Temp
 // marketing, the headers by which mail programs show a button (RFC 8058) and a line to unsubscribe where the message has
 // none of its own. None of it is stored: it is the same in every attempt.
 func (d *Delivery) whole(tx store.Reader, m *lifecycle.Message, rendered lifecycle.Rendered) lifecycle.Rendered {
-	if m.Channel != "email" || !d.links.Enabled() {
+	if lifecycle.KindOf(m.Channel) != "email" || !d.links.Enabled() {
 		return Whole(rendered)
 	}
 	template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, "")

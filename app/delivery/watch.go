@@ -20,7 +20,7 @@ func (d *Delivery) Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifec
 	if err != nil || m == nil {
 		return "", ""
 	}
-	if m.State == lifecycle.Failed {
+	if m.State == lifecycle.Failed || m.State == lifecycle.Suppressed {
 		if at, instead, ok := insteadOf(tx, id); ok {
 			return d.Watch(tx, at, instead)
 		}

@@ -29,14 +29,14 @@ func (s *session) countAnswer() {
 		return
 	}
 	var sent lifecycle.Fact
-	counted := false
+	counted, here := false, false
 	s.seek(id[:], func(entry *soughtEntry) bool {
 		inOrder := entry.From.IsZero() // what came with a merged customer is not; answers may stand behind their message
 		for _, f := range entry.Facts {
 			switch {
 			case f.Message != id:
 			case f.Kind == lifecycle.FactMessage:
-				sent = f
+				sent, here = f, inOrder
 				return !inOrder
 			case f.Kind == lifecycle.FactReceipt && f.To == string(answer):
 				counted = true
@@ -47,6 +47,9 @@ func (s *session) countAnswer() {
 	})
 	if sent.Message == id && sent.Reason != string(lifecycle.Suppressed) && !counted {
 		s.answered(&sent, answer)
+		if listed, is := s.engine.outbox.(Listed); is && here { // else it lies with whom they have become one with
+			listed.Answered(s.tx, sent.At, sent.Message, answer)
+		}
 	}
 }
 
@@ -75,7 +78,7 @@ func (s *session) creditLines(visit *lifecycle.Visit) {
 				f.At.Before(since) || slices.ContainsFunc(credited, func(c lifecycle.Fact) bool { return sameLine(&c, &f) }) {
 				continue
 			}
-			if s.engine.outbox.Left(s.tx, f.At, f.Message) {
+			if s.hasReached(&f) {
 				credited = append(credited, f)
 			}
 		}
@@ -84,6 +87,15 @@ func (s *session) creditLines(visit *lifecycle.Visit) {
 	for i := range credited[:min(len(credited), maxCredited)] {
 		s.answered(&credited[i], lifecycle.Converted)
 	}
+}
+
+// hasReached reports whether a message has left for the customer. What was posted to another program is nothing that they saw.
+func (s *session) hasReached(sent *lifecycle.Fact) bool {
+	if !s.engine.outbox.Left(s.tx, sent.At, sent.Message) {
+		return false
+	}
+	m, _ := s.engine.outbox.Sent(s.tx, sent.At, sent.Message)
+	return m != nil && lifecycle.KindOf(m.Channel) != "webhook"
 }
 
 // seek visits the newest entries of the customer's timeline until visit returns false. Of those that do not hold the

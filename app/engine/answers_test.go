@@ -331,3 +331,18 @@ func TestAnswersCostOneEntry(t *testing.T) {
 		t.Errorf("%d keys were written", keys)
 	}
 }
+
+// What was posted to another program is nothing that the customer saw: no goal is reached because of it.
+func TestAWebhookConvertsNobody(t *testing.T) {
+	h := newHarness(t)
+	h.engine.SetStageWebhooks([]string{"https://hooks.example.com/stages"})
+	h.publish(journey("j", twoStages, "a", `stage { title = "A", goal = "Order", holdout = "0%" }
+on("Start", function()
+  send "hello"
+  webhook "https://hooks.example.com/starts"
+end)`, "b", `stage { title = "B" }`))
+	h.track("ada", "Start")
+	h.clock.Advance(time.Hour)
+	h.track("ada", "Order")
+	h.wantAnswers("converted hello j/a.lua:3")
+}

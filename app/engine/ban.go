@@ -29,6 +29,7 @@ func (b *ban) partition() int {
 
 // suppressAddress keeps everything from an address of the customer from now on, and tells its partition.
 func (s *session) suppressAddress(suppression lifecycle.Suppression) {
+	suppression.Channel = lifecycle.KindOf(suppression.Channel)
 	fresh := s.customer.Suppress(suppression)
 	if s.customer.Test() || !fresh && s.customer.SuppressedAt(suppression.Channel, suppression.Address) {
 		return

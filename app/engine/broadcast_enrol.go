@@ -180,20 +180,26 @@ func (s *session) letIn(j *journey, in letIn) error {
 	c := s.customer
 	s.at, s.now = in.At, later(c.Lapsed(in.At), c.Clock)
 	s.cause = lifecycle.HashID("broadcast", in.Broadcast, c.ID.Part(), in.At.UTC().Format(time.RFC3339Nano))
-	properties := map[string]json.RawMessage{}
-	if len(in.Row) > 0 && json.Unmarshal(in.Row, &properties) != nil {
-		properties = map[string]json.RawMessage{}
-	}
-	properties["broadcast"], _ = json.Marshal(in.Broadcast)
-	event := lifecycle.Event{Type: lifecycle.Track, Name: BroadcastEvent, MessageID: s.cause.String(), UserID: c.UserID(), AnonymousID: c.AnonymousID(),
-		Timestamp: in.At, Received: in.At}
-	event.Properties, _ = json.Marshal(properties) // texts and JSON that was read before
+	event := reachedEvent(c, in.Broadcast, in.Row, in.At)
+	event.MessageID = s.cause.String()
 	s.event = &event
 	first := len(s.decision.Facts)
 	s.note(lifecycle.Fact{Kind: lifecycle.FactEvent, Name: event.Name})
 	s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
 	s.timeline(TimelineEntry{At: c.Real(s.now), Event: &event, Facts: s.decision.Facts[first:]})
 	return s.save()
+}
+
+// reachedEvent is the event behind the message to a customer. The row is what the list says of them; nil: nothing.
+func reachedEvent(c *lifecycle.Customer, broadcast string, row []byte, at time.Time) lifecycle.Event {
+	properties := map[string]json.RawMessage{}
+	if len(row) > 0 && json.Unmarshal(row, &properties) != nil {
+		properties = map[string]json.RawMessage{}
+	}
+	properties["broadcast"], _ = json.Marshal(broadcast)
+	event := lifecycle.Event{Type: lifecycle.Track, Name: BroadcastEvent, UserID: c.UserID(), AnonymousID: c.AnonymousID(), Timestamp: at, Received: at}
+	event.Properties, _ = json.Marshal(properties) // texts and JSON that was read before
+	return event
 }
 
 // forgetBroadcasts takes the visits of broadcasts that are over out of the record, so that it does not grow with each one,

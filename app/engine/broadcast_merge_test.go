@@ -222,18 +222,18 @@ func TestTopicsOfBroadcastsAreOffered(t *testing.T) {
 	b := draft("sale")
 	b.Parts[0].Texts = map[string]string{"email": "---\nsubject: Sale\ntopic: bargains\n---\nHi\n"}
 	h.save(b)
-	if got := topics(); got != "[{email [news]}]" {
+	if got := topics(); got != "[{email [email] [news]}]" {
 		t.Errorf("with a draft: %s", got)
 	}
 	h.begin(b)
 	h.done("sale")
 	h.clock.Advance(2 * time.Hour)
 	h.eventually(func() bool { return h.progress("sale").Over })
-	if got := topics(); got != "[{email [bargains news]}]" {
+	if got := topics(); got != "[{email [email] [bargains news]}]" {
 		t.Errorf("of one that is over: %s", got)
 	}
 	if err := h.engine.DropBroadcast(context.Background(), "sale"); err != nil {
 		t.Fatal(err)
 	}
-	h.eventually(func() bool { return topics() == "[{email [news]}]" })
+	h.eventually(func() bool { return topics() == "[{email [email] [news]}]" })
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -9,9 +10,16 @@ import (
 	"stagecraft/app/store"
 )
 
-// Judge is the policy, as it would be asked about a message at a moment. It changes nothing.
+// Judge is who knows what would become of a message. It changes nothing.
 type Judge interface {
+	// Judge is the policy, as it would be asked about a message at a moment.
 	Judge(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, at time.Time) (state lifecycle.MessageState, reason string, until time.Time)
+	// Doubts says what a template prints that not everybody has, unless there says so of the variable, and what else is doubtful.
+	Doubts(t lifecycle.Template, there func(variable string) bool) (missing, others []*lifecycle.Error)
+	// Try writes the message as the customer would get it, and says why that is not possible.
+	Try(t *lifecycle.Template, customer *lifecycle.Customer, event *lifecycle.Event, m *lifecycle.Message) error
+	// Channels are those by which messages leave.
+	Channels() []string
 }
 
 // SetBroadcasts names the policy that previews of broadcasts ask, and what compiles their journeys and looks at the messages
@@ -30,6 +38,8 @@ type BroadcastAhead struct {
 	Kept     map[string]int64 `json:"kept"`     // whose message policy would keep back, by reason
 	Parts    map[string]int64 `json:"parts"`    // reached, by message
 	Channels map[string]int64 `json:"channels"` // likewise
+	Tried    int64            `json:"tried"`    // of the messages that would leave: how many were written, to see whether they can be
+	Failing  map[string]int64 `json:"failing"`  // of those: which could not be, and would fail, by reason; they are not reached
 	Complete bool             `json:"complete"` // false: there are more customers than were looked at
 	Example  string           `json:"example"`  // the ID of one who is reached
 }
@@ -42,6 +52,35 @@ type lookAhead struct {
 	meant     *matcher
 	From      []byte
 	At        time.Time
+	tried     int
+}
+
+// aheadTried is how many messages one look of a partition writes, of those that would leave. It is enough to find what many
+// do not have.
+const aheadTried = 20
+
+// try writes the message to a customer in their language, with what the list says of them.
+func (e *Engine) try(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Customer, m *lifecycle.Message) error {
+	locale, _ := c.Trait("locale").(string)
+	if locale == "" {
+		locale, _ = c.Trait("language").(string)
+	}
+	template, ok := j.program.Template(m.Name, m.Channel, locale)
+	if !ok {
+		return nil
+	}
+	b := in.broadcast
+	if at := slices.IndexFunc(b.Parts, func(p BroadcastPart) bool { return p.Name == m.Name }); at >= 0 && b.Parts[at].Subject != "" {
+		m.Options = map[string]string{"subject": b.Parts[at].Subject}
+	}
+	var row []byte
+	if b.Audience.List {
+		if row = tx.Get(listKey(b.Name, c.ID)); row == nil {
+			return nil // their row stands under whom they were merged with
+		}
+	}
+	event := reachedEvent(c, b.Name, row, in.At)
+	return e.judge.Try(template, c, &event, m)
 }
 
 func (e *Engine) lookAhead(tx store.Tx, in lookAhead) (answer aheadAnswer[BroadcastAhead], err error) {
@@ -58,12 +97,6 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 	sum.Matched++
 	name := in.broadcast.PartOf(c.ID)
 	s := &session{engine: e, tx: tx, customer: c}
-	template := s.chooseTemplate(j.program, &script.Effect{Name: name})
-	kind := kindOf(template)
-	if kind == lifecycle.Marketing && lifecycle.HeldOut(c.ID, j.name, in.broadcast.Holdout) {
-		sum.Heldout++
-		return
-	}
 	at := later(in.At, in.broadcast.Begins())
 	if clock := in.broadcast.clock(); clock != "" {
 		if moment, err := script.ParseMoment(clock); err == nil {
@@ -71,7 +104,13 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 		}
 	}
 	m := &lifecycle.Message{ID: lifecycle.HashID("ahead", c.ID.Part(), j.name), Customer: c.ID, Journey: j.name, Version: j.plan().Version,
-		Stage: broadcastStage, Name: name, Channel: template.Channel, Kind: kind, Decided: at, Due: at, State: lifecycle.Queued}
+		Stage: broadcastStage, Name: name, Decided: at, Due: at, State: lifecycle.Queued}
+	s.at = at
+	template := s.chooseTemplate(m, j.program, &script.Effect{Name: name})
+	if m.Channel, m.Kind = template.Channel, kindOf(template); m.Kind == lifecycle.Marketing && lifecycle.HeldOut(c.ID, j.name, in.broadcast.Holdout) {
+		sum.Heldout++
+		return
+	}
 	if e.judge != nil {
 		state, reason, until := e.judge.Judge(tx, m, c, at)
 		if state != lifecycle.Queued {
@@ -81,6 +120,14 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 		if !until.IsZero() {
 			sum.Waiting[reason]++
 		}
+	}
+	if in.tried++; e.judge != nil && in.tried <= aheadTried {
+		if err := e.try(tx, j, in, c, m); err != nil {
+			sum.Tried++
+			sum.Failing[err.Error()]++
+			return
+		}
+		sum.Tried++
 	}
 	sum.Reached++
 	sum.Parts[name]++
@@ -92,12 +139,13 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 
 func newAhead() BroadcastAhead {
 	counts := func() map[string]int64 { return map[string]int64{} }
-	return BroadcastAhead{Waiting: counts(), Kept: counts(), Parts: counts(), Channels: counts()}
+	return BroadcastAhead{Waiting: counts(), Kept: counts(), Parts: counts(), Channels: counts(), Failing: counts()}
 }
 
 func (a *BroadcastAhead) add(b *BroadcastAhead) {
 	a.Looked, a.Matched, a.Heldout, a.Reached = a.Looked+b.Looked, a.Matched+b.Matched, a.Heldout+b.Heldout, a.Reached+b.Reached
-	for _, pair := range [][2]map[string]int64{{a.Waiting, b.Waiting}, {a.Kept, b.Kept}, {a.Parts, b.Parts}, {a.Channels, b.Channels}} {
+	a.Tried += b.Tried
+	for _, pair := range [][2]map[string]int64{{a.Failing, b.Failing}, {a.Waiting, b.Waiting}, {a.Kept, b.Kept}, {a.Parts, b.Parts}, {a.Channels, b.Channels}} {
 		for name, n := range pair[1] {
 			pair[0][name] += n
 		}
@@ -115,6 +163,9 @@ func (e *Engine) BroadcastAhead(ctx context.Context, b Broadcast) (BroadcastAhea
 		return sum, err
 	}
 	program, err := e.BroadcastProgram(ctx, &b)
+	if err == nil {
+		err = e.checkNames(ctx, &b, program)
+	}
 	if err != nil {
 		return sum, err
 	}
@@ -123,7 +174,9 @@ func (e *Engine) BroadcastAhead(ctx context.Context, b Broadcast) (BroadcastAhea
 		defer e.programs.Delete(program.Journey.Version)
 	}
 	sum.Complete, err = lookEverywhere(ctx, e,
-		func(from []byte) any { return lookAhead{&b, program, b.Audience.matcher(), from, e.clock.Now()} },
+		func(from []byte) any {
+			return lookAhead{broadcast: &b, program: program, meant: b.Audience.matcher(), From: from, At: e.clock.Now()}
+		},
 		func(part *BroadcastAhead) int64 {
 			sum.add(part)
 			return sum.Looked

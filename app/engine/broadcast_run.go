@@ -156,7 +156,11 @@ func (e *Engine) SaveBroadcast(ctx context.Context, b Broadcast) (Broadcast, err
 	if err := b.check(); err != nil {
 		return b, err
 	}
-	if _, err := e.BroadcastProgram(ctx, &b); err != nil {
+	program, err := e.BroadcastProgram(ctx, &b)
+	if err == nil {
+		err = e.checkNames(ctx, &b, program)
+	}
+	if err != nil {
 		return b, err
 	}
 	e.publishing.Lock()
@@ -189,8 +193,14 @@ func (e *Engine) StartBroadcast(ctx context.Context, name, by string) (Broadcast
 		return b, lifecycle.Errorf(lifecycle.Conflict, "there is nobody on the list of broadcast %s", name)
 	}
 	program, err := e.BroadcastProgram(ctx, &b)
+	if err == nil {
+		err = e.checkNames(ctx, &b, program)
+	}
 	if err != nil {
 		return b, err
+	}
+	if missing, _ := e.doubts(&b, program); len(missing) > 0 {
+		return b, script.Errors(missing)
 	}
 	program = e.remember(program)
 	return e.setBroadcast(ctx, Broadcast{Name: name, State: BroadcastRunning, By: by, Version: program.Journey.Version},

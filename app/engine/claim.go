@@ -238,7 +238,7 @@ func (e *Engine) meet(tx store.Tx, in link) error {
 		if named && in.Named && !in.Join {
 			return nil
 		}
-		if stays := named && !in.Named || named == in.Named && bytes.Compare(id[:], in.Customer[:]) < 0; !stays {
+		if !stays(id, named, in.Customer, in.Named) {
 			return e.become(tx, id, in)
 		}
 		next.From, next.Customer, next.Named = in.Customer, id, named
@@ -249,4 +249,9 @@ func (e *Engine) meet(tx store.Tx, in link) error {
 	}
 	e.instruct(tx, in.At, lifecycle.HashID("meet", next.From.Part(), next.Customer.Part()), n, instruction{Link: &next})
 	return nil
+}
+
+// stays reports whether one of two who become one is who stays. named is whether somebody is known by a user ID.
+func stays(one lifecycle.ID, named bool, other lifecycle.ID, otherNamed bool) bool {
+	return named && !otherNamed || named == otherNamed && bytes.Compare(one[:], other[:]) < 0
 }

@@ -58,6 +58,7 @@ func (e *Engine) SayOf(ctx context.Context, event lifecycle.Event, word lifecycl
 	}
 	said := saidEvent(word, lifecycle.ID{}, now)
 	said.UserID, said.AnonymousID, said.MessageID, said.Traits = event.UserID, event.AnonymousID, event.MessageID, event.Traits
+	said.Source, said.Keyed = event.Source, event.Keyed
 	said.Properties = joined(event.Properties, said.Properties)
 	if said.MessageID == "" {
 		said.MessageID = uuid.NewString()
@@ -127,6 +128,9 @@ type Report struct {
 	At      time.Time         // when it happened; zero: now
 	Data    map[string]string // small facts: "url" of a click, "text" of a reply, "kind" of a bounce (hard or soft)
 	Machine bool              // it was no person: a scanner of links, a proxy that fetches all pictures
+	// Reference names the message where Message is zero, by what its provider calls it: see Refer. If that is not known, From says
+	// whom the report is about.
+	Reference string
 }
 
 // byMachine ends the name of an event that no person caused. Nothing that asks for the customer's own ever finds it: no
@@ -157,15 +161,24 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if in.Channel == "" {
 		in.Channel = m.Channel
 	}
+	if listed, is := e.outbox.(Listed); is && !in.Machine {
+		listed.Answered(tx, m.Decided, m.ID, lifecycle.Answer(in.Event))
+	}
 	if in.From != "" { // it went elsewhere in the end
 		to = in.From
 	}
 	receive := reported(in.Report, at, in.Now, m)
 	receive.Target = m.Customer
 	if to != "" && !m.Test && keepsFrom(in.Report) != "" {
-		receive.Suppress = &lifecycle.Suppression{Channel: in.Channel, Address: to, Reason: keepsFrom(in.Report), At: in.Now}
+		receive.Suppress = &lifecycle.Suppression{Channel: lifecycle.KindOf(in.Channel), Address: to, Reason: keepsFrom(in.Report), At: in.Now}
 	}
 	return e.receive(tx, receive)
+}
+
+// Listed is an Outbox that lists messages with what came back of them.
+type Listed interface {
+	// Answered notes what came back of a message of this partition. It is called inside Apply.
+	Answered(tx store.Tx, decided time.Time, id lifecycle.ID, answer lifecycle.Answer)
 }
 
 // keepsFrom returns why nothing may go to the address any more after a report; "" if it may.
@@ -201,7 +214,8 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 	name := lifecycle.ChannelInEvents(r.Channel) + " "
 	switch r.Event {
 	case "unsubscribed", "subscribed":
-		in.Word = &lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: now, Source: cmp.Or(r.Data["source"], "reply")}
+		word := lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: now, Source: cmp.Or(r.Data["source"], "reply")}.Strict()
+		in.Word = &word
 		properties["source"] = in.Word.Source
 		if name = unsubscribed; in.Word.Granted {
 			name = subscribed

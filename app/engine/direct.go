@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (e *Engine) Send(ctx context.Context, d Direct) (DirectAnswer, error) {
 	for partition := identity.Hash().Partition(); len(in.Via) < 8; {
 		answer, err := e.store.Do(ctx, partition, in)
 		if err != nil {
-			return DirectAnswer{}, err
+			return DirectAnswer{}, e.neverRan(ctx, d.Journey, err)
 		}
 		out := answer.(directOutcome)
 		if out.Next.IsZero() {
@@ -148,11 +149,11 @@ func (e *Engine) directJourney(tx store.Tx, d Direct) (*journey, error) {
 	}
 	at := slices.IndexFunc(states, func(state JourneyState) bool { return state.Name == d.Journey })
 	if at < 0 {
-		return nil, inField("journey", "there is no journey %q", d.Journey)
+		return nil, errNoJourney(d.Journey)
 	}
 	j := &journey{name: d.Journey, mode: states[at].Mode}
 	if j.mode == lifecycle.Off {
-		return nil, lifecycle.Errorf(lifecycle.Conflict, "journey %s is off, and so are its messages; switch it to live", d.Journey)
+		return nil, errJourneyOff(d.Journey)
 	}
 	if j.program, err = e.program(tx, states[at].Version); err != nil {
 		return nil, err
@@ -175,6 +176,28 @@ func (e *Engine) directJourney(tx store.Tx, d Direct) (*journey, error) {
 		}
 	}
 	return j, nil
+}
+
+func errNoJourney(journey string) *lifecycle.Error {
+	return inField("journey", "there is no journey %q", journey)
+}
+
+func errJourneyOff(journey string) *lifecycle.Error {
+	return lifecycle.Errorf(lifecycle.Conflict, "journey %s is off, and so are its messages; switch it to live", journey)
+}
+
+// neverRan says of a journey that a partition does not know that it is off, if it is: what never ran is known to the first
+// partition alone.
+func (e *Engine) neverRan(ctx context.Context, journey string, err error) error {
+	var own *lifecycle.Error
+	if !errors.As(err, &own) || own.Code != lifecycle.Invalid || own.Field != "journey" {
+		return err
+	}
+	states, failed := e.States(ctx)
+	if failed != nil || !slices.ContainsFunc(states, func(state JourneyState) bool { return state.Name == journey }) {
+		return err
+	}
+	return errJourneyOff(journey)
 }
 
 func inField(field, format string, args ...any) *lifecycle.Error {
@@ -233,12 +256,13 @@ func (s *session) directMessage(j *journey, in direct, event lifecycle.Event) (*
 	if in.Channel != "" {
 		effect.Args = map[string]any{"by": in.Channel}
 	}
-	template := s.chooseTemplate(j.program, &effect)
 	m := &lifecycle.Message{
 		ID: lifecycle.HashID("direct message", s.cause.Part()), Customer: s.customer.ID, User: s.user(), Journey: j.name,
-		Version: j.plan().Version, Name: in.Message, Channel: template.Channel, Kind: lifecycle.Transactional, Decided: in.At, Due: in.At,
+		Version: j.plan().Version, Name: in.Message, Kind: lifecycle.Transactional, Decided: in.At, Due: in.At,
 		State: lifecycle.Queued, Test: s.customer.Test(), Direct: true, Event: event,
 	}
+	template := s.chooseTemplate(m, j.program, &effect)
+	m.Channel = template.Channel
 	if in.Channel != "" {
 		m.Options = map[string]string{lifecycle.OptionFallback: "false"} // by this channel or not at all
 	}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,4 +196,22 @@ enter(function() wait "1 day" log "a day" end)`, "b", `stage { title = "B" }`), 
 	}
 	h.clock.Advance(12 * time.Hour)
 	h.eventually(func() bool { return count(h, "a day") == 1 })
+}
+
+// A journey that never ran is off, which is something else than none at all; so it is in every partition.
+func TestADirectMessageOfAJourneyThatNeverRan(t *testing.T) {
+	h := newHarness(t)
+	if err := h.engine.Publish(t.Context(), engine.Publish{Source: shop(), Mode: lifecycle.Off}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		_, err := h.ask(fmt.Sprint("user", i), "one")
+		if lifecycle.CodeOf(err) != lifecycle.Conflict || !strings.Contains(err.Error(), "journey shop is off") {
+			t.Errorf("%v", err)
+		}
+	}
+	_, err := h.ask("ada", "one", func(d *engine.Direct) { d.Journey = "shops" })
+	if lifecycle.CodeOf(err) != lifecycle.Invalid || !strings.Contains(err.Error(), `there is no journey "shops"`) {
+		t.Errorf("%v", err)
+	}
 }

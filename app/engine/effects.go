@@ -91,12 +91,7 @@ func inWords(value any) string {
 
 // send turns an effect into a message and gives it to the step.
 func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *script.Program, effect *script.Effect) error {
-	template := s.chooseTemplate(program, effect)
-	if template == nil {
-		return failure(effect, "", "message %q has no file for the channel that was asked for", effect.Name)
-	}
 	m := s.message(j, visit, r, effect)
-	m.Channel, m.Kind = template.Channel, kindOf(template)
 	for _, option := range [...]string{"subject", "preheader", "caps"} {
 		if text, ok := effect.Args[option].(string); ok {
 			if m.Options == nil {
@@ -105,6 +100,11 @@ func (s *session) send(j *journey, visit *lifecycle.Visit, r *run, program *scri
 			m.Options[option] = text
 		}
 	}
+	template := s.chooseTemplate(m, program, effect)
+	if template == nil {
+		return failure(effect, "", "message %q has no file for the channel that was asked for", effect.Name)
+	}
+	m.Channel, m.Kind = template.Channel, kindOf(template)
 	if !fallsBack(effect) && len(program.Channels(effect.Name)) > 1 {
 		if m.Options == nil {
 			m.Options = map[string]string{}
@@ -192,50 +192,10 @@ func (s *session) put(j *journey, visit *lifecycle.Visit, r *run, m *lifecycle.M
 	return nil
 }
 
-// chooseTemplate picks the channel: the one that the send names, else of those that the message has the first that the
-// customer prefers and can be reached by. If none reaches them it is the preferred one, whose message then says why not.
-func (s *session) chooseTemplate(program *script.Program, effect *script.Effect) *lifecycle.Template {
-	if by, ok := effect.Args["by"].(string); ok {
-		template, _ := program.Template(effect.Name, by, "")
-		return template
-	}
-	var only *lifecycle.Template
-	for i := range program.Templates {
-		switch t := &program.Templates[i]; {
-		case t.Name != effect.Name:
-		case only == nil:
-			only = t
-		case t.Channel != only.Channel:
-			return s.preferredTemplate(program, effect.Name)
-		}
-	}
-	return only
-}
-
-func (s *session) preferredTemplate(program *script.Program, name string) *lifecycle.Template {
-	channels := s.customer.Preferred(program.Channels(name))
-	for _, channel := range channels {
-		t, _ := program.Template(name, channel, "")
-		if s.customer.Reachable(channel, t.Front["topic"], kindOf(t)) {
-			return t
-		}
-	}
-	t, _ := program.Template(name, channels[0], "")
-	return t
-}
-
 // marketingLifeOf is how long marketing may wait to leave; in an inbox, how long it waits for the customer.
 func marketingLifeOf(channel string) time.Duration {
 	if channel == "inapp" {
 		return lifecycle.InboxLife
 	}
 	return marketingLife
-}
-
-// kindOf returns what kind of message a template makes; marketing unless it says otherwise.
-func kindOf(t *lifecycle.Template) lifecycle.MessageKind {
-	if kind := lifecycle.MessageKind(t.Front["kind"]); kind != "" {
-		return kind
-	}
-	return lifecycle.Marketing
 }

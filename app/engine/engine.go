@@ -89,6 +89,7 @@ type Engine struct {
 	suspectTold   atomic.Int64 // when the log was told of one last, in Unix nanoseconds
 	identities    IdentityLimits
 	forgetter     Forgetter                 // nil: there are no messages to forget
+	starts        Starts                    // nil: nobody begins by a chat
 	applicants    func(email string) string // the anonymous ID of whoever sends a form with a mail address; nil: there are no forms
 	limit         int64
 	precedence    map[string]int // of sources, by name: whose word about a trait counts before whose
@@ -259,6 +260,8 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = e.applyAPIKeys(tx, input)
 	case beginReply, keepReply, sweepReplies:
 		answer, err = e.applyReplies(tx, input)
+	case keepReference, sweepReferences:
+		answer, err = e.applyReferences(tx, input)
 	default:
 		if answer, handled, err = e.applySegments(tx, input); handled {
 			return answer, true, err
@@ -281,6 +284,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.lifeOf(tx, q)
 	case writtenTo:
 		return e.outbox.WrittenTo(tx, q.Channel, q.Address), true, nil
+	case referenceOf:
+		answer, err = e.reference(tx, q)
 	case offers:
 		answer, err = e.offers(tx)
 	case dueTimers:
@@ -380,6 +385,9 @@ func (e *Engine) Own(ctx context.Context, p int) {
 			}
 			if err == nil {
 				err = e.sweepReplies(ctx, p, now)
+			}
+			if err == nil {
+				err = e.sweepReferences(ctx, p, now)
 			}
 		}
 		if err != nil && ctx.Err() == nil {

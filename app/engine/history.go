@@ -241,7 +241,7 @@ func (e *Engine) importIsOpen(ctx context.Context, source string) (importRecord,
 	}
 	record := answer.(importRecord)
 	if record.State != ImportOpen {
-		return record, lifecycle.Errorf(lifecycle.Conflict, "the import %q is not open", source)
+		return record, lifecycle.Errorf(lifecycle.Conflict, "the import %q is not open: it was closed meanwhile, or never begun; open it again to go on", source)
 	}
 	return record, nil
 }

@@ -63,6 +63,8 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 			_, dated := s.customer.Origin(name)
 			older := late && known && !dated // what is known may be newer
 			switch {
+			case name == lifecycle.OptOutTrait && !event.MayLift() && string(traits[name]) != "true":
+				continue
 			case name == lifecycle.OptOutTrait && (!older || string(traits[name]) == "true"): // it refuses in any case
 				s.sayOptOut(event, traits[name], teller)
 				continue
@@ -108,18 +110,9 @@ func (s *session) traitBytes(but string) int {
 // contextTraits returns context.traits, with which a track call may describe the customer in passing, and
 // context.timezone.
 func contextTraits(context json.RawMessage) (traits, zone json.RawMessage) {
-	if len(context) == 0 {
-		return nil, nil
+	traits, zone = lifecycle.Property(context, "traits"), lifecycle.Property(context, "timezone")
+	if len(traits) == 0 || traits[0] != '{' {
+		traits = nil
 	}
-	var object struct {
-		Traits   json.RawMessage `json:"traits"`
-		Timezone json.RawMessage `json:"timezone"`
-	}
-	if json.Unmarshal(context, &object) != nil {
-		return nil, nil
-	}
-	if len(object.Traits) == 0 || object.Traits[0] != '{' {
-		object.Traits = nil
-	}
-	return object.Traits, object.Timezone
+	return traits, zone
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
@@ -64,6 +65,10 @@ type ImportState struct {
 	Source  string
 	State   string // ImportOpen, ImportClosing or ImportClosed; empty: only its mapping is known
 	History bool
+	Began   time.Time // of the latest run; zero: not known
+	Ended   time.Time // of the latest run; zero: not yet
+	Aborted bool
+	Runs    int
 	Mapping []byte // JSON; nil: none is saved
 }
 
@@ -86,7 +91,11 @@ func (e *Engine) Imports(ctx context.Context) ([]ImportState, error) {
 		found := answer.(importsAnswer)
 		for _, record := range found.imports {
 			state := of(record.Source)
-			state.State, state.History = record.State, record.History
+			if state.State != "" && sourceID(record.Source).Partition() != p {
+				continue // what the partition of its own ID says holds
+			}
+			state.State, state.History, state.Began, state.Runs = record.State, record.History, record.Began, len(record.Former)+1
+			state.Ended, state.Aborted = record.At, record.Abort && record.State != ImportOpen
 		}
 		for _, mapping := range found.mappings {
 			of(mapping.Source).Mapping = bytes.Clone(mapping.Data)

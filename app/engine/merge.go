@@ -83,6 +83,7 @@ type adopt struct {
 	Entries  []TimelineEntry
 	Part     string // names the chunk of entries
 	Said     []Said
+	Again    int `msgpack:",omitempty"` // how often the customer was not done yet with what was due by then
 }
 
 func (e *Engine) adopt(tx store.Tx, in adopt) error {
@@ -96,8 +97,8 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 		e.instruct(tx, in.At, lifecycle.HashID(in.From.Part(), in.Part), 12, instruction{Adopt: &in})
 		return nil
 	}
-	tx.Set(mark, []byte{})
 	if erased, is := e.erased(tx, id); is && !in.At.After(erased.at) { // whoever has the name now is somebody else
+		tx.Set(mark, []byte{})
 		return e.forgetLoser(tx, in)
 	}
 	s, err := e.open(tx, id)
@@ -106,9 +107,14 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 	}
 	s.history, s.at = s.customer.Import != "", in.At
 	if at := s.customer.Lapsed(in.At); at.After(s.customer.Clock) {
-		s.catchUp(at)
+		if !s.catchUp(at) { // who has slept for so long takes over when that is over
+			in.Again++
+			e.instruct(tx, in.At, lifecycle.HashID("adopt", in.From.Part(), in.Part, strconv.Itoa(in.Again)), 12, instruction{Adopt: &in})
+			return s.save()
+		}
 		s.customer.Clock = at
 	}
+	tx.Set(mark, []byte{})
 	s.now, s.event = s.customer.Clock, nil
 	if !s.known {
 		s.customer.Created = s.now

@@ -255,7 +255,7 @@ func (s *session) atEntry(plan *lifecycle.Journey) bool {
 	case plan.ByHand:
 		return false
 	case len(plan.Entry) == 0:
-		return true
+		return s.event == nil || !s.serverTells()
 	}
 	return s.event != nil && slices.Contains(plan.Entry, s.event.Name)
 }

@@ -150,7 +150,7 @@ func TestWordsOfAPage(t *testing.T) {
 	h.receive(identify)
 	id := h.customer("ada").ID
 	found, err := h.engine.Preferences(context.Background(), id)
-	if err != nil || len(found.Offered) != 1 || found.Offered[0].Channel != "email" || !slices.Equal(found.Offered[0].Topics, []string{"deals", "news"}) {
+	if err != nil || len(found.Offered) != 1 || found.Offered[0].Kind != "email" || !slices.Equal(found.Offered[0].Topics, []string{"deals", "news"}) {
 		t.Fatalf("%+v, %v", found.Offered, err)
 	}
 	if err = h.engine.Say(context.Background(), id, lifecycle.Ref{}, engine.Proof{}, lifecycle.Consent{Channel: "email", Topic: "news", Granted: true, Source: "preferences"}); err != nil {

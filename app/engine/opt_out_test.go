@@ -31,6 +31,52 @@ func TestAnEarlierSourceOptsOut(t *testing.T) {
 	want(false)
 }
 
+// Whoever knows a user ID can refuse marketing for them with the key that stands in pages, and cannot allow it again: neither by a
+// value, nor by taking the trait away, nor in passing, nor as a visitor who turns out to be them.
+func TestPagesLiftNoRefusal(t *testing.T) {
+	h := newHarness(t)
+	h.receive(says("", false, `{"unsubscribed":true,"plan":"free"}`, start))
+	for i, traits := range []string{`{"unsubscribed":false}`, `{"unsubscribed":null}`, `{"unsubscribed":"no","plan":"pro"}`} {
+		for k, kind := range []lifecycle.EventType{lifecycle.Identify, lifecycle.Page, lifecycle.Screen, lifecycle.Track, lifecycle.Alias} {
+			h.clock.Set(start.Add(time.Duration(10*i+k+1) * time.Hour))
+			for _, passing := range []bool{false, true} {
+				event := says("", true, traits, h.clock.Now())
+				if event.Type, event.Name = kind, "Seen"; kind == lifecycle.Alias {
+					event.Properties = []byte(`{"previousId":"visitor"}`)
+				}
+				if passing {
+					event.Traits, event.Context = nil, fmt.Appendf(nil, `{"traits":%s}`, traits)
+				}
+				event.MessageID = fmt.Sprint(i, k, passing)
+				h.receive(event)
+				if !h.customer("ada").OptedOut() {
+					t.Fatalf("a %s lifted the refusal by %s, in passing: %t", kind, traits, passing)
+				}
+			}
+		}
+	}
+	visitor := says("", true, `{"unsubscribed":false}`, h.clock.Now())
+	visitor.UserID, visitor.AnonymousID = "", "another"
+	h.receive(visitor)
+	login := says("", true, `{}`, h.clock.Now())
+	login.AnonymousID, login.MessageID = "another", "login"
+	h.receive(login)
+	if c := h.customer("ada"); !c.OptedOut() || c.Trait("plan") != "pro" {
+		t.Errorf("%s, %v", c.Traits[lifecycle.OptOutTrait], c.Traits)
+	}
+	h.receive(says("", false, `{"unsubscribed":false}`, h.clock.Now().Add(time.Hour)))
+	h.clock.Advance(2 * time.Hour)
+	h.receive(says("", false, `{"unsubscribed":false}`, h.clock.Now()))
+	if h.customer("ada").OptedOut() {
+		t.Error("the business itself cannot lift it")
+	}
+	h.clock.Advance(time.Hour)
+	h.receive(says("", true, `{"unsubscribed":true}`, h.clock.Now()))
+	if !h.customer("ada").OptedOut() {
+		t.Error("a page cannot refuse")
+	}
+}
+
 // What was known of opting out before times were kept gives way to an older refusal, and to nothing older that refuses
 // nothing.
 func TestALateOptOut(t *testing.T) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"stagecraft/app/lifecycle"
@@ -16,11 +17,12 @@ type Preferences struct {
 	Offered  []Offered // in the order in which the customer prefers channels
 }
 
-// Offered is a channel with the topics of its messages, in alphabetical order. Messages without a topic are about none of
-// them.
+// Offered is a kind of channel with the topics of its messages, in alphabetical order. Messages without a topic are about none of
+// them. Who refuses one channel of a kind refuses all, so they are one.
 type Offered struct {
-	Channel string
-	Topics  []string
+	Kind     string
+	Channels []string // of the kind, that reach the customer, in alphabetical order
+	Topics   []string
 }
 
 // Preferences returns what a customer can say. The customer may have been merged since the ID was learned.
@@ -35,15 +37,16 @@ func (e *Engine) Preferences(ctx context.Context, customer lifecycle.ID) (Prefer
 	}
 	offered := answer.(topics)
 	p := Preferences{Customer: found.Customer}
-	var names []string
-	for channel := range offered {
+	reached, about := map[string][]string{}, topics{}
+	for _, channel := range slices.Sorted(maps.Keys(offered)) {
 		if _, problem := found.Customer.Address(channel); problem == "" {
-			names = append(names, channel)
+			kind := lifecycle.KindOf(channel)
+			reached[kind] = append(reached[kind], channel)
+			about.about(kind, offered[channel]...)
 		}
 	}
-	slices.Sort(names)
-	for _, channel := range found.Customer.Preferred(names) {
-		p.Offered = append(p.Offered, Offered{channel, offered[channel]})
+	for _, kind := range found.Customer.Preferred(slices.Sorted(maps.Keys(reached))) {
+		p.Offered = append(p.Offered, Offered{kind, reached[kind], about[kind]})
 	}
 	return p, nil
 }

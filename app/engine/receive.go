@@ -180,7 +180,7 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	receipt := Receipt{Customer: s.customer.ID}
 	event, c := in.Event, s.customer
 	at := c.Lapsed(in.At)
-	s.at, s.accepted, s.source = in.At, !in.Target.IsZero(), in.Source
+	s.at, s.accepted, s.source, s.inner = in.At, !in.Target.IsZero(), in.Source, in.Inner
 	if in.History && !in.Inner {
 		if !s.known {
 			c.Clock = at

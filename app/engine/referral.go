@@ -51,7 +51,7 @@ func (s *session) refer(event *lifecycle.Event) {
 	}
 	c.Referred = s.at
 	order := referred{Referrer: c.Acquired.By, Friend: c.ID, User: c.UserID(), Created: c.Created, At: s.at, Order: orderOf(event.Properties)}
-	s.engine.instruct(s.tx, s.at, lifecycle.HashID("referral", c.ID.Part()), 24, instruction{Referred: &order})
+	s.engine.instruct(s.tx, s.at, referralMark(c.ID), 24, instruction{Referred: &order})
 }
 
 // orderOf keeps of an order what a reward may depend on.
@@ -73,10 +73,15 @@ func orderOf(properties json.RawMessage) json.RawMessage {
 	return data
 }
 
+// referralMark names what follows from the first order of a friend.
+func referralMark(friend lifecycle.ID) lifecycle.ID {
+	return lifecycle.HashID("referral", friend.Part())
+}
+
 // referred lets "Referral Converted" happen to the one who brought a friend. Nobody brings themselves, and nobody who came
 // later than the friend: that is what keeps recommendations from going in a circle, however long it is.
 func (e *Engine) referred(tx store.Tx, in referred) error {
-	mark := lifecycle.HashID("referral", in.Friend.Part())
+	mark := referralMark(in.Friend)
 	id, record, here := e.find(tx, in.Referrer)
 	if !here {
 		in.Referrer = id

@@ -24,6 +24,7 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		Source  string
 		Message string
 		Row     *Row
+		Friend  string
 
 		Confirmed string `json:"confirmed_at"`
 	}
@@ -43,7 +44,7 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		in.Source, in.History, in.At = source, true, entry.At
 	case event.Name == FormSubmitted && isID == nil && properties.Confirmed != "":
 		in.Target, in.Mark = identity.Hash(), id
-	case isID == nil && (event.Depth > 0 || properties.Channel != "" || properties.Message != ""):
+	case isID == nil && (event.Depth > 0 || properties.Channel != "" || properties.Message != "" || tellsOfFriend(&event, id, properties.Friend)):
 		in.Inner, in.Target, in.Mark = true, r.whose(entry), id
 		if r.past[entry.Seq] {
 			in.History, in.At, in.Source = true, event.Timestamp, r.historySource()
@@ -73,11 +74,21 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		}
 	}
 	for i := range r.life.Customer.Suppressions {
-		if s := r.life.Customer.Suppressions[i]; in.Inner && s.At.Equal(event.Received) && s.Channel == properties.Channel {
+		if s := r.life.Customer.Suppressions[i]; in.Inner && s.At.Equal(event.Received) && s.Channel == lifecycle.KindOf(properties.Channel) {
 			in.Suppress = &s
 		}
 	}
 	return in
+}
+
+// tellsOfFriend reports whether an event with an ID is the one by which a customer learned of a friend's order. Of a friend who
+// was erased it has said nothing since.
+func tellsOfFriend(event *lifecycle.Event, id lifecycle.ID, friend string) bool {
+	if event.Name != referralConverted {
+		return false
+	}
+	who, err := lifecycle.ParseID(friend)
+	return string(event.Properties) == "{}" || err == nil && id == referralMark(who)
 }
 
 // isHistory reports whether an import is one of history.
@@ -98,6 +109,9 @@ func (r *Reliving) historySource() string {
 
 // importOf returns the import that an event may have come with, and its line's ID.
 func (r *Reliving) importOf(event *lifecycle.Event) (source, line string) {
+	if event.Keyed {
+		return "", ""
+	}
 	for _, record := range r.life.imports {
 		if n := len(record.Source); len(event.MessageID) > n && event.MessageID[:n] == record.Source && event.MessageID[n] == ':' {
 			return record.Source, event.MessageID[n+1:]

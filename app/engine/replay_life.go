@@ -20,6 +20,7 @@ const reliveWall = 10 * time.Second
 // Reliving is under way on a Twin.
 type Reliving struct {
 	engine    *Engine
+	compiled  *Compiled
 	clock     *lifecycle.ManualClock
 	life      *Life
 	source    func(version string) (script.Source, error)
@@ -39,20 +40,27 @@ type Reliving struct {
 	taken     map[uint64]int            // how many numbers entries of others took, by the number of the entry before which
 	happening map[string]bool           // message IDs of all events that scripts made
 	past      map[uint64]bool           // numbers of entries whose event belongs to history although it does not say so
-	when      map[uint64]time.Time      // by when entries were written at the earliest, by their numbers
-	segments  []*segmentsThen           // oldest first
-	published int                       // how many of them have been
-	walked    time.Time                 // when everybody knows of the last one; zero: they do, or nobody knows when
-	Foreign   []LifeEntry               // entries that nothing in the timeline explains; they were left out
+	pauses    []pause
+	late      map[uint64]time.Time // when timers fired after a pause, by the numbers of entries
+	when      map[uint64]time.Time // by when entries were written at the earliest, by their numbers
+	segments  []*segmentsThen      // oldest first
+	published int                  // how many of them have been
+	walked    time.Time            // when everybody knows of the last one; zero: they do, or nobody knows when
+	Foreign   []LifeEntry          // entries that nothing in the timeline explains; they were left out
 }
 
 // Relive prepares to live a life again on e, a Twin bound to an empty store in which nothing happens by itself, whose
-// clock is given. source reads versions that were published.
-func (e *Engine) Relive(ctx context.Context, life *Life, clock *lifecycle.ManualClock, source func(version string) (script.Source, error)) (*Reliving, error) {
-	r := &Reliving{engine: e, clock: clock, life: life, source: source, id: life.Customer.ID, journeys: life.Past, scores: life.scores,
+// clock is given. source reads versions that were published, of which compiled may know what they come to.
+func (e *Engine) Relive(ctx context.Context, life *Life, clock *lifecycle.ManualClock, compiled *Compiled,
+	source func(version string) (script.Source, error)) (*Reliving, error) {
+	r := &Reliving{engine: e, compiled: compiled, clock: clock, life: life, source: source, id: life.Customer.ID, journeys: life.Past, scores: life.scores,
 		known: map[string]JourneyPast{}, open: map[string]importRecord{}, ids: life.ids(),
 		adoptions: maps.Clone(life.adoptions), marked: map[lifecycle.ID]bool{}, between: map[string]bool{}, happening: map[string]bool{}}
-	e.posted, e.host = life.posted(), script.New(script.Limits{Wall: reliveWall})
+	e.posted = life.posted()
+	compiled.lend(e)
+	defer compiled.learn(e) // of segments, which are many
+	r.pauses = life.pauses()
+	r.late = life.lateEntries(r.pauses)
 	if err := r.readSegments(ctx); err != nil {
 		return nil, err
 	}
@@ -80,6 +88,7 @@ func (e *Engine) Relive(ctx context.Context, life *Life, clock *lifecycle.Manual
 
 // Go lives it.
 func (r *Reliving) Go(ctx context.Context) error {
+	defer r.compiled.learn(r.engine)
 	if err := r.erasedBefore(ctx); err != nil {
 		return err
 	}
@@ -101,6 +110,7 @@ func (r *Reliving) Go(ctx context.Context) error {
 		if err := r.entry(ctx, &entry); err != nil {
 			return err
 		}
+		r.endLives()
 		if err := r.catchUp(ctx); err != nil {
 			return err
 		}
@@ -111,7 +121,7 @@ func (r *Reliving) Go(ctx context.Context) error {
 		return err
 	}
 	c := r.life.Customer
-	end := c.Real(c.Clock)
+	end := firesAt(r.pauses, c.Real(c.Clock))
 	for name, record := range r.open {
 		if c.Import != name {
 			if err := r.closeImport(ctx, record); err != nil {
@@ -147,6 +157,11 @@ func (r *Reliving) whose(entry *LifeEntry) lifecycle.ID {
 
 // entry lets one thing of the timeline happen.
 func (r *Reliving) entry(ctx context.Context, entry *LifeEntry) error {
+	if at, late := r.late[entry.Seq]; late {
+		if err := r.fire(ctx, at); err != nil {
+			return err
+		}
+	}
 	if err := r.learn(ctx, entry); err != nil {
 		return err
 	}
@@ -194,6 +209,11 @@ func (r *Reliving) give(ctx context.Context, entry *LifeEntry, in Receive) error
 		}
 		return r.doFor(ctx, r.whose(entry), func(id lifecycle.ID) any { return passOn{id, trackedEvent{event: *entry.Event, mark: mark}} })
 	}
+	if !in.Inner {
+		if err := r.recognise(ctx, entry); err != nil {
+			return err
+		}
+	}
 	if d, is := directOf(entry); is {
 		if c, err := r.engine.Record(ctx, r.whose(entry)); err == nil && c.ID != d.Event.Identity().Hash() {
 			d.Via = []lifecycle.ID{c.ID}
@@ -205,4 +225,21 @@ func (r *Reliving) give(ctx context.Context, entry *LifeEntry, in Receive) error
 		in.Target = id
 		return in
 	})
+}
+
+// recognise lets a name that leads to nobody lead to whom an event by it happened: they were recognised by something else that it
+// says, and have had the name since.
+func (r *Reliving) recognise(ctx context.Context, entry *LifeEntry) error {
+	name := entry.Event.Identity()
+	if name.Value == "" || r.engine.isKnown(ctx, name) {
+		return nil
+	}
+	c, err := r.engine.Record(ctx, r.whose(entry))
+	if err != nil {
+		if lifecycle.CodeOf(err) == lifecycle.NotFound { // whose first event it is
+			err = nil
+		}
+		return err
+	}
+	return r.do(ctx, name.Hash().Partition(), link{Identity: name, Customer: c.ID, Named: true, At: entry.Event.Received})
 }

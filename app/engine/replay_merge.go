@@ -113,6 +113,16 @@ func (r *Reliving) waitsForOthers(i int) bool {
 	return false
 }
 
+// endLives lets whoever was taken over by somebody be so when nothing more happens to either of them: the other one may be taken
+// over next.
+func (r *Reliving) endLives() {
+	for from, a := range r.adoptions {
+		if !r.alive(from) && !r.alive(a.Into) {
+			delete(r.adoptions, from)
+		}
+	}
+}
+
 // alive reports whether more is to happen to somebody who became part of the customer.
 func (r *Reliving) alive(id lifecycle.ID) bool {
 	i := slices.Index(r.ids, id)
@@ -122,6 +132,9 @@ func (r *Reliving) alive(id lifecycle.ID) bool {
 // before puts what happened at different times in order. Of what happened at one moment, events that others made happen to a
 // customer come after those that may have led to them.
 func (r *Reliving) before(a, b *LifeEntry) bool {
+	if !r.when[a.Seq].Equal(r.when[b.Seq]) {
+		return r.when[a.Seq].Before(r.when[b.Seq])
+	}
 	if !a.At.Equal(b.At) {
 		return a.At.Before(b.At)
 	}
@@ -136,11 +149,7 @@ func (r *Reliving) byOthers(entry *LifeEntry) bool {
 func (r *Reliving) early(ctx context.Context, in *instruction) bool {
 	switch {
 	case in.Link != nil && !in.Link.Hearsay && !in.Link.Question:
-		from := in.Link.From
-		if from.IsZero() {
-			from = in.Link.Identity.Hash()
-		}
-		return r.livesOn(ctx, from) || r.livesOn(ctx, in.Link.Customer)
+		return r.earlyToMeet(ctx, in.Link)
 	case in.Receive != nil && in.Receive.Inner:
 		return r.between[in.Receive.Event.MessageID]
 	case in.Adopt != nil:
@@ -156,15 +165,40 @@ func (r *Reliving) never(in *instruction) bool {
 	return in.Receive != nil && in.Receive.Inner && in.Receive.Event.Depth > 0 && !r.life.Cut && !r.happening[in.Receive.Event.MessageID]
 }
 
-// livesOn reports whether more is to happen to whoever has a name before they are taken over.
-func (r *Reliving) livesOn(ctx context.Context, id lifecycle.ID) bool {
+// earlyToMeet reports whether it is too early for a claim: whoever has the identity has yet to begin to live, or more is to happen
+// to the one of the two who becomes part of the other, as meet has it.
+func (r *Reliving) earlyToMeet(ctx context.Context, in *link) bool {
 	if len(r.marked) == 0 {
 		return false
 	}
-	if c, err := r.engine.Record(ctx, id); err == nil {
-		id = c.ID
-	} // else they have not begun to live
-	return r.marked[id] && r.alive(id)
+	from := in.From
+	if from.IsZero() {
+		from = in.Identity.Hash()
+	}
+	claimant, named := in.Customer, in.Named
+	if c, err := r.engine.Record(ctx, claimant); err == nil && c.ID != claimant { // they have become part of somebody meanwhile
+		claimant, named = c.ID, c.Named()
+	}
+	loser, winner := claimant, from
+	if c, err := r.engine.Record(ctx, from); err != nil {
+		if r.alive(from) {
+			return true
+		}
+		if named || in.Identity.Kind != lifecycle.UserID { // else who stays is made for it
+			return false
+		}
+	} else {
+		if c.ID == claimant || c.Named() && named && !in.Join {
+			return false
+		}
+		if winner = c.ID; !stays(c.ID, c.Named(), claimant, named) {
+			loser, winner = c.ID, claimant
+		}
+	}
+	if !r.marked[loser] && slices.Contains(r.ids, loser) { // it was the other one: they have yet to learn who has a user ID
+		return r.marked[winner] && (r.alive(loser) || r.alive(winner))
+	}
+	return r.marked[loser] && r.alive(loser)
 }
 
 // settle carries out what a partition has left for others, and what they leave in turn, as far as it is not too early.

@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -62,7 +60,7 @@ func (l *Life) keepMembers(tx store.Reader, table *segmentTable) {
 // events they are asked again.
 func (r *Reliving) readSegments(ctx context.Context) error {
 	l := r.life
-	r.when, l.asked = l.moments(), map[uint64]bool{}
+	r.when, l.asked = r.moments(), map[uint64]bool{}
 	if l.Customer.Test() || l.Cut {
 		return nil
 	}
@@ -93,13 +91,14 @@ func (r *Reliving) readSegments(ctx context.Context) error {
 	return nil
 }
 
-// moments returns by when each entry was written at the earliest, by its number: one that came with an import tells of a time
-// that was over.
-func (l *Life) moments() map[uint64]time.Time {
+// moments returns by when each entry was written at the earliest, by its number: one that came with an import, or a timer that
+// fired late, tells of a time that was over.
+func (r *Reliving) moments() map[uint64]time.Time {
+	l := r.life
 	moments, last := make(map[uint64]time.Time, len(l.Entries)), map[lifecycle.ID]time.Time{}
 	for i := range l.Entries {
 		entry := &l.Entries[i]
-		at := later(entry.At, last[entry.From])
+		at := later(r.tookPlace(entry), last[entry.From])
 		if entry.Event != nil && entry.Event.Depth == 0 {
 			at = later(at, entry.Event.Received)
 		}
@@ -111,17 +110,11 @@ func (l *Life) moments() map[uint64]time.Time {
 // segmentsOf reads one version, without what cannot be asked again. One that cannot be read has nothing that can.
 func (r *Reliving) segmentsOf(ctx context.Context, past SegmentsPast) (*segmentsThen, error) {
 	then := &segmentsThen{SegmentsPast: past, source: script.Source{Name: script.SegmentsFolder}, asked: map[string]string{}}
-	source, err := r.segmentSource(ctx, past.Version)
-	if err != nil {
-		if lifecycle.CodeOf(err) == lifecycle.NotFound {
-			err = nil
-		}
+	compiled, err := r.compiledSegments(ctx, past.Version)
+	if compiled == nil {
 		return then, err
 	}
-	compiled, err := r.engine.host.CompileSegments(source)
-	if err != nil {
-		return then, nil // by an older program
-	}
+	source := compiled.Source()
 	then.source.Files = map[string][]byte{}
 	for path, text := range source.Files {
 		then.source.Files[path] = text
@@ -140,28 +133,6 @@ func (r *Reliving) segmentsOf(ctx context.Context, past SegmentsPast) (*segments
 		}
 	}
 	return then, nil
-}
-
-// ranked reports whether a segment may ask for a rank, itself or by a helper.
-func ranked(source script.Source, segment *script.Segment) bool {
-	own := source.Files[segment.Name+".lua"]
-	if bytes.Contains(own, []byte(script.AskRFM)) {
-		return true
-	}
-	for path, text := range source.Files {
-		if strings.Contains(path, "/") && bytes.Contains(text, []byte(script.AskRFM)) && bytes.Contains(own, []byte("use")) {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *Reliving) segmentSource(ctx context.Context, version string) (script.Source, error) {
-	if version != r.life.segmentsNow {
-		return r.source(version)
-	}
-	files, err := unpack(r.life.segmentsPacked)
-	return script.Source{Name: script.SegmentsFolder, Files: files}, err
 }
 
 // inForce returns the segments of a moment; nil if none is known.
@@ -224,11 +195,15 @@ func (r *Reliving) segmentsUntil(ctx context.Context, until time.Time) error {
 		if next.IsZero() || next.After(until) {
 			return nil
 		}
-		if err := r.fireUntil(ctx, next.Add(-1)); err != nil {
+		walked, before := r.walked.Equal(next), next.Add(-1)
+		if walked && slices.ContainsFunc(r.pauses, func(p pause) bool { return p.until.Equal(next) }) {
+			before = next // what has waited fires first
+		}
+		if err := r.fireUntil(ctx, before); err != nil {
 			return err
 		}
 		r.clock.Set(next)
-		if r.walked.Equal(next) {
+		if walked {
 			r.walked = time.Time{}
 			if err := r.walk(ctx, next, r.ids...); err != nil {
 				return err

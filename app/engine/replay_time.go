@@ -36,7 +36,7 @@ func (r *Reliving) journeysUntil(ctx context.Context, until time.Time) error {
 				return err
 			}
 		}
-		if err := r.engine.Chores(ctx, r.id.Partition()); err != nil {
+		if err := r.hear(ctx); err != nil {
 			return err
 		}
 	}
@@ -58,11 +58,29 @@ func (r *Reliving) scoresUntil(ctx context.Context, until time.Time) error {
 		if err := r.engine.PublishScores(ctx, next.Rules); err != nil {
 			return err
 		}
-		if err := r.engine.Chores(ctx, r.id.Partition()); err != nil {
+		if err := r.hear(ctx); err != nil {
 			return err
 		}
 	}
 	return r.segmentsUntil(ctx, until)
+}
+
+// hear lets the customer hear of what was published now. Timers that have waited go on waiting if something else is published
+// before they fire.
+func (r *Reliving) hear(ctx context.Context) error {
+	now := r.clock.Now()
+	if !slices.ContainsFunc(r.pauses, func(p pause) bool { return p.has(now) }) {
+		return r.engine.Chores(ctx, r.id.Partition())
+	}
+	for _, chore := range []func(context.Context, int, time.Time) (bool, error){r.engine.resyncJourneys, r.engine.workScores} {
+		for busy := true; busy; {
+			var err error
+			if busy, err = chore(ctx, r.id.Partition(), now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (r *Reliving) do(ctx context.Context, partition int, input any) error {
@@ -94,15 +112,16 @@ func (r *Reliving) fireUntil(ctx context.Context, at time.Time) error {
 			case lifecycle.CodeOf(err) == lifecycle.NotFound:
 			case err != nil:
 				return err
-			case c.Import == "" && !c.Due.IsZero() && !c.Due.After(at) && (next == nil || c.Due.Before(next.Due)):
+			case c.Import == "" && !c.Due.IsZero() && !firesAt(r.pauses, c.Due).After(at) && (next == nil || c.Due.Before(next.Due)):
 				next = c
 			}
 		}
 		if next == nil {
 			return nil
 		}
-		r.clock.Set(next.Due)
-		if err := r.do(ctx, next.ID.Partition(), fire{next.ID, next.Due}); err != nil {
+		due := firesAt(r.pauses, next.Due)
+		r.clock.Set(due)
+		if err := r.do(ctx, next.ID.Partition(), fire{next.ID, due}); err != nil {
 			return err
 		}
 	}

@@ -118,7 +118,10 @@ func (r *Reliving) skip(ctx context.Context, entry *LifeEntry) error {
 	told := entry.TimelineEntry
 	told.Facts = r.besides(entry)
 	return r.doFor(ctx, r.whose(entry), func(id lifecycle.ID) any {
-		in := passBy{Customer: id, Entry: true, Seq: seq, Clock: r.life.Customer.Lapsed(entry.At)}
+		in := passBy{Customer: id, Entry: true, Seq: seq}
+		if !notBrought(told.Facts) { // at which nobody's clock goes on
+			in.Clock = r.life.Customer.Lapsed(entry.At)
+		}
 		if broadcastOnly(told.Facts) {
 			in.Told = &told
 		}

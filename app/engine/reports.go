@@ -94,11 +94,16 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 	finish := context.WithoutCancel(ctx)
 	var items []store.Item
 	for _, r := range batch {
+		e.resolve(finish, &r.Report)
 		switch {
 		case !r.Message.IsZero():
 			items = append(items, store.Item{Partition: r.Message.Partition, Input: r})
 		case r.From != "":
+			begun := e.begun(finish, &r)
 			items = append(items, e.aboutAddress(finish, r)...)
+			if !begun.IsZero() {
+				items = append(items, r.startedBy(begun))
+			}
 		}
 	}
 	for len(items) > 0 {
@@ -127,10 +132,7 @@ const answeredWithin = 7 * 24 * time.Hour
 // address's own partition, which tells whoever else has it. Who shares a telephone shares its STOP. An answer is one to the
 // newest message that went there of late, and whoever only has the address hears of it if nothing ever went there.
 func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
-	at := r.At
-	if at.IsZero() || at.After(r.Now) {
-		at = r.Now
-	}
+	at := r.happened()
 	var all []lifecycle.Addressee
 	answered := -1
 	for p := range lifecycle.Partitions {
@@ -149,7 +151,7 @@ func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
 	}
 	in := reported(r.Report, at, r.Now, nil)
 	if reason := keepsFrom(r.Report); reason != "" {
-		in.Suppress = &lifecycle.Suppression{Channel: r.Channel, Address: r.From, Reason: reason, At: r.Now}
+		in.Suppress = &lifecycle.Suppression{Channel: lifecycle.KindOf(r.Channel), Address: r.From, Reason: reason, At: r.Now}
 	}
 	var items []store.Item
 	for i, one := range all {
@@ -166,6 +168,14 @@ func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
 		items = append(items, store.Item{Partition: identity.Hash().Partition(), Input: ofAddress{identity, in}})
 	}
 	return items
+}
+
+// happened is when it did, as far as is known.
+func (r *told) happened() time.Time {
+	if r.At.IsZero() || r.At.After(r.Now) {
+		return r.Now
+	}
+	return r.At
 }
 
 func cut(text string) string {

@@ -47,7 +47,7 @@ func (s *session) takeRevenue(event *lifecycle.Event) {
 		s.note(lifecycle.Fact{Kind: lifecycle.FactUncounted, Name: event.Name, Reason: wrong.Message})
 	}
 	if !order {
-		s.customer.Revenue.Total -= amount
+		s.customer.Revenue = s.customer.Revenue.Plus(lifecycle.Revenue{Total: -amount})
 		return
 	}
 	at := event.Timestamp
@@ -66,7 +66,8 @@ func (r *RevenueRules) amount(properties json.RawMessage) (amount float64, wrong
 			return amount, nil
 		}
 		if wrong == nil && !unsaid(value) {
-			wrong = &lifecycle.Error{Code: lifecycle.Invalid, Field: "properties." + name, Message: fmt.Sprintf("%s %.80s is no amount; write it as 7.50", name, value)}
+			wrong = &lifecycle.Error{Code: lifecycle.Invalid, Field: "properties." + name,
+				Message: fmt.Sprintf("%s %.80s is no amount; write it as 7.50, of 15 digits before the point at most", name, value)}
 		}
 	}
 	return 0, wrong

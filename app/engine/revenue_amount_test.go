@@ -18,6 +18,10 @@ func TestAnAmountThatCannotBeRead(t *testing.T) {
 		`{"revenue":"7,50","total":7.5}`:      true, // the first one that is one counts
 		`{"total":"zz"}`:                      false,
 		`{"total":true}`:                      false,
+		`{"total":1e15}`:                      true,
+		`{"total":1e16}`:                      false,
+		`{"total":1.7e308}`:                   false,
+		`{"total":-1e308}`:                    false,
 		`{"total":"n/a"}`:                     true, // it says that it does not say
 		`{"total":" "}`:                       true,
 		`{"item":"tea 7,50"}`:                 true,
@@ -31,5 +35,18 @@ func TestAnAmountThatCannotBeRead(t *testing.T) {
 		if event.Name = "Priced"; h.engine.CheckAmount(&event) != nil {
 			t.Errorf("%s: what is no order has no amount", properties)
 		}
+	}
+}
+
+// Orders that come to more than there is money count as orders of nothing, and what adds up stays a number.
+func TestAnAmountBeyondAllMoney(t *testing.T) {
+	h := newHarness(t)
+	for range 2 {
+		h.track("ada", "Order Completed", "revenue", 1.7e308)
+		h.track("ada", "Order Refunded", "revenue", 1.7e308)
+		h.track("ada", "Order Completed", "revenue", 12)
+	}
+	if bought := h.customer("ada").Revenue; bought.Orders != 4 || bought.Total != 24 {
+		t.Errorf("%+v", bought)
 	}
 }

@@ -145,7 +145,7 @@ func (s *session) takeConsents(row *Row, said time.Time) {
 func (s *session) refuses(word lifecycle.Consent) bool {
 	meet := func(a, b string) bool { return a == "" || b == "" || a == b }
 	return s.customer.OptedOut() || slices.ContainsFunc(s.customer.Consents, func(said lifecycle.Consent) bool {
-		return !said.Granted && meet(said.Channel, word.Channel) && meet(said.Topic, word.Topic)
+		return !said.Granted && meet(lifecycle.KindOf(said.Channel), lifecycle.KindOf(word.Channel)) && meet(said.Topic, word.Topic)
 	})
 }
 

@@ -50,6 +50,7 @@ func saidKey(customer lifecycle.ID, said *Said) []byte {
 // unsubscribed if it allows something.
 func (s *session) sayWord(word lifecycle.Consent, event *lifecycle.Event, now bool) {
 	c := s.customer
+	word = word.Strict()
 	said := Said{Consent: word, Received: s.at, By: c.ID}
 	late := len(c.Joins) > 0 && !word.At.After(c.Joins[len(c.Joins)-1].At) // it was said by one of those who are one by now
 	for i := range c.Consents {

@@ -26,8 +26,9 @@ type scoreTable struct {
 
 // ScoresPast is what was declared of scores from a moment on.
 type ScoresPast struct {
-	At    time.Time            `msgpack:"a"`
-	Rules lifecycle.ScoreRules `msgpack:"r"`
+	At      time.Time            `msgpack:"a"`
+	Rules   lifecycle.ScoreRules `msgpack:"r"`
+	Overdue time.Time            `msgpack:"o,omitempty"` // since when timers waited that were overdue then; zero: none was
 }
 
 // maxScoresPast is how many changes are remembered, for replays.
@@ -82,7 +83,7 @@ func (e *Engine) publishScores(tx store.Tx, in publishScores) error {
 	}
 	table.Epoch++
 	table.Rules, table.Since = in.Rules, in.At
-	table.Past = append(table.Past, ScoresPast{in.At, in.Rules})
+	table.Past = append(table.Past, ScoresPast{At: in.At, Rules: in.Rules, Overdue: overdue(tx, in.At)})
 	table.Past = table.Past[max(0, len(table.Past)-maxScoresPast):]
 	table.Cursor, table.Walking = lifecycle.ID{}, anyCustomer(tx)
 	tx.Set(scoresKey(), store.Encode(table))

@@ -58,7 +58,8 @@ type segmentTable struct {
 type SegmentsPast struct {
 	At      time.Time `msgpack:"a"`
 	Version string    `msgpack:"v"`
-	Walked  time.Time `msgpack:"w"` // when everybody knew it; zero: not yet, or the next version came before
+	Walked  time.Time `msgpack:"w"`           // when everybody knew it; zero: not yet, or the next version came before
+	Overdue time.Time `msgpack:"o,omitempty"` // since when timers waited that were overdue then; zero: none was
 }
 
 // maxSegmentsPast is how many changes are remembered, for replays.
@@ -156,6 +157,9 @@ func (e *Engine) compiledSegments(table *segmentTable) (*script.Segments, error)
 }
 
 func (e *Engine) rememberSegments(src script.Source) (*script.Segments, error) {
+	if known, ok := e.segmentSets.Load(src.Version()); ok {
+		return known.(*script.Segments), nil
+	}
 	compiled, err := e.host.CompileSegments(src)
 	if err != nil {
 		return nil, err
@@ -199,7 +203,7 @@ func (e *Engine) publishSegments(tx store.Tx, in publishSegments) error {
 // keepPast writes down from when on the version in force holds, with its source. What is not remembered any more goes with
 // its own.
 func (t *segmentTable) keepPast(tx store.Tx, at time.Time) {
-	past := SegmentsPast{At: at, Version: t.Version}
+	past := SegmentsPast{At: at, Version: t.Version, Overdue: overdue(tx, at)}
 	if !t.Walking {
 		past.Walked = at
 	}

@@ -45,6 +45,7 @@ type session struct {
 	decision  lifecycle.Decision
 	facts     [2]lifecycle.Fact // where most decisions have room
 	followed  int               // how many facts of former stages stand before those of the input
+	before    int               // how many facts are of timers that fired before what happens now, be it in inputs of their own or in this one
 	moves     int               // moves in this input or timer
 	first     moveRequest       // the move that one journey makes because of the event
 	tracked   []trackedEvent    // what scripts made happen to this customer, still to be handled
@@ -54,6 +55,7 @@ type session struct {
 	written   int               // about how many bytes this input writes so far
 	assessing assessment        // what segments may look at and has changed
 	accepted  bool              // the input was accepted elsewhere: it must take effect
+	inner     bool              // the input was made by ourselves
 }
 
 // costOfKey is added for every key written, so that many small ones are bounded as well.

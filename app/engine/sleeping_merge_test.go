@@ -46,3 +46,47 @@ func TestASleeperWhoIsMergedIsNotLost(t *testing.T) {
 		t.Errorf("they are %s, at %s", c.ID, c.Clock)
 	}
 }
+
+// Who takes somebody over after such a sleep takes over when all is done that was due by then: it had to do with themselves alone.
+func TestASleeperTakesOverWhenAwake(t *testing.T) {
+	s := newStill(t.TempDir(), func(args ...any) { t.Helper(); t.Fatal(args...) })
+	defer func() { s.store.Close() }()
+	for n := range 3 { // of each journey 200 may wait, and one input fires 500
+		s.publish(journey(fmt.Sprint("j", n), `journey { title = "J", stages = { "a" } }`,
+			"a", `stage { title = "A" }
+on("Page", function(customer)
+	wait "1 day"
+	if customer.tags.theirs then set("saw", true) end
+	score(1)
+end, { parallel = true })
+on("Mark", function() tag "theirs" end)`))
+	}
+	say := func(id string, event lifecycle.Event) {
+		t.Helper()
+		s.clock.Advance(time.Second)
+		event.MessageID, event.Timestamp = id, s.clock.Now()
+		s.receive(event)
+	}
+	say("who", lifecycle.Event{Type: lifecycle.Identify, UserID: "ada", Traits: []byte(`{"email":"ada@shop.example"}`)})
+	for i := range 200 {
+		say(fmt.Sprint("page", i), lifecycle.Event{Type: lifecycle.Track, Name: "Page", UserID: "ada"})
+	}
+	for s.deliver(0, true) {
+	}
+	s.clock.Advance(20 * 24 * time.Hour)
+	say("mark", lifecycle.Event{Type: lifecycle.Track, Name: "Mark", AnonymousID: "device"})
+	say("meet", lifecycle.Event{Type: lifecycle.Identify, AnonymousID: "device", Traits: []byte(`{"email":"ada@shop.example"}`)})
+	for s.deliver(0, true) {
+	}
+	found, err := s.engine.Customer(t.Context(), lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: "device"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := found.Customer
+	if c.UserID() != "ada" || !c.HasTag("theirs") || c.Score(s.clock.Now()) != 600 {
+		t.Errorf("they are %s with tags %v and %v points", c.UserID(), c.Tags, c.Score(s.clock.Now()))
+	}
+	if c.Trait("saw") != nil {
+		t.Error("what was due before has seen whom they became one with")
+	}
+}

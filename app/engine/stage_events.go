@@ -52,7 +52,8 @@ func (s *session) happen(event, journey string, properties any) {
 		return
 	}
 	c, now := s.customer, s.customer.Real(s.now)
-	mark := lifecycle.HashID("own event", s.cause.Part(), event, journey, strconv.Itoa(len(s.decision.Facts)), strconv.FormatUint(c.Seq, 10))
+	mark := lifecycle.HashID("own event", s.cause.Part(), event, journey, strconv.Itoa(len(s.decision.Facts)-s.before),
+		strconv.FormatUint(c.Seq, 10))
 	own := lifecycle.Event{Type: lifecycle.Track, Name: event, MessageID: mark.String(), UserID: c.UserID(), Timestamp: now, Received: now,
 		Depth: s.depth + 1}
 	if own.UserID == "" {

@@ -50,6 +50,9 @@ func (s *session) catchUp(until time.Time) bool {
 	var began time.Time
 	before, spun := s.customer.Seq, 0
 	for fired := 0; ; fired++ {
+		if fired > 0 {
+			s.before = len(s.decision.Facts)
+		}
 		j, timer := s.earliest(until)
 		scores, segments := s.scoresFirst(j, timer, until), s.segmentsFirst(j, timer, until)
 		if j == nil && !scores && !segments {

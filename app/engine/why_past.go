@@ -18,6 +18,7 @@ type JourneyPast struct {
 	Version string         `msgpack:"v" json:"version"`
 	Mode    lifecycle.Mode `msgpack:"m" json:"mode"`
 	Drained bool           `msgpack:"d,omitempty" json:"drained,omitempty"` // runs of other versions ended
+	Overdue time.Time      `msgpack:"o,omitempty" json:"-"`                 // since when timers waited that were overdue then; zero: none was
 }
 
 func journeyPastKey(at time.Time, journey string) []byte {
@@ -30,7 +31,7 @@ func keepPast(tx store.Tx, at time.Time, state *JourneyState) {
 		return
 	}
 	tx.Set(journeyPastKey(at, state.Name), store.Encode(&JourneyPast{At: at, Journey: state.Name, Version: state.Version, Mode: state.Mode,
-		Drained: len(state.Keep) > 0}))
+		Drained: len(state.Keep) > 0, Overdue: overdue(tx, at)}))
 }
 
 // maxLifeRead is how many timeline entries of one customer are read to tell or replay their life; the newest ones are.

@@ -18,68 +18,11 @@ const (
 
 // socialTraits are the traits by which the channel social reaches somebody, the preferred one first, and the provider each
 // belongs to.
-var socialTraits = []struct{ trait, provider string }{
+var socialTraits = []socialTrait{
 	{"zalo", "zalo"}, {"whatsapp", "whatsapp"}, {"telegram", "telegram"}, {"messenger", "messenger"}, {"slack", "slack"},
 }
 
-// Channels in the order in which a customer who prefers none is written to.
-var channelOrder = []string{"email", "push", "sms", "social", "inapp", "call", "letter", "webhook"}
-
-// IsOwnChannel reports whether a channel is one of those that the program knows; others are brought by connectors.
-func IsOwnChannel(channel string) bool { return slices.Contains(channelOrder, channel) }
-
-// IsChannelName reports whether a text can name a channel: lower-case letters, digits and dashes, at most 64, with a letter or
-// digit first.
-func IsChannelName(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || i == 0) {
-			return false
-		}
-	}
-	return text != "" && len(text) <= 64
-}
-
-// ChannelInEvents returns a channel as the names of events write it: "Email", as in "Email Opened".
-func ChannelInEvents(channel string) string {
-	if channel == "inapp" {
-		return "In-App"
-	}
-	first := min(1, len(channel))
-	return strings.ToUpper(channel[:first]) + channel[first:]
-}
-
-// ChannelOfEvent returns the channel that the name of an event begins with, "email" of "Email"; "" if it is none of ours
-// that has addresses.
-func ChannelOfEvent(name string) string {
-	for _, channel := range channelOrder {
-		if channel != "webhook" && ChannelInEvents(channel) == name {
-			return channel
-		}
-	}
-	return ""
-}
-
-// Preferred sorts channels: those that the trait channels names come first, in its order, then the others in ours.
-func (c *Customer) Preferred(channels []string) []string {
-	var order []string
-	if named, ok := c.Trait("channels").([]any); ok {
-		for _, name := range named {
-			if text, ok := name.(string); ok {
-				order = append(order, text)
-			}
-		}
-	}
-	order = append(order, channelOrder...)
-	place := func(channel string) int { // those of others come last
-		if at := slices.Index(order, channel); at >= 0 {
-			return at
-		}
-		return len(order)
-	}
-	sorted := slices.Clone(channels)
-	slices.SortStableFunc(sorted, func(a, b string) int { return place(a) - place(b) })
-	return sorted
-}
+type socialTrait struct{ trait, provider string }
 
 // Reachable reports whether a message about a topic may go by a channel as far as the customer is concerned: there is an
 // address, nothing suppresses it, and they did not say no. What somebody is owed asks for no consent.
@@ -95,19 +38,26 @@ func (c *Customer) Reachable(channel, topic string, kind MessageKind) bool {
 	return kind == Transactional || !said || word.Granted
 }
 
-// Address returns where a channel reaches the customer, as its connector understands it, or why it does not. It stands in
-// the traits email, phone, push (a token or a Web Push subscription), address (of letters) and those named like the social
-// providers; that of a channel of others in the trait named like the channel.
+// Address returns where a channel reaches the customer, as its connector understands it, or why it does not: where its kind does.
+// It stands in the traits email, phone, push (a token or a Web Push subscription), address (of letters) and those named like the
+// social providers; that of a channel of others in the trait named like the channel. Tokens belong to one sender: the trait named
+// like a further channel of notifications or chat comes first, and social-telegram reaches Telegram only.
 func (c *Customer) Address(channel string) (address, problem string) {
-	switch channel {
+	switch kind := KindOf(channel); kind {
 	case "email":
 		return c.mailAddress()
 	case "sms", "call":
 		return c.phoneNumber()
 	case "push":
-		return c.pushTarget()
+		if kind != channel && len(c.Traits[channel]) > 0 {
+			return c.pushTarget(channel)
+		}
+		return c.pushTarget("push")
 	case "social":
-		return c.socialAddress()
+		if kind != channel && len(c.Traits[channel]) > 0 {
+			return c.traitAddress(channel)
+		}
+		return c.socialAddress(strings.TrimPrefix(channel, "social-"))
 	case "letter":
 		return c.postalAddress()
 	case "inapp":
@@ -199,8 +149,8 @@ func dialled(written string) (number string, ok bool) {
 	return "+" + digits, true
 }
 
-func (c *Customer) pushTarget() (address, problem string) {
-	switch target := c.Trait("push").(type) {
+func (c *Customer) pushTarget(trait string) (address, problem string) {
+	switch target := c.Trait(trait).(type) {
 	case nil:
 		return "", BecauseNoAddress
 	case string:
@@ -210,7 +160,7 @@ func (c *Customer) pushTarget() (address, problem string) {
 		return target, ""
 	case map[string]any:
 		if endpoint, _ := target["endpoint"].(string); endpoint != "" {
-			return string(c.Traits["push"]), ""
+			return string(c.Traits[trait]), ""
 		}
 	}
 	return "", BecauseBadAddress
@@ -229,9 +179,11 @@ func pushEndpoint(address string) (string, bool) {
 	return subscription.Endpoint, err == nil && subscription.Endpoint != ""
 }
 
-func (c *Customer) socialAddress() (address, problem string) {
+// socialAddress is the preferred one; only says which one a channel named after a provider has.
+func (c *Customer) socialAddress(only string) (address, problem string) {
+	of := slices.ContainsFunc(socialTraits, func(known socialTrait) bool { return known.provider == only })
 	for _, known := range socialTraits {
-		if value, _ := c.Trait(known.trait).(string); value != "" {
+		if value, _ := c.Trait(known.trait).(string); value != "" && (!of || known.provider == only) {
 			return known.provider + ":" + value, ""
 		}
 	}

@@ -13,18 +13,35 @@ const (
 	MaxSuppressions = 32
 )
 
-// Consent is one word of a customer about being written to: for one channel or all, about one topic or all.
+// Consent is one word of a customer about being written to: for one channel or all, about one topic or all. Where a kind has
+// several channels the strict side holds: a refusal of one is a refusal of the whole kind, and what allows the kind allows all of
+// its channels, but what allows one of them allows that one only.
 type Consent struct {
-	Channel string    `json:"channel,omitempty" msgpack:"c"` // empty: every channel
+	Channel string    `json:"channel,omitempty" msgpack:"c"` // empty: every channel; of a refusal the kind
 	Topic   string    `json:"topic,omitempty" msgpack:"t"`   // empty: every topic
 	Granted bool      `json:"granted" msgpack:"g"`
 	At      time.Time `json:"at,omitzero" msgpack:"a"`
 	Source  string    `json:"source" msgpack:"s"` // where it was said: "unsubscribe link", "preferences", "api", "STOP"
 }
 
+// Strict returns the word as it counts: a refusal is about the whole kind of its channel.
+func (c Consent) Strict() Consent {
+	if !c.Granted {
+		c.Channel = KindOf(c.Channel)
+	}
+	return c
+}
+
 // covers reports whether the word is about a message on that channel and topic.
 func (c Consent) covers(channel, topic string) bool {
-	return (c.Channel == "" || c.Channel == channel) && (c.Topic == "" || c.Topic == topic)
+	if c.Topic != "" && c.Topic != topic {
+		return false
+	}
+	if c.Channel == "" || c.Channel == channel {
+		return true
+	}
+	kind := KindOf(channel)
+	return c.Channel == kind || !c.Granted && KindOf(c.Channel) == kind
 }
 
 // compare puts words in the order in which they count: by time, of the same time the refusal after what is allowed, then what
@@ -52,6 +69,7 @@ func (c Consent) compare(other Consent) int {
 // everything replaces all others. A word that is older than one about the same, or about more, changes nothing; of two of the
 // same time the stricter is the later one. It reports whether anything changed.
 func (c *Customer) Say(word Consent) bool {
+	word = word.Strict()
 	for _, said := range c.Consents {
 		if said.covers(word.Channel, word.Topic) && said.compare(word) >= 0 {
 			return false
@@ -185,8 +203,8 @@ func kindsOf(lists ...[]Consent) []Consent {
 	channels, topics := []string{""}, []string{""}
 	for _, words := range lists {
 		for _, word := range words {
-			if !slices.Contains(channels, word.Channel) {
-				channels = append(channels, word.Channel)
+			if channel := word.Strict().Channel; !slices.Contains(channels, channel) {
+				channels = append(channels, channel)
 			}
 			if !slices.Contains(topics, word.Topic) {
 				topics = append(topics, word.Topic)
@@ -204,9 +222,10 @@ func kindsOf(lists ...[]Consent) []Consent {
 	return kinds
 }
 
-// Suppression keeps every message from an address for a reason that is not the customer's wish.
+// Suppression keeps every message from an address for a reason that is not the customer's wish. It holds for all channels of the
+// kind: an address that is dead for one mail server is dead for another.
 type Suppression struct {
-	Channel string    `json:"channel" msgpack:"c"` // empty: every channel
+	Channel string    `json:"channel" msgpack:"c"` // the kind of it; empty: every channel
 	Address string    `json:"address" msgpack:"a"` // empty: every address of the channel
 	Reason  string    `json:"reason" msgpack:"r"`  // SuppressedBounce, SuppressedComplaint or SuppressedErased
 	At      time.Time `json:"at,omitzero" msgpack:"t"`
@@ -221,6 +240,7 @@ const (
 
 // Suppress keeps messages from an address from now on. It reports whether that is new.
 func (c *Customer) Suppress(s Suppression) bool {
+	s.Channel = KindOf(s.Channel)
 	if _, already := c.Suppressed(s.Channel, s.Address); already {
 		return false
 	}
@@ -252,12 +272,12 @@ func (c *Customer) forgetSuppression() {
 	c.Suppressions = append([]Suppression{whole}, slices.DeleteFunc(c.Suppressions, func(s Suppression) bool { return s.Channel == whole.Channel })...)
 }
 
-// Unsuppress lets messages to an address leave again; an empty address means all of the channel. It reports whether
+// Unsuppress lets messages to an address leave again, by every channel of the kind; an empty address means all of the kind. It reports whether
 // anything changed.
 func (c *Customer) Unsuppress(channel, address string) bool {
 	before := len(c.Suppressions)
 	c.Suppressions = slices.DeleteFunc(slices.Clone(c.Suppressions), func(s Suppression) bool {
-		return s.Channel == channel && (address == "" || sameAddress(channel, s.Address, address))
+		return KindOf(s.Channel) == KindOf(channel) && (address == "" || sameAddress(channel, s.Address, address))
 	})
 	return len(c.Suppressions) < before
 }
@@ -265,7 +285,7 @@ func (c *Customer) Unsuppress(channel, address string) bool {
 // Suppressed returns what keeps messages from an address on a channel, if anything does.
 func (c *Customer) Suppressed(channel, address string) (Suppression, bool) {
 	for _, s := range c.Suppressions {
-		if (s.Channel == "" || s.Channel == channel) && (s.Address == "" || sameAddress(channel, s.Address, address)) {
+		if (s.Channel == "" || KindOf(s.Channel) == KindOf(channel)) && (s.Address == "" || sameAddress(channel, s.Address, address)) {
 			return s, true
 		}
 	}
@@ -275,18 +295,19 @@ func (c *Customer) Suppressed(channel, address string) (Suppression, bool) {
 // SuppressedAt reports whether an address itself is suppressed, and not only the channel as a whole.
 func (c *Customer) SuppressedAt(channel, address string) bool {
 	return slices.ContainsFunc(c.Suppressions, func(s Suppression) bool {
-		return s.Channel == channel && s.Address != "" && sameAddress(channel, s.Address, address)
+		return KindOf(s.Channel) == KindOf(channel) && s.Address != "" && sameAddress(channel, s.Address, address)
 	})
 }
 
 // sameAddress reports whether two addresses of a channel lead to the same place.
 func sameAddress(channel, a, b string) bool {
+	kind := KindOf(channel)
 	switch {
 	case a == b:
 		return true
-	case channel == "email":
+	case kind == "email":
 		return sameMailbox(a, b)
-	case channel == "push" && (strings.HasPrefix(a, "{") || strings.HasPrefix(b, "{")): // the keys of a subscription may be written in any order
+	case kind == "push" && (strings.HasPrefix(a, "{") || strings.HasPrefix(b, "{")): // the keys of a subscription may be written in any order
 		one, ok := pushEndpoint(a)
 		other, is := pushEndpoint(b)
 		return ok && is && one == other

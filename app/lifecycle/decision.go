@@ -58,7 +58,7 @@ type Fact struct {
 	Amount  float64       `msgpack:"v,omitempty"`
 	Heldout bool          `msgpack:"h,omitempty"` // of entered, moved, converted and exited: the customer belongs to the stage's hold-out group
 	Stayed  time.Duration `msgpack:"-"`           // of moved and exited: how long the customer was in stage From; not kept, the times are
-	Entered time.Time     `msgpack:"-"`           // of placed, where that is before At: since when the customer is in stage To
+	Entered time.Time     `msgpack:"e,omitempty"` // of placed, where that is before At: since when the customer is in stage To
 	Version string        `msgpack:"x,omitempty"` // the script version that File and Line belong to; in records kept with Message only
 	Message ID            `msgpack:"m,omitempty"` // of message and receipt: which one; zero if it is for a test person
 }

@@ -60,7 +60,8 @@ type Event struct {
 	Traits      json.RawMessage `json:"traits,omitempty"`                      // a JSON object, or empty
 	Context     json.RawMessage `json:"context,omitempty"`                     // a JSON object, or empty
 	Public      bool            `json:"public,omitempty" msgpack:",omitempty"` // it came with a key that anybody can read: it proves nobody's identity
-	Source      string          `json:"source,omitempty" msgpack:",omitempty"` // the named source it came from; empty: the write key or our own scripts
+	Source      string          `json:"source,omitempty" msgpack:",omitempty"` // the source it came from, or the name of the key; empty: the write key or our own scripts
+	Keyed       bool            `json:"-" msgpack:",omitempty"`                // Source is the name of a key, and no import's that is called likewise
 	Depth       int             `json:"-" msgpack:",omitempty"`                // how many events stand before it in a chain of events that scripts tracked; 0: nobody's script made it
 }
 
@@ -75,13 +76,11 @@ func (e *Event) Identity() Identity {
 
 // PreviousID returns the other name that an alias call gives the customer, or "".
 func (e *Event) PreviousID() string {
-	var properties struct {
-		PreviousID string `json:"previousId"`
-	}
-	if len(e.Properties) == 0 || json.Unmarshal(e.Properties, &properties) != nil {
+	var id string
+	if json.Unmarshal(Property(e.Properties, "previousId"), &id) != nil {
 		return ""
 	}
-	return properties.PreviousID
+	return id
 }
 
 // Validate checks what every event must have. The error names the field.

@@ -49,3 +49,7 @@ func (e *Event) ValidatePublic() error {
 	}
 	return nil
 }
+
+// MayLift reports whether what an event says by the trait unsubscribed may allow what was refused. Whoever knows a user ID can
+// say anything of it with a key that anybody can read: such an event may refuse marketing, and never allow it again.
+func (e *Event) MayLift() bool { return !e.Public }

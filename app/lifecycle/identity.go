@@ -68,7 +68,7 @@ func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
 
 // AddressIdentity returns the identity that is an address of a channel; false for channels whose addresses name nobody.
 func AddressIdentity(channel, address string) (Identity, bool) {
-	switch channel {
+	switch KindOf(channel) {
 	case "email":
 		return ParseIdentity(EmailIdentity, address)
 	case "sms", "call":

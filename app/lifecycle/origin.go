@@ -1,11 +1,14 @@
 package lifecycle
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Origin is where a trait's value came from.
 type Origin struct {
 	Trait  string    `json:"trait" msgpack:"n"`
-	Source string    `json:"source" msgpack:"s"` // the named source; empty: the write key
+	Source string    `json:"source" msgpack:"s"` // the named source or key; empty: the write key
 	At     time.Time `json:"at" msgpack:"a"`     // when it was said
 }
 
@@ -30,6 +33,23 @@ type Revenue struct {
 	Last   time.Time `json:"last,omitzero" msgpack:"l"`
 }
 
+// Bounds of money. Beyond them a float64 counts no units any more, and sums would end where there are no numbers.
+const (
+	MaxAmount = 1e15 // of one order or refund, either way
+	maxTotal  = 1e18 // of all that one customer has bought
+)
+
+// IsAmount reports whether a number can be what an order comes to.
+func IsAmount(n float64) bool { return math.Abs(n) <= MaxAmount }
+
+// withinTotal returns what a customer has bought within its bounds; records of old may hold what is no number.
+func withinTotal(total float64) float64 {
+	if math.IsNaN(total) {
+		return 0
+	}
+	return max(-maxTotal, min(total, maxTotal))
+}
+
 // IsZero reports whether nothing was bought.
 func (r Revenue) IsZero() bool {
 	return r.Orders == 0 && r.Total == 0 && r.First.IsZero() && r.Last.IsZero()
@@ -40,7 +60,7 @@ func (r Revenue) Plus(other Revenue) Revenue {
 	if other.IsZero() {
 		return r
 	}
-	r.Orders, r.Total = r.Orders+other.Orders, r.Total+other.Total
+	r.Orders, r.Total = r.Orders+other.Orders, withinTotal(r.Total+other.Total)
 	if r.First.IsZero() || !other.First.IsZero() && other.First.Before(r.First) {
 		r.First = other.First
 	}

@@ -12,6 +12,15 @@ const (
 	ByKey  = "api"
 )
 
+// KeySource is the source of what came with a key that was made for a program: the key's name. A key that is called like a source
+// of ours is not told from the write key: nothing that came with a secret is taken for what anybody could have said.
+func KeySource(name string) string {
+	if name == ByKey || IsUnproved(name) || strings.HasPrefix(name, formPrefix) {
+		return ""
+	}
+	return name
+}
+
 // formPrefix begins the source of what was typed into a form, and notConfirmed ends it of an address that anybody could have
 // typed.
 const (

@@ -86,15 +86,16 @@ func (b *Bought) Join(other *Bought) {
 
 // Ranks returns the bounds of five parts.
 func (b *Bought) Ranks(at time.Time) Ranks {
-	r := Ranks{At: at.UTC(), Customers: b.Customers, Frequency: bounds(b.Frequency, b.Customers), Monetary: bounds(b.Monetary, b.Customers)}
-	for i, bound := range bounds(b.Recency, b.Customers) {
+	r := Ranks{At: at.UTC(), Customers: b.Customers, Frequency: bounds(b.Frequency, b.Customers, 1<<40), Monetary: bounds(b.Monetary, b.Customers, 10*maxTotal)}
+	for i, bound := range bounds(b.Recency, b.Customers, 1<<40) { // of seconds: in the far future
 		r.Recency[i] = time.Unix(int64(bound), 0).UTC()
 	}
 	return r
 }
 
-// bounds returns the least values behind which there are at least 1/5, 2/5 … of all. Nothing reaches one that there is not.
-func bounds(cells map[float64]int64, all int64) (bounds [4]float64) {
+// bounds returns the least values behind which there are at least 1/5, 2/5 … of all. One that there is not is beyond, where
+// nothing reaches it.
+func bounds(cells map[float64]int64, all int64, beyond float64) (bounds [4]float64) {
 	values := make([]float64, 0, len(cells))
 	for value := range cells {
 		values = append(values, value)
@@ -109,7 +110,7 @@ func bounds(cells map[float64]int64, all int64) (bounds [4]float64) {
 		behind += cells[value]
 	}
 	for ; next < len(bounds); next++ {
-		bounds[next] = 1 << 40 // of seconds: in the far future; of orders and of money: out of reach
+		bounds[next] = beyond
 	}
 	return bounds
 }

@@ -313,7 +313,7 @@ func (c *Customer) readFurther(r *RecordReader, version byte) {
 			By: r.OptionalID(), At: r.Time()}
 	}
 	if parts.Has(2) {
-		c.Revenue = Revenue{Orders: r.Uvarint(), Total: r.Float(), First: r.Time(), Last: r.Time()}
+		c.Revenue = Revenue{Orders: r.Uvarint(), Total: withinTotal(r.Float()), First: r.Time(), Last: r.Time()}
 	}
 	if parts.Has(3) {
 		c.SegmentsDue = r.Time()

@@ -1,8 +1,8 @@
 package lifecycle
 
 // eventRecord is the version in which events are written. Version 1 had no depth, version 2 did not say whether the event
-// came with a public key, version 3 not from which source.
-const eventRecord = 4
+// came with a public key, version 3 not from which source, version 4 not whether that is a key.
+const eventRecord = 5
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (e *Event) RecordSize() int {
@@ -24,7 +24,7 @@ func (e *Event) AppendRecord(b []byte) []byte {
 	w.Bytes(e.Properties)
 	w.Bytes(e.Traits)
 	w.Bytes(e.Context)
-	w.Flags(e.Depth != 0, e.Public, e.Source != "")
+	w.Flags(e.Depth != 0, e.Public, e.Source != "", e.Keyed)
 	if e.Depth != 0 {
 		w.Varint(int64(e.Depth))
 	}
@@ -65,6 +65,7 @@ func (e *Event) ReadRecordFrom(r *RecordReader) {
 		if parts.Has(2) {
 			e.Source = r.Text()
 		}
+		e.Keyed = parts.Has(3)
 	case version > 1:
 		e.Depth = r.Int()
 	}

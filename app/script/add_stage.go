@@ -24,6 +24,9 @@ func (h *Host) AddStage(src Source, name, after, text string) (Source, error) {
 	if !validName(name) || name == "journey" {
 		return Source{}, &lifecycle.Error{Code: lifecycle.Invalid, Message: fmt.Sprintf("%q cannot name a stage", cut(name, 80)), Hint: nameRule}
 	}
+	if Reserved(name) {
+		return Source{}, &lifecycle.Error{Code: lifecycle.Invalid, Message: fmt.Sprintf("%q cannot name a stage: Windows has no files of that name", name)}
+	}
 	names := before.stageNames()
 	if _, taken := src.Files[name+".lua"]; taken || slices.Contains(names, name) {
 		return Source{}, lifecycle.Errorf(lifecycle.Conflict, "journey %s has a stage %q already", src.Name, name)

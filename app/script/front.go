@@ -14,9 +14,9 @@ import (
 )
 
 // frontKeys are what the front matter of every message may say about it.
-var frontKeys = []string{"subject", "preheader", "topic", "kind", "purpose", "expires", "in_doubt", "layout", "track", "utm", "api", "data"}
+var frontKeys = []string{"subject", "preheader", "topic", "kind", "purpose", "expires", "in_doubt", "layout", "track", "utm", "links", "api", "data"}
 
-// dataKeys are what the front matter of a channel's messages may say besides. It goes to the connector as Message.Data, and
+// dataKeys are what the front matter of messages for a kind of channel may say besides. It goes to the connector as Message.Data, and
 // so does what stands under data.
 var dataKeys = map[string][]string{
 	"push":   {"title", "url", "icon", "image", "ttl", "urgency", "collapse"},
@@ -50,7 +50,7 @@ func readFront(t *lifecycle.Template, front []byte, report reporter) {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key, value := mapping.Content[i], mapping.Content[i+1]
 		line := key.Line + 1
-		own := dataKeys[t.Channel]
+		own := dataKeys[lifecycle.KindOf(t.Channel)]
 		part, _, _ := strings.Cut(key.Value, ".")
 		switch {
 		case key.Value == "data":
@@ -164,6 +164,12 @@ func checkFront(key, value string, report func(hint, format string, args ...any)
 	case "utm":
 		if _, err := lifecycle.ParseUTM(value); err != nil {
 			report("", "%s", cut(err.Error(), 300))
+		}
+	case "links":
+		for _, host := range strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' }) {
+			if strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789-.") != "" || !strings.Contains(host, ".") && host != "any" && host != "own" && host != "localhost" {
+				report("as in links: shop.example, checkout.example", "%q is no name of a host", cut(host, 80))
+			}
 		}
 	case "topic":
 		if !validName(value) {

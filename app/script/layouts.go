@@ -92,7 +92,11 @@ func (c *compiler) dress(t *lifecycle.Template) {
 	t.Partials = c.shared.partials
 	for at := t; at.Front["layout"] != "" && at.Front["layout"] != "none"; {
 		name := at.Front["layout"]
-		layout, _ := inLocale(c.shared.layouts[name+"."+t.Channel], t.Locale)
+		layouts := c.shared.layouts[name+"."+t.Channel]
+		if layouts == nil {
+			layouts = c.shared.layouts[name+"."+lifecycle.KindOf(t.Channel)]
+		}
+		layout, _ := inLocale(layouts, t.Locale)
 		problemAt := func(hint, format string, args ...any) {
 			c.errs = append(c.errs, problem(at.File, max(at.Lines["layout"], 1), hint, format, args...))
 		}
@@ -117,12 +121,13 @@ func (c *compiler) dress(t *lifecycle.Template) {
 func (c *compiler) layoutNames(channel string) []string {
 	var names []string
 	for key := range c.shared.layouts {
-		if name, of := strings.CutSuffix(key, "."+channel); of {
+		name, of, _ := strings.Cut(key, ".")
+		if of == channel || of == lifecycle.KindOf(channel) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // inLocale returns the text for a locale: "vi-VN", else "vi", else the one without a language.

@@ -168,3 +168,50 @@ func TestLanguagesAgreeOnKindAndTopic(t *testing.T) {
 		}
 	}
 }
+
+// A further channel of a kind is written for like its kind: a mail needs a subject, the layouts of the kind dress it, and the front
+// matter is that of the kind. A layout of its own comes first.
+func TestMessagesOfAFurtherChannel(t *testing.T) {
+	folder := dressedFolder()
+	folder["care/messages/digest.email-news.liquid"] = &fstest.MapFile{Data: []byte(dressedMail)}
+	folder["care/messages/digest.email-news.vi.liquid"] = &fstest.MapFile{Data: []byte(dressedMail)}
+	folder["care/messages/digest.push-2.liquid"] = &fstest.MapFile{Data: []byte("---\nkind: transactional\ntitle: Hi\n---\nHello\n")}
+	compile := func() (*script.Program, error) {
+		t.Helper()
+		sources, err := script.ReadSources(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return script.New(script.Limits{}).Compile(sources[0])
+	}
+	program, err := compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(locale string) (list []string) {
+		template, _ := program.Template("digest", "email-news", locale)
+		for _, layout := range template.Layouts {
+			list = append(list, layout.File)
+		}
+		return list
+	}
+	if got := fmt.Sprint(names(""), names("vi")); got != "[care/messages/layouts/base.email.liquid] [lib/layouts/base.email.vi.liquid lib/layouts/frame.email.liquid]" {
+		t.Errorf("the layouts are %s", got)
+	}
+	if template, _ := program.Template("digest", "push-2", ""); template.Data["title"] != "Hi" {
+		t.Errorf("the connector gets %v", template.Data)
+	}
+	folder["care/messages/layouts/base.email-news.liquid"] = &fstest.MapFile{Data: []byte("<b>{{ content }}</b>\n")}
+	if program, err = compile(); err != nil || fmt.Sprint(names("")) != "[care/messages/layouts/base.email-news.liquid]" {
+		t.Errorf("with one of its own: %v, %v", names(""), err)
+	}
+	folder["care/messages/plain.email-news.liquid"] = &fstest.MapFile{Data: []byte("Hello\n")}
+	if _, err = compile(); err == nil || !strings.Contains(err.Error(), "an email needs a subject") {
+		t.Errorf("without a subject: %v", err)
+	}
+	delete(folder, "care/messages/plain.email-news.liquid")
+	folder["care/messages/plain.email-.liquid"] = &fstest.MapFile{Data: []byte(dressedMail)}
+	if _, err = compile(); err == nil || !strings.Contains(err.Error(), `there is no channel "email-"`) {
+		t.Errorf("a kind without a word: %v", err)
+	}
+}

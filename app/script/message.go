@@ -10,7 +10,8 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// channels are those of the program that a message can be written for. Connectors may bring others.
+// channels are those of the program that a message can be written for. There may be further ones of their kinds, and connectors
+// may bring others.
 var channels = []string{"email", "sms", "push", "inapp", "letter", "call", "social", "webhook"}
 
 // meantChannel are names under which people look for a channel of the program.
@@ -21,7 +22,7 @@ var meantChannel = map[string]string{"mail": "email", "e-mail": "email", "smtp":
 // channelProblem says what is wrong with the name of a channel, with a hint; "" if it may be one. A channel that is none of
 // the program's is one that a connector brings, unless its name is nearly one of the program's.
 func channelProblem(name string) (problem, hint string) {
-	if slices.Contains(channels, name) {
+	if slices.Contains(channels, name) || lifecycle.IsFurther(name) && lifecycle.IsChannelName(name) {
 		return "", ""
 	}
 	problem = fmt.Sprintf("there is no channel %q", cut(name, 80))
@@ -58,7 +59,7 @@ func readMessage(full, path string, text []byte) (*lifecycle.Template, Errors) {
 	}
 	t.Body, t.Line = string(body), bodyLine
 	readFront(t, front, report)
-	if len(errs) == 0 && t.Channel == "email" && strings.TrimSpace(t.Front["subject"]) == "" {
+	if len(errs) == 0 && lifecycle.KindOf(t.Channel) == "email" && strings.TrimSpace(t.Front["subject"]) == "" {
 		report(1, `begin the file with lines ---, subject: …, ---`, "an email needs a subject")
 	}
 	return t, errs

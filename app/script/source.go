@@ -68,4 +68,16 @@ func validName(name string) bool {
 // ValidName reports whether a text can name a journey, a stage or a message.
 func ValidName(name string) bool { return validName(name) }
 
+// Reserved reports whether Windows keeps a name for a device: no file or folder can have it there, whatever follows its first
+// dot. What is made anew is not called so, because scripts move from one machine to another; what is there already is read.
+// See https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
+func Reserved(name string) bool {
+	name, _, _ = strings.Cut(strings.ToLower(name), ".")
+	switch name {
+	case "con", "prn", "aux", "nul":
+		return true
+	}
+	return len(name) == 4 && (name[:3] == "com" || name[:3] == "lpt") && name[3] >= '0' && name[3] <= '9'
+}
+
 const nameRule = "use lower-case letters, digits, - and _, such as single-purchase"

@@ -2,7 +2,6 @@ package script
 
 import (
 	"encoding/json"
-	"math"
 	"math/bits"
 	"strings"
 	"time"
@@ -53,14 +52,14 @@ func Amount(properties json.RawMessage, name string) float64 {
 	return n
 }
 
-// AmountOf is the value of a property as a number; false, and 0, if it is none.
+// AmountOf is the value of a property as a number; false, and 0, if it is none, or beyond lifecycle.MaxAmount.
 func AmountOf(value json.RawMessage) (float64, bool) {
 	text := string(value)
 	if strings.HasPrefix(text, `"`) && json.Unmarshal(value, &text) != nil {
 		return 0, false
 	}
 	n, ok := parseNumber(text)
-	if !ok || math.IsInf(n, 0) || math.IsNaN(n) {
+	if !ok || !lifecycle.IsAmount(n) {
 		return 0, false
 	}
 	return n, true

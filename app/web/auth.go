@@ -31,14 +31,14 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 		}
 		who = h.id + " " + h.name
 	case h != nil && h.admin:
+	case h != nil: // whoever shows a key that may not do this is not taken for somebody who shows none
+		return may(h, wanted)
 	case s.AskAdminKey, passedOn(&c.Request().Header):
 		c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Stagecraft console: the password is the admin key", charset="UTF-8"`)
 		if c.Get(fiber.HeaderAuthorization) != "" {
 			return errUnknownKey("the admin key, as the password of HTTP Basic authentication, or another key as a bearer token")
 		}
 		return lifecycle.Errorf(lifecycle.Unauthorized, "the console asks for the admin key as the password of HTTP Basic authentication, or for another key as a bearer token")
-	case h != nil: // whoever shows a key that may not do this is not taken for somebody who shows none
-		return may(h, wanted)
 	case c.Get(fiber.HeaderAuthorization) != "":
 		return errUnknownKey("the admin key or another that may read, or none at all on this machine")
 	case !s.ownHost(string(c.Request().Host())):
@@ -54,6 +54,9 @@ func (s *Server) guardConsole(c *fiber.Ctx) error {
 		}
 	}
 	protectPage(c)
+	if err := s.checkQuery(c); err != nil {
+		return err
+	}
 	return s.once(c, who)
 }
 

@@ -57,6 +57,24 @@ type wireBroadcast struct {
 	Figures []wirePart   `json:"figures"`
 	Reasons []wireReason `json:"reasons"`
 	Script  []wireFile   `json:"script,omitempty"`
+
+	Warnings []wireWarning `json:"warnings,omitempty"` // of a draft: what may go wrong with its messages
+}
+
+// wireWarning is what may go wrong with a message. With Stops the broadcast cannot be started before it is mended.
+type wireWarning struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Stops   bool   `json:"stops"`
+}
+
+func warningsOf(missing, others []*lifecycle.Error) (list []wireWarning) {
+	for i, e := range append(missing[:len(missing):len(missing)], others...) {
+		list = append(list, wireWarning{e.Message, e.Hint, e.File, e.Line, i < len(missing)})
+	}
+	return list
 }
 
 // wirePart is what became of one message of an A/B test.
@@ -178,6 +196,11 @@ func (s *Server) broadcastWhole(ctx context.Context, b engine.Broadcast) (any, e
 		for _, file := range []string{"journey.lua", "send.lua"} {
 			text, _ := program.Source(file)
 			w.Script = append(w.Script, wireFile{file, string(text)})
+		}
+	}
+	if b.State == engine.BroadcastDraft {
+		if missing, others, err := s.Engine.BroadcastDoubts(ctx, &b); err == nil {
+			w.Warnings = warningsOf(missing, others)
 		}
 	}
 	return w, nil

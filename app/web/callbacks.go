@@ -33,7 +33,7 @@ func (s *Server) callback(c *fiber.Ctx) error {
 	}
 	said := make([]engine.Report, len(reports))
 	for i, r := range reports {
-		said[i] = engine.Report{Channel: r.Channel, Message: r.Message, From: r.From, Event: r.Event, Reason: r.Reason, At: r.At, Data: r.Data}
+		said[i] = engine.Report{Channel: r.Channel, Message: r.Message, From: r.From, Event: r.Event, Reason: r.Reason, At: r.At, Data: r.Data, Reference: r.Reference}
 	}
 	s.Engine.Keep(c.UserContext(), said) // the provider does not say it twice
 	if reply.ContentType != "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -25,8 +24,8 @@ type Connections interface {
 	// Approve lets a connector of others be started that has a SHA-256; Disapprove takes that back, and stops it.
 	Approve(ctx context.Context, connector, sha256 string, at time.Time) error
 	Disapprove(ctx context.Context, connector string) error
-	// Records returns the DNS records of the mail's sender.
-	Records(ctx context.Context) ([]DNSRecord, error)
+	// Records returns the DNS records of the sender of a channel of mail.
+	Records(ctx context.Context, channel string) ([]DNSRecord, error)
 }
 
 // ChannelChange is what PUT /api/channels/{name} asks for. With limits alone, connector and settings stay as they are.
@@ -48,6 +47,7 @@ type ChannelsView struct {
 type ChannelView struct {
 	channels.Status
 	channels.Limits
+	Kind     string          `json:"kind"`            // "email" of email and email-news; of a channel of others its name
 	From     string          `json:"from"`            // settings, flags, default, built-in, or none
 	Fixed    string          `json:"fixed,omitempty"` // the flag that keeps it from being set here
 	Settings json.RawMessage `json:"settings,omitempty"`
@@ -78,7 +78,7 @@ type DNSRecord struct {
 // routeChannels has what sets channels up.
 func (s *Server) routeChannels(api fiber.Router) {
 	api.Get("/channels", s.channelsView)
-	api.Get("/channels/email/records", s.dnsRecords)
+	api.Get("/channels/:name/records", s.dnsRecords)
 	api.Put("/channels/:name", s.setChannel)
 	api.Delete("/channels/:name", s.removeChannel)
 	api.Post("/connectors/:name/approve", s.approveConnector)
@@ -102,6 +102,7 @@ func (s *Server) channelsView(c *fiber.Ctx) error {
 		}
 	}
 	for i := range view.Channels {
+		view.Channels[i].Kind = lifecycle.KindOf(view.Channels[i].Channel)
 		if one := &view.Channels[i]; calledBack[one.Connector] {
 			one.Callback = s.PublicURL + "/callbacks/" + one.Channel
 		}
@@ -129,9 +130,7 @@ func (s *Server) setChannel(c *fiber.Ctx) error {
 		return err
 	}
 	var wanted ChannelChange
-	decoder := json.NewDecoder(strings.NewReader(string(data)))
-	decoder.DisallowUnknownFields()
-	if decoder.Decode(&wanted) != nil { // its own words could quote a secret
+	if decodeStrict(data, &wanted) != nil { // its own words could quote a secret
 		return lifecycle.Errorf(lifecycle.Invalid, `send one JSON object such as {"connector": "sms", "settings": {…}, "rate": 5, "concurrency": 2}`)
 	}
 	if err = s.Connections.Set(c.UserContext(), name, wanted); err != nil {
@@ -152,7 +151,11 @@ func (s *Server) removeChannel(c *fiber.Ctx) error {
 }
 
 func (s *Server) dnsRecords(c *fiber.Ctx) error {
-	records, err := s.Connections.Records(c.UserContext())
+	name, err := param(c, "name")
+	if err != nil {
+		return err
+	}
+	records, err := s.Connections.Records(c.UserContext(), name)
 	if err != nil {
 		return err
 	}

@@ -80,6 +80,12 @@ func (s *Server) consent(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if err = s.Delivery.CheckChannel(c.UserContext(), word.Channel); err != nil { // a word about no channel would be lost
+		return err
+	}
+	if h, _ := s.holder(c); h != nil {
+		h.signs(&event)
+	}
 	if err = s.Engine.SayOf(c.UserContext(), event, word); err != nil {
 		return err
 	}

@@ -41,10 +41,12 @@ func (s *Server) routeConsole() {
 	api.Get("/history", s.history)
 	s.routeMessages(api)
 	s.routeBroadcasts(api)
+	s.routeTopics(api)
 	api.Get("/forms", s.listForms)
 	s.routeStages(api)
 	s.routeWebhooks(api)
 	s.routeSourcesConsole(api)
+	s.routeImportsConsole(api)
 	api.Post("/errors/:ref/replay", s.replay)
 }
 
@@ -73,6 +75,7 @@ type wireMessage struct {
 	Reason   string                 `json:"reason"`
 	Attempts int                    `json:"attempts"`
 	InDoubt  int                    `json:"inDoubt"`
+	Answers  []lifecycle.Answer     `json:"answers,omitempty"` // what came back of it
 	Settled  *time.Time             `json:"settled"`
 	File     string                 `json:"file"`
 	Line     int                    `json:"line"`
@@ -213,7 +216,7 @@ func (s *Server) addMessages(ctx context.Context, o *overview) error {
 func messageOf(m delivery.Listed) wireMessage {
 	wire := wireMessage{Ref: m.Ref, Decided: m.Decided.UTC(), User: m.User, Customer: m.Customer.String(), Journey: m.Journey,
 		Stage: m.Stage, Name: m.Name, Channel: m.Channel, Kind: m.Kind, State: m.State, Reason: m.Reason, Attempts: m.Attempts,
-		InDoubt: m.InDoubt, File: m.File, Line: m.Line, Version: m.Version}
+		InDoubt: m.InDoubt, Answers: m.Answers, File: m.File, Line: m.Line, Version: m.Version}
 	if !m.Settled.IsZero() {
 		settled := m.Settled.UTC()
 		wire.Settled = &settled

@@ -23,7 +23,7 @@ var open = []string{"/healthz", "/readyz", "/stagecraft.js", "/inapp.js", "/c/:t
 var events = []string{"/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/t", "/v1/i", "/v1/p", "/v1/s", "/v1/g",
 	"/v1/a", "/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"}
 
-// Whoever shows no key, or a wrong one, gets nothing from any other route, and is told so in the form that all errors have.
+// Whoever shows no key, or a wrong one, or one that pages have, gets nothing from any other route, and is told so in the form that all errors have.
 func TestEveryRouteAsksForAKey(t *testing.T) {
 	s, err := web.New(web.Options{Log: slog.New(slog.DiscardHandler), AskAdminKey: true, AdminKey: "admin", WriteKey: "write", BrowserKey: "browser",
 		PublicURL: "https://shop.example", Clock: lifecycle.WallClock{}})
@@ -56,8 +56,12 @@ func TestEveryRouteAsksForAKey(t *testing.T) {
 			}
 			data, _ := io.ReadAll(response.Body)
 			var body struct{ Type, Title, Code, Detail string }
-			wrong := method != "HEAD" && (json.Unmarshal(data, &body) != nil || body.Code != "unauthorized" || body.Detail == "" || body.Type == "" || body.Title == "")
-			if response.StatusCode != 401 || wrong || response.Header.Get("WWW-Authenticate") == "" {
+			status, code := 401, "unauthorized"
+			if inbox := strings.HasPrefix(path, "/v1/inapp") && path != "/v1/inapp/token"; key == "browser" && !inbox { // an inbox takes no keys
+				status, code = 403, "forbidden"
+			}
+			wrong := method != "HEAD" && (json.Unmarshal(data, &body) != nil || body.Code != code || body.Detail == "" || body.Type == "" || body.Title == "")
+			if response.StatusCode != status || wrong || (response.Header.Get("WWW-Authenticate") == "") != (status == 403) {
 				t.Errorf("%s %s with key %q: %d %s", method, path, key, response.StatusCode, data)
 			}
 			asked++

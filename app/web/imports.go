@@ -38,17 +38,32 @@ func (s *Server) openImport(c *fiber.Ctx) error {
 		Source  string `json:"source"`
 		History bool   `json:"history"`
 	}
-	if err = json.Unmarshal(data, &request); err != nil {
-		return decodeError(err)
+	if err = decodeJSON(data, &request); err != nil {
+		return err
 	}
 	if request.Source == "" || len(request.Source) > lifecycle.MaxNameBytes || strings.ContainsFunc(request.Source, unreadable) {
 		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "source",
 			Message: fmt.Sprintf("source needs 1 to %d bytes of readable text", lifecycle.MaxNameBytes)}
 	}
+	run := strings.Clone(c.Query("run"))
+	if len(run) > lifecycle.MaxNameBytes {
+		return fieldError("run", "run has at most %d bytes", lifecycle.MaxNameBytes)
+	}
+	if err = s.importing.begin(request.Source, run, s.Clock.Now()); err != nil {
+		return err
+	}
 	if err = s.Engine.OpenImport(c.UserContext(), request.Source, request.History); err != nil {
 		return err
 	}
 	return c.JSON(fiber.Map{"source": request.Source, "history": request.History, "state": engine.ImportOpen})
+}
+
+// routeImportsConsole has what operators see and do of imports; the files themselves are sent by stagecraft import.
+func (s *Server) routeImportsConsole(api fiber.Router) {
+	api.Get("/imports", s.listImports)
+	api.Delete("/imports/:source/mapping", s.forgetImportMapping)
+	api.Post("/imports/:source/close", func(c *fiber.Ctx) error { return s.closeImport(c, false) })
+	api.Post("/imports/:source/abort", func(c *fiber.Ctx) error { return s.closeImport(c, true) })
 }
 
 // source returns the import that the path names.
@@ -65,7 +80,8 @@ func (s *Server) importEvents(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	lines, index, problems, err := s.eventLines(c)
+	defer s.importing.work(name, c.Query("run"), s.Clock)()
+	lines, rows, err := s.eventLines(c)
 	if err != nil {
 		return err
 	}
@@ -73,15 +89,21 @@ func (s *Server) importEvents(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return answerImport(c, results, index, problems)
+	return s.answerImport(c, name, results, rows)
 }
 
-// eventLines reads the events of a request: those that are good, with their places in the request, and what is wrong with
-// the others.
-func (s *Server) eventLines(c *fiber.Ctx) (lines []engine.Line, index []int, problems importProblems, err error) {
+// rowsRead are the rows of a request.
+type rowsRead struct {
+	numbers  []int // the place of each in its file; 0: not said
+	good     []int // the places in the request of those that are good
+	problems importProblems
+}
+
+// eventLines reads the events of a request: those that are good, and what is wrong with the others.
+func (s *Server) eventLines(c *fiber.Ctx) (lines []engine.Line, rows rowsRead, err error) {
 	data, err := body(c, maxInflated)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, rows, err
 	}
 	var request struct {
 		Events []struct {
@@ -90,13 +112,14 @@ func (s *Server) eventLines(c *fiber.Ctx) (lines []engine.Line, index []int, pro
 			Event json.RawMessage `json:"event"`
 		} `json:"events"`
 	}
-	if err = json.Unmarshal(data, &request); err != nil {
-		return nil, nil, nil, decodeError(err)
+	if err = decodeJSON(data, &request); err != nil {
+		return nil, rows, err
 	}
 	if len(request.Events) > maxBatch {
-		return nil, nil, nil, fieldError("events", "at most %d events a request", maxBatch)
+		return nil, rows, fieldError("events", "at most %d events a request", maxBatch)
 	}
 	for i, line := range request.Events {
+		rows.numbers = append(rows.numbers, line.Line)
 		event, err := decodeEvent(line.Event, "")
 		if err == nil {
 			err = lineID(line.ID)
@@ -108,12 +131,12 @@ func (s *Server) eventLines(c *fiber.Ctx) (lines []engine.Line, index []int, pro
 			err = s.Engine.CheckAmount(&event)
 		}
 		if err != nil {
-			problems.add(i, err)
+			rows.problems.add(i, err)
 			continue
 		}
-		lines, index = append(lines, engine.Line{ID: line.ID, Event: event}), append(index, i)
+		lines, rows.good = append(lines, engine.Line{ID: line.ID, Event: event}), append(rows.good, i)
 	}
-	return lines, index, problems, nil
+	return lines, rows, nil
 }
 
 // importProblems are the rows of a request that cannot be taken, by their places in it.
@@ -142,14 +165,14 @@ func (p importProblems) list() importProblems {
 	return p
 }
 
-// answerImport says what became of each row of a request.
-func answerImport(c *fiber.Ctx, results []store.Result, index []int, problems importProblems) error {
+// answerImport says what became of each row of a request, and remembers it for who looks on.
+func (s *Server) answerImport(c *fiber.Ctx, source string, results []store.Result, rows rowsRead) error {
 	accepted, duplicates, late := 0, 0, 0
 	for i, result := range results {
 		if result.Err != nil {
 			switch lifecycle.CodeOf(result.Err) {
 			case lifecycle.Invalid, lifecycle.TooLarge:
-				problems.add(index[i], result.Err)
+				rows.problems.add(rows.good[i], result.Err)
 				continue
 			}
 			return result.Err // nothing is lost by repeating all
@@ -164,7 +187,8 @@ func answerImport(c *fiber.Ctx, results []store.Result, index []int, problems im
 			accepted++
 		}
 	}
-	return c.JSON(fiber.Map{"accepted": accepted, "duplicates": duplicates, "late": late, "errors": problems.list()})
+	s.importing.note(source, s.Clock.Now(), importTaken{Accepted: accepted, Duplicates: duplicates, Late: late}, &rows)
+	return c.JSON(fiber.Map{"accepted": accepted, "duplicates": duplicates, "late": late, "errors": rows.problems.list()})
 }
 
 func (s *Server) closeImport(c *fiber.Ctx, abort bool) error {
@@ -172,6 +196,7 @@ func (s *Server) closeImport(c *fiber.Ctx, abort bool) error {
 	if err != nil {
 		return err
 	}
+	defer s.importing.work(name, c.Query("run"), s.Clock)()
 	// Whatever the caller asks for, the past ends now: what was due before must not be sent.
 	progress, err := s.Engine.CloseImport(c.UserContext(), name, s.Clock.Now(), abort, 3*time.Second)
 	if err != nil {
@@ -180,5 +205,6 @@ func (s *Server) closeImport(c *fiber.Ctx, abort bool) error {
 	if progress.State != engine.ImportClosed {
 		return c.Status(fiber.StatusAccepted).JSON(fiber.Map{"state": engine.ImportClosing, "done": progress.Done, "at": progress.At.UTC()})
 	}
+	s.importing.end(name)
 	return c.JSON(fiber.Map{"state": engine.ImportClosed, "at": progress.At.UTC()})
 }

@@ -2,6 +2,8 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
+	"reflect"
 	"strings"
 	"time"
 
@@ -123,7 +125,8 @@ func (s *Server) importCustomers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	lines, index, problems, err := s.customerLines(c)
+	defer s.importing.work(name, c.Query("run"), s.Clock)()
+	lines, rows, err := s.customerLines(c)
 	if err != nil {
 		return err
 	}
@@ -131,31 +134,34 @@ func (s *Server) importCustomers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return answerImport(c, results, index, problems)
+	return s.answerImport(c, name, results, rows)
 }
 
-// customerLines reads the customers of a request: those that are good, with their places in the request, and what is wrong
-// with the others.
-func (s *Server) customerLines(c *fiber.Ctx) (lines []engine.RowLine, index []int, problems importProblems, err error) {
+// customerLines reads the customers of a request: those that are good, and what is wrong with the others.
+func (s *Server) customerLines(c *fiber.Ctx) (lines []engine.RowLine, rows rowsRead, err error) {
 	data, err := body(c, maxInflated)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, rows, err
 	}
 	var request struct {
 		Customers []json.RawMessage `json:"customers"`
 	}
-	if err = json.Unmarshal(data, &request); err != nil {
-		return nil, nil, nil, decodeError(err)
+	if err = decodeJSON(data, &request); err != nil {
+		return nil, rows, err
 	}
 	if len(request.Customers) > maxBatch {
-		return nil, nil, nil, fieldError("customers", "at most %d customers a request", maxBatch)
+		return nil, rows, fieldError("customers", "at most %d customers a request", maxBatch)
 	}
 	now := s.Clock.Now()
+	written := spellingOf(reflect.TypeFor[wireRowLine]())
 	stages := map[engine.RowStage]error{} // a list names the same few again and again
+	channels := channelsAsked{asked: map[string]error{}, ask: func(name string) error { return s.Delivery.CheckChannel(c.UserContext(), name) }}
 	for i, raw := range request.Customers {
 		var line wireRowLine
-		if err := decodeStrict(raw, &line); err != nil {
-			problems.add(i, err)
+		err := decodeSpelt(raw, &line, written)
+		rows.numbers = append(rows.numbers, line.Line)
+		if err != nil {
+			rows.problems.add(i, err)
 			continue
 		}
 		event, row, err := line.Customer.row(now)
@@ -174,16 +180,53 @@ func (s *Server) customerLines(c *fiber.Ctx) (lines []engine.RowLine, index []in
 			}
 			err = checked
 		}
+		if err == nil {
+			err = channels.check(&row)
+		}
 		if err != nil {
 			if lifecycle.CodeOf(err) != lifecycle.Invalid {
-				return nil, nil, nil, err
+				return nil, rows, err
 			}
-			problems.add(i, err)
+			rows.problems.add(i, err)
 			continue
 		}
-		lines, index = append(lines, engine.RowLine{ID: line.ID, Event: event, Row: row}), append(index, i)
+		lines, rows.good = append(lines, engine.RowLine{ID: line.ID, Event: event, Row: row}), append(rows.good, i)
 	}
-	return lines, index, problems, nil
+	return lines, rows, nil
+}
+
+// channelsAsked are the channels that a list names, which are the same few again and again, and what is wrong with them.
+type channelsAsked struct {
+	asked map[string]error
+	ask   func(name string) error
+}
+
+// check refuses a row with a word about a channel that there is not: it would be lost.
+func (q *channelsAsked) check(row *engine.Row) error {
+	for _, word := range row.Consents {
+		if err := q.known("consents", word.Channel); err != nil {
+			return err
+		}
+	}
+	for _, dead := range row.Suppress {
+		if err := q.known("suppressions", dead.Channel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *channelsAsked) known(field, name string) error {
+	err, known := q.asked[name]
+	if !known {
+		err = q.ask(name)
+		q.asked[strings.Clone(name)] = err
+	}
+	var found *lifecycle.Error
+	if errors.As(err, &found) && found.Code == lifecycle.Invalid {
+		return &lifecycle.Error{Code: found.Code, Field: field, Message: found.Message, Hint: found.Hint}
+	}
+	return err
 }
 
 func lineID(id string) error {
@@ -200,17 +243,16 @@ func (s *Server) lookAtImport(c *fiber.Ctx) error {
 		return err
 	}
 	var lines []engine.Line
-	var problems importProblems
+	var rows rowsRead
 	if c.Query("kind") == "customers" {
-		rows, _, wrong, err := s.customerLines(c)
-		if err != nil {
+		var customers []engine.RowLine
+		if customers, rows, err = s.customerLines(c); err != nil {
 			return err
 		}
-		problems = wrong
-		for _, row := range rows {
+		for _, row := range customers {
 			lines = append(lines, engine.Line{ID: row.ID, Event: row.Event})
 		}
-	} else if lines, _, problems, err = s.eventLines(c); err != nil {
+	} else if lines, rows, err = s.eventLines(c); err != nil {
 		return err
 	}
 	looks, err := s.Engine.LookAtLines(c.UserContext(), name, lines)
@@ -228,7 +270,7 @@ func (s *Server) lookAtImport(c *fiber.Ctx) error {
 			unknown++
 		}
 	}
-	return c.JSON(fiber.Map{"duplicates": repeats, "known": known, "unknown": unknown, "errors": problems.list()})
+	return c.JSON(fiber.Map{"duplicates": repeats, "known": known, "unknown": unknown, "errors": rows.problems.list()})
 }
 
 // wireImport is what is known of a source.
@@ -236,6 +278,11 @@ type wireImport struct {
 	Source  string          `json:"source"`
 	State   string          `json:"state,omitempty"`
 	History bool            `json:"history,omitempty"`
+	Began   time.Time       `json:"began,omitzero"`    // of the latest run
+	Ended   time.Time       `json:"ended,omitzero"`    // of the latest run
+	Aborted bool            `json:"aborted,omitempty"` // it was taken back
+	Runs    int             `json:"runs,omitempty"`
+	Taken   *importTaken    `json:"taken,omitempty"` // what was sent since the program started, or since the run began
 	Mapping json.RawMessage `json:"mapping,omitempty"`
 }
 
@@ -246,7 +293,8 @@ func (s *Server) listImports(c *fiber.Ctx) error {
 	}
 	imports := make([]wireImport, 0, len(states))
 	for _, state := range states {
-		imports = append(imports, wireImport{state.Source, state.State, state.History, state.Mapping})
+		imports = append(imports, wireImport{state.Source, state.State, state.History, state.Began.UTC(), state.Ended.UTC(),
+			state.Aborted, state.Runs, s.importing.of(state.Source), state.Mapping})
 	}
 	return c.JSON(fiber.Map{"imports": imports})
 }

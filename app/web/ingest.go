@@ -111,7 +111,7 @@ func (s *Server) single(c *fiber.Ctx, kind lifecycle.EventType) error {
 	if err != nil {
 		return err
 	}
-	public, err := s.sender(c, data)
+	from, err := s.sender(c, data)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Server) single(c *fiber.Ctx, kind lifecycle.EventType) error {
 	if err != nil {
 		return err
 	}
-	if event.Public = public; public {
+	if from.signs(&event); event.Public {
 		if err = event.ValidatePublic(); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +14,56 @@ import (
 
 // wireBatch is a batch; what it says of itself holds for its events.
 type wireBatch struct {
-	Batch   []json.RawMessage `json:"batch"`
-	Context json.RawMessage   `json:"context"` // of events that have none
-	SentAt  loose             `json:"sentAt"`
+	Batch   []json.RawMessage
+	Context json.RawMessage // of events that have none
+	SentAt  loose
+}
+
+// read reads a batch and leaves its events as they stand: one that is no JSON, or is nested deeper than anybody reads, is
+// refused alone later, and those beside it are taken.
+func (w *wireBatch) read(data []byte) error {
+	var wrong error
+	note := func(err error) {
+		if wrong == nil {
+			wrong = err
+		}
+	}
+	whole := lifecycle.EachMember(data, func(name, value []byte) {
+		if string(name) == "batch" && value[0] == '[' {
+			w.Batch = w.Batch[:0]
+			if !lifecycle.EachElement(value, func(event []byte) { w.Batch = append(w.Batch, event) }) {
+				note(notJSON(value))
+			}
+			return
+		}
+		switch {
+		case !json.Valid(value):
+			note(notJSON(value))
+		case string(name) == "batch" && value[0] != 'n':
+			note(fieldError("batch", "batch must be a list, not %s", a(kindIn(value))))
+		case string(name) == "context":
+			w.Context = value
+		case string(name) == "sentAt":
+			said, _ := textOf(value)
+			w.SentAt = loose(said)
+		}
+	})
+	switch {
+	case !whole && json.Valid(data):
+		return lifecycle.Errorf(lifecycle.Invalid, "a batch must be a JSON object, not %s", a(kindIn(bytes.TrimSpace(data))))
+	case !whole:
+		return notJSON(data)
+	}
+	return wrong
+}
+
+// notJSON says where a text stops being JSON.
+func notJSON(data []byte) error {
+	var any any
+	if err := json.Unmarshal(data, &any); err != nil {
+		return decodeError(err)
+	}
+	return lifecycle.Errorf(lifecycle.Invalid, "the body is not valid JSON")
 }
 
 // wireTaken answers a batch that was not good as a whole.
@@ -32,15 +80,15 @@ func (s *Server) batch(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	public, err := s.sender(c, data)
+	from, err := s.sender(c, data)
 	if err != nil {
 		return err
 	}
 	var batch wireBatch
-	if err = decodeJSON(data, &batch); err != nil {
+	if err = batch.read(data); err != nil {
 		return err
 	}
-	return s.takeBatch(c, batch, public)
+	return s.takeBatch(c, batch, from)
 }
 
 // batchImport takes batches of libraries that send them to this path. What is no batch asks for an import to be opened.
@@ -50,21 +98,21 @@ func (s *Server) batchImport(c *fiber.Ctx) error {
 		return err
 	}
 	var batch wireBatch
-	if json.Unmarshal(data, &batch) != nil || batch.Batch == nil {
+	if batch.read(data) != nil || batch.Batch == nil {
 		return c.Next()
 	}
-	public, err := s.sender(c, data)
+	from, err := s.sender(c, data)
 	if err != nil {
 		return err
 	}
-	return s.takeBatch(c, batch, public)
+	return s.takeBatch(c, batch, from)
 }
 
 // takeBatch takes the good events of a batch and reports the bad ones: each error names its event and field. The answer
 // is 200 all the same, because there are libraries that send whatever got another one again, the good events behind it
 // with it, and for ever. Only what a repeat can mend is an error of the whole: then all of it may be sent again, and
 // what was taken already is known by its messageId.
-func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, public bool) error {
+func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, from *holder) error {
 	if len(batch.Batch) == 0 || len(batch.Batch) > maxBatch {
 		return fieldError("batch", "batch must be a list of 1 to %d events; this one has %d", maxBatch, len(batch.Batch))
 	}
@@ -74,7 +122,7 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, public bool) error {
 	var problems, warnings []wireError
 	for i, raw := range batch.Batch {
 		event, sentAt, err := decodeCall(raw, "")
-		if err == nil && public {
+		if err == nil && from.public {
 			err = event.ValidatePublic()
 		}
 		if err != nil {
@@ -87,7 +135,7 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, public bool) error {
 		if sentAt == "" {
 			sentAt = batch.SentAt
 		}
-		event.Public = public
+		from.signs(&event)
 		unskew(&event, sentAt, now)
 		events, index = append(events, event), append(index, i)
 	}

@@ -15,35 +15,112 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// wireEvent is an event in the format of the Segment HTTP API.
+// wireEvent is an event in the format of the Segment HTTP API. Properties, traits and context stay as they were written.
 type wireEvent struct {
-	Type              string          `json:"type"`
-	Event             string          `json:"event"`
-	Name              loose           `json:"name"`     // of a page or screen
-	Category          loose           `json:"category"` // of a page or screen
-	MessageID         string          `json:"messageId"`
-	UserID            string          `json:"userId"`
-	AnonymousID       string          `json:"anonymousId"`
-	PreviousID        string          `json:"previousId"` // of alias
-	GroupID           string          `json:"groupId"`    // of group
-	Timestamp         string          `json:"timestamp"`
-	OriginalTimestamp string          `json:"originalTimestamp"` // RudderStack's name for it
-	SentAt            loose           `json:"sentAt"`
-	Properties        json.RawMessage `json:"properties"`
-	Traits            json.RawMessage `json:"traits"`
-	Context           json.RawMessage `json:"context"`
+	Type              string
+	Event             string
+	Name              loose // of a page or screen
+	Category          loose // of a page or screen
+	MessageID         string
+	UserID            string
+	AnonymousID       string
+	PreviousID        string // of alias
+	GroupID           string // of group
+	Timestamp         string
+	OriginalTimestamp string // RudderStack's name for it
+	SentAt            loose
+	Properties        json.RawMessage
+	Traits            json.RawMessage
+	Context           json.RawMessage
 }
 
 // loose is a text that an event can do without: whatever else stands there is left out.
 type loose string
 
-// UnmarshalJSON never fails.
-func (l *loose) UnmarshalJSON(data []byte) error {
-	var text string
-	if json.Unmarshal(data, &text) == nil {
-		*l = loose(text)
+// read reads an event. Names count by every letter, as the format writes them: "UserID" is a field that nobody knows, and
+// says nothing of whose the event is.
+func (w *wireEvent) read(data []byte) error {
+	if !json.Valid(data) {
+		return notJSON(data)
 	}
-	return nil
+	var wrong error
+	text := func(into *string, field string, value []byte) {
+		if said, is := textOf(value); is {
+			*into = said
+		} else if value[0] != 'n' && wrong == nil { // a null says nothing
+			wrong = fieldError(field, "%s must be a string, not %s", field, a(kindIn(value)))
+		}
+	}
+	optional := func(into *loose, value []byte) {
+		said, _ := textOf(value)
+		*into = loose(said)
+	}
+	if !lifecycle.EachMember(data, func(name, value []byte) {
+		switch string(name) {
+		case "type":
+			text(&w.Type, "type", value)
+		case "event":
+			text(&w.Event, "event", value)
+		case "name":
+			optional(&w.Name, value)
+		case "category":
+			optional(&w.Category, value)
+		case "messageId":
+			text(&w.MessageID, "messageId", value)
+		case "userId":
+			text(&w.UserID, "userId", value)
+		case "anonymousId":
+			text(&w.AnonymousID, "anonymousId", value)
+		case "previousId":
+			text(&w.PreviousID, "previousId", value)
+		case "groupId":
+			text(&w.GroupID, "groupId", value)
+		case "timestamp":
+			text(&w.Timestamp, "timestamp", value)
+		case "originalTimestamp":
+			text(&w.OriginalTimestamp, "originalTimestamp", value)
+		case "sentAt":
+			optional(&w.SentAt, value)
+		case "properties":
+			w.Properties = value
+		case "traits":
+			w.Traits = value
+		case "context":
+			w.Context = value
+		}
+	}) {
+		return lifecycle.Errorf(lifecycle.Invalid, "an event must be a JSON object, not %s", a(kindIn(bytes.TrimSpace(data))))
+	}
+	return wrong
+}
+
+// textOf returns what a text of valid JSON says; is reports whether it is one.
+func textOf(value []byte) (text string, is bool) {
+	if len(value) < 2 || value[0] != '"' {
+		return "", false
+	}
+	plain := value[1 : len(value)-1]
+	if bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+		return string(plain), true
+	}
+	return text, json.Unmarshal(value, &text) == nil
+}
+
+// kindIn names the kind of a value of valid JSON.
+func kindIn(value []byte) string {
+	switch value[0] {
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case '"':
+		return "string"
+	case 't', 'f':
+		return "bool"
+	case 'n':
+		return "null"
+	}
+	return "number"
 }
 
 // decodeEvent reads one event; kind is its type where the path says so already.
@@ -55,8 +132,8 @@ func decodeEvent(data []byte, kind lifecycle.EventType) (lifecycle.Event, error)
 // decodeCall reads one event, and when it was sent by the sender's clock, if it says so.
 func decodeCall(data []byte, kind lifecycle.EventType) (event lifecycle.Event, sentAt loose, err error) {
 	var wire wireEvent
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return lifecycle.Event{}, "", decodeError(err)
+	if err = wire.read(data); err != nil {
+		return lifecycle.Event{}, "", err
 	}
 	if kind == "" {
 		kind = lifecycle.EventType(wire.Type)
@@ -97,10 +174,7 @@ func shape(event *lifecycle.Event, wire *wireEvent) error {
 		}
 		event.Properties = with(event.Properties, "name", string(wire.Name), "category", string(wire.Category))
 	case lifecycle.Group:
-		var stored struct {
-			GroupID string `json:"groupId"`
-		}
-		if wire.GroupID == "" && len(event.Properties) > 0 && json.Unmarshal(event.Properties, &stored) == nil && stored.GroupID != "" {
+		if stored, _ := textOf(lifecycle.Property(event.Properties, "groupId")); wire.GroupID == "" && stored != "" {
 			return nil // it has its form already
 		}
 		if err := identifier("groupId", wire.GroupID); err != nil {
@@ -219,7 +293,7 @@ func decodeJSON(data []byte, target any) error {
 	if err := json.Unmarshal(data, target); err != nil {
 		return decodeError(err)
 	}
-	return nil
+	return spellingOf(reflect.TypeOf(target)).check(data)
 }
 
 func decodeError(err error) error {

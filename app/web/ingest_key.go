@@ -1,8 +1,6 @@
 package web
 
 import (
-	"encoding/json"
-
 	"github.com/gofiber/fiber/v2"
 
 	"stagecraft/app/lifecycle"
@@ -10,8 +8,8 @@ import (
 
 // sender finds out who sends events: holders of the write key or of another that may ingest, or anybody with the browser
 // key, which stands in public pages. The key is the user of HTTP Basic authentication or a bearer token, else writeKey in
-// the body, for pages that can set no header, else in the query. public reports that it was the browser key.
-func (s *Server) sender(c *fiber.Ctx, data []byte) (public bool, err error) {
+// the body, for pages that can set no header, else in the query.
+func (s *Server) sender(c *fiber.Ctx, data []byte) (*holder, error) {
 	origin := c.Get(fiber.HeaderOrigin)
 	if origin != "" {
 		c.Set(fiber.HeaderWWWAuthenticate, "Key") // else a browser would ask the visitor for a password
@@ -21,33 +19,39 @@ func (s *Server) sender(c *fiber.Ctx, data []byte) (public bool, err error) {
 	if c.Get(fiber.HeaderAuthorization) != "" {
 		h, _ = s.holder(c)
 	} else {
-		var body struct {
-			WriteKey string `json:"writeKey"`
+		secret, _ := textOf(lifecycle.Property(data, "writeKey")) // what else is wrong is said after the key is known
+		if secret == "" {
+			secret = c.Query("writeKey")
 		}
-		if _ = json.Unmarshal(data, &body); body.WriteKey == "" { // what else is wrong is said after the key is known
-			body.WriteKey = c.Query("writeKey")
-		}
-		h, sent = s.holderOfSecret(body.WriteKey), body.WriteKey != ""
+		h, sent = s.holderOfSecret(secret), secret != ""
 	}
 	switch {
 	case h == nil && sent:
-		return false, errUnknownKey("the write key, or from pages the browser key")
+		return nil, errUnknownKey("the write key, or from pages the browser key")
 	case h == nil:
 	case h.public:
-		return true, nil
+		return h, nil
 	case !h.scopes.any(mayIngest):
-		return false, may(h, mayIngest)
+		return nil, may(h, mayIngest)
 	case origin != "":
-		return false, errSecretKey(h)
+		return nil, errSecretKey(h)
 	default:
-		return false, s.admitted(c, h)
+		return h, s.admitted(c, h)
 	}
-	return false, lifecycle.Errorf(lifecycle.Unauthorized, "send the write key, or from pages the browser key, as the user name of HTTP Basic authentication or as writeKey in the body")
+	return nil, lifecycle.Errorf(lifecycle.Unauthorized, "send the write key, or from pages the browser key, as the user name of HTTP Basic authentication or as writeKey in the body")
+}
+
+// signs says of an event who sent it: what has the browser key proves nothing, and what has a key of its own comes from that.
+func (h *holder) signs(event *lifecycle.Event) {
+	if event.Public = h.public; h.made {
+		event.Source = lifecycle.KeySource(h.name)
+		event.Keyed = event.Source != ""
+	}
 }
 
 // errSecretKey answers a page that holds a secret key, with which whoever reads the page could write to customers.
 func errSecretKey(h *holder) error {
-	err := lifecycle.Errorf(lifecycle.Unauthorized, "this is %s, which is for servers only; pages send the browser key", called(h))
+	err := lifecycle.Errorf(lifecycle.Forbidden, "this is %s, which is for servers only; pages send the browser key", called(h))
 	err.Hint = "the browser key is in keys.json in the data folder; if this page was public, draw a new one in place of this one too"
 	return err
 }

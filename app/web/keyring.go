@@ -179,18 +179,21 @@ func (s *Server) need(wanted scopes) fiber.Handler {
 		h, bearer := s.holder(c)
 		// A browser adds the key that its user gave the console to whatever any page sends here.
 		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !bearer && !s.ownOrigin(origin, string(c.Request().Host())) {
-			return lifecycle.Errorf(lifecycle.Unauthorized, "pages of %s may not do this; a page sends events with the browser key, and everything else goes through a server of yours", origin)
+			return lifecycle.Errorf(lifecycle.Forbidden, "pages of %s may not do this; a page sends events with the browser key, and everything else goes through a server of yours", origin)
 		}
 		switch {
 		case h == nil && c.Get(fiber.HeaderAuthorization) != "":
 			return errUnknownKey("the write key, or another that may %s", wanted)
-		case h == nil || h.public:
+		case h == nil:
 			return lifecycle.Errorf(lifecycle.Unauthorized, "send the write key, or another key with the scope %s, as the user name of HTTP Basic authentication or as a bearer token", wanted)
 		}
 		if err := may(h, wanted); err != nil {
 			return err
 		}
 		if err := s.admitted(c, h); err != nil {
+			return err
+		}
+		if err := s.checkQuery(c); err != nil {
 			return err
 		}
 		return s.once(c, h.id+" "+h.name)

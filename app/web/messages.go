@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -76,13 +75,38 @@ func (s *Server) ledger(c *fiber.Ctx) error {
 var messageStates = []lifecycle.MessageState{lifecycle.Queued, lifecycle.Accepted, lifecycle.Failed, lifecycle.Suppressed, lifecycle.Expired,
 	lifecycle.Held, lifecycle.Cancelled}
 
+// inDoubt asks for messages of which an attempt has no known result, whatever their state.
+const inDoubt = "in doubt"
+
+// readState takes what is asked for as a state: one of a message, or what came back of it, or that it is in doubt.
+func readState(f *delivery.Filter, text string) error {
+	switch state, answer := lifecycle.MessageState(text), lifecycle.Answer(text); {
+	case text == "", slices.Contains(messageStates, state):
+		f.State = state
+	case slices.Contains(delivery.Answers(), answer):
+		f.Answer = answer
+	case text == inDoubt:
+		f.InDoubt = true
+	default:
+		var known []string
+		for _, one := range messageStates {
+			known = append(known, string(one))
+		}
+		for _, one := range delivery.Answers() {
+			known = append(known, string(one))
+		}
+		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "state", Message: fmt.Sprintf("there is no state %q", text),
+			Hint: strings.Join(known, ", ") + " or " + inDoubt}
+	}
+	return nil
+}
+
 func (s *Server) ledgerFilter(c *fiber.Ctx) (f delivery.Filter, err error) {
 	text := func(name string) string { return strings.Clone(c.Query(name)) }
 	f = delivery.Filter{Channel: text("channel"), Journey: text("journey"), Name: text("name"),
-		State: lifecycle.MessageState(text("state")), Kind: lifecycle.MessageKind(text("kind"))}
-	if f.State != "" && !slices.Contains(messageStates, f.State) {
-		return f, &lifecycle.Error{Code: lifecycle.Invalid, Field: "state", Message: fmt.Sprintf("there is no state %q", f.State),
-			Hint: "queued, accepted, failed, suppressed, expired, held or cancelled"}
+		Kind: lifecycle.MessageKind(text("kind"))}
+	if err = readState(&f, text("state")); err != nil {
+		return f, err
 	}
 	if f.Kind != "" && f.Kind != lifecycle.Transactional && f.Kind != lifecycle.Marketing {
 		return f, fieldError("kind", "kind is transactional or marketing")
@@ -160,80 +184,6 @@ func eventsOf(entries []engine.TimelineEntry, id lifecycle.ID) []delivery.Step {
 			Machine: about.Machine != nil && by != "false" && by != ""})
 	}
 	return steps
-}
-
-// wireOrder is what an operator wants, of whichever messages the target covers.
-type wireOrder struct {
-	delivery.Target
-	By  string `json:"by"`
-	Why string `json:"why"`
-}
-
-// decodeOrder reads an order. Who it is by is the name that was given beside the admin key, else what the body says.
-func (s *Server) decodeOrder(c *fiber.Ctx) (wireOrder, error) {
-	var o wireOrder
-	err := decodeJSONBody(c, maxSingle, &o)
-	if err != nil {
-		return o, err
-	}
-	o.By = s.operator(c, o.By)
-	return o, nil
-}
-
-// checkJourney refuses a journey that there is not, and of which no pause is in force.
-func (s *Server) checkJourney(ctx context.Context, name string) error {
-	if name == "" {
-		return nil
-	}
-	var names []string
-	states, err := s.Engine.States(ctx)
-	if err != nil {
-		return err
-	}
-	for _, state := range states {
-		names = append(names, state.Name)
-	}
-	if slices.Contains(names, name) {
-		return nil
-	}
-	broadcasts, err := s.Engine.Broadcasts(ctx)
-	if err != nil || slices.ContainsFunc(broadcasts, func(b engine.Broadcast) bool { return b.Journey() == name }) {
-		return err
-	}
-	orders, err := s.Delivery.Orders(ctx)
-	if err != nil || slices.ContainsFunc(orders.Pauses, func(o delivery.Order) bool { return o.Journey == name }) {
-		return err
-	}
-	slices.Sort(names)
-	return &lifecycle.Error{Code: lifecycle.Invalid, Field: "journey", Message: fmt.Sprintf("there is no journey %q", name),
-		Hint: "there are: " + strings.Join(names, ", ")}
-}
-
-// order takes an order and answers with those that are in force.
-func (s *Server) order(give func(c *fiber.Ctx, o wireOrder) error) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		o, err := s.decodeOrder(c)
-		if err != nil {
-			return err
-		}
-		if err = s.checkJourney(c.UserContext(), o.Journey); err == nil {
-			err = give(c, o)
-		}
-		if err != nil {
-			return err
-		}
-		s.Log.Info("an operator ordered something about messages", "order", c.Path(), "of", o.Target.String(), "by", o.By, "why", o.Why)
-		s.Insight.Touch()
-		return s.orders(c)
-	}
-}
-
-func (s *Server) orders(c *fiber.Ctx) error {
-	orders, err := s.Delivery.Orders(c.UserContext())
-	if err != nil {
-		return err
-	}
-	return c.JSON(orders)
 }
 
 // cancelMessage takes one queued message back.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -69,6 +70,11 @@ func fieldError(field, format string, args ...any) *lifecycle.Error {
 // decodeStrict decodes a JSON object all of whose fields must be known: a field that is misspelt is not left out in
 // silence.
 func decodeStrict(data []byte, target any) error {
+	return decodeSpelt(data, target, spellingOf(reflect.TypeOf(target)))
+}
+
+// decodeSpelt is decodeStrict for who reads many of a kind.
+func decodeSpelt(data []byte, target any, written *spelling) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(target)
@@ -76,7 +82,7 @@ func decodeStrict(data []byte, target any) error {
 		if _, end := decoder.Token(); !errors.Is(end, io.EOF) {
 			return lifecycle.Errorf(lifecycle.Invalid, "the body is not valid JSON: something stands behind the object")
 		}
-		return nil
+		return written.check(data)
 	}
 	if quoted, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		if name, err := strconv.Unquote(quoted); err == nil {

@@ -2,8 +2,10 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -18,7 +20,7 @@ import (
 //go:embed preferences.html
 var preferencesPage string
 
-// preferencesWords are the page's words, by language. Those of channels have the channel's name.
+// preferencesWords are the page's words, by language. Those of kinds of channels have the kind's name.
 var preferencesWords = map[string]map[string]string{
 	"en": {"title": "Your preferences", "ask": "What would you like to hear from us?", "note": "You still get what you need, such as receipts.",
 		"other": "Everything else", "save": "Save", "none": "Unsubscribe from everything", "saved": "Your preferences are saved.",
@@ -43,11 +45,12 @@ type preferredChannel struct {
 	Choices        []choice
 }
 
-// choice is a box of the form: messages on a channel about a topic, or about none that has a box of its own.
+// choice is a box of the form: messages by a kind of channel about a topic, or about none that has a box of its own.
 type choice struct {
-	Field, Title   string
-	Allowed        bool
-	channel, topic string
+	Field, Title string
+	Allowed      bool
+	kind, topic  string
+	channels     []string // of the kind, that reach the customer
 }
 
 // languageOf returns en or vi, whichever the browser prefers.
@@ -79,8 +82,7 @@ func (s *Server) routePreferences() {
 	page := template.Must(template.New("preferences").Parse(preferencesPage))
 	show := func(c *fiber.Ctx, found engine.Preferences, saved bool) error {
 		language := languageFor(c, found.Customer)
-		words := preferencesWords[language]
-		shown := preferences{Language: language, Words: words, Saved: saved, Channels: s.choices(found, words)}
+		shown := preferences{Language: language, Words: preferencesWords[language], Saved: saved, Channels: s.choices(found, language)}
 		var out bytes.Buffer
 		if err := page.Execute(&out, shown); err != nil {
 			return err
@@ -137,27 +139,34 @@ func (s *Server) routePreferences() {
 // preferencesSource is where words of the page were said.
 const preferencesSource = "preferences"
 
-// choices are the boxes of the form as they stand.
-func (s *Server) choices(found engine.Preferences, words map[string]string) []preferredChannel {
+// choices are the boxes of the form as they stand, in a language.
+func (s *Server) choices(found engine.Preferences, language string) []preferredChannel {
 	var list []preferredChannel
+	words, titles := preferencesWords[language], s.topics()
 	for _, offered := range found.Offered {
-		title := words[offered.Channel]
+		title := words[offered.Kind]
 		if title == "" {
-			title = titleOf(offered.Channel)
+			title = titleOf(offered.Kind)
 		}
-		address, _ := found.Customer.Address(offered.Channel)
-		one := preferredChannel{Title: title, Address: masked(offered.Channel, address)}
+		address, _ := found.Customer.Address(offered.Kind)
+		one := preferredChannel{Title: title, Address: masked(offered.Kind, address)}
 		for _, topic := range append(offered.Topics[:len(offered.Topics):len(offered.Topics)], "") {
-			name := titleOf(topic)
+			name := cmp.Or(titles.Title(topic, language), titleOf(topic))
 			if topic == "" {
 				name = words["other"]
 			}
-			one.Choices = append(one.Choices, choice{Field: offered.Channel + "/" + topic, Title: name,
-				Allowed: s.Delivery.Allows(found.Customer, offered.Channel, topic), channel: offered.Channel, topic: topic})
+			box := choice{Field: offered.Kind + "/" + topic, Title: name, kind: offered.Kind, topic: topic, channels: offered.Channels}
+			box.Allowed = s.allows(found.Customer, &box)
+			one.Choices = append(one.Choices, box)
 		}
 		list = append(list, one)
 	}
 	return list
+}
+
+// allows reports whether anything may come that a box is about, by whichever channel.
+func (s *Server) allows(customer *lifecycle.Customer, box *choice) bool {
+	return slices.ContainsFunc(box.channels, func(channel string) bool { return s.Delivery.Allows(customer, channel, box.topic) })
 }
 
 // said are the words by which what is allowed becomes what the form says; none where it is that already. A word about all
@@ -165,13 +174,13 @@ func (s *Server) choices(found engine.Preferences, words map[string]string) []pr
 func (s *Server) said(found engine.Preferences, ticked func(field string) bool) []lifecycle.Consent {
 	customer := found.Customer.Clone()
 	var words []lifecycle.Consent
-	for _, channel := range s.choices(found, nil) {
+	for _, channel := range s.choices(found, "") {
 		for i := range channel.Choices {
 			box := &channel.Choices[(i+len(channel.Choices)-1)%len(channel.Choices)] // the last one is about all of it
-			if ticked(box.Field) == s.Delivery.Allows(customer, box.channel, box.topic) {
+			if ticked(box.Field) == s.allows(customer, box) {
 				continue
 			}
-			word := lifecycle.Consent{Channel: box.channel, Topic: box.topic, Granted: ticked(box.Field), Source: preferencesSource}
+			word := lifecycle.Consent{Channel: box.kind, Topic: box.topic, Granted: ticked(box.Field), Source: preferencesSource}
 			words = append(words, word)
 			word.At = s.Clock.Now().Add(time.Hour + time.Duration(len(words))) // newer than all before, to see what is left to say
 			customer.SayNow(word)

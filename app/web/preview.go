@@ -69,10 +69,10 @@ type SMSSize struct {
 
 // smsSize measures a text that goes by a channel; nil if that is none of text messages.
 func (s *Server) smsSize(channel, text string) *SMSSize {
-	if channel != "sms" || s.SMSSize == nil {
+	if lifecycle.KindOf(channel) != "sms" || s.SMSSize == nil {
 		return nil
 	}
-	size := s.SMSSize(text)
+	size := s.SMSSize(channel, text)
 	return &size
 }
 
@@ -161,7 +161,7 @@ func testAddress(channel, to string) (string, error) {
 	if to == "" || len(to) > 4096 || strings.ContainsAny(to, "\r\n") {
 		return "", wrong("a test needs an address", "say where it is to go")
 	}
-	switch channel {
+	switch lifecycle.KindOf(channel) {
 	case "email":
 		if parsed, err := mail.ParseAddress(to); err != nil || parsed.Address != to {
 			return "", wrong(fmt.Sprintf("%.200q is no mail address", to), "write it like you@example.com")

@@ -115,12 +115,12 @@ func daysAsked(c *fiber.Ctx) (from, to insight.Date, err error) {
 		}
 		at, err := time.Parse(time.DateOnly, text)
 		if err != nil {
-			return 0, 0, lifecycle.Errorf(lifecycle.Invalid, "%s must be a day such as 2026-01-31, not %.20q", bound.name, text)
+			return 0, 0, fieldError(bound.name, "%s must be a day such as 2026-01-31, not %.20q", bound.name, text)
 		}
 		*bound.date = insight.DateOf(at)
 	}
 	if from > to {
-		return 0, 0, lifecycle.Errorf(lifecycle.Invalid, "from must not be after to")
+		return 0, 0, fieldError("from", "from must not be after to")
 	}
 	return from, to, nil
 }

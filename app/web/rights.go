@@ -206,7 +206,7 @@ func (s *Server) personOf(ctx context.Context, id lifecycle.ID) (*exportedPerson
 	if err != nil {
 		return nil, err
 	}
-	d := &exportedPerson{Format: 1, At: s.Clock.Now().UTC(), Customer: *whole, Identities: person.Identities, Consents: person.Said,
+	d := &exportedPerson{Format: 1, At: s.Clock.Now().UTC(), Customer: *whole, Identities: person.Identities, Consents: append([]engine.Said{}, person.Said...),
 		Timeline: []exportedEntry{}, Messages: []exportedMessage{}, Calls: []delivery.Call{}, Inbox: []exportedInboxItem{}, Forms: []exportedForm{},
 		SetAside: []exportedSetAside{}, Lists: []exportedListing{}}
 	for _, entry := range person.Timeline {

@@ -97,8 +97,8 @@ type segmentEdit struct {
 
 func readSegmentEdit(c *fiber.Ctx) (text, base []byte, err error) {
 	var edit segmentEdit
-	if err = json.Unmarshal(c.Request().Body(), &edit); err != nil {
-		return nil, nil, lifecycle.Wrap(lifecycle.Invalid, err, "the body is not valid JSON")
+	if err = decodeJSON(c.Request().Body(), &edit); err != nil {
+		return nil, nil, err
 	}
 	switch {
 	case (edit.Text == nil) == (edit.Filter == nil):

@@ -74,6 +74,9 @@ func (s *Server) send(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if h, _ := s.holder(c); h != nil {
+		h.signs(&asked.Event)
+	}
 	answer, err := s.Engine.Send(c.UserContext(), asked)
 	if err != nil {
 		return err

@@ -22,8 +22,8 @@ type Sources interface {
 	View(ctx context.Context) ([]SourceView, error)
 	// Try returns what a source would make of a request, and does nothing.
 	Try(ctx context.Context, name string, request script.Request) (script.Taken, error)
-	// Fetch fetches now what a source fetches by itself.
-	Fetch(ctx context.Context, name string) error
+	// Fetch fetches now what a source fetches by itself, and says what came of it.
+	Fetch(ctx context.Context, name string) (SourceFetched, error)
 	// SetSecret keeps the value of a secret; the one before counts too if keep says so. An empty value removes it.
 	SetSecret(ctx context.Context, name, secret, value string, keep bool) error
 }
@@ -45,6 +45,15 @@ type SourceAnswer struct {
 	Refused  string        `json:"refused,omitempty"` // why nothing came of it, or not all; sending it again would not help
 	Errors   []SourceError `json:"errors,omitempty"`
 	Text     string        `json:"-"` // what the provider wants to read
+}
+
+// SourceFetched is what came of a fetch.
+type SourceFetched struct {
+	Unchanged bool `json:"unchanged,omitempty"` // it is what it was last time, and was not read
+	Accepted  int  `json:"accepted"`            // events that were taken
+	Repeats   int  `json:"repeats"`             // events that were known already
+	Rejected  int  `json:"rejected"`            // rows that were not taken
+	Old       int  `json:"old"`                 // rows that were passed over because they happened too long ago
 }
 
 // SourceError is why one event was not taken.
@@ -137,9 +146,17 @@ func (s *Server) source(c *fiber.Ctx) error {
 }
 
 func (s *Server) sourcesView(c *fiber.Ctx) error {
-	views, err := s.Sources.View(c.UserContext())
+	views, err := s.sourceViews(c)
 	if err != nil {
 		return err
+	}
+	return c.JSON(fiber.Map{"sources": views})
+}
+
+func (s *Server) sourceViews(c *fiber.Ctx) ([]SourceView, error) {
+	views, err := s.Sources.View(c.UserContext())
+	if err != nil {
+		return nil, err
 	}
 	for i := range views {
 		if views[i].Address != "" {
@@ -147,7 +164,7 @@ func (s *Server) sourcesView(c *fiber.Ctx) error {
 		}
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.JSON(fiber.Map{"sources": views})
+	return views, nil
 }
 
 // trySource shows what a source would make of a payload. Nobody asks for its signature.
@@ -186,10 +203,15 @@ func (s *Server) fetchSource(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err = s.Sources.Fetch(c.UserContext(), name); err != nil {
+	fetched, err := s.Sources.Fetch(c.UserContext(), name)
+	if err != nil {
 		return err
 	}
-	return s.sourcesView(c)
+	views, err := s.sourceViews(c)
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"sources": views, "fetched": fetched})
 }
 
 func (s *Server) setSourceSecret(c *fiber.Ctx) error {

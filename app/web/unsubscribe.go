@@ -30,6 +30,7 @@ var unsubscribeWords = map[string]map[string]string{
 type unsubscribed struct {
 	Language, State string // State is ask, done or broken
 	Words           map[string]string
+	Topic           string // the title of what the messages are about, if it has one
 	Preferences     string // the customer's page; empty where it is not known whose
 }
 
@@ -45,7 +46,7 @@ func (s *Server) routeUnsubscribe() {
 		if found, err := s.Engine.Preferences(c.UserContext(), link.Customer); err == nil {
 			language = languageFor(c, found.Customer)
 		}
-		return s.showUnsubscribe(c, fiber.StatusOK, state, language, s.Links.Preferences(link.Customer))
+		return s.showUnsubscribe(c, fiber.StatusOK, state, language, s.topics().Title(link.Topic, language), s.Links.Preferences(link.Customer))
 	}
 	s.fiber.Get("/u/:token", func(c *fiber.Ctx) error {
 		link, ok := read(c)
@@ -78,12 +79,12 @@ const maxAgent = 400
 
 // brokenLink answers whoever comes with a link that is none of ours, or not all of one.
 func (s *Server) brokenLink(c *fiber.Ctx) error {
-	return s.showUnsubscribe(c, fiber.StatusNotFound, "broken", languageOf(c), "")
+	return s.showUnsubscribe(c, fiber.StatusNotFound, "broken", languageOf(c), "", "")
 }
 
-func (s *Server) showUnsubscribe(c *fiber.Ctx, status int, state, language, preferences string) error {
+func (s *Server) showUnsubscribe(c *fiber.Ctx, status int, state, language, topic, preferences string) error {
 	var out bytes.Buffer
-	if err := s.unsubscribePage.Execute(&out, unsubscribed{language, state, unsubscribeWords[language], preferences}); err != nil {
+	if err := s.unsubscribePage.Execute(&out, unsubscribed{language, state, unsubscribeWords[language], topic, preferences}); err != nil {
 		return err
 	}
 	customerPage(c)

@@ -53,6 +53,7 @@ type Options struct {
 	Scripts      Scripts
 	Drafts       Drafts
 	Segments     SegmentFiles
+	Topics       Topics // nil: topics have no titles
 	Forms        Forms
 	FormSettings config.Forms
 	Downloads    string // the folder of rewards
@@ -60,7 +61,7 @@ type Options struct {
 	Compile      func(script.Source) (*script.Program, error)
 	Channels     func() []channels.Status
 	Connections  Connections
-	SMSSize      func(text string) SMSSize // as the channel sms would send it now; nil: nobody can say
+	SMSSize      func(channel, text string) SMSSize // as a channel of text messages would send it now; nil: nobody can say
 	Callback     func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
 	Secrets      WebhookSecrets
 	Sources      Sources
@@ -95,9 +96,12 @@ type Server struct {
 
 	formGate *formGate
 
+	queries func() (described, error) // read at the first request with a query
+
 	keys     keyring
 	underWay sync.Map // marks of requests with an Idempotency-Key
 
+	importing importRuns
 	snapshots snapshots
 	streams   atomic.Int64
 	views     views
@@ -110,6 +114,7 @@ type Server struct {
 // New builds the routes; Listen and Serve open them.
 func New(opts Options) (*Server, error) {
 	s := &Server{Options: opts, failed: make(chan error, 1), closing: make(chan struct{}), checking: make(chan struct{}, checks), trying: make(chan struct{}, 1)}
+	s.queries = sync.OnceValues(readDescribed)
 	fixed := s.fixedKeys()
 	s.keys.byHash.Store(&fixed)
 	s.unsubscribePage = template.Must(template.New("unsubscribe").Parse(unsubscribePage))
@@ -146,6 +151,7 @@ func New(opts Options) (*Server, error) {
 	s.routeTracking()
 	s.routeCallbacks()
 	s.routeSources()
+	s.routeStarts()
 	if err := s.routeInApp(); err != nil {
 		return nil, err
 	}

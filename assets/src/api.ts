@@ -114,6 +114,8 @@ export interface Message {
   reason: string;
   attempts: number;
   inDoubt: number;
+  /** What came back of it: delivered, opened, bounced and so on. */
+  answers?: string[];
   settled: string | null;
   /** Where the send stands. */
   file: string;

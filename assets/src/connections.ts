@@ -14,6 +14,8 @@ export interface ChannelsView {
 
 export interface ChannelView {
   channel: string;
+  /** "email" of email and email-news: what it is like. */
+  kind: string;
   connector: string;
   /** starting, running, backoff, stopped, idle, or none. */
   state: string;
@@ -80,6 +82,11 @@ export function setChannel(channel: string, connector: string, settings: Setting
   return call('PUT', path(channel), { connector, settings });
 }
 
+/** A further channel of a kind before it has settings. */
+export function unset(kind: string, word: string): ChannelView {
+  return { channel: `${kind}-${word}`, kind, connector: '', state: 'none', restarts: 0, since: '', from: 'none' };
+}
+
 /** Limits a channel; 0 lifts a limit. */
 export function limitChannel(channel: string, rate: number, concurrency: number): Promise<ChannelsView> {
   return call('PUT', path(channel), { rate, concurrency });
@@ -89,8 +96,8 @@ export function removeChannel(channel: string): Promise<ChannelsView> {
   return call('DELETE', path(channel));
 }
 
-export async function getRecords(signal?: AbortSignal): Promise<DnsRecord[]> {
-  return (await call<{ records: DnsRecord[] }>('GET', '/api/channels/email/records', undefined, signal)).records;
+export async function getRecords(channel: string, signal?: AbortSignal): Promise<DnsRecord[]> {
+  return (await call<{ records: DnsRecord[] }>('GET', `${path(channel)}/records`, undefined, signal)).records;
 }
 
 export function approve(name: string, sha256: string): Promise<ChannelsView> {

@@ -73,7 +73,24 @@ test('removes it', async () => {
   await expect.poll(() => card('push').innerText(), patience).toMatch(/not set up/);
 });
 
+test('adds a second channel of mail, with the form of its kind, and removes it', async () => {
+  await page.getByRole('button', { name: 'Add a channel' }).click();
+  const form = page.getByRole('form', { name: 'Add a channel' });
+  await form.locator('select').selectOption('email');
+  await form.locator('input').fill('news');
+  await readable(page, 'dark');
+  await form.getByRole('button', { name: 'Go on to its settings' }).click();
+  await page.locator('#email-news-host').fill('127.0.0.1');
+  await page.locator('#email-news-from').fill('News <hello@news.example>');
+  await card('email-news').getByRole('button', { name: 'Save' }).click();
+  await expect.poll(() => card('email-news').innerText(), patience).toMatch(/via email.*\s+running/);
+  await expect.poll(() => card('email-news').getByText('DNS records of the sender').count(), patience).toBe(1);
+  await card('email-news').getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await expect.poll(() => card('email-news').count(), patience).toBe(0);
+});
+
 test('nothing went wrong on the way', () => {
   expect(seen.troubles.filter((trouble) => !/status of 400/.test(trouble))).toEqual([]);
-  expect(new Set(seen.changes)).toEqual(new Set(['PUT /api/channels/push', 'DELETE /api/channels/push']));
+  expect(new Set(seen.changes)).toEqual(new Set(['push', 'email-news'].flatMap((name) => [`PUT /api/channels/${name}`, `DELETE /api/channels/${name}`])));
 });

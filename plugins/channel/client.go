@@ -84,7 +84,7 @@ func (c *Client) Send(ctx context.Context, messages []Message) ([]Receipt, error
 		receipts[i] = Receipt{
 			ID: r.GetId(), Outcome: Outcome(r.GetOutcome()), Reason: r.GetReason(),
 			RetryAfter: time.Duration(max(0, min(r.GetRetryAfterMs(), int64(30*24*time.Hour/time.Millisecond)))) * time.Millisecond,
-			Data:       r.GetData(),
+			Data:       r.GetData(), References: r.GetReferences(),
 		}
 	}
 	return receipts, nil
@@ -127,7 +127,7 @@ func (c *Client) Receipts(ctx context.Context, each func(Report)) error {
 }
 
 func fromReport(r *channelpb.ReceiptsResponse) Report {
-	out := Report{ID: r.GetId(), Event: r.GetEvent(), Reason: r.GetReason(), From: r.GetFrom(), Data: r.GetData()}
+	out := Report{ID: r.GetId(), Event: r.GetEvent(), Reason: r.GetReason(), From: r.GetFrom(), Data: r.GetData(), Reference: r.GetReference()}
 	if at := r.GetDateUnixMs(); at != 0 {
 		out.Date = time.UnixMilli(at).UTC()
 	}

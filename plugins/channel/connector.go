@@ -6,7 +6,7 @@
 // itself and the conformance suite in plugins/channeltest use it.
 package channel
 
-//go:generate go run github.com/bufbuild/buf/cmd/buf@latest generate
+//go:generate go run github.com/bufbuild/buf/cmd/buf@v1.75.0 generate
 
 import (
 	"context"
@@ -22,6 +22,9 @@ const (
 	MaxDataBytes    = 8 << 10  // of the names and values of one Data; what goes beyond is left out
 	MaxIDBytes      = 80       // of a message's ID
 	MaxNamed        = 1000     // messages that one Waiting, Release or Withdraw names
+
+	MaxReferences     = 4   // of one receipt
+	MaxReferenceBytes = 200 // of one of them
 )
 
 // Connector carries messages out over a channel. Describe is called first and Configure once before the first Send;
@@ -52,7 +55,7 @@ type Reporter interface {
 type Description struct {
 	Name       string          // lower case letters, digits and dashes: "email"
 	Version    string          // the connector's own, for people
-	Channels   []string        // the channels it can serve: "email"
+	Channels   []string        // the channels it can serve: "email" is all channels of that kind, such as email-news
 	Idempotent bool            // an ID that was accepted is accepted again without being sent again
 	MaxBatch   int             // the most messages in one Send; 0 means DefaultMaxBatch
 	Receipts   bool            // it reports later what became of messages; Serve sets it for a Reporter
@@ -110,6 +113,11 @@ const (
 	FactAnswer = "answer" // the beginning of the answer; 1 KB of it is kept
 )
 
+// FactStart is a fact of a report "subscribed" about an address of a chat: that somebody began it, with the code of a link
+// to it, or "" without one. The address becomes that of the customer to whom the host gave the code; if nobody has it, it begins a
+// customer.
+const FactStart = "start"
+
 // Receipt is the answer to one attempt to send one message.
 type Receipt struct {
 	ID         string // of the message
@@ -119,6 +127,10 @@ type Receipt struct {
 	// Data holds small facts: "gone" = "1" says that the address does not exist any more and is to be dropped; FactTook,
 	// FactStatus and FactAnswer tell what the other side said.
 	Data map[string]string
+	// References are what the provider will call an accepted message in later reports, where it does not repeat our ID: at most
+	// MaxReferences of at most MaxReferenceBytes. The host keeps them for 30 days, also while the connector is started anew, and
+	// puts the message to a Report that names one. The same one given again leads to the later message.
+	References []string
 }
 
 // Report is what became known later, about a message or about an address.
@@ -130,6 +142,9 @@ type Report struct {
 	From   string    // the address it is about, where the message is not known: a STOP by SMS
 	// Data holds small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, a "token" that is gone.
 	Data map[string]string
+	// Reference names the message, where ID is empty, by one of the references of its receipt. If the host knows no such message,
+	// the report is about From, or about nothing.
+	Reference string
 }
 
 // Health is a connector's state in words.

@@ -118,6 +118,7 @@ func (s *server) Send(ctx context.Context, in *channelpb.SendRequest) (out *chan
 		r.Reason = clean(receipts[i].Reason)
 		r.RetryAfterMs = receipts[i].RetryAfter.Milliseconds()
 		r.Data = cleanMap(receipts[i].Data)
+		r.References = receipts[i].References
 		out.Receipts[i] = r
 	}
 	return out, nil
@@ -161,6 +162,7 @@ func (s *server) Receipts(_ *channelpb.ReceiptsRequest, stream grpc.ServerStream
 func toReport(r Report) *channelpb.ReceiptsResponse {
 	out := &channelpb.ReceiptsResponse{
 		Id: clean(r.ID), Event: clean(r.Event), Reason: clean(r.Reason), From: clean(r.From), Data: cleanMap(r.Data),
+		Reference: clean(r.Reference),
 	}
 	if !r.Date.IsZero() {
 		out.DateUnixMs = r.Date.UnixMilli()

@@ -186,6 +186,14 @@ func check(t *testing.T, messages []channel.Message, receipts []channel.Receipt)
 		if r.RetryAfter != 0 && r.Outcome != channel.Temporary {
 			t.Errorf("receipt %d is %s and asks to be tried again", i, r.Outcome)
 		}
+		if len(r.References) > 0 && r.Outcome != channel.Accepted || len(r.References) > channel.MaxReferences {
+			t.Errorf("receipt %d is %s and has the references %q", i, r.Outcome, r.References)
+		}
+		for _, reference := range r.References {
+			if reference == "" || len(reference) > channel.MaxReferenceBytes {
+				t.Errorf("receipt %d has the reference %.80q of %d bytes", i, reference, len(reference))
+			}
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ type Size = size
 
 var (
 	Number          = number
+	Inbound         = inbound
 	National        = national
 	Measure         = measure
 	Prepare         = prepare

@@ -3,8 +3,10 @@ package sms
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +36,10 @@ type headerTemplate struct {
 func newGateway(s *settings, now func() time.Time) (*gateway, error) {
 	g := &gateway{settings: s, now: now, escape: escaping(s.ContentType)}
 	var err error
-	if g.url, err = parseTemplate("url", s.URL); err != nil {
+	if g.url, err = parseTemplate("url", s.URL, s.further); err != nil {
 		return nil, err
 	}
-	if g.body, err = parseTemplate("body", s.Body); err != nil {
+	if g.body, err = parseTemplate("body", s.Body, s.further); err != nil {
 		return nil, err
 	}
 	for _, line := range s.Headers {
@@ -50,7 +52,7 @@ func newGateway(s *settings, now func() time.Time) (*gateway, error) {
 		case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Content-Type":
 			return nil, fmt.Errorf("headers: %s cannot be set here", name)
 		}
-		filled, err := parseTemplate("headers", strings.TrimSpace(value))
+		filled, err := parseTemplate("headers", strings.TrimSpace(value), s.further)
 		if err != nil {
 			return nil, err
 		}
@@ -101,10 +103,12 @@ func (g *gateway) values(m *outgoing) map[string]string {
 	if s.CallbackURL != "" {
 		callback = s.CallbackURL + "/" + s.CallbackToken + "/status/" + url.PathEscape(m.id)
 	}
-	return map[string]string{
+	values := map[string]string{
 		"to": m.to, "digits": m.to[1:], "national": national(m.to, s.Country), "from": m.from, "text": m.text, "id": m.id,
 		"kind": kind, "parts": strconv.Itoa(m.size.Parts), "unicode": unicode, "username": s.Username, "secret": s.Secret, "callback": callback,
 	}
+	maps.Copy(values, s.further)
+	return values
 }
 
 func (g *gateway) request(ctx context.Context, m *outgoing) (*http.Request, error) {
@@ -166,6 +170,7 @@ func (g *gateway) judge(a *answer) verdict {
 		v.Receipt = channel.Receipt{Outcome: channel.Accepted}
 		if s.IDPath != "" {
 			v.providerID, _ = at(value, s.IDPath)
+			v.refer = !s.ReportOwnID
 		}
 	case !found || !a.whole:
 		v.Outcome, v.Reason = channel.InDoubt, reason+"; the answer is cut off or has no result_path"
@@ -173,11 +178,12 @@ func (g *gateway) judge(a *answer) verdict {
 	return v
 }
 
-// hide takes the secret out of what the gateway said, in case it repeats what it was sent.
+// hide takes the secrets out of what the gateway said, in case it repeats what it was sent.
 func (g *gateway) hide(text string) string {
-	for _, secret := range []string{g.settings.Secret, urlText(g.settings.Secret), g.settings.CallbackToken} {
+	secrets := append(slices.Collect(maps.Values(g.settings.further)), g.settings.Secret, g.settings.CallbackToken)
+	for _, secret := range secrets {
 		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "…")
+			text = strings.ReplaceAll(strings.ReplaceAll(text, secret, "…"), urlText(secret), "…")
 		}
 	}
 	return text

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"stagecraft/plugins/channel"
@@ -29,19 +31,12 @@ func (g *gateway) callback(call channel.Callback) (channel.Reply, []channel.Repo
 	}
 	switch {
 	case where[1] == "status" && len(where) <= 3:
-		id := ""
-		if len(where) == 3 {
-			id, _ = url.PathUnescape(where[2])
-		} else {
-			if id = field(s.ReportID); !s.ReportOwnID {
-				id = g.sent.message(id)
-			}
-		}
-		return thanks(), g.status(id, field)
+		return g.status(where[2:], field)
 	case where[1] == "inbound" && len(where) == 2:
-		from, err := number(field(s.InboundFrom), s.Country)
+		from, err := inbound(field(s.InboundFrom), s.Country)
 		if err != nil {
-			return thanks(), nil
+			return unread("an incoming message was not taken: %s stands in the field %q, and no phone number; set inbound_from to the field with the "+
+				"sender's number, and country to the calling code of numbers that begin with 0", kindOf(field(s.InboundFrom)), s.InboundFrom), nil
 		}
 		text := field(s.InboundText)
 		return thanks(), []channel.Report{s.words.read(text).report(from, text, g.now())}
@@ -59,23 +54,49 @@ func same(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// status reads a delivery report. What is neither delivered nor failed is a step on the way.
-func (g *gateway) status(id string, field func(string) string) []channel.Report {
-	if id == "" || len(id) > channel.MaxIDBytes {
-		return nil
+// status reads a delivery report. What is neither delivered nor failed is a step on the way. The message is named by our ID in
+// the path, or by the field report_id: by our ID there, or by the gateway's, which the host knows from the answer to the
+// request.
+func (g *gateway) status(path []string, field func(string) string) (channel.Reply, []channel.Report) {
+	s := g.settings
+	report := channel.Report{Date: g.now()}
+	if len(path) == 1 {
+		report.ID, _ = url.PathUnescape(path[0])
+	} else if said := field(s.ReportID); s.ReportOwnID {
+		report.ID = said
+	} else if said != "" {
+		if report.ID = g.sent.message(said); report.ID == "" {
+			report.Reference = said
+		}
 	}
-	state := field(g.settings.ReportStatus)
-	report := channel.Report{ID: id, Date: g.now()}
+	state := field(s.ReportStatus)
 	switch {
-	case g.settings.delivered.MatchString(state):
+	case report.ID == "" && report.Reference == "":
+		return unread("a delivery report was not taken: the field %q is empty; set report_id to the field with the message's ID", s.ReportID), nil
+	case len(path) == 0 && !s.ReportOwnID && s.IDPath == "":
+		return unread("a delivery report was not taken: nothing is known of the gateway's own IDs; set id_path to where its answers have them, or "+
+			"report_own_id if the field %q holds what {{id}} was", s.ReportID), nil
+	case len(report.ID) > channel.MaxIDBytes || len(report.Reference) > channel.MaxReferenceBytes:
+		return unread("a delivery report was not taken: what names the message has more than %d bytes; set report_id to the field with its ID", channel.MaxIDBytes), nil
+	case state == "":
+		return unread("a delivery report was not taken: the field %q is empty; set report_status to the field with the status", s.ReportStatus), nil
+	case s.delivered.MatchString(state):
 		report.Event = "delivered"
-	case g.settings.failed.MatchString(state):
+	case s.failed.MatchString(state):
 		// Gateways do not tell a number that does not exist from a phone that is off in one way: soft takes nobody's number away.
 		report.Event, report.Reason, report.Data = "bounced", "the gateway reports "+quote(state), map[string]string{"kind": "soft"}
 	default:
-		return nil
+		return thanks(), nil
 	}
-	return []channel.Report{report}
+	return thanks(), []channel.Report{report}
+}
+
+// unread is the answer to a request of the provider's that says nothing as the settings are. The operator finds it in the
+// connector's log: the provider may tell nobody.
+func unread(format string, values ...any) channel.Reply {
+	reason := fmt.Sprintf(format, values...)
+	fmt.Fprintln(os.Stderr, reason)
+	return refusal(http.StatusBadRequest, reason)
 }
 
 // fields finds what a request says by name: in its JSON by path, in its form, in its query.

@@ -175,13 +175,18 @@ func TestGatewayCallbacks(t *testing.T) {
 		{"POST", secret + "/status", "", `{"SMSID": ` + theirs + `, "SendStatus": 5}`, []channel.Report{{ID: id, Event: "delivered", Date: now}}, 200},
 		{"POST", secret + "/status/" + id, "", `SendStatus=4`, []channel.Report{{ID: id, Event: "bounced", Reason: "the gateway reports 4", Date: now, Data: map[string]string{"kind": "soft"}}}, 200},
 		{"GET", secret + "/status/" + id, "?SendStatus=2", "", nil, 200},
-		{"GET", secret + "/status", "?SMSID=unknown&SendStatus=5", "", nil, 200},
-		{"GET", secret + "/status", "", "", nil, 200},
+		{"GET", secret + "/status", "?SMSID=unknown&SendStatus=5", "", []channel.Report{{Reference: "unknown", Event: "delivered", Date: now}}, 200},
+		{"GET", secret + "/status", "", "", nil, 400},
+		{"GET", secret + "/status", "?SMSID=" + theirs, "", nil, 400},
+		{"GET", secret + "/status/" + id, "?status=5", "", nil, 400},
 		{"POST", secret + "/inbound", "", `{"from": "84901234567", "text": "TC QC"}`,
 			[]channel.Report{{From: "+84901234567", Event: "unsubscribed", Reason: "they asked for it by SMS", Date: now, Data: map[string]string{"text": "TC QC"}}}, 200},
 		{"GET", secret + "/inbound", "?from=0901234567&text=Xin+ch%C3%A0o", "",
 			[]channel.Report{{From: "+84901234567", Event: "replied", Date: now, Data: map[string]string{"text": "Xin chào"}}}, 200},
-		{"GET", secret + "/inbound", "?from=SHOP&text=TC", "", nil, 200},
+		{"GET", secret + "/inbound", "?from=33612345678&text=STOP", "",
+			[]channel.Report{{From: "+33612345678", Event: "unsubscribed", Reason: "they asked for it by SMS", Date: now, Data: map[string]string{"text": "STOP"}}}, 200},
+		{"GET", secret + "/inbound", "?from=SHOP&text=TC", "", nil, 400},
+		{"GET", secret + "/inbound", "?sender=84901234567&text=TC", "", nil, 400},
 		{"POST", secret + "/inbound", "", "a=%zz", nil, 400},
 		{"PUT", secret + "/inbound", "?from=0901234567&text=TC", "", nil, 405},
 		{"GET", "/" + callbackToken + "x/inbound", "?from=0901234567&text=TC", "", nil, 404},
@@ -199,9 +204,49 @@ func TestGatewayCallbacks(t *testing.T) {
 	if _, got := own.Callback(t.Context(), channel.Callback{Method: "GET", URL: public + "?SMSID=0a1b&SendStatus=5", Path: secret + "/status"}); len(got) != 1 || got[0].ID != "0a1b" {
 		t.Errorf("%+v", got)
 	}
+	if diff := cmp.Diff([]string{theirs}, sent.References); diff != "" {
+		t.Error(diff)
+	}
+	if sent := send(t, own, "+84901234567", "Hello"); len(sent.References) != 0 {
+		t.Errorf("reports hold our own ID, and yet %q is to be kept", sent.References)
+	}
+	nowhere := configured(t, sms.New(), gatewaySettings(server.url, "id_path", "", "country", ""))
+	for query, part := range map[string]string{"/status?SMSID=7&SendStatus=5": "id_path", "/inbound?from=0901234567&text=STOP": "country", "/inbound?from=&text=STOP": "inbound_from"} {
+		path, _, _ := strings.Cut(query, "?")
+		reply, got := nowhere.Callback(t.Context(), channel.Callback{Method: "GET", URL: public + query, Path: secret + path})
+		if reply.Status != 400 || len(got) != 0 || !strings.Contains(string(reply.Body), part) || strings.Contains(string(reply.Body), "0901234567") {
+			t.Errorf("%s: %d %s %+v", query, reply.Status, reply.Body, got)
+		}
+	}
+	// The form that {{digits}} sends comes back as it was sent, whatever the settings say of countries.
+	bare := channel.Callback{Method: "POST", Path: secret + "/inbound", Body: []byte("from=84999999999&text=STOP")}
+	if reply, got := nowhere.Callback(t.Context(), bare); reply.Status != 200 || len(got) != 1 || got[0].From != "+84999999999" || got[0].Event != "unsubscribed" {
+		t.Errorf("%d %s %+v", reply.Status, reply.Body, got)
+	}
 	closed := configured(t, sms.New(), gatewaySettings(server.url, "callback_token", "", "body", "{}"))
 	if reply, got := closed.Callback(t.Context(), channel.Callback{Method: "GET", URL: public, Path: "//inbound"}); reply.Status != 404 || len(got) != 0 {
 		t.Errorf("without a token: %+v %+v", reply, got)
+	}
+}
+
+// A gateway that wants more than one secret gets them all, and none of them is seen.
+func TestGatewayWithSeveralSecrets(t *testing.T) {
+	server := newGateway(t)
+	several := []any{"secrets", []string{"shop: 7-shop-key", "hmac_2:very secret"}, "body", `{"Phone": "{{digits}}", "Brandname": "{{from}}", "SmsType": "{{kind}}",
+		"A": "{{secrets.shop}}", "B": "{{ secrets.hmac_2 }}"}`}
+	c := configured(t, sms.New(), gatewaySettings(server.url, several...))
+	send(t, c, "+84901234567", "Hello")
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	if len(server.taken) != 1 || server.taken[0]["A"] != "7-shop-key" || server.taken[0]["B"] != "very secret" {
+		t.Errorf("%v", server.taken)
+	}
+	for _, wrong := range [][]any{
+		{"secrets", []string{"no value"}}, {"secrets", []string{"a: 1", "a: 2"}}, {"secrets", []string{"A B: 1"}}, {"body", `{"a": "{{secrets.other}}"}`},
+	} {
+		if err := sms.New().Configure(t.Context(), json.RawMessage(gatewaySettings(server.url, wrong...))); err == nil {
+			t.Errorf("%v was taken", wrong)
+		}
 	}
 }
 
@@ -210,10 +255,10 @@ func FuzzTemplate(f *testing.F) {
 	f.Add(`{{`, "")
 	f.Add(`}}{{to}}{{`, "\xff")
 	f.Fuzz(func(t *testing.T, text, value string) {
-		if _, err := sms.ParseTemplate("body", text); err != nil && strings.Contains(err.Error(), "\n") {
+		if _, err := sms.ParseTemplate("body", text, nil); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("an error of two lines: %q", err)
 		}
-		parsed, err := sms.ParseTemplate("body", `{"to": "{{to}}"}`)
+		parsed, err := sms.ParseTemplate("body", `{"to": "{{to}}"}`, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +267,7 @@ func FuzzTemplate(f *testing.F) {
 		if err := json.Unmarshal([]byte(filled), &got); err != nil || len(got) != 1 || got["to"] != strings.ToValidUTF8(value, "\uFFFD") && len(value) == len(got["to"]) {
 			t.Errorf("%q became %q: %v", value, filled, err)
 		}
-		form, _ := sms.ParseTemplate("body", "a={{to}}&b=1")
+		form, _ := sms.ParseTemplate("body", "a={{to}}&b=1", nil)
 		if values, err := url.ParseQuery(sms.Fill(form, value, sms.Escaping("application/x-www-form-urlencoded"))); err != nil || values.Get("a") != value || len(values) != 2 {
 			t.Errorf("%q as a form: %v %v", value, values, err)
 		}

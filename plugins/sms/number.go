@@ -2,6 +2,7 @@ package sms
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -17,22 +18,10 @@ var errNumber = errors.New("the number is not an international phone number; wri
 // country, a calling code such as "84", is set, a number that begins with 0 is one of that country, and one that begins
 // with the code is taken for international without its plus.
 func number(text, country string) (string, error) {
-	if len(text) > 64 {
+	all, plus, ok := dialled(text)
+	if !ok {
 		return "", errNumber
 	}
-	digits := make([]byte, 0, maxDigits+2)
-	plus := false
-	for _, r := range strings.TrimSpace(text) {
-		switch {
-		case r >= '0' && r <= '9':
-			digits = append(digits, byte(r))
-		case r == '+' && !plus && len(digits) == 0:
-			plus = true
-		case r != ' ' && r != '-' && r != '.' && r != '(' && r != ')' && r != '\u00a0':
-			return "", errNumber
-		}
-	}
-	all := string(digits)
 	switch {
 	case plus:
 	case strings.HasPrefix(all, "00"):
@@ -48,6 +37,63 @@ func number(text, country string) (string, error) {
 		return "", errNumber
 	}
 	return "+" + all, nil
+}
+
+// leastSender is how many digits a number without a plus has at least that a provider names as the sender of a message: what is
+// shorter may be a short code, or lack its calling code.
+const leastSender = 10
+
+// inbound is the E.164 form of the number that a provider names as a sender. It reads what number does, and beyond that takes 10
+// to 15 digits that do not begin with 0 for international: that is how providers write numbers that they do not write with a
+// plus. Only where country is 1, ten digits are a number of there, which has no 0 in front (ITU-T E.164; North American
+// Numbering Plan).
+func inbound(text, country string) (string, error) {
+	all, plus, ok := dialled(text)
+	if !ok || plus || len(all) < leastSender || len(all) > maxDigits || all[0] == '0' {
+		return number(text, country)
+	}
+	if country == "1" && len(all) == leastSender && all[0] != '1' {
+		return "+1" + all, nil
+	}
+	return "+" + all, nil
+}
+
+// dialled takes the signs out that people write between digits; plus says that there was one in front.
+func dialled(text string) (digits string, plus, ok bool) {
+	if len(text) > 64 {
+		return "", false, false
+	}
+	found := make([]byte, 0, maxDigits+2)
+	for _, r := range strings.TrimSpace(text) {
+		switch {
+		case r >= '0' && r <= '9':
+			found = append(found, byte(r))
+		case r == '+' && !plus && len(found) == 0:
+			plus = true
+		case r != ' ' && r != '-' && r != '.' && r != '(' && r != ')' && r != '\u00a0':
+			return "", false, false
+		}
+	}
+	return string(found), plus, true
+}
+
+// kindOf says what a text looks like, for a log that is to hold nobody's number.
+func kindOf(text string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "nothing"
+	case digits == "":
+		return "a name"
+	case digits[0] == '0':
+		return fmt.Sprintf("%d digits that begin with 0", len(digits))
+	}
+	return fmt.Sprintf("%d digits", len(digits))
 }
 
 // national is how a number is dialled within its country: with 0 in the place of the calling code. A number of another

@@ -59,6 +59,7 @@ type answer struct {
 type verdict struct {
 	channel.Receipt
 	providerID string // the message's ID there, when accepted
+	refer      bool   // reports name the message by that ID alone
 	general    bool   // the reason is not the message's: credentials, or how much is sent
 }
 
@@ -110,6 +111,9 @@ func (s *sender) send(ctx context.Context, m *channel.Message) channel.Receipt {
 		v.Data = map[string]string{"parts": strconv.Itoa(out.size.Parts)}
 		if v.providerID != "" {
 			v.Data["provider_id"] = v.providerID
+		}
+		if v.refer && v.providerID != "" && len(v.providerID) <= channel.MaxReferenceBytes {
+			v.References = []string{v.providerID}
 		}
 	}
 	return v.Receipt

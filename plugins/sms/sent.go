@@ -3,11 +3,10 @@ package sms
 import "sync"
 
 // maxSent is how many messages are remembered by the ID that the gateway gave them.
-const maxSent = 20_000
+const maxSent = 2_000
 
-// sent finds a message by the gateway's ID, for gateways whose reports hold nothing else. It is memory only and forgets the
-// oldest: a report of a message from before the last start is lost, and so is one that overtakes the answer to its request.
-// Who can sends {{id}} or {{callback}} along.
+// sent finds a message by the gateway's ID for as long as the host does not yet: a report may come before the rest of the batch
+// has been answered, and its receipts with the references for the host. It is memory only and forgets the oldest.
 type sent struct {
 	mu    sync.Mutex
 	byID  map[string]string

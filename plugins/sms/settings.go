@@ -44,6 +44,7 @@ type settings struct {
 	Body              string   `json:"body"`
 	Username          string   `json:"username"`
 	Secret            string   `json:"secret"`
+	Secrets           []string `json:"secrets"`
 	BasicAuth         bool     `json:"basic_auth"`
 	MarketingKind     string   `json:"marketing_kind"`
 	TransactionalKind string   `json:"transactional_kind"`
@@ -63,6 +64,7 @@ type settings struct {
 
 	timeout                               time.Duration
 	words                                 words
+	further                               map[string]string // of Secrets, by the places that they fill
 	success, temporary, delivered, failed *regexp.Regexp
 }
 
@@ -77,6 +79,7 @@ const (
 var (
 	sidForm       = regexp.MustCompile(`^[A-Z]{2}[0-9a-f]{32}$`)
 	countryForm   = regexp.MustCompile(`^[1-9][0-9]{0,2}$`)
+	secretForm    = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 	tokenForm     = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
 	errGatewayURL = errors.New("url is not an http or https address; write it like https://api.example.com/sms?to={{digits}}, with {{…}} only behind the host")
 )
@@ -183,6 +186,15 @@ func (s *settings) checkGateway() error {
 		return errors.New("callback_token is not of 16 to 128 letters, digits, - and _")
 	case strings.Contains(s.URL+s.Body, "{{callback}}") && (s.CallbackURL == "" || s.CallbackToken == ""):
 		return errors.New("{{callback}} needs callback_url and callback_token")
+	}
+	s.further = make(map[string]string, len(s.Secrets))
+	for _, line := range s.Secrets {
+		name, value, _ := strings.Cut(line, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !secretForm.MatchString(name) || value == "" || s.further["secrets."+name] != "" {
+			return errors.New("secrets: write each as name: value, with a name of its own of lower case letters, digits and _")
+		}
+		s.further["secrets."+name] = value
 	}
 	for _, rule := range []struct {
 		name, text string

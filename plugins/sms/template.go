@@ -20,8 +20,8 @@ type piece struct {
 // places are what a template may name.
 var places = []string{"to", "digits", "national", "from", "text", "id", "kind", "parts", "unicode", "username", "secret", "callback"}
 
-// parseTemplate reads a template; setting names it in errors.
-func parseTemplate(setting, text string) (template, error) {
+// parseTemplate reads a template; setting names it in errors. further are places beside those that there always are.
+func parseTemplate(setting, text string, further map[string]string) (template, error) {
 	var t template
 	for rest := text; rest != ""; {
 		before, after, found := strings.Cut(rest, "{{")
@@ -33,7 +33,7 @@ func parseTemplate(setting, text string) (template, error) {
 		}
 		name, behind, closed := strings.Cut(after, "}}")
 		name = strings.TrimSpace(name)
-		if !closed || !slices.Contains(places, name) {
+		if _, known := further[name]; !closed || !known && !slices.Contains(places, name) {
 			return nil, fmt.Errorf("%s has a {{ without a name that is known; there are {{%s}}", setting, strings.Join(places, "}}, {{"))
 		}
 		t = append(t, piece{place: name})

@@ -33,6 +33,9 @@ func (t *twilio) callback(call channel.Callback) (channel.Reply, []channel.Repor
 		if err != nil || id == "" || len(id) > channel.MaxIDBytes {
 			return refusal(http.StatusNotFound, "there is no such message"), nil
 		}
+		if form.Get("MessageStatus") == "" {
+			return unread("a delivery report was not taken: it has no MessageStatus; let Twilio call this address as the status callback of messages only"), nil
+		}
 		return channel.Reply{Status: http.StatusNoContent}, t.status(id, form)
 	case len(where) == 1 && where[0] == "inbound":
 		return t.inbound(form)
@@ -149,9 +152,14 @@ func (t *twilio) status(id string, form url.Values) []channel.Report {
 // inbound reads what somebody wrote. Where Twilio itself has understood and answered a word (OptOutType, of Advanced Opt-Out),
 // its understanding holds and we say nothing.
 func (t *twilio) inbound(form url.Values) (channel.Reply, []channel.Report) {
-	from, err := number(form.Get("From"), t.settings.Country)
-	if err != nil { // a short code or a name
+	from, err := inbound(form.Get("From"), t.settings.Country)
+	switch {
+	case err == nil:
+	case isCode(form.Get("From")): // nobody who has a subscription
 		return twiml(""), nil
+	default:
+		return unread("an incoming message was not taken: in From stands %s, and no phone number; have Twilio send its own parameters, and set "+
+			"country to the calling code of numbers that begin with 0", kindOf(form.Get("From"))), nil
 	}
 	text := form.Get("Body")
 	m, answer := t.settings.words.read(text), ""
@@ -171,6 +179,12 @@ func (t *twilio) inbound(form url.Values) (channel.Reply, []channel.Report) {
 		}
 	}
 	return twiml(answer), []channel.Report{m.report(from, text, t.now())}
+}
+
+// isCode reports whether a sender is a short code or a name, as programs have them.
+func isCode(from string) bool {
+	digits, plus, ok := dialled(from)
+	return !ok || digits != "" && !plus && len(digits) < minDigits
 }
 
 // twiml is an answer to an incoming message; "" answers nothing.

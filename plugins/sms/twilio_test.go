@@ -168,6 +168,12 @@ func TestTwilioCallbacks(t *testing.T) {
 		{"/inbound", url.Values{"From": {"+84901234567"}, "Body": {"When do you open?"}},
 			[]channel.Report{{From: "+84901234567", Event: "replied", Date: now, Data: map[string]string{"text": "When do you open?"}}}, 200, "<Response></Response>"},
 		{"/inbound", url.Values{"From": {"12345"}, "Body": {"STOP"}}, nil, 200, "<Response></Response>"},
+		{"/inbound", url.Values{"From": {"VIETTEL"}, "Body": {"STOP"}}, nil, 200, "<Response></Response>"},
+		{"/inbound", url.Values{"From": {"33612345678"}, "Body": {"STOP"}},
+			[]channel.Report{{From: "+33612345678", Event: "unsubscribed", Reason: "they asked for it by SMS", Date: now, Data: map[string]string{"text": "STOP"}}}, 200, "<Response>"},
+		{"/inbound", url.Values{"Body": {"STOP"}}, nil, 400, "From"},
+		{"/inbound", url.Values{"From": {"0901234567"}, "Body": {"STOP"}}, nil, 400, "country"},
+		{"/status/" + id, url.Values{"SmsStatus": {"received"}}, nil, 400, "MessageStatus"},
 		{"/elsewhere", url.Values{}, nil, 404, ""},
 		{"/status/", url.Values{"MessageStatus": {"delivered"}}, nil, 404, ""},
 	} {

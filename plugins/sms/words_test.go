@@ -55,6 +55,33 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// Providers name senders without a plus, as they take recipients.
+func TestNumbersOfSenders(t *testing.T) {
+	for _, c := range []struct{ text, country, want string }{
+		{"84999999999", "", "+84999999999"},
+		{"33612345678", "84", "+33612345678"},
+		{"84999999999", "84", "+84999999999"},
+		{"0999999999", "84", "+84999999999"},
+		{"+4791234567", "", "+4791234567"},
+		{"4791234567", "", "+4791234567"},
+		{"6591234567", "84", "+6591234567"},
+		{"4155550100", "1", "+14155550100"},
+		{"14155550100", "1", "+14155550100"},
+		{"0033612345678", "", "+33612345678"},
+		{"0999999999", "", ""},
+		{"999999999", "84", ""},
+		{"12345", "", ""},
+		{"1234567890123456", "", ""},
+		{"SHOP", "84", ""},
+		{"", "", ""},
+	} {
+		got, err := sms.Inbound(c.text, c.country)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q in %q: %q %v, want %q", c.text, c.country, got, err, c.want)
+		}
+	}
+}
+
 func FuzzNumber(f *testing.F) {
 	f.Add("+84901234567", "")
 	f.Add("0901234567", "84")
@@ -62,9 +89,15 @@ func FuzzNumber(f *testing.F) {
 		if country != "" && country != "84" {
 			country = "1"
 		}
+		if from, err := sms.Inbound(text, country); err == nil && (from[0] != '+' || from[1] == '0' || len(from) < 8 || len(from) > 16) {
+			t.Errorf("a sender %q is %q", text, from)
+		}
 		got, err := sms.Number(text, country)
 		if err != nil {
 			return
+		}
+		if from, err := sms.Inbound(text, country); err != nil || len(got) == 0 {
+			t.Errorf("%q is a number and no sender: %q %v", text, from, err)
 		}
 		if again, err := sms.Number(got, country); again != got || err != nil || got[0] != '+' || len(got) < 8 || len(got) > 16 {
 			t.Errorf("%q: %q, again %q %v", text, got, again, err)

@@ -115,21 +115,6 @@ func (g *graph) check(c *channel.Callback) (answered channel.Reply, ok bool) {
 	return wrongMethod(), false
 }
 
-// about finds the message of an ID of ours that came back, or of the network's own.
-func (g *graph) about(ours, theirs string) string {
-	if isID(ours) {
-		return ours
-	}
-	known, _ := g.sent.find(theirs)
-	return known.id
-}
-
-// accept remembers a message that was taken.
-func (g *graph) accept(m *channel.Message, keys ...string) channel.Receipt {
-	g.sent.add(message{m.ID, m.To, g.now()}, keys...)
-	return g.fine()
-}
-
 func (g *graph) headers() map[string]string {
 	return map[string]string{"Authorization": "Bearer " + g.token}
 }

@@ -154,7 +154,8 @@ func TestWhatsAppCallbacks(t *testing.T) {
 			{"id":"wamid.9","status":"delivered","timestamp":"1700000100","recipient_id":"84901234567","biz_opaque_callback_data":"` + first.ID + `"},
 			{"id":"wamid.2","status":"read","timestamp":"1700000100","recipient_id":"84901234567"},
 			{"id":"wamid.77","status":"read","timestamp":"1700000100","recipient_id":"84901234567"}]`),
-			[]channel.Report{{ID: first.ID, Event: "delivered", Date: when}, {ID: second.ID, Event: "opened", Date: when}}},
+			[]channel.Report{{ID: first.ID, Event: "delivered", Date: when}, {ID: second.ID, Event: "opened", Date: when},
+				{Reference: "WhatsApp wamid.77", Event: "opened", Date: when}}},
 		{value(`"statuses":[{"id":"wamid.1","status":"failed","timestamp":"1700000100","recipient_id":"84901234567","errors":[{"code":131026,"title":"Message undeliverable","error_data":{"details":"not on WhatsApp"}}]}]`),
 			[]channel.Report{{ID: first.ID, Event: "bounced", Date: when, Reason: "WhatsApp says 131026: Message undeliverable: not on WhatsApp", Data: map[string]string{"kind": "hard"}}}},
 		{value(`"statuses":[{"id":"wamid.1","status":"failed","timestamp":"1700000100","recipient_id":"84901234567","errors":[{"code":131050,"title":"Opted out"}]}]`),
@@ -198,7 +199,7 @@ func TestMessenger(t *testing.T) {
 		body string
 		want []channel.Report
 	}{
-		{body(`"delivery":{"mids":["m_1","m_99"],"watermark":1}`), []channel.Report{{ID: first.ID, Event: "delivered", Date: when}}},
+		{body(`"delivery":{"mids":["m_1","m_99"],"watermark":1}`), []channel.Report{{ID: first.ID, Event: "delivered", Date: when}, {Reference: "Messenger m_99", Event: "delivered", Date: when}}},
 		{body(fmt.Sprintf(`"read":{"watermark":%d}`, when.UnixMilli())), []channel.Report{{ID: first.ID, Event: "opened", Date: when}}},
 		{body(fmt.Sprintf(`"read":{"watermark":%d}`, when.Add(-time.Hour).UnixMilli())), nil},
 		{body(`"message":{"mid":"m_7","text":"Yes","reply_to":{"mid":"m_1"}}`), []channel.Report{{ID: first.ID, Event: "replied", From: "messenger:555", Date: when, Data: map[string]string{"text": "Yes"}}}},

@@ -59,7 +59,7 @@ func (f *messenger) send(ctx context.Context, _, to string, m *channel.Message) 
 	if json.Unmarshal(a.body, &got) != nil || got.ID == "" {
 		return f.unexpected(a)
 	}
-	return f.accept(m, got.ID, "messenger:"+to)
+	return f.took(m, got.ID, "messenger:"+to)
 }
 
 // messengerEvent is one of the events of a callback, as far as it is read.
@@ -126,14 +126,17 @@ func (f *messenger) read(e *messengerEvent) (reports []channel.Report) {
 		}
 		return nil
 	}
-	for _, id := range e.Delivery.IDs {
-		if known, ok := f.sent.find(id); ok {
-			reports = append(reports, channel.Report{ID: known.id, Event: "delivered", Date: at})
+	for _, theirs := range e.Delivery.IDs {
+		if id, reference := f.about(theirs); id != "" || reference != "" {
+			reports = append(reports, channel.Report{ID: id, Reference: reference, Event: "delivered", Date: at})
 		}
 	}
 	// Read up to a moment: that is said of the last message only, which stands for those before it.
 	if e.Read.Until != "" {
-		if last, ok := f.sent.find(from); ok && !last.at.Truncate(time.Second).After(milliseconds(e.Read.Until, at)) {
+		until := milliseconds(e.Read.Until, at)
+		if last, ok := f.sent.find(from); !ok {
+			reports = append(reports, channel.Report{Reference: f.reference(from), Event: "opened", Date: until})
+		} else if !last.at.Truncate(time.Second).After(until) {
 			reports = append(reports, channel.Report{ID: last.id, Event: "opened", Date: at})
 		}
 	}
@@ -142,7 +145,9 @@ func (f *messenger) read(e *messengerEvent) (reports []channel.Report) {
 		text = e.Postback.Title
 	}
 	if text != "" && e.Sender.ID != "" {
-		reports = append(reports, said(f.about("", e.Message.ReplyTo.ID), from, text, at))
+		r := said(from, text, at)
+		r.ID, r.Reference = f.about(e.Message.ReplyTo.ID)
+		reports = append(reports, r)
 	}
 	return reports
 }

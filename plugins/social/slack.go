@@ -59,8 +59,7 @@ func (s *slack) send(ctx context.Context, _, to string, m *channel.Message) chan
 		return s.unexpected(a)
 	}
 	if *got.OK {
-		s.sent.add(message{m.ID, m.To, s.now()}, got.Channel+"/"+got.Stamp, got.Channel)
-		return s.fine()
+		return s.took(m, got.Channel+"/"+got.Stamp, got.Channel)
 	}
 	return s.judge(s.clean(got.Error), s.clean(got.Needed), retryAfter(a.header.Get("Retry-After"), s.now()))
 }
@@ -131,9 +130,15 @@ func (s *slack) callback(c *channel.Callback) (channel.Reply, []channel.Report) 
 	if last, ok := s.sent.find(e.Channel); ok {
 		from = last.to // a person's ID, where we wrote to that
 	}
-	answered, _ := s.sent.find(e.Channel + "/" + e.Thread)
 	whole, _, _ := strings.Cut(e.Stamp, ".")
-	r := said(answered.id, from, slackPlain.Replace(e.Text), seconds(json.Number(whole), s.now()))
+	r := said(from, slackPlain.Replace(e.Text), seconds(json.Number(whole), s.now()))
+	switch {
+	case e.Thread != "":
+		r.ID, r.Reference = s.about(e.Channel + "/" + e.Thread)
+	case from == "slack:"+e.Channel && strings.HasPrefix(e.Channel, "D"):
+		// A conversation with one person, by whose ID we may have written there: then our last message says who that is.
+		r.Reference = s.reference(e.Channel)
+	}
 	if e.User != "" && r.Data != nil {
 		r.Data["user"] = cut(e.User, 64)
 	}

@@ -84,8 +84,7 @@ func (t *telegram) judge(to string, got telegramAnswer, m *channel.Message) chan
 		if chat == "" {
 			chat = to
 		}
-		t.sent.add(message{m.ID, m.To, t.now()}, chat+"/"+got.Result.MessageID.String())
-		return t.fine()
+		return t.took(m, chat+"/"+got.Result.MessageID.String())
 	}
 	words := t.clean(got.Description)
 	reason := fmt.Sprintf("Telegram answered %d: %s", got.Code, words)
@@ -147,10 +146,14 @@ func (t *telegram) callback(c *channel.Callback) (channel.Reply, []channel.Repor
 	}
 	var reports []channel.Report
 	if m := update.Message; m != nil && m.Chat.ID != "" && m.Text != "" && !m.From.Bot {
-		answered, _ := t.sent.find(m.Chat.ID.String() + "/" + m.ReplyTo.ID.String())
-		r := said(answered.id, "telegram:"+m.Chat.ID.String(), m.Text, seconds(m.Date, t.now()))
-		if strings.HasPrefix(m.Text, "/start ") { // a deep link: what follows says who it is
-			r.Event = "subscribed"
+		r := said("telegram:"+m.Chat.ID.String(), m.Text, seconds(m.Date, t.now()))
+		if answered := m.ReplyTo.ID.String(); answered != "" {
+			r.ID, r.Reference = t.about(m.Chat.ID.String() + "/" + answered)
+		}
+		if code, start := strings.CutPrefix(m.Text, "/start"); start && (code == "" || code[0] == ' ') { // of a deep link: what follows says who it is
+			if r.Event = "subscribed"; !strings.HasPrefix(m.Chat.ID.String(), "-") { // groups are nobody
+				r.Data[channel.FactStart] = cut(strings.TrimSpace(code), 64)
+			}
 		}
 		reports = append(reports, r)
 	}

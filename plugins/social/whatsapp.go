@@ -62,7 +62,7 @@ func (w *whatsapp) send(ctx context.Context, _, to string, m *channel.Message) c
 	if json.Unmarshal(a.body, &got) != nil || len(got.Messages) == 0 || got.Messages[0].ID == "" {
 		return w.unexpected(a)
 	}
-	return w.accept(m, got.Messages[0].ID)
+	return w.took(m, got.Messages[0].ID)
 }
 
 // whatsappEvent is the part of a callback that is read.
@@ -138,24 +138,29 @@ func (w *whatsapp) callback(c *channel.Callback) (channel.Reply, []channel.Repor
 func (w *whatsapp) read(v *whatsappValue) (reports []channel.Report) {
 	now := w.now()
 	for _, s := range v.Statuses {
-		id := w.about(s.Ours, s.ID)
-		if id == "" {
-			continue // not of ours
+		id, reference := s.Ours, ""
+		if !isID(id) {
+			id, reference = w.about(s.ID)
+		}
+		if id == "" && reference == "" {
+			continue
 		}
 		at := seconds(s.At, now)
 		switch s.Status {
 		case "delivered":
-			reports = append(reports, channel.Report{ID: id, Event: "delivered", Date: at})
+			reports = append(reports, channel.Report{ID: id, Reference: reference, Event: "delivered", Date: at})
 		case "read":
-			reports = append(reports, channel.Report{ID: id, Event: "opened", Date: at})
+			reports = append(reports, channel.Report{ID: id, Reference: reference, Event: "opened", Date: at})
 		case "failed":
 			var e graphError
 			if len(s.Errors) > 0 {
 				e = s.Errors[0]
 			}
-			reports = append(reports, w.bounced(id, e, at))
+			bounced := w.bounced(id, e, at)
+			bounced.Reference = reference
+			reports = append(reports, bounced)
 			if e.Code == codeOptedOut && s.To != "" {
-				reports = append(reports, channel.Report{ID: id, Event: "unsubscribed", From: "whatsapp:+" + s.To, Date: at, Reason: "opted out of advertising in WhatsApp"})
+				reports = append(reports, channel.Report{ID: id, Reference: reference, Event: "unsubscribed", From: "whatsapp:+" + s.To, Date: at, Reason: "opted out of advertising in WhatsApp"})
 			}
 		}
 	}
@@ -167,7 +172,9 @@ func (w *whatsapp) read(v *whatsappValue) (reports []channel.Report) {
 			}
 		}
 		if m.From != "" && text != "" {
-			reports = append(reports, said(w.about("", m.Context.ID), "whatsapp:+"+m.From, text, seconds(m.At, now)))
+			r := said("whatsapp:+"+m.From, text, seconds(m.At, now))
+			r.ID, r.Reference = w.about(m.Context.ID)
+			reports = append(reports, r)
 		}
 	}
 	for _, p := range v.Preferences {

@@ -17,9 +17,8 @@ var (
 	startWords = map[string]bool{"start": true, "unstop": true, "subscribe": true, "đăng ký": true, "dang ky": true, "dk": true}
 )
 
-// said is the report of what somebody wrote: the wish to hear nothing more, to hear again, or an answer. id is the message
-// that it answers, if that is known.
-func said(id, from, text string, at time.Time) channel.Report {
+// said is the report of what somebody wrote: the wish to hear nothing more, to hear again, or an answer.
+func said(from, text string, at time.Time) channel.Report {
 	word := strings.ToLower(strings.Trim(strings.TrimSpace(text), "/.!\"' "))
 	event := "replied"
 	switch {
@@ -28,7 +27,7 @@ func said(id, from, text string, at time.Time) channel.Report {
 	case startWords[word]:
 		event = "subscribed"
 	}
-	r := channel.Report{ID: id, Event: event, From: from, Date: at}
+	r := channel.Report{Event: event, From: from, Date: at}
 	if text != "" {
 		r.Data = map[string]string{"text": cut(text, maxText)}
 	}

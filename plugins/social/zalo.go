@@ -157,7 +157,7 @@ func (z *zalo) judge(a answer, m *channel.Message) (int, channel.Receipt) {
 			Notice string `json:"msg_id"`
 		}
 		if json.Unmarshal(got.Data, &data) == nil && data.ID+data.Notice != "" {
-			z.sent.add(message{m.ID, m.To, z.now()}, data.ID+data.Notice) // there is one of them
+			return 0, z.took(m, data.ID+data.Notice) // there is one of them
 		}
 		return 0, z.fine()
 	case slices.Contains(zaloToken, code):
@@ -244,21 +244,32 @@ func (z *zalo) read(e *zaloEvent) (reports []channel.Report) {
 		if e.Name == "user_seen_message" {
 			event = "opened"
 		}
-		if id := z.about(e.Message.Mark, e.Message.ID); id != "" {
-			reports = append(reports, channel.Report{ID: id, Event: event, Date: at})
+		list := e.Message.IDs
+		if e.Message.ID != "" && !slices.Contains(list, e.Message.ID) {
+			list = append([]string{e.Message.ID}, list...)
 		}
-		for _, theirs := range e.Message.IDs {
-			if id := z.about("", theirs); id != "" && theirs != e.Message.ID {
-				reports = append(reports, channel.Report{ID: id, Event: event, Date: at})
+		if id := tracked(e.Message.Mark); id != "" {
+			reports = append(reports, channel.Report{ID: id, Event: event, Date: at})
+			list = slices.DeleteFunc(list, func(theirs string) bool { return theirs == e.Message.ID })
+		}
+		for _, theirs := range list {
+			if id, reference := z.about(theirs); id != "" || reference != "" {
+				reports = append(reports, channel.Report{ID: id, Reference: reference, Event: event, Date: at})
 			}
 		}
 	case "user_send_text":
 		if e.Party.ID != "" && e.Message.Text != "" {
-			reports = append(reports, said(z.about("", e.Message.Quote), "zalo:"+e.Party.ID, e.Message.Text, at))
+			r := said("zalo:"+e.Party.ID, e.Message.Text, at)
+			r.ID, r.Reference = z.about(e.Message.Quote)
+			reports = append(reports, r)
 		}
 	case "user_feedback": // to a notification
-		if id := z.about(e.Message.Mark, e.Message.ID); id != "" {
-			reports = append(reports, channel.Report{ID: id, Event: "replied", Date: at, Data: map[string]string{"text": cut(e.Message.Note, maxText)}})
+		id, reference := tracked(e.Message.Mark), ""
+		if id == "" {
+			id, reference = z.about(e.Message.ID)
+		}
+		if id != "" || reference != "" {
+			reports = append(reports, channel.Report{ID: id, Reference: reference, Event: "replied", Date: at, Data: map[string]string{"text": cut(e.Message.Note, maxText)}})
 		}
 	case "follow", "unfollow":
 		event := "subscribed"
@@ -266,16 +277,12 @@ func (z *zalo) read(e *zaloEvent) (reports []channel.Report) {
 			event = "unsubscribed"
 		}
 		if e.Follower.ID != "" {
-			reports = append(reports, channel.Report{Event: event, From: "zalo:" + e.Follower.ID, Date: at, Reason: e.Name + " in Zalo"})
+			r := channel.Report{Event: event, From: "zalo:" + e.Follower.ID, Date: at, Reason: e.Name + " in Zalo"}
+			if event == "subscribed" {
+				r.Data = map[string]string{channel.FactStart: ""}
+			}
+			reports = append(reports, r)
 		}
 	}
 	return reports
-}
-
-func (z *zalo) about(mark, theirs string) string {
-	if id := tracked(mark); id != "" {
-		return id
-	}
-	known, _ := z.sent.find(theirs)
-	return known.id
 }

@@ -60,6 +60,8 @@ export interface Broadcast extends Definition {
   figures: PartFigures[];
   reasons: { part: string; state: Message['state']; reason: string; count: number }[];
   script?: { file: string; text: string }[];
+  /** Of a draft: what may go wrong with its messages; what stops keeps it from being started. */
+  warnings?: { message: string; hint?: string; file: string; line: number; stops: boolean }[];
 }
 
 export interface Ahead {
@@ -71,6 +73,9 @@ export interface Ahead {
   kept: Record<string, number>;
   parts: Record<string, number>;
   channels: Record<string, number>;
+  /** How many messages were written, to see whether they can be, and which could not, by reason. */
+  tried: number;
+  failing: Record<string, number>;
   complete: boolean;
   example: string;
 }

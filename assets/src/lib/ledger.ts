@@ -15,6 +15,18 @@ export interface Filter {
   until: string;
 }
 
+/** What a message may be asked for as a state: how it stands, what came back of it, and that nobody knows whether it left. */
+export const states = [
+  { title: 'How it stands', states: ['queued', 'accepted', 'failed', 'suppressed', 'expired', 'held', 'cancelled'] },
+  { title: 'What came back of it', states: ['delivered', 'opened', 'clicked', 'replied', 'bounced', 'complained', 'dismissed', 'in doubt'] },
+];
+
+/** What became of a message after it was handed over, in words; empty if nothing is known. */
+export function afterwards(message: Pick<Message, 'state' | 'inDoubt' | 'answers'>): string {
+  const doubt = message.inDoubt > 0 && message.state !== 'held' ? ['in doubt'] : [];
+  return [...doubt, ...(message.answers ?? [])].join(', ');
+}
+
 export const noFilter: Filter = { channel: '', journey: '', name: '', state: '', kind: '', customer: '', from: '', until: '' };
 
 /** Reads a filter from the query of the page's address. */
@@ -66,6 +78,8 @@ export interface Orders {
   pauses: Order[];
   /** Of the last seven days, newest first. */
   cancels: Cancellation[];
+  /** Of an order just given: what may be wrong with it. */
+  note?: string;
 }
 
 export function getOrders(signal?: AbortSignal): Promise<Orders> {

@@ -38,6 +38,7 @@ export const pages: Page[] = [
   { name: 'forms', title: 'Forms', load: () => import('../view/FormsPage.svelte') },
   { name: 'calls', title: 'Calls', load: () => import('../view/CallsPage.svelte') },
   { name: 'sources', title: 'Sources', load: () => import('../view/SourcesPage.svelte') },
+  { name: 'data', title: 'Data', load: () => import('../view/DataPage.svelte') },
   { name: 'channels', title: 'Channels', load: () => import('../view/ChannelsPage.svelte') },
   { name: 'keys', title: 'Keys', load: () => import('../view/KeysPage.svelte') },
 ];

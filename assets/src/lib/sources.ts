@@ -58,8 +58,18 @@ export async function setSecret(name: string, secret: string, value: string, kee
   return (await call<{ sources: Source[] }>('PUT', `${path(name)}/secrets/${encodeURIComponent(secret)}`, { value, keep })).sources;
 }
 
-export async function fetchSource(name: string): Promise<Source[]> {
-  return (await call<{ sources: Source[] }>('POST', `${path(name)}/fetch`, {})).sources;
+/** What came of a fetch. */
+export interface Fetched {
+  /** It is what it was last time, and was not read. */
+  unchanged?: boolean;
+  accepted: number;
+  repeats: number;
+  rejected: number;
+  old: number;
+}
+
+export function fetchSource(name: string): Promise<{ sources: Source[]; fetched: Fetched }> {
+  return call('POST', `${path(name)}/fetch`, {});
 }
 
 export async function listRejects(name: string, signal?: AbortSignal): Promise<Reject[]> {

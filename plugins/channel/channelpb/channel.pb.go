@@ -586,12 +586,15 @@ func (x *SendRequest) GetMessages() []*Message {
 }
 
 type Receipt struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the message
-	Outcome       Outcome                `protobuf:"varint,2,opt,name=outcome,proto3,enum=stagecraft.channel.v1.Outcome" json:"outcome,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`                                                                       // for people, with the other server's words where there are any
-	RetryAfterMs  int64                  `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`                                    // of a temporary outcome: not before; 0 leaves it to the host
-	Data          map[string]string      `protobuf:"bytes,5,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small facts: "gone" = "1" where the address does not exist any more
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the message
+	Outcome      Outcome                `protobuf:"varint,2,opt,name=outcome,proto3,enum=stagecraft.channel.v1.Outcome" json:"outcome,omitempty"`
+	Reason       string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`                                                                       // for people, with the other server's words where there are any
+	RetryAfterMs int64                  `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`                                    // of a temporary outcome: not before; 0 leaves it to the host
+	Data         map[string]string      `protobuf:"bytes,5,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small facts: "gone" = "1" where the address does not exist any more
+	// Of an accepted message: what the provider will call it in later reports, where it does not repeat our ID. The host keeps
+	// this for 30 days, also over restarts of the connector: see ReceiptsResponse.reference. At most 4, of at most 200 bytes each.
+	References    []string `protobuf:"bytes,6,rep,name=references,proto3" json:"references,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -657,6 +660,13 @@ func (x *Receipt) GetRetryAfterMs() int64 {
 func (x *Receipt) GetData() map[string]string {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+func (x *Receipt) GetReferences() []string {
+	if x != nil {
+		return x.References
 	}
 	return nil
 }
@@ -746,11 +756,16 @@ type ReceiptsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the message; empty where only the address is known
 	// "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
-	Event         string            `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
-	Reason        string            `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	DateUnixMs    int64             `protobuf:"varint,4,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"`                                          // when it happened; 0 where that is not known
-	From          string            `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`                                                                           // the address it is about, where the message is not known: a STOP by SMS
-	Data          map[string]string `protobuf:"bytes,6,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce
+	Event      string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	Reason     string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	DateUnixMs int64  `protobuf:"varint,4,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"` // when it happened; 0 where that is not known
+	From       string `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`                                  // the address it is about, where the message is not known: a STOP by SMS
+	// Small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, "start" of somebody who began a chat, the
+	// code of a link to it or nothing.
+	Data map[string]string `protobuf:"bytes,6,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Instead of `id`: one of the references that the message's receipt gave. The host puts the message to it. If it knows none,
+	// the report is about the address in `from`, or about nothing.
+	Reference     string `protobuf:"bytes,7,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -825,6 +840,13 @@ func (x *ReceiptsResponse) GetData() map[string]string {
 		return x.Data
 	}
 	return nil
+}
+
+func (x *ReceiptsResponse) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
 }
 
 type CallbackRequest struct {
@@ -1420,19 +1442,22 @@ const file_channel_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"I\n" +
 	"\vSendRequest\x12:\n" +
-	"\bmessages\x18\x01 \x03(\v2\x1e.stagecraft.channel.v1.MessageR\bmessages\"\x88\x02\n" +
+	"\bmessages\x18\x01 \x03(\v2\x1e.stagecraft.channel.v1.MessageR\bmessages\"\xa8\x02\n" +
 	"\aReceipt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x128\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.stagecraft.channel.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12$\n" +
 	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\x12<\n" +
-	"\x04data\x18\x05 \x03(\v2(.stagecraft.channel.v1.Receipt.DataEntryR\x04data\x1a7\n" +
+	"\x04data\x18\x05 \x03(\v2(.stagecraft.channel.v1.Receipt.DataEntryR\x04data\x12\x1e\n" +
+	"\n" +
+	"references\x18\x06 \x03(\tR\n" +
+	"references\x1a7\n" +
 	"\tDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"J\n" +
 	"\fSendResponse\x12:\n" +
 	"\breceipts\x18\x01 \x03(\v2\x1e.stagecraft.channel.v1.ReceiptR\breceipts\"\x11\n" +
-	"\x0fReceiptsRequest\"\x86\x02\n" +
+	"\x0fReceiptsRequest\"\xa4\x02\n" +
 	"\x10ReceiptsResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x16\n" +
@@ -1440,7 +1465,8 @@ const file_channel_proto_rawDesc = "" +
 	"\fdate_unix_ms\x18\x04 \x01(\x03R\n" +
 	"dateUnixMs\x12\x12\n" +
 	"\x04from\x18\x05 \x01(\tR\x04from\x12E\n" +
-	"\x04data\x18\x06 \x03(\v21.stagecraft.channel.v1.ReceiptsResponse.DataEntryR\x04data\x1a7\n" +
+	"\x04data\x18\x06 \x03(\v21.stagecraft.channel.v1.ReceiptsResponse.DataEntryR\x04data\x12\x1c\n" +
+	"\treference\x18\a \x01(\tR\treference\x1a7\n" +
 	"\tDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xee\x01\n" +

@@ -6,7 +6,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,7 +40,7 @@ func TestAChannelKeepsItsConcurrency(t *testing.T) {
 		var calls sync.WaitGroup
 		for range n {
 			calls.Go(func() {
-				if got := outcomes(c.Send(t.Context(), outgoing("slow 200ms"))); got[0] != accepted {
+				if got := push(t, c, "slow 200ms"); got[0] != accepted {
 					t.Errorf("%v", got)
 				}
 			})
@@ -52,24 +51,23 @@ func TestAChannelKeepsItsConcurrency(t *testing.T) {
 	if took := send(4); took < 400*time.Millisecond {
 		t.Errorf("4 messages of 200 ms, 2 at once, took %s", took)
 	}
-	// Nobody waits longer than leaves the connector its time: what found no room was no attempt.
+	// Whoever does not want to wait longer is told that there was no room.
 	c.Limit(channels.Limits{Concurrency: 1})
 	release := filepath.Join(t.TempDir(), "release")
 	var held sync.WaitGroup
 	held.Go(func() {
-		if got := outcomes(c.Send(t.Context(), outgoing("until "+release))); got[0] != accepted {
+		if got := push(t, c, "until "+release); got[0] != accepted {
 			t.Errorf("the one before: %v", got)
 		}
 	})
 	eventually(t, "the first is under way", func() bool { return exists(release + ".begun") })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	r := c.Send(ctx, outgoing("ok"))[0]
-	if r.Outcome != temporary || !r.Untried || r.RetryAfter <= 0 || !strings.Contains(r.Reason, "allowed") {
-		t.Errorf("where there is no room: %+v", r)
+	if pass := c.Admit(ctx, 1, false); pass.N != 0 {
+		t.Errorf("%d were admitted where there is no room", pass.N)
 	}
 	c.Limit(channels.Limits{})
-	if got := outcomes(c.Send(t.Context(), outgoing("ok"))); got[0] != accepted {
+	if got := push(t, c, "ok"); got[0] != accepted {
 		t.Errorf("without a limit: %v", got)
 	}
 	if err := os.WriteFile(release, nil, 0o600); err != nil {
@@ -83,9 +81,9 @@ func TestARateIsChangedWhileMessagesWait(t *testing.T) {
 	o := options(t)
 	o.Clock = lifecycle.NewManualClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	c := limited(t, o, channels.Limits{Rate: 0.1})
-	c.Send(t.Context(), outgoing("ok")) // the next one would leave in 10 s, on a clock that stands still
+	push(t, c, "ok") // the next one would leave in 10 s, on a clock that stands still
 	done := make(chan []lifecycle.Outcome)
-	go func() { done <- outcomes(c.Send(t.Context(), outgoing("ok"))) }()
+	go func() { done <- push(t, c, "ok") }()
 	time.AfterFunc(50*time.Millisecond, func() { c.Limit(channels.Limits{Rate: 1000}) })
 	if got := <-done; got[0] != accepted {
 		t.Errorf("%v", got)

@@ -1,0 +1,69 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// textDraft is a draft to everybody with one text.
+func textDraft(audience, channel, text string) string {
+	data, _ := json.Marshal("---\nsubject: Sale\n---\n" + text)
+	return fmt.Sprintf(`{"audience": %s, "parts": [{"texts": {%q: %s}}]}`, audience, channel, data)
+}
+
+// What not everybody has is told when a draft is saved and looked at, and keeps it from being started.
+func TestAVariableThatIsMissingStopsABroadcastBeforeItsStart(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()))
+	s.people(30)
+	const all = `{"everybody": true}`
+	saved := s.must("PUT", "/api/broadcasts/nope", textDraft(all, "email", "Hello\nHi {{ customer.nope }}"))
+	if !strings.Contains(saved, "not everybody has customer.nope") || !strings.Contains(saved, `"line":5,"stops":true`) || !strings.Contains(saved, "message.email.liquid") {
+		t.Errorf("saved: %s", saved)
+	}
+	ahead := s.must("POST", "/api/broadcasts/nope/ahead", "{}")
+	if !strings.Contains(ahead, `"reached":0`) || !strings.Contains(ahead, `"tried":22`) || !strings.Contains(ahead, `customer.nope is missing`) {
+		t.Errorf("ahead: %s", ahead)
+	}
+	if status, text, _ := s.call("POST", "/api/broadcasts/nope/start", "{}"); status != 400 || !strings.Contains(text, "customer.nope") || !strings.Contains(text, `"line":5`) {
+		t.Errorf("it was started: %d %s", status, text)
+	}
+	// Whom it means may have it all the same.
+	s.must("PUT", "/api/broadcasts/plan", textDraft(`{"where": [{"trait": "plan", "is": "equal", "value": "pro"}]}`, "email", "You have {{ customer.plan }}"))
+	if ahead = s.must("POST", "/api/broadcasts/plan/ahead", "{}"); !strings.Contains(ahead, `"failing":{}`) || strings.Contains(ahead, `"reached":0`) {
+		t.Errorf("ahead: %s", ahead)
+	}
+	s.must("POST", "/api/broadcasts/plan/start", "{}")
+	// What a list says of people is known once it is there.
+	s.must("PUT", "/api/broadcasts/codes", textDraft(`{"list": true}`, "email", "Your code is {{ event.properties.code }}"))
+	s.must("POST", "/api/broadcasts/codes/list", `[{"userId": "u0", "code": "A"}, {"userId": "u2"}]`)
+	if ahead = s.must("POST", "/api/broadcasts/codes/ahead", "{}"); !strings.Contains(ahead, `"reached":1`) || !strings.Contains(ahead, `event.properties.code is missing`) {
+		t.Errorf("ahead: %s", ahead)
+	}
+	// A link that leads anywhere is told, and stops nothing.
+	saved = s.must("PUT", "/api/broadcasts/links", textDraft(all, "email", `<a href="{{ customer.url | default: 'https://e.com' }}">x</a>`))
+	if !strings.Contains(saved, "leads wherever") || !strings.Contains(saved, `"stops":false`) {
+		t.Errorf("saved: %s", saved)
+	}
+}
+
+// What a broadcast names is there.
+func TestABroadcastNamesWhatIsThere(t *testing.T) {
+	files := owing()
+	files["segments/all.lua"] = "member(function(customer) return true end)\n"
+	s := startServer(t, withScripts(t, files))
+	s.people(4)
+	for field, draft := range map[string]string{
+		"audience.segment": textDraft(`{"segment": "nope"}`, "email", "Hi"),
+		"audience.journey": textDraft(`{"journey": "nope"}`, "email", "Hi"),
+		"parts.0.texts":    textDraft(`{"everybody": true}`, "bogus", "Hi"),
+	} {
+		if status, text, _ := s.call("PUT", "/api/broadcasts/wrong", draft); status != 400 || !strings.Contains(text, `"field":"`+field+`"`) {
+			t.Errorf("%s: %d %s", field, status, text)
+		}
+	}
+	s.must("PUT", "/api/broadcasts/right", textDraft(`{"segment": "all"}`, "email", "Hi"))
+	s.must("POST", "/api/broadcasts/right/start", "{}")
+	s.must("PUT", "/api/broadcasts/text", textDraft(`{"segment": "all"}`, "sms", "Hi")) // built in, and not set up yet
+}

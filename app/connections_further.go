@@ -1,0 +1,79 @@
+package app
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+)
+
+// A further channel of a kind, such as email-news, is set up like any other, with the connector of its kind and settings of its
+// own. It joins the outbox when it is set for the first time, as one does that a connector brings.
+
+// usual returns the connector of a channel for which none is named: the one of its name, else that of its kind.
+func (c *connections) usual(channel string) (string, error) {
+	plugins, err := c.plugins.List()
+	if err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(plugins, func(p channels.Plugin) bool { return p.Name == channel }) {
+		return channel, nil
+	}
+	if kind := lifecycle.KindOf(channel); kind != channel && ours(kind) {
+		return kind, nil
+	}
+	switch kind, _, further := strings.Cut(channel, "-"); {
+	case !further:
+	case kind == "inapp":
+		return "", lifecycle.Errorf(lifecycle.Invalid, "channel %s cannot be set: a customer has one inbox, the channel inapp; a connector of others may serve a channel of that name, say which", channel)
+	case kind == "webhook":
+		return "", lifecycle.Errorf(lifecycle.Invalid, "channel %s cannot be set: scripts say where a webhook goes, and all go by the channel webhook; a connector of others may serve a channel of that name, say which", channel)
+	case kind == "call":
+		return "", lifecycle.Errorf(lifecycle.Invalid, "channel %s cannot be set: there is one list of calls for your people, the channel call; a connector of others that calls by itself may serve a channel of that name, say which", channel)
+	}
+	return channel, nil
+}
+
+// ownFiles are the settings of our connectors that name what one process alone may work in: another one would read what is not
+// meant for it, or write over it.
+var ownFiles = map[string][][]string{"email": {{"bounce_folder"}, {"warm_up", "state"}}, "letter": {{"folder"}}}
+
+// apart refuses settings that name a file or folder of another channel's.
+func (c *connections) apart(channel string, wanted channels.Connection) error {
+	for _, name := range c.names() {
+		other, from, err := c.wanted(name)
+		if name == channel || err != nil || from == "" || other.Connector != wanted.Connector {
+			continue
+		}
+		for _, setting := range ownFiles[wanted.Connector] {
+			path := textAt(wanted.Settings, setting)
+			if path == "" || filepath.Clean(path) != filepath.Clean(textAt(other.Settings, setting)) {
+				continue
+			}
+			field := strings.Join(setting, ".")
+			failure := lifecycle.Errorf(lifecycle.Invalid, "%s is that of channel %s already; each channel needs one of its own", field, name)
+			failure.Field = field
+			return failure
+		}
+	}
+	return nil
+}
+
+// textAt returns the text at a place in an object, "" if there is none.
+func textAt(object json.RawMessage, place []string) string {
+	for _, name := range place {
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(object, &fields) != nil {
+			return ""
+		}
+		object = fields[name]
+	}
+	var text string
+	if json.Unmarshal(object, &text) != nil {
+		return ""
+	}
+	return text
+}

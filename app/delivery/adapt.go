@@ -1,0 +1,116 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"stagecraft/app/channels"
+	"stagecraft/app/lifecycle"
+)
+
+// A connector is given what it answers soon: what it was given cannot be taken back, and is known to have left when it answers.
+
+// Limiter is a connector that may be given only so much at once, or only so fast. Of one that is not, every call is sent.
+type Limiter interface {
+	// Admit waits until some of at most so many messages may be given to it, or none because ctx has ended. Direct ones do not
+	// wait for the others.
+	Admit(ctx context.Context, most int, direct bool) *channels.Pass
+}
+
+const (
+	firstSize = 2               // messages in the first calls of a connector, of which nobody knows yet how fast it is
+	answerIn  = 5 * time.Second // a call is as large as what is answered in this time
+	promptly  = 250 * time.Millisecond
+	slowly    = time.Second
+)
+
+// most is how many of n messages a call may have.
+func (l *lane) most(n int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return min(n, l.size)
+}
+
+// admit waits until the connector may be given some of so many messages. One sender of a lane asks at a time, so that a lane with
+// many of them has no more turns than another.
+func (l *lane) admit(ctx context.Context, most int) *channels.Pass {
+	limiter, is := l.connector.(Limiter)
+	if !is {
+		return channels.FreePass(most)
+	}
+	select {
+	case l.line <- struct{}{}:
+	default:
+		select {
+		case l.line <- struct{}{}:
+		case <-ctx.Done():
+			return channels.FreePass(0)
+		}
+	}
+	defer func() { <-l.line }()
+	return limiter.Admit(ctx, most, l.direct)
+}
+
+// adapt learns from a call of n messages. More batches are under way while the connector answers at once, and fewer when it takes
+// its time: what is claimed should leave within seconds. A call gets as many messages as are answered in time. That is felt for: the
+// calls that are under way may stand in each other's way, so that one alone says too little.
+func (l *lane) adapt(n int, rate float64, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case took < promptly:
+		l.senders = min(l.senders+1, maxSenders)
+		l.room = min(max(2*l.room, maxBatch), maxHanded)
+	case took < slowly:
+		l.room = min(l.room+maxBatch, maxHanded)
+	case took < 4*slowly:
+		l.senders = max(l.senders/2, minSenders)
+		l.room /= 2
+	default:
+		l.senders = max(l.senders/2, minSenders)
+		l.room = 0
+	}
+	if rate > 0 {
+		l.room = min(l.room, int(rate)) // a second's work
+	}
+	fits, more := int(int64(n)*int64(answerIn)/max(int64(took), 1)), n+max(n/2, 1)
+	if took < promptly {
+		more = 4 * n
+	}
+	if took > answerIn {
+		l.size = max(fits, 1)
+	} else {
+		l.size = min(max(l.size, min(fits, more)), maxBatch)
+	}
+}
+
+// surplus takes away what was claimed as it was decided and would wait for long at a rate; what remains is some seconds' work.
+func (l *lane) surplus(rate float64) []outgoing {
+	if rate <= 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	most := int(rate * overtaken.Seconds())
+	if len(l.handed) <= most {
+		return nil
+	}
+	surplus := l.handed[most:]
+	l.handed = l.handed[:most:most]
+	return surplus
+}
+
+// putBack has claimed messages that were not handed over wait in the outbox.
+func (d *Delivery) putBack(l *lane, batch []outgoing, why string) {
+	if len(batch) == 0 {
+		return
+	}
+	l.weigh(-massOf(batch))
+	results, now := map[int][]result{}, d.clock.Now()
+	for i := range batch {
+		out := &batch[i]
+		results[out.partition] = append(results[out.partition], result{Message: out.message, AtOnce: out.atOnce, Attempt: out.Attempt, At: now,
+			Receipt: lifecycle.Receipt{Message: out.ID, Outcome: lifecycle.OutcomeTemporary, Reason: why, Untried: true}})
+	}
+	d.settler.add(results)
+}

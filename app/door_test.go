@@ -1,0 +1,118 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// A bad event is refused alone, whatever is wrong with it, and its neighbours are taken: whoever sends a batch again until all
+// of it is taken would send it for ever.
+func TestABadEventIsRefusedAlone(t *testing.T) {
+	s := startServer(t, withBrowserKey)
+	deep := strings.Repeat(`{"a":`, 10_500) + "1" + strings.Repeat("}", 10_500)
+	for name, bad := range map[string]string{
+		"too deep":       `{"type":"track","userId":"deep","event":"X","properties":` + deep + `}`,
+		"no JSON":        `{"type":"track","userId":nobody}`,
+		"no object":      `7`,
+		"without a type": `{"userId":"ada"}`,
+	} {
+		good := fmt.Sprintf(`{"type":"track","userId":"good, %s","event":"X"}`, name)
+		for _, batch := range []string{good + "," + bad, bad + "," + good} {
+			for way, show := range map[string]func(*http.Request){"header": bearer(key), "body": func(*http.Request) {}} {
+				status, text := s.plainly("/v1/batch", `{"writeKey":"`+key+`","batch":[`+batch+`]}`, show)
+				var answer struct {
+					Accepted int
+					Errors   []struct{ Code, Field, Message string }
+				}
+				if err := json.Unmarshal([]byte(text), &answer); err != nil || status != 200 || answer.Accepted != 1 || len(answer.Errors) != 1 ||
+					!strings.HasPrefix(answer.Errors[0].Field, "batch[") || answer.Errors[0].Code != "invalid" || answer.Errors[0].Message == "" {
+					t.Errorf("%s, with the key in the %s: %d %.300s", name, way, status, text)
+				}
+			}
+		}
+		s.must("GET", "/v1/customers/good,%20"+strings.ReplaceAll(name, " ", "%20"), nil)
+	}
+	for _, broken := range []string{`{"batch":[{"type":"track"}`, `{"batch":[{}]} {}`, `{"batch":{}}`, `[]`, `{"batch":[{}],"context":nul}`, `{"batch":[{}}`, `{"batch":"x"}`} {
+		if status, text, _ := s.call("POST", "/v1/batch", broken); status != 400 {
+			t.Errorf("%s: %d %s", broken, status, text)
+		}
+	}
+}
+
+// plainly posts what need not be as the API is described.
+func (s *server) plainly(path, body string, show func(*http.Request)) (int, string) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	show(request)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// The names of fields count by every letter: one in another case is one that nobody knows.
+func TestFieldsCountByEveryLetter(t *testing.T) {
+	s := startServer(t)
+	s.must("POST", "/v1/track", `{"userId":"realme","event":"a","UserID":"spoof","EVENT":"b"}`)
+	s.must("POST", "/v1/batch", `{"batch":[{"type":"track","event":"a","userId":"realme","USERID":"spoof","Type":"dance"}],"Batch":[],"Context":7}`)
+	s.must("POST", "/v1/track", `{"userId":"realme","event":"a","context":{"traits":{"city":"Bonn"},"Traits":{"city":"Rome"}}}`)
+	s.must("POST", "/v1/alias", `{"userId":"realme","previousId":"before","PreviousID":"spoof"}`)
+	if text := s.must("GET", "/v1/customers/realme", nil); !strings.Contains(text, "Bonn") || strings.Contains(text, "Rome") || !strings.Contains(text, "before") {
+		t.Error(text)
+	}
+	if status, text, _ := s.call("GET", "/v1/customers/spoof", nil); status != 404 {
+		t.Errorf("%d %s", status, text)
+	}
+	if status, text, _ := s.call("POST", "/v1/track", `{"UserId":"realme","event":"a"}`); status != 400 || !strings.Contains(text, `"field":"userId"`) {
+		t.Errorf("%d %s", status, text)
+	}
+	for field, call := range map[string]struct{ method, path, body string }{
+		"UserID":      {"POST", "/v1/send", `{"userId":"realme","UserID":"spoof","message":"customer-lifecycle/thank-you"}`},
+		"JOURNEY":     {"POST", "/v1/moves", `{"userId":"realme","journey":"customer-lifecycle","JOURNEY":"x","to":"active"}`},
+		"Source":      {"POST", "/v1/import", `{"source":"list","Source":"other"}`},
+		"MODE":        {"POST", "/api/journeys/customer-lifecycle/mode", `{"mode":"live","MODE":"off"}`},
+		"Connector":   {"PUT", "/api/channels/sms", `{"connector":"sms","Connector":"email"}`},
+		"AnonymousId": {"POST", "/v1/consent", `{"userId":"realme","AnonymousId":"x","channel":"email","granted":true}`},
+	} {
+		status, text, _ := s.call(call.method, call.path, call.body)
+		if call.path == "/api/channels/sms" { // what it was sent may be secret
+			field = ""
+		}
+		if status != 400 || field != "" && !strings.Contains(text, fmt.Sprintf(`"field":%q`, field)) {
+			t.Errorf("%s: %d %s", call.path, status, text)
+		}
+	}
+}
+
+// A filter that is misspelt would answer with everything: it is named instead.
+func TestUnknownParametersAreNamed(t *testing.T) {
+	s := startServer(t)
+	for path, field := range map[string]string{
+		"/api/events?bogus=1": "bogus", "/v1/customers?serach=ada": "serach", "/v1/messages?Limit=5": "Limit", "/v1/import?x": "x", "/v1/export/events?till=1": "till",
+		"/v1/journeys/customer-lifecycle/figures?from=bad": "from", "/v1/privacy?a=1": "a",
+	} {
+		if status, text, _ := s.call("GET", path, nil); status != 400 || !strings.Contains(text, fmt.Sprintf(`"field":%q`, field)) {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if status, text, _ := s.call("GET", "/api/events?bogus=1", nil, bearer("nobody's")); status != 401 {
+		t.Errorf("whoever has no key is told nothing else: %d %s", status, text)
+	}
+	for _, path := range []string{"/?utm_source=x", "/metrics?x=1", "/api/events?event=X&limit=5"} {
+		s.must("GET", path, nil)
+	}
+	s.must("POST", "/v1/track?source=library", `{"userId":"ada","event":"X"}`)
+}

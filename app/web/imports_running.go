@@ -1,0 +1,140 @@
+package web
+
+import (
+	"sync"
+	"time"
+
+	"stagecraft/app/lifecycle"
+)
+
+// importLease is how long an import counts as running that sends nothing: one that was killed is over then.
+const importLease = 5 * time.Second
+
+// Bounds of what is remembered of imports.
+const (
+	maxImportRuns    = 200 // sources
+	maxImportRejects = 20  // of each, the latest
+)
+
+// importRuns are the imports that send, or have sent since the program started. Whoever sends draws a name for their run, so
+// that two of one source do not get into each other's way: the first to end would close it under the other. Without a name
+// nobody is told.
+type importRuns struct {
+	mu       sync.Mutex
+	bySource map[string]*importRun
+}
+
+type importRun struct {
+	name    string // "": nobody holds it
+	working int    // requests under way
+	seen    time.Time
+	taken   importTaken
+}
+
+// importTaken is what became of the rows of a run.
+type importTaken struct {
+	Accepted   int            `json:"accepted"`
+	Duplicates int            `json:"duplicates"`
+	Late       int            `json:"late"`
+	Rejected   int            `json:"rejected"`
+	Last       time.Time      `json:"last"`
+	Rejects    []importReject `json:"rejects"` // the latest
+}
+
+// importReject is a row that was not taken.
+type importReject struct {
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
+	Field   string `json:"field,omitempty"`
+}
+
+// begin lets a run begin, unless another one of its source sends.
+func (r *importRuns) begin(source, name string, now time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run := r.bySource[source]
+	if run != nil && name != "" && run.name == name { // it asks again
+		run.seen = now
+		return nil
+	}
+	if run != nil && name != "" && run.name != "" && (run.working > 0 || now.Sub(run.seen) < importLease) {
+		return &lifecycle.Error{Code: lifecycle.Conflict, Field: "run", Message: "another import of this source runs; wait for its end, or give this one another source name",
+			Hint: "one that was killed counts as ended after some seconds"}
+	}
+	if run == nil && len(r.bySource) >= maxImportRuns {
+		r.forgetOne()
+	}
+	if r.bySource == nil {
+		r.bySource = map[string]*importRun{}
+	}
+	r.bySource[source] = &importRun{name: name, seen: now, taken: importTaken{Last: now.UTC(), Rejects: []importReject{}}}
+	return nil
+}
+
+// forgetOne forgets the run that was seen longest ago.
+func (r *importRuns) forgetOne() {
+	oldest := ""
+	for source, run := range r.bySource {
+		if oldest == "" || run.seen.Before(r.bySource[oldest].seen) {
+			oldest = source
+		}
+	}
+	delete(r.bySource, oldest)
+}
+
+// work notes that a run sends, until the func that it returns is called.
+func (r *importRuns) work(source, name string, clock lifecycle.Clock) func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run := r.bySource[source]
+	if run == nil || name == "" || run.name != name {
+		return func() {}
+	}
+	run.working++
+	run.seen = clock.Now()
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		run.working--
+		run.seen = clock.Now()
+	}
+}
+
+// end lets another run of the source begin.
+func (r *importRuns) end(source string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if run := r.bySource[source]; run != nil {
+		run.name = ""
+	}
+}
+
+// note counts what became of the rows of a request.
+func (r *importRuns) note(source string, now time.Time, came importTaken, rows *rowsRead) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run := r.bySource[source]
+	if run == nil {
+		return
+	}
+	t := &run.taken
+	t.Accepted, t.Duplicates, t.Late, t.Last = t.Accepted+came.Accepted, t.Duplicates+came.Duplicates, t.Late+came.Late, now.UTC()
+	t.Rejected += len(rows.problems)
+	for _, problem := range rows.problems[max(0, len(rows.problems)-maxImportRejects):] {
+		t.Rejects = append(t.Rejects, importReject{rows.numbers[problem.Index], problem.Message, problem.Field})
+	}
+	t.Rejects = t.Rejects[max(0, len(t.Rejects)-maxImportRejects):]
+}
+
+// of returns what became of the rows of the latest run of a source; nil: nothing was sent since the program started.
+func (r *importRuns) of(source string) *importTaken {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run := r.bySource[source]
+	if run == nil {
+		return nil
+	}
+	taken := run.taken
+	taken.Rejects = append([]importReject{}, taken.Rejects...)
+	return &taken
+}
