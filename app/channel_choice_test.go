@@ -146,17 +146,33 @@ func TestAChannelWithoutAConnectorIsPassedOver(t *testing.T) {
 	}
 }
 
-// A word about a channel that there is not would be lost: it is refused wherever it comes in. One that is not set up yet is known.
+// A word about what can be no channel would be lost, and a yes for a channel that is not here means nothing: both are refused wherever
+// they come in. One of the program's that is not set up yet is known, and a refusal is kept whatever channel it is about.
 func TestAWordAboutNoChannelIsRefused(t *testing.T) {
 	s := startServer(t, withScripts(t, owing()))
 	for _, channel := range []string{"", "email", "sms", "push", "inapp", "letter", "call", "social", "webhook", "email-news"} {
 		s.must("POST", "/v1/consent", map[string]any{"userId": "ada", "channel": channel, "granted": true})
 	}
-	for _, channel := range []string{"emial", "fax", "email-", "mail"} {
-		status, text, _ := s.call("POST", "/v1/consent", map[string]any{"userId": "ada", "channel": channel, "granted": false})
-		if status != 400 || !strings.Contains(text, `"field":"channel"`) || !strings.Contains(text, channel+`\" is no channel here`) || !strings.Contains(text, "these are: call, email, ") {
-			t.Errorf("%s: %d %s", channel, status, text)
+	say := func(channel string, granted bool) (int, string) {
+		status, text, _ := s.call("POST", "/v1/consent", map[string]any{"userId": "ada", "channel": channel, "granted": granted})
+		return status, text
+	}
+	for channel, hint := range map[string]string{"emial": `did you mean \"email\"?`, "email-": `did you mean \"email\"?`, "mail": `did you mean \"email\"?`} {
+		for _, granted := range []bool{false, true} {
+			if status, text := say(channel, granted); status != 400 || !strings.Contains(text, `"field":"channel"`) ||
+				!strings.Contains(text, channel+`\" is no channel here`) || !strings.Contains(text, hint) {
+				t.Errorf("%s %v: %d %s", channel, granted, status, text)
+			}
 		}
+	}
+	if status, text := say("viber", true); status != 400 || !strings.Contains(text, `"field":"channel"`) || !strings.Contains(text, "these are: call, email, ") {
+		t.Errorf("a yes for a channel that is not here: %d %s", status, text)
+	}
+	if status, text := say("viber", false); status != 200 {
+		t.Errorf("a no for a channel that is not here: %d %s", status, text)
+	}
+	if text := s.must("GET", "/v1/customers/ada", nil); !strings.Contains(text, `"viber"`) {
+		t.Errorf("the no is not kept: %s", text)
 	}
 	row := func(id, user, field, channel string) map[string]any {
 		const at = "2026-01-31T12:00:00Z"
@@ -172,6 +188,23 @@ func TestAWordAboutNoChannelIsRefused(t *testing.T) {
 	}})
 	if status != 200 || strings.Count(text, `\"emial\" is no channel here`) != 2 || !strings.Contains(text, `"accepted":1`) {
 		t.Errorf("the import: %d %s", status, text)
+	}
+	// Of a row only the yes is left out that is about a channel which is not here.
+	const said = "2026-01-31T12:00:00Z"
+	word := func(channel string, granted bool) map[string]any {
+		return map[string]any{"channel": channel, "granted": granted, "at": said, "source": "list"}
+	}
+	mixed := map[string]any{"line": 7, "id": "4", "customer": map[string]any{"userId": "eve",
+		"consents":     []any{word("viber", true), word("email", false)},
+		"suppressions": []any{map[string]any{"channel": "signal", "reason": "bounced", "at": said, "address": "@eve"}}}}
+	status, text, _ = s.call("POST", "/v1/import/list/customers", map[string]any{"customers": []any{mixed}})
+	if status != 200 || !strings.Contains(text, `"accepted":1`) || !strings.Contains(text, `\"viber\" is no channel here; its yes is left out, the rest of the row is taken`) ||
+		!strings.Contains(text, `"field":"consents"`) {
+		t.Errorf("the import: %d %s", status, text)
+	}
+	text = s.must("GET", "/v1/customers/eve", nil)
+	if strings.Contains(text, `"viber"`) || !strings.Contains(text, `"signal"`) || !strings.Contains(text, `"channel":"email"`) {
+		t.Errorf("what is kept of the row is %s", text)
 	}
 }
 

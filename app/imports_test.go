@@ -53,6 +53,15 @@ func TestOneImportOfASourceRuns(t *testing.T) {
 		t.Errorf("%+v %+v", seen, seen.Taken)
 	}
 	open("two", 409)
+	for _, verb := range []string{"events", "customers", "close", "abort"} {
+		body := map[string]string{"events": rows, "customers": `{"customers":[]}`}[verb]
+		if body == "" {
+			body = `{}`
+		}
+		if status, text, _ := s.call("POST", "/v1/import/list/"+verb+"?run=two", body); status != 409 || !strings.Contains(text, `"field":"run"`) {
+			t.Errorf("%s of another run: %d %s", verb, status, text)
+		}
+	}
 	s.eventually("the import is closed", func() bool {
 		return strings.Contains(s.must("POST", "/v1/import/list/close?run=one", `{}`), `"state":"closed"`)
 	})

@@ -161,7 +161,7 @@ func (o *storedOutbox) Watch(_ store.Tx, _ time.Time, id lifecycle.ID) (lifecycl
 // Left implements engine.Outbox.
 func (o *storedOutbox) Left(_ store.Reader, _ time.Time, id lifecycle.ID) bool {
 	state, _ := o.stood(id)
-	return state == lifecycle.Accepted || state == lifecycle.Held
+	return (state == lifecycle.Accepted || state == lifecycle.Held) && o.known[id].Channel != "webhook"
 }
 
 // Sent implements engine.Outbox.

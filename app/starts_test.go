@@ -87,16 +87,22 @@ func TestAChatIsBegun(t *testing.T) {
 	// Ada, by her code. She has begun in chat 41 before she was known there: that was she.
 	start(41, "/start "+given.Code)
 	s.eventually("the chat is hers", func() bool {
-		return strings.Contains(person("ada"), `"telegram"`) && strings.Contains(person("ada"), `/start `)
+		return strings.Contains(person("ada"), `"telegram"`) && strings.Contains(person("ada"), `/start`)
 	})
 	welcomed("41")
 	s.eventually("who was a stranger there is one with her", func() bool { return strangers() == 1 })
-	start(43, "/start "+given.Code)
+	start(43, "/start "+given.Code) // a code gives one chat
 	welcomed("43")
+	if got := strangers(); got != 2 || strings.Contains(person("ada"), `"value":"43"`) {
+		t.Errorf("%d strangers, and %s", got, person("ada"))
+	}
+	if shown := person("ada") + s.must("GET", "/v1/customers/ada/timeline", nil); strings.Contains(shown, given.Code) {
+		t.Errorf("an event holds a code that is still good: %s", shown)
+	}
 
 	// A group is nobody.
 	start(-5, "/start")
-	if got := strangers(); got != 1 {
+	if got := strangers(); got != 2 {
 		t.Errorf("a group has become somebody: %d", got)
 	}
 }

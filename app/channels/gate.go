@@ -116,8 +116,9 @@ func (g *Gate) take(most int, first bool, now time.Time) (pass *Pass, at time.Ti
 			return &Pass{}, time.Unix(1<<33, 0), g.changed
 		}
 	}
-	pass = &Pass{gate: g, first: first, rates: g.rates}
+	pass = &Pass{Limited: g.limit > 0 || g.each > 0, gate: g, first: first, rates: g.rates}
 	if g.each > 0 {
+		g.setBack(now)
 		if at = g.free; first {
 			at = g.lead
 		}
@@ -137,6 +138,18 @@ func (g *Gate) take(most int, first bool, now time.Time) (pass *Pass, at time.Ti
 	return pass, at, nil
 }
 
+// setBack forgets moments that lie further ahead than passes can have put them: the clock was set back. Of each kind of
+// passes at most one share is ahead, each of a message or of what passes together, and what came late besides. g.mu is held.
+func (g *Gate) setBack(now time.Time) {
+	furthest := now.Add(2 * (max(g.each, together) + lateness))
+	if g.free.After(furthest) {
+		g.free = now
+	}
+	if g.lead.After(furthest) {
+		g.lead = now
+	}
+}
+
 // since is from when a share of the rate counts: from when it was free, unless that is so long ago that nobody was waiting for it.
 func since(free, now time.Time) time.Time {
 	if free.Before(now.Add(-lateness)) {
@@ -147,9 +160,10 @@ func since(free, now time.Time) time.Time {
 
 // Pass is leave to hand messages to a connector. It is of one goroutine.
 type Pass struct {
-	N      int           // so many; 0: none
-	Rate   float64       // messages a second that the channel is allowed; 0: no limit
-	Waited time.Duration // for this pass, on the channel's clock
+	N       int           // so many; 0: none
+	Rate    float64       // messages a second that the channel is allowed; 0: no limit
+	Waited  time.Duration // for this pass, on the channel's clock
+	Limited bool          // the channel has a limit
 
 	gate  *Gate // nil: there are no limits
 	first bool

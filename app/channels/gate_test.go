@@ -110,3 +110,38 @@ func TestWhoGoesFirstDoesNotWaitForARate(t *testing.T) {
 		}
 	})
 }
+
+// shifted is a clock that can be set back.
+type shifted struct {
+	lifecycle.WallClock
+	by time.Duration
+}
+
+func (c *shifted) Now() time.Time { return time.Now().Add(c.by) }
+
+func (c *shifted) Wait(ctx context.Context, until time.Time) error {
+	return c.WallClock.Wait(ctx, until.Add(-c.by))
+}
+
+// A clock that is set back does not close a gate until it has come to where it was.
+func TestAClockThatIsSetBack(t *testing.T) {
+	for _, rate := range []float64{0.1, 1, 1000} {
+		for _, first := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				clock := &shifted{}
+				g := channels.NewGate(channels.Limits{Rate: rate})
+				g.Enter(t.Context(), clock, 1000, first).Keep(1000)
+				clock.by = -time.Hour
+				begun, passed := time.Now(), 0
+				for range 4 { // the rate goes on from there
+					pass := g.Enter(t.Context(), clock, 1, first)
+					pass.Keep(1)
+					passed += pass.N
+				}
+				if took, most := time.Since(begun), time.Duration(3.01*float64(time.Second)/rate); passed != 4 || took > most {
+					t.Errorf("at %v a second, %d passed in %s", rate, passed, took)
+				}
+			})
+		}
+	}
+}

@@ -177,7 +177,9 @@ type veil struct{ replacer *strings.Replacer }
 
 func newVeil(schema, settings json.RawMessage) veil {
 	var pairs []string
-	for _, secret := range secrets(rootOf(schema), settings) {
+	all := secrets(rootOf(schema), settings)
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may begin with another
+	for _, secret := range all {
 		if len(secret) >= leastSecret {
 			pairs = append(pairs, secret, Hidden)
 		}
@@ -211,8 +213,10 @@ func secrets(at property, settings json.RawMessage) (found []string) {
 				if json.Unmarshal(item, &text) != nil {
 					continue
 				}
-				if _, value, named := strings.Cut(text, ":"); named && known.headers() {
-					text = strings.TrimSpace(value)
+				if name, value, named := strings.Cut(text, ":"); named && known.headers() {
+					if text = strings.TrimSpace(value); isPlainHeader(name, text) {
+						continue
+					}
 					if _, token, scheme := strings.Cut(text, " "); scheme { // Bearer abc
 						found = append(found, linesOf(token)...)
 					}
@@ -228,6 +232,20 @@ func secrets(at property, settings json.RawMessage) (found []string) {
 		}
 	}
 	return found
+}
+
+// isPlainHeader reports whether the value of a header is no secret in what a connector says: it is filled in from other settings,
+// as in Bearer {{secret}}, or says what everybody's does, such as application/json.
+func isPlainHeader(name, value string) bool {
+	if _, behind, opened := strings.Cut(value, "{{"); opened && strings.Contains(behind, "}}") {
+		return true
+	}
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "content-encoding", "content-language",
+		"content-type", "date", "pragma", "user-agent":
+		return true
+	}
+	return false
 }
 
 // linesOf returns a text and each line of it.

@@ -146,3 +146,17 @@ func TestValuesOfHeadersAreSecrets(t *testing.T) {
 		t.Errorf("what a connector says: %s", got)
 	}
 }
+
+// A header that is filled in from other settings, or is everybody's, says nothing that is to be hidden; of two secrets of which one
+// begins with the other nothing is left.
+func TestPlainHeadersAreNotHidden(t *testing.T) {
+	schema := json.RawMessage(`{"properties": {"secret": {"writeOnly": true}, "other": {"writeOnly": true},
+		"headers": {"items": {"writeOnly": true, "format": "header"}}}}`)
+	settings := json.RawMessage(`{"secret": "abc-123", "other": "abc-123456", "headers": ["accept : application/json", "Authorization: Bearer {{secret}}", "User-Agent: shop/1.0", "X-Key: k-654321"]}`)
+	const said = "application/json, Bearer {{secret}}, shop/1.0, k-654321, abc-123, abc-123456"
+	for range 20 { // settings have no order
+		if got := channels.Hide(schema, settings, said); got != "application/json, Bearer {{secret}}, shop/1.0, ********, ********, ********" {
+			t.Fatal(got)
+		}
+	}
+}

@@ -33,6 +33,43 @@ idle("Order Completed", "180 days", function() move "gone" end)
 	"club/messages/hello.email.liquid": "---\nsubject: Hello\nkind: transactional\n---\nHello\n",
 }
 
+// A row of which a yes was left out is taken and among the rejects, and taken again from there; the file that is read is left alone.
+func TestAYesThatIsLeftOutIsAmongTheRejects(t *testing.T) {
+	builtBinary(t) // which is built from where the tests begin
+	t.Chdir(t.TempDir())
+	server := fresh(t, "")
+	const list = "No,Viber,Mails\n1,yes,no\n2,no,no\n"
+	if err := os.WriteFile("crm.csv", []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bring := func(file string, more ...string) (string, string) {
+		stdout, stderr, _ := words(append([]string{"import", file, "--source", "crm", "--customers", "--key", testKey, "--server", "http://" + server.addr(),
+			"--map", "userId=No", "--map", "consent.viber=Viber", "--map", "consent.email=Mails"}, more...)...)
+		return stdout, stderr
+	}
+	if stdout, stderr := bring("crm.csv"); !strings.Contains(stdout, "2 accepted, 0 duplicates, 1 rejected") || !strings.Contains(stderr, "its yes is left out") {
+		t.Fatal(stdout, stderr)
+	}
+	rejects, err := os.ReadFile("crm.rejects.csv")
+	if err != nil || !strings.HasSuffix(string(rejects), ",1,yes,no\n") {
+		t.Fatalf("%s %v", rejects, err)
+	}
+	if stdout, stderr := bring("crm.rejects.csv"); !strings.Contains(stdout, "1 accepted, 0 duplicates, 1 rejected") || !strings.Contains(stderr, "crm.rejects-2.csv") {
+		t.Error(stdout, stderr)
+	}
+	if left, _ := os.ReadFile("crm.rejects.csv"); string(left) != string(rejects) {
+		t.Errorf("the file that was read is now %s", left)
+	}
+	if _, stderr := bring("crm.csv", "--rejects", "crm.csv"); !strings.Contains(stderr, "is the file that is read") {
+		t.Error(stderr)
+	}
+	stdout, _, _ := words("export", "customers", "--format", "ndjson", "--columns", "userId,consents", "--server", "http://"+server.addr())
+	if strings.Contains(stdout, `"channel":"viber","granted":true`) || strings.Count(stdout, `"channel":"email","granted":false`) != 2 ||
+		strings.Count(stdout, `"channel":"viber","granted":false`) != 1 {
+		t.Errorf("what is kept: %s", stdout)
+	}
+}
+
 // TestMovingIn brings a list of customers in, where they are, with what they said, and takes everything out again.
 func TestMovingIn(t *testing.T) {
 	builtBinary(t) // which is built from where the tests begin

@@ -94,7 +94,11 @@ func (f *ImportFlags) Import(ctx context.Context, stdin io.Reader, stdout, stder
 	if f.DryRun {
 		return f.look(ctx, importer, events, stdout, stderr)
 	}
-	rejects := NewRejects(f.rejectsPath(importer.Source, events.Rows.Format), events.Rows)
+	to, err := f.rejectsPath(importer.Source, events.Rows.Format, path)
+	if err != nil {
+		return &Exit{1, err}
+	}
+	rejects := NewRejects(to, events.Rows)
 	progress := NewProgress(stderr)
 	importer.Rows, importer.CatchUp = progress.Rows, progress.CatchUp
 	shown := 0
@@ -275,11 +279,28 @@ func writeKey(given, data string) (string, error) {
 	return keys.Write, nil
 }
 
-func (f *ImportFlags) rejectsPath(source string, format Format) string {
+// rejectsPath returns where bad rows go: never into the file that is being read, as when the rejects of a source are imported again.
+func (f *ImportFlags) rejectsPath(source string, format Format, reads string) (string, error) {
 	if f.Rejects != "" {
-		return f.Rejects
+		if sameFile(f.Rejects, reads) {
+			return "", lifecycle.Errorf(lifecycle.Invalid, "%s is the file that is read; name another one for bad rows with --rejects", f.Rejects)
+		}
+		return f.Rejects, nil
 	}
-	return source + ".rejects." + string(format)
+	path := source + ".rejects." + string(format)
+	if sameFile(path, reads) {
+		path = source + ".rejects-2." + string(format)
+	}
+	return path, nil
+}
+
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 func (f *ImportFlags) print(out io.Writer, result Result) error {

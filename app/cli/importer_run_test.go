@@ -8,6 +8,27 @@ import (
 	"stagecraft/app/cli"
 )
 
+// A run in whose place another one sends says so when it wakes, be it at its rows or at its end, and does not try again.
+func TestAnImportSaysThatAnotherOneTookItsPlace(t *testing.T) {
+	for _, verb := range []string{"events", "close"} {
+		refused := 0
+		client, _ := swiftClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/"+verb) {
+				_, _ = w.Write([]byte(`{"accepted":1}`))
+				return
+			}
+			refused++
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusConflict)
+			_, _ = w.Write([]byte(`{"code":"conflict","field":"run","detail":"another import of this source runs"}`))
+		})
+		result, err := cli.NewImporter(client, "shop").Run(t.Context(), open(t, orders(t, 1, 1), orderRules...))
+		if err == nil || !strings.Contains(err.Error(), "another import of this source runs") || refused != 1 || result.Closed {
+			t.Errorf("%s: %v, %d requests, %+v", verb, err, refused, result)
+		}
+	}
+}
+
 // Where another import of the source runs, the second one says so at its beginning; one that was killed is waited for.
 func TestAnImportSaysThatAnotherOneRuns(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"log/slog"
 	"os"
+	"runtime/pprof"
 
 	"stagecraft/app"
 	"stagecraft/app/config"
@@ -10,7 +12,10 @@ import (
 )
 
 // ServeCommand runs the server.
-type ServeCommand struct{ config.Config }
+type ServeCommand struct {
+	config.Config
+	CPUProfile string `name:"cpu-profile" env:"STAGECRAFT_CPU_PROFILE" type:"path" placeholder:"FILE" help:"Write down where processor time goes, until the server ends, for go tool pprof."`
+}
 
 // Run serves until it is interrupted.
 func (c *ServeCommand) Run(w *world) error {
@@ -35,5 +40,17 @@ func (c *ServeCommand) Run(w *world) error {
 		return err
 	}
 	giveBackProgram()
-	return server.Run(w.ctx)
+	if c.CPUProfile == "" {
+		return server.Run(w.ctx)
+	}
+	file, err := os.Create(c.CPUProfile)
+	if err == nil {
+		err = pprof.StartCPUProfile(file)
+	}
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Invalid, err, "--cpu-profile")
+	}
+	err = server.Run(w.ctx)
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }

@@ -32,38 +32,43 @@ func (l *lane) most(n int) int {
 }
 
 // admit waits until the connector may be given some of so many messages. One sender of a lane asks at a time, so that a lane with
-// many of them has no more turns than another.
-func (l *lane) admit(ctx context.Context, most int) *channels.Pass {
+// many of them has no more turns than another. What it waits for the others is part of the wait for its pass.
+func (l *lane) admit(ctx context.Context, clock lifecycle.Clock, most int) *channels.Pass {
 	limiter, is := l.connector.(Limiter)
 	if !is {
 		return channels.FreePass(most)
 	}
+	var stood time.Duration
 	select {
 	case l.line <- struct{}{}:
 	default:
+		begun := clock.Now()
 		select {
 		case l.line <- struct{}{}:
 		case <-ctx.Done():
 			return channels.FreePass(0)
 		}
+		stood = clock.Now().Sub(begun)
 	}
 	defer func() { <-l.line }()
-	return limiter.Admit(ctx, most, l.direct)
+	pass := limiter.Admit(ctx, most, l.direct)
+	pass.Waited += stood
+	return pass
 }
 
-// adapt learns from a call of n messages. More batches are under way while the connector answers at once, and fewer when it takes
-// its time: what is claimed should leave within seconds. A call gets as many messages as are answered in time. That is felt for: the
+// adapt learns from a call of n messages, which took so long and had waited before. More batches are under way, and more is claimed
+// as it is decided, while both together are short, and less when they are not: what is claimed should leave within seconds. A call gets as many messages as are answered in time. That is felt for: the
 // calls that are under way may stand in each other's way, so that one alone says too little.
-func (l *lane) adapt(n int, rate float64, took time.Duration) {
+func (l *lane) adapt(n int, rate float64, took, waited time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case took < promptly:
+	switch delay := took + waited; {
+	case delay < promptly:
 		l.senders = min(l.senders+1, maxSenders)
 		l.room = min(max(2*l.room, maxBatch), maxHanded)
-	case took < slowly:
+	case delay < slowly:
 		l.room = min(l.room+maxBatch, maxHanded)
-	case took < 4*slowly:
+	case delay < 4*slowly:
 		l.senders = max(l.senders/2, minSenders)
 		l.room /= 2
 	default:

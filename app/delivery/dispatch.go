@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"stagecraft/app/channels"
@@ -21,6 +22,7 @@ const (
 	maxPartitions = 32               // partitions that one batch is gathered from
 	maxInFlight   = maxBatch         // entries of others' batches that a claim looks past
 	sendTimeout   = 60 * time.Second
+	drainFor      = 5 * time.Second // for channels with limits, all together
 	readyPoll     = 50 * time.Millisecond
 )
 
@@ -50,15 +52,22 @@ func (d *Delivery) Run(ctx context.Context) {
 	senders := d.muster(ctx)
 	senders.senders.Go(func() { d.mindEndpoints(ctx) })
 	d.dismiss(senders)
+	until := d.clock.Now().Add(drainFor)
 	for _, l := range d.lanes() {
-		d.drain(ctx, l)
+		d.drain(ctx, l, until)
 	}
 }
 
-// drain sends what was claimed as it was decided, at the end. What its channel has no room for goes back to the outbox.
-func (d *Delivery) drain(ctx context.Context, l *lane) {
+// drain sends what was claimed as it was decided, at the end. What its channel has no room for, or a channel with limits not the
+// time until then, goes back to the outbox.
+func (d *Delivery) drain(ctx context.Context, l *lane, until time.Time) {
 	for {
-		pass := l.admit(ctx, l.most(maxBatch))
+		pass := l.admit(ctx, d.clock, l.most(maxBatch))
+		if pass.Limited && !d.clock.Now().Before(until) {
+			pass.Leave()
+			d.putBack(l, l.take(math.MaxInt), "the limits of channel "+channelOf(l)+" left no time for it before the end of the program")
+			return
+		}
 		batch := l.take(max(pass.N, 1))
 		if len(batch) == 0 {
 			pass.Leave()
@@ -104,7 +113,7 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 // sendSome waits until the connector may be given some of n messages, and only then chooses and claims them: whatever speaks
 // against a message while its channel has no room for it is heard.
 func (d *Delivery) sendSome(ctx context.Context, l *lane, n int) {
-	pass := l.admit(ctx, l.most(n))
+	pass := l.admit(ctx, d.clock, l.most(n))
 	defer pass.Leave()
 	switch {
 	case pass.N == 0:
@@ -198,7 +207,11 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing, p
 	}
 	begun := d.clock.Now()
 	receipts := l.connector.Send(finish, messages)
-	l.adapt(len(batch), pass.Rate, d.clock.Now().Sub(begun))
+	waited := pass.Waited
+	if pass.Limited { // with few at once, what is claimed may have stood for long while each turn comes soon
+		waited = max(waited, begun.Sub(batch[0].claimed))
+	}
+	l.adapt(len(batch), pass.Rate, d.clock.Now().Sub(begun), waited)
 	d.heed(finish, l, receipts)
 	results := make(map[int][]result, len(batch))
 	now, idempotent := d.clock.Now(), l.connector.Idempotent()

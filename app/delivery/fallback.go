@@ -62,6 +62,7 @@ func (d *Delivery) sendInstead(tx store.Tx, m *lifecycle.Message, customer *life
 		return
 	}
 	q := d.question(m, customer, nil, at)
+	q.late = at.Sub(m.Decided) > claimLife
 	if !d.stillWanted(tx, q).passes() || !d.holdout(tx, q).passes() || !wanted(tx, q) { // it has waited, and the customer went on
 		return
 	}

@@ -200,6 +200,44 @@ func TestNoFallbackOfWhatIsNotWantedAnyMore(t *testing.T) {
 	}
 }
 
+// What has waited at a slow connector, and is not wanted any more, goes by no other channel, whatever else speaks against its own.
+func TestNoFallbackOfWhatWaitedAndIsNotWanted(t *testing.T) {
+	leave := func(p *post, ada lifecycle.ID) {
+		p.change(ada, func(c *lifecycle.Customer) { c.SetLeft("j", "a", p.clock.Now().Add(10*time.Second)) })
+	}
+	t.Run("opted out of the channel", func(t *testing.T) {
+		p := newFallback(t, 0, "email", "sms")
+		p.connector.ready.Store(false)
+		ada := p.customer("email", address, "phone", "+491701234567")
+		m := p.send(ada, wanted, "hello")
+		leave(p, ada)
+		p.says(ada, lifecycle.Consent{Channel: "email", Source: "preferences"})
+		p.clock.Advance(30 * time.Second)
+		p.connector.ready.Store(true)
+		if full := p.becomes(m, lifecycle.Suppressed); !strings.HasPrefix(full.Reason, lifecycle.BecauseOptedOut) {
+			t.Error(full.Reason)
+		}
+		quiet()
+		if n := len(p.connector.sendings(nil)); n != 0 {
+			t.Errorf("%d sendings, want none", n)
+		}
+	})
+	t.Run("a slow call failed", func(t *testing.T) {
+		p := newFallback(t, 0, "email", "sms")
+		ada := p.customer("email", address, "phone", "+491701234567")
+		p.connector.answer = func(channels.Outgoing) lifecycle.Receipt {
+			leave(p, ada)
+			p.clock.Advance(30 * time.Second)
+			return lifecycle.Receipt{Outcome: lifecycle.OutcomePermanent, Reason: "no such address"}
+		}
+		p.becomes(p.send(ada, wanted, "hello"), lifecycle.Failed)
+		quiet()
+		if n := len(p.connector.sendings(nil)); n != 1 {
+			t.Errorf("%d sendings, want 1", n)
+		}
+	})
+}
+
 // unasked are channels that do not know whom they reach.
 type unasked []string
 

@@ -186,6 +186,59 @@ func TestWhatWaitsForARateAtTheEnd(t *testing.T) {
 	}
 }
 
+// Where few may be with the connector at once, little is claimed ahead of them, however soon each is answered; and the end of the
+// program does not wait for what is.
+func TestFewAtOnce(t *testing.T) {
+	c := newConnector()
+	c.limits = channels.NewGate(channels.Limits{})
+	p := newPost(t, c)
+	ada := warm(p)
+	c.limits.Set(channels.Limits{Concurrency: 1})
+	c.mu.Lock()
+	slow(c, 50*time.Millisecond)
+	c.mu.Unlock()
+	var all []*lifecycle.Message
+	for range 150 {
+		for range 10 {
+			all = append(all, p.message(ada, wanted, "hello"))
+		}
+		p.put(all[len(all)-10:]...)
+		p.clock.Advance(50 * time.Millisecond)
+		time.Sleep(time.Millisecond)
+	}
+	ahead := 0
+	for _, m := range all {
+		if full := p.look(m); full.State == lifecycle.Queued && full.Rendered != nil {
+			ahead++
+		}
+	}
+	if ahead > 600 {
+		t.Errorf("%d are claimed ahead", ahead)
+	}
+	began, stopped := p.clock.Now(), make(chan struct{})
+	go func() { defer close(stopped); p.stop() }()
+	p.eventually(func() bool {
+		select {
+		case <-stopped:
+			return true
+		default:
+			p.clock.Advance(50 * time.Millisecond)
+			return false
+		}
+	}, func() string { return "it does not end" })
+	if took := p.clock.Now().Sub(began); took > 10*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+	p.crash()
+	p.run()
+	p.clock.Advance(time.Minute)
+	for _, m := range all {
+		if full := p.becomes(m, lifecycle.Accepted); full.InDoubt != 0 || full.Attempts != 1 {
+			t.Fatalf("%d in doubt, %d attempts", full.InDoubt, full.Attempts)
+		}
+	}
+}
+
 // A connector is given as much as it answers in seconds, so that what is said against a message comes in time, and what left is
 // known to have left.
 func TestACallIsAnsweredSoon(t *testing.T) {

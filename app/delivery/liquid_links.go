@@ -23,7 +23,7 @@ func (r *templateRun) placed(n *outputNode, text string) (string, error) {
 func (r *templateRun) linked(n *outputNode, text string, before []byte, dial bool) (string, error) {
 	written := strings.TrimSpace(string(before))
 	if written == "" {
-		if n.own || text == "" && r.html { // an empty picture or link harms nobody
+		if n.own || (text == "" || text == "#") && r.html { // a picture or link that leads nowhere harms nobody
 			return text, nil
 		}
 		return r.wholeLink(text, dial)
@@ -33,13 +33,16 @@ func (r *templateRun) linked(n *outputNode, text string, before []byte, dial boo
 		scheme, rest, found = "", written, false
 	}
 	scheme = strings.ToLower(scheme)
-	if strings.HasPrefix(rest, "//") && !strings.ContainsAny(rest[2:], "/?#") {
+	web := scheme == "" || scheme == "http" || scheme == "https" // elsewhere, as in shop://product-7, is no host
+	if web && strings.HasPrefix(rest, "//") && !strings.ContainsAny(rest[2:], "/?#") {
 		return r.hostPart(rest[2:], text)
 	}
 	if n.encoded && isEncoded(text) {
 		return text, nil
 	}
 	switch {
+	case r.place == picturePlace && isPicture(written) && isBase64(text):
+		return text, nil
 	case scheme == "javascript" || scheme == "vbscript" || scheme == "data", strings.HasPrefix(scheme, "http") && !strings.HasPrefix(rest, "//"):
 		return "", faultf("nothing can be put into an address that begins with "+shorten(written), "write its beginning out, as in https://example.com/{{ … }}")
 	case strings.ContainsAny(rest, "?#"):
@@ -48,6 +51,18 @@ func (r *templateRun) linked(n *outputNode, text string, before []byte, dial boo
 		return keepSigns.Replace(escapePart(text)), nil
 	}
 	return pathPart(text, strings.HasSuffix(written, "/")), nil
+}
+
+// isPicture reports whether an address begins with a picture that is written out in base64; one that may hold a program is none.
+func isPicture(written string) bool {
+	head, _, found := strings.Cut(strings.ToLower(written), ";base64,")
+	kind, is := strings.CutPrefix(head, "data:image/")
+	return found && is && !strings.Contains(kind, "svg") && !strings.Contains(kind, "xml")
+}
+
+// isBase64 reports whether a text has the signs of base64 only (RFC 4648, 4).
+func isBase64(text string) bool {
+	return strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == ""
 }
 
 // keepSigns gives back what an address of a person may have.

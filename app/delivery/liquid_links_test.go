@@ -19,7 +19,7 @@ func linkScope(value string) delivery.Scope {
 	customer := *s.Customer
 	customer.Traits = map[string]json.RawMessage{}
 	for name, value := range map[string]string{"email": "mai@example.com", "q": value, "url": "https://shop.example/cart?a=1&b=2", "bad": "javascript:alert(1)", "far": "https://evil.example/phish",
-		"path": "shoes/red", "up": "../admin", "slash": "/evil.example", "dot": ".evil.example", "mail": "mailto:mai@example.com", "plus": "+84 90", "none": ""} {
+		"path": "shoes/red", "up": "../admin", "slash": "/evil.example", "dot": ".evil.example", "mail": "mailto:mai@example.com", "plus": "+84 90", "none": "", "picture": "iVBOR/w0+Gg="} {
 		customer.Traits[name] = text(value)
 	}
 	s.Customer = &customer
@@ -63,6 +63,11 @@ func TestAddressesInHTML(t *testing.T) {
 		{`<!--[if mso]><v:rect href="https://e.com/?q={{ customer.q }}"><![endif]--><!-- <a href=" -->{{ customer.q }}`,
 			`href="https://e.com/?q=a%20b%26ok%3D2%23frag"><![endif]--><!-- <a href=" -->a b&amp;ok=2#frag`},
 		{`<a href="{{ unsubscribe_url }}">x</a><a href="{{ public_url }}/x?u={{ unsubscribe_url }}">x</a>`, `<a href="https://mail.example/u/t">x</a><a href="https://mail.example/x?u=https%3A%2F%2Fmail.example%2Fu%2Ft">`},
+		{`<img src="data:image/png;base64,{{ customer.picture }}">`, `src="data:image/png;base64,iVBOR/w0+Gg="`},
+		{`<td style="background:url('data:image/png;base64,{{ customer.picture }}')">`, `url('data:image/png;base64,iVBOR/w0+Gg=')`},
+		{`<a href="{{ customer.gone | default: "#" }}">x</a>`, `<a href="#">x</a>`},
+		{`<a href="shop://product-{{ customer.q }}">x</a><a href="shop://product/{{ customer.q }}">x</a>`,
+			`href="shop://product-a%20b%26ok%3D2%23frag">x</a><a href="shop://product/a%20b%26ok%3D2%23frag"`},
 		{`<img src="{{ customer.none }}"><a href="{{ customer.bad | raw }}">`, `<img src=""><a href="javascript:alert(1)">`},
 		{`{% for i in (1..2) %}<a href="https://e.com/{{ i }}?q={{ customer.q }}">{{ i }} {{ customer.q }}</a>{% endfor %}`, `<a href="https://e.com/2?q=a%20b%26ok%3D2%23frag">2 a b&amp;ok=2#frag</a>`},
 		{`{% render 'partials/button', url: customer.url, q: customer.q %}{{ customer.q }}`, `<a href="https://shop.example/cart?a=1&amp;b=2">a b&amp;ok=2#frag</a>a b&amp;ok=2#frag`},
@@ -86,6 +91,8 @@ func TestAddressesThatAreRefused(t *testing.T) {
 		`<a href="{{ customer.bad }}">x</a>`, `<a href='{{ customer.q }}'>x</a>`, `<a href={{ customer.bad }}>x</a>`, `<a href="{{ customer.bad | escape }}">x</a>`,
 		`{% capture b %}{{ customer.bad }}{% endcapture %}<a href="{{ b }}">x</a>`, `{% render 'partials/button', url: customer.bad, q: 1 %}`,
 		`<a href="javascript:x('{{ customer.q }}')">`, `<a href="https://e.com{{ customer.dot }}">`, `<a href="https://{{ customer.up }}/">`, `<a href="https:{{ customer.up }}/">`,
+		`<a href="data:image/png;base64,{{ customer.picture }}">`, `<img src="data:image/svg+xml;base64,{{ customer.picture }}">`, `<img src="data:image/png;base64,{{ customer.q }}">`,
+		`<img src="data:text/html;base64,{{ customer.picture }}">`, `<img src="data:image/png,{{ customer.picture }}">`, `<a href="{{ customer.q | default: "#" }}">`,
 		`<img src="{{ customer.mail }}">`, `<p style="background:url({{ customer.bad }})">`, `<a {% if customer.q %}href="{% endif %}{{ customer.bad }}">`,
 	} {
 		template := dressed(emailTemplate(body), "", linkPartials())
@@ -119,6 +126,10 @@ func TestHostsOfLinks(t *testing.T) {
 	push.Channel, push.Front, push.Data = "push", map[string]string{"links": "shop.example"}, map[string]string{"url": "{{ customer.far }}"}
 	if _, err := delivery.NewRenderer().Render(&push, "", linkScope("x")); err == nil {
 		t.Error("the url of a push led anywhere")
+	}
+	push.Data = map[string]string{"url": "shop://product-{{ customer.q }}"} // another program's, which has no hosts
+	if rendered, err := delivery.NewRenderer().Render(&push, "", linkScope("a b")); err != nil || rendered.Data["url"] != "shop://product-a%20b" {
+		t.Errorf("%q %v", rendered.Data, err)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 //	y message                         -> steps: what else happened to it, see ledger_life.go
 //	z                                 -> controls: what operators have ordered, see control.go
 //	l customer                        -> leavings: what has left lately, only where a cap is set or duplicates are looked for
-//	w channel, 0, address hash, customer -> the newest message: who was written to at an address that may answer, see sent.go
+//	w kind of channel, 0, address hash, customer -> the newest message: who was written to at an address that may answer, see sent.go
 //	a                                 -> checkpoint: what was in flight of what is claimed in the commit that decides it, see at_once.go
 //	q …                               -> the calls of the call centre, see calls_queue.go
 //	g endpoint hash                   -> endpoint: since when an address of webhooks fails, see endpoints.go

@@ -93,7 +93,7 @@ const (
 // addressTraits are the traits that hold addresses by which a customer is known.
 var addressTraits = [...]struct{ trait, channel string }{{"email", "email"}, {"phone", "sms"}, {"push", "push"}}
 
-// socialIdentity returns the address of the channel social that a trait holds.
+// socialIdentity returns the address of chat that a trait holds.
 func socialIdentity(trait string, value json.RawMessage) (lifecycle.Identity, bool) {
 	var text string
 	if _, is := lifecycle.SocialAddress(trait, "?"); !is || json.Unmarshal(value, &text) != nil {
@@ -116,14 +116,13 @@ func socialIdentities(traits map[string]json.RawMessage) (list []lifecycle.Ident
 	return list
 }
 
+// SetChannels says which channels are set up: those of others read their address from the trait of their name. It is called
+// before anything happens.
+func (e *Engine) SetChannels(isSet func(name string) bool) { e.channels = isSet }
+
 // isAddress reports whether a trait holds an address to which messages go.
-func isAddress(trait string) bool {
-	for i := range addressTraits {
-		if addressTraits[i].trait == trait {
-			return true
-		}
-	}
-	return false
+func (e *Engine) isAddress(trait string) bool {
+	return lifecycle.IsAddressTrait(trait) || e.channels != nil && !lifecycle.IsOwnChannel(trait) && e.channels(trait)
 }
 
 // provesNot reports whether an address that an event says in a trait may be anybody's: anybody can type anybody's into a

@@ -78,7 +78,7 @@ func (s *session) creditLines(visit *lifecycle.Visit) {
 				f.At.Before(since) || slices.ContainsFunc(credited, func(c lifecycle.Fact) bool { return sameLine(&c, &f) }) {
 				continue
 			}
-			if s.hasReached(&f) {
+			if s.engine.outbox.Left(s.tx, f.At, f.Message) {
 				credited = append(credited, f)
 			}
 		}
@@ -87,15 +87,6 @@ func (s *session) creditLines(visit *lifecycle.Visit) {
 	for i := range credited[:min(len(credited), maxCredited)] {
 		s.answered(&credited[i], lifecycle.Converted)
 	}
-}
-
-// hasReached reports whether a message has left for the customer. What was posted to another program is nothing that they saw.
-func (s *session) hasReached(sent *lifecycle.Fact) bool {
-	if !s.engine.outbox.Left(s.tx, sent.At, sent.Message) {
-		return false
-	}
-	m, _ := s.engine.outbox.Sent(s.tx, sent.At, sent.Message)
-	return m != nil && lifecycle.KindOf(m.Channel) != "webhook"
 }
 
 // seek visits the newest entries of the customer's timeline until visit returns false. Of those that do not hold the

@@ -74,6 +74,12 @@ func readClaimed(tx store.Reader, identity lifecycle.Identity) (claimed, error) 
 		if err := store.Decode(data, &known); err != nil {
 			return known, lifecycle.Wrap(lifecycle.Internal, err, "what is known of an identity cannot be read")
 		}
+		for i := range known.Words { // those of before there were kinds
+			known.Words[i] = known.Words[i].Strict()
+		}
+		for i := range known.Suppressed {
+			known.Suppressed[i].Channel = lifecycle.KindOf(known.Suppressed[i].Channel)
+		}
 	}
 	return known, nil
 }

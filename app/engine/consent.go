@@ -140,7 +140,8 @@ const byMachine = " (machine)"
 // told is the input "this was reported about a message", in the partition of the message.
 type told struct {
 	Report
-	Now time.Time
+	Now       time.Time
+	byAddress bool // the message is the newest that went to the address, and nobody named it
 }
 
 // atOnceLife is how soon after a message was taken nobody can have read it: who opens or clicks before is a machine.
@@ -169,6 +170,10 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	}
 	receive := reported(in.Report, at, in.Now, m)
 	receive.Target = m.Customer
+	if in.Event == "unsubscribed" && in.From != "" { // the address is told too, which leads to them as well
+		receive.Mark = forCustomer(reported(in.Report, at, in.Now, nil), m.Customer).Mark
+		receive.Event.MessageID = receive.Mark.String()
+	}
 	if to != "" && !m.Test && keepsFrom(in.Report) != "" {
 		receive.Suppress = &lifecycle.Suppression{Channel: lifecycle.KindOf(in.Channel), Address: to, Reason: keepsFrom(in.Report), At: in.Now}
 	}

@@ -31,7 +31,8 @@ type Outbox interface {
 	// Watch returns where a message stands, and why; "" if there is no such message. When a watched message is accepted or
 	// has failed afterwards, Engine.Settled is told.
 	Watch(tx store.Tx, decided time.Time, id lifecycle.ID) (lifecycle.MessageState, string)
-	// Left reports whether a message has left, as far as is known. There may be no such message.
+	// Left reports whether a message has left for the customer, as far as is known: not if it was posted to another program, nor
+	// if there is no such message.
 	Left(tx store.Reader, decided time.Time, id lifecycle.ID) bool
 	// Sent returns a message as it stands, and the address to which it was handed over, "" if it never was; nil if there is
 	// no such message.
@@ -78,6 +79,7 @@ type Engine struct {
 	importing     sync.Mutex // one import is opened or closed at a time
 	resuming      sync.Mutex // one partition is brought back into memory at a time
 	programs      sync.Map   // version -> *script.Program
+	recent        recent     // programs of which only somebody who looked back asked
 	segmentSets   sync.Map   // version -> *script.Segments
 	segmentErrors sync.Map   // name -> *SegmentError
 	parts         [lifecycle.Partitions]partition
@@ -90,6 +92,7 @@ type Engine struct {
 	identities    IdentityLimits
 	forgetter     Forgetter                 // nil: there are no messages to forget
 	starts        Starts                    // nil: nobody begins by a chat
+	channels      func(name string) bool    // whether a channel is set up; nil: there are none of others
 	applicants    func(email string) string // the anonymous ID of whoever sends a form with a mail address; nil: there are no forms
 	limit         int64
 	precedence    map[string]int // of sources, by name: whose word about a trait counts before whose
@@ -118,6 +121,7 @@ type partition struct {
 	erasures      bool                // somebody was erased, or is being forgotten; while erasuresKnown, used by the single writer only
 	wake          chan struct{}
 	next          atomic.Int64 // the moment the owner sleeps until, in Unix nanoseconds
+	tried         atomic.Int64 // what was due before it was given its chance to fire, in Unix nanoseconds; 0: not known
 }
 
 // Options of New.

@@ -288,7 +288,7 @@ func (b *book) Left(_ store.Reader, decided time.Time, id lifecycle.ID) bool {
 	defer b.mu.Unlock()
 	for _, m := range b.messages {
 		if m.ID == id && m.Decided.Equal(decided) {
-			return (m.State == lifecycle.Queued || m.State == lifecycle.Accepted) && !m.Due.After(m.Decided)
+			return m.Channel != "webhook" && (m.State == lifecycle.Queued || m.State == lifecycle.Accepted) && !m.Due.After(m.Decided)
 		}
 	}
 	return false

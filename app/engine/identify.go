@@ -55,10 +55,10 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(traits)) {
 			before, known := s.customer.Traits[name]
-			teller, hearsay := source, provesNot(event, name)
+			word, hearsay := event.Says(name), provesNot(event, name)
 			s.claimAddress(name, traits[name], before, hearsay)
-			if hearsay && isAddress(name) {
-				teller = lifecycle.Unproved(source)
+			if hearsay && s.engine.isAddress(name) {
+				word.Source, word.Keyed = lifecycle.Unproved(source), false
 			}
 			_, dated := s.customer.Origin(name)
 			older := late && known && !dated // what is known may be newer
@@ -66,16 +66,16 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 			case name == lifecycle.OptOutTrait && !event.MayLift() && string(traits[name]) != "true":
 				continue
 			case name == lifecycle.OptOutTrait && (!older || string(traits[name]) == "true"): // it refuses in any case
-				s.sayOptOut(event, traits[name], teller)
+				s.sayOptOut(event, word, traits[name])
 				continue
 			case older:
 				continue
 			}
-			s.takeTrait(name, traits[name], teller, event.Timestamp)
+			s.takeTrait(word, traits[name])
 		}
 	}
 	if _, known := s.customer.Traits[zoneTrait]; len(zone) > 0 && !known && s.engine.zones.load(zone) != nil {
-		s.takeTrait(zoneTrait, zone, source, event.Timestamp) // what the browser says, as long as nobody says it of the customer
+		s.takeTrait(event.Says(zoneTrait), zone) // what the browser says, as long as nobody says it of the customer
 	}
 }
 

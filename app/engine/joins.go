@@ -68,25 +68,31 @@ func (s *session) keepUnkept() {
 }
 
 // sayOptOut takes what an event says by the trait unsubscribed, which is one about consent: it is noted for the name that said
-// it, however late it comes.
-func (s *session) sayOptOut(event *lifecycle.Event, value json.RawMessage, source string) {
+// it, however late it comes. A refusal is heard from every source; only an earlier one than has spoken lifts it.
+func (s *session) sayOptOut(event *lifecycle.Event, word lifecycle.Origin, value json.RawMessage) {
 	c := s.customer
-	origin, noted := c.Origin(lifecycle.OptOutTrait)
-	rank, before := s.engine.rank(lifecycle.OptOutTrait, source), s.engine.rank(lifecycle.OptOutTrait, origin.Source)
-	if _, known := c.Traits[lifecycle.OptOutTrait]; known && rank > before {
+	origin, noted := s.origin(lifecycle.OptOutTrait)
+	rank, before := s.engine.rank(word), s.engine.rank(origin)
+	_, known := c.Traits[lifecycle.OptOutTrait]
+	refuses, behind := string(value) == "true", known && rank > before
+	if behind && !refuses {
 		return // an earlier source has said it
 	}
 	by := c.ID
 	if name := event.Identity(); name.Value != "" {
 		by = name.Hash()
 	}
-	at := s.notAhead(event.Timestamp)
+	word.At = s.notAhead(word.At)
+	at := word.At
 	if noted && rank < before {
 		at = later(at, origin.At.Add(1)) // an earlier source is believed whenever it says it
 	}
-	c.SayOptOut(by, at, string(value) == "true")
-	s.takeTrait(lifecycle.OptOutTrait, value, source, event.Timestamp)
-	s.settleOptOut()
+	was := c.OptedOut()
+	c.SayOptOut(by, at, refuses)
+	s.takeTrait(word, value)
+	if s.settleOptOut(); behind && !was && c.OptedOut() {
+		s.originate(word) // whose refusal it is may take it back
+	}
 }
 
 // settleOptOut makes the trait say what follows from all that the customer's names have said by it, and from when they became
@@ -100,8 +106,9 @@ func (s *session) settleOptOut() {
 	if !said || is == c.OptedOut() {
 		return
 	}
-	origin, _ := c.Origin(lifecycle.OptOutTrait)
+	origin, _ := s.origin(lifecycle.OptOutTrait)
+	origin.At = at
 	c.SetTrait(lifecycle.OptOutTrait, strconv.AppendBool(nil, is))
 	s.touchTrait(lifecycle.OptOutTrait)
-	s.originate(lifecycle.OptOutTrait, origin.Source, at)
+	s.originate(origin)
 }

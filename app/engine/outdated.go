@@ -20,12 +20,12 @@ var null = []byte("null")
 
 // outdated reports whether a word is older than the one by which the trait is what it is. A source that counts before the
 // other's is believed whenever it says it.
-func (s *session) outdated(origin lifecycle.Origin, source string, before, value json.RawMessage, at time.Time) bool {
-	if s.engine.rank(origin.Trait, source) < s.engine.rank(origin.Trait, origin.Source) {
+func (s *session) outdated(origin, word lifecycle.Origin, before, value json.RawMessage) bool {
+	if s.engine.rank(word) < s.engine.rank(origin) {
 		return false
 	}
-	if !at.Equal(origin.At) {
-		return at.Before(origin.At)
+	if !word.At.Equal(origin.At) {
+		return word.At.Before(origin.At)
 	}
 	if before == nil {
 		before = null
@@ -70,7 +70,7 @@ func (s *session) takeTraits(loser *lifecycle.Customer) {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		origin, dated := loser.Origin(name)
 		if _, known := s.customer.Traits[name]; dated {
-			s.takeTrait(name, names[name], origin.Source, origin.At)
+			s.takeTrait(origin, names[name])
 		} else if !known {
 			s.setTrait(name, names[name])
 		}

@@ -209,7 +209,7 @@ func (e *Engine) changeJourney(tx store.Tx, when time.Time, name string, change 
 		after.Since = when
 	}
 	if !same {
-		keepPast(tx, when, after)
+		e.keepPast(tx, when, after)
 	}
 	if !same && anyCustomer(tx) {
 		after.Resync, after.Cursor = true, lifecycle.ID{}

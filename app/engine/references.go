@@ -88,7 +88,11 @@ func (e *Engine) resolve(ctx context.Context, r *Report) {
 		return
 	}
 	name := referenceName(r.Channel, r.Reference)
-	answer, err := e.store.Ask(ctx, name.Partition(), referenceOf{name, e.clock.Now()})
+	var answer any
+	err := insist(ctx, func(ctx context.Context) (err error) {
+		answer, err = e.store.Ask(ctx, name.Partition(), referenceOf{name, e.clock.Now()})
+		return err
+	})
 	if err != nil {
 		e.log.Warn("which message a report is about could not be found out", "channel", r.Channel, "error", err)
 		return

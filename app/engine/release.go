@@ -131,17 +131,52 @@ func (e *Engine) remember(program *script.Program) *script.Program {
 	return known.(*script.Program)
 }
 
-// Program returns a version that was published, compiled; false if there is none, or if this program cannot compile it.
+// maxRecent is how many programs are kept that only somebody who looked back asked for.
+const maxRecent = 16
+
+// recent keeps them, the newest last.
+type recent struct {
+	mu  sync.Mutex
+	all []*script.Program
+}
+
+func (r *recent) find(version string) *script.Program {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := slices.IndexFunc(r.all, func(p *script.Program) bool { return p.Journey.Version == version })
+	if at < 0 {
+		return nil
+	}
+	return r.all[at]
+}
+
+func (r *recent) add(program *script.Program) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all = append(r.all, program); len(r.all) > maxRecent {
+		r.all = slices.Delete(r.all, 0, 1)
+	}
+}
+
+// Program returns a version that was published, compiled; false if there is none, or if this program cannot compile it. A version
+// that nobody runs any more is not kept for good.
 func (e *Engine) Program(version string) (*script.Program, bool) {
 	if known, ok := e.programs.Load(version); ok {
 		return known.(*script.Program), true
+	}
+	if known := e.recent.find(version); known != nil {
+		return known, true
 	}
 	source, err := e.SourceOf(context.Background(), version)
 	if err != nil {
 		return nil, false
 	}
-	program, err := e.compile(source, version)
-	return program, err == nil
+	program, err := e.host.Compile(source)
+	if err != nil {
+		return nil, false
+	}
+	e.recent.add(program)
+	return program, true
 }
 
 // Template returns the template of a message as the version that decided it had it. It is delivery's way to scripts.

@@ -12,10 +12,14 @@ import (
 // then: they may have been published in between. So each publication notes since when timers had been waiting that were overdue
 // at it, and a replay lets what was due since then fire after it.
 
-// overdue returns when the first timer of a partition was due that should have fired before a moment; zero: there is none. It
-// costs one key, and is asked at publications only.
-func overdue(tx store.Reader, at time.Time) (since time.Time) {
-	tx.Scan([]byte{'t'}, store.AppendTime([]byte{'t'}, at), func(key, _ []byte) bool {
+// overdue returns when the first timer of a partition was due that should have fired before a moment, but for those that have had
+// their chance and cannot fire; zero: there is none. It costs one key, and is asked at publications only.
+func (e *Engine) overdue(tx store.Reader, at time.Time) (since time.Time) {
+	from := []byte{'t'}
+	if tried := e.parts[tx.Partition()].tried.Load(); tried != 0 {
+		from = store.AppendTime(from, time.Unix(0, tried))
+	}
+	tx.Scan(from, store.AppendTime([]byte{'t'}, at), func(key, _ []byte) bool {
 		since = store.KeyTime(key[1:9])
 		return false
 	})

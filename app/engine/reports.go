@@ -58,7 +58,7 @@ func (e *Engine) heard(r Report) (told, bool) {
 		data[name] = value
 	}
 	r.Data = data
-	return told{r, e.clock.Now()}, true
+	return told{Report: r, Now: e.clock.Now()}, true
 }
 
 // TakeReports stores reports, and what was seen, until ctx ends, and then those that are left. It is run once, as long as
@@ -89,17 +89,25 @@ func (e *Engine) TakeReports(ctx context.Context) {
 	}
 }
 
-// storeReports stores a batch. While the disk is full it waits for room.
+// storeReports stores a batch. While the disk is full it waits for room. A STOP holds for the address it came from, also where it
+// names a message; what names one that is gone is about its address.
 func (e *Engine) storeReports(ctx context.Context, batch []told) {
 	finish := context.WithoutCancel(ctx)
 	var items []store.Item
 	for _, r := range batch {
-		e.resolve(finish, &r.Report)
+		e.resolve(ctx, &r.Report)
+		code, begins := e.startCode(&r)
 		switch {
 		case !r.Message.IsZero():
 			items = append(items, store.Item{Partition: r.Message.Partition, Input: r})
+			if r.Event == "unsubscribed" && r.From != "" {
+				items = append(items, e.aboutAddress(finish, r)...)
+			}
 		case r.From != "":
-			begun := e.begun(finish, &r)
+			var begun lifecycle.ID
+			if begins {
+				begun = e.begun(ctx, &r, code)
+			}
 			items = append(items, e.aboutAddress(finish, r)...)
 			if !begun.IsZero() {
 				items = append(items, r.startedBy(begun))
@@ -107,7 +115,7 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 		}
 	}
 	for len(items) > 0 {
-		var left []store.Item
+		var left, elsewhere []store.Item
 		for i, result := range e.store.DoAll(finish, items) {
 			switch code := lifecycle.CodeOf(result.Err); {
 			case code == "":
@@ -115,13 +123,18 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 				left = append(left, items[i])
 			case code == lifecycle.NotFound: // made up, or long gone; as often as whoever reports likes
 				e.log.Debug("a report was about nothing that is known", "error", result.Err)
+				if r, is := items[i].Input.(told); is && r.From != "" && !r.byAddress && r.Event != "unsubscribed" {
+					r.Message = lifecycle.Ref{}
+					elsewhere = append(elsewhere, e.aboutAddress(finish, r)...)
+				}
 			default:
 				e.log.Warn("a report could not be taken", "error", result.Err)
 			}
 		}
-		if items = left; len(items) > 0 {
+		if len(left) > 0 {
 			_ = lifecycle.WallClock{}.Wait(ctx, time.Now().Add(time.Second))
 		}
+		items = append(left, elsewhere...)
 	}
 }
 
@@ -157,7 +170,7 @@ func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
 	for i, one := range all {
 		if i == answered {
 			about := r
-			about.Message = one.Last
+			about.Message, about.byAddress = one.Last, true
 			items = append(items, store.Item{Partition: one.Last.Partition, Input: about})
 			continue
 		}

@@ -163,6 +163,7 @@ func saidBy(tx store.Reader, customer lifecycle.ID) (words []Said, keys [][]byte
 			failed = lifecycle.Wrap(lifecycle.Internal, failed, "a word of consent cannot be read")
 			return false
 		}
+		said.Consent = said.Strict() // those of before there were kinds
 		words, keys = append(words, said), append(keys, bytes.Clone(key))
 		return true
 	})

@@ -83,7 +83,7 @@ func (e *Engine) publishScores(tx store.Tx, in publishScores) error {
 	}
 	table.Epoch++
 	table.Rules, table.Since = in.Rules, in.At
-	table.Past = append(table.Past, ScoresPast{At: in.At, Rules: in.Rules, Overdue: overdue(tx, in.At)})
+	table.Past = append(table.Past, ScoresPast{At: in.At, Rules: in.Rules, Overdue: e.overdue(tx, in.At)})
 	table.Past = table.Past[max(0, len(table.Past)-maxScoresPast):]
 	table.Cursor, table.Walking = lifecycle.ID{}, anyCustomer(tx)
 	tx.Set(scoresKey(), store.Encode(table))

@@ -194,7 +194,7 @@ func (e *Engine) publishSegments(tx store.Tx, in publishSegments) error {
 	table.Version, table.Packed, table.Former[table.Epoch], table.Since = in.Version, in.Packed, in.List, in.At
 	table.Cursor, table.Walked = lifecycle.ID{}, 0
 	table.Walking = anyCustomer(tx)
-	table.keepPast(tx, in.At)
+	table.keepPast(tx, in.At, e.overdue(tx, in.At))
 	tx.Set(segmentTableKey(), store.Encode(table))
 	e.rouseWalk(tx)
 	return nil
@@ -202,8 +202,8 @@ func (e *Engine) publishSegments(tx store.Tx, in publishSegments) error {
 
 // keepPast writes down from when on the version in force holds, with its source. What is not remembered any more goes with
 // its own.
-func (t *segmentTable) keepPast(tx store.Tx, at time.Time) {
-	past := SegmentsPast{At: at, Version: t.Version, Overdue: overdue(tx, at)}
+func (t *segmentTable) keepPast(tx store.Tx, at, overdue time.Time) {
+	past := SegmentsPast{At: at, Version: t.Version, Overdue: overdue}
 	if !t.Walking {
 		past.Walked = at
 	}

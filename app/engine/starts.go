@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -13,8 +14,11 @@ import (
 // Somebody who begins a chat with us gives us an address, which nobody may have yet. If they come with a code of ours it becomes
 // that of the customer to whom the code was given; else it begins a customer, of whom nothing more is known.
 
-// startFact is the fact of a report which says that somebody began a chat: with a code, or "" without.
-const startFact = "start"
+// startFact is the fact of a report which says that somebody began a chat: with a code, or "" without. textFact is what they wrote.
+const (
+	startFact = "start"
+	textFact  = "text"
+)
 
 // Starts tell who begins a chat.
 type Starts interface {
@@ -27,14 +31,30 @@ type Starts interface {
 // SetStarts says who begins a chat. It is called before anything happens.
 func (e *Engine) SetStarts(starts Starts) { e.starts = starts }
 
+// startCode takes the code out of a report with which somebody began a chat, also out of what they wrote: no event is to hold one
+// that is still good. Words that are none of ours stay in the text; begins is false if nobody began.
+func (e *Engine) startCode(r *told) (code string, begins bool) {
+	code, begins = r.Data[startFact]
+	delete(r.Data, startFact)
+	text := r.Data[textFact]
+	if e.starts == nil || text == "" || lifecycle.KindOf(r.Channel) != "social" {
+		return code, begins
+	}
+	for word := range strings.FieldsSeq(text + " " + code) {
+		if _, good := e.starts.ReadStart(word, r.Now); good {
+			text = strings.TrimSpace(strings.ReplaceAll(text, word, ""))
+		}
+	}
+	r.Data[textFact] = text
+	return code, begins
+}
+
 // begun takes note of the address of somebody who begins a chat, and returns who they are; zero if that is known already, or cannot
-// be said.
-func (e *Engine) begun(ctx context.Context, r *told) lifecycle.ID {
-	code, is := r.Data[startFact]
-	if !is || r.Event != "subscribed" || r.From == "" || !r.Message.IsZero() || e.starts == nil {
+// be said. A code gives its customer one chat: whoever comes with it from another one is a stranger there.
+func (e *Engine) begun(ctx context.Context, r *told, code string) lifecycle.ID {
+	if r.Event != "subscribed" || e.starts == nil {
 		return lifecycle.ID{}
 	}
-	delete(r.Data, startFact) // the event is to hold no code that may still be good
 	trait, value, ok := lifecycle.ChatTrait(r.Channel, r.From)
 	if !ok {
 		return lifecycle.ID{}
@@ -43,52 +63,80 @@ func (e *Engine) begun(ctx context.Context, r *told) lifecycle.ID {
 	event.Traits, _ = json.Marshal(map[string]string{trait: value}) // texts only
 	stranger := e.starts.Stranger(r.From)
 	if owner, known := e.starts.ReadStart(code, r.Now); known {
-		if c, err := e.Record(ctx, owner); err == nil {
+		if c := e.stillThere(ctx, owner); c != nil {
 			// Who began the chat before without a code, as somebody else, is one of them now.
-			event.UserID, event.AnonymousID = c.UserID(), cmp.Or(c.AnonymousID(), stranger)
-			if event.UserID != "" {
-				event.AnonymousID = stranger
+			named := event
+			named.UserID, named.AnonymousID = c.UserID(), cmp.Or(c.AnonymousID(), stranger)
+			if named.UserID != "" {
+				named.AnonymousID = stranger
 			}
-			return e.note(ctx, r, event)
+			who, again := e.note(ctx, r, named, lifecycle.HashID("start code", code))
+			if !again {
+				return who
+			}
+			if c = e.stillThere(ctx, owner); c != nil && c.Trait(trait) == value {
+				return c.ID // the network tells it twice, or they come back
+			}
 		}
 	}
 	if stranger == "" || e.isReached(ctx, r) {
 		return lifecycle.ID{}
 	}
 	event.AnonymousID = stranger
-	return e.note(ctx, r, event)
+	who, _ := e.note(ctx, r, event, lifecycle.HashID("start", r.Channel, r.From, stranger, r.At.UTC().Format(time.RFC3339)))
+	return who
 }
 
-// note takes an event that says an address, and returns of whom it is.
-func (e *Engine) note(ctx context.Context, r *told, event lifecycle.Event) lifecycle.ID {
-	mark := lifecycle.HashID("start", r.Channel, r.From, event.UserID, event.AnonymousID, r.At.UTC().Format(time.RFC3339))
+// stillThere returns a customer; nil if there is none any more.
+func (e *Engine) stillThere(ctx context.Context, id lifecycle.ID) (c *lifecycle.Customer) {
+	_ = insist(ctx, func(ctx context.Context) (err error) {
+		c, err = e.Record(ctx, id)
+		return err
+	})
+	return c
+}
+
+// note takes an event that says an address, and returns of whom it is; again: there was one of the same mark before. While the disk
+// is full it waits for room.
+func (e *Engine) note(ctx context.Context, r *told, event lifecycle.Event, mark lifecycle.ID) (who lifecycle.ID, again bool) {
 	event.MessageID = mark.String()
-	result := e.handOut(ctx, []Receive{{Event: event, At: r.Now, Mark: mark}})[0]
-	if result.Err != nil {
-		e.log.Warn("who began a chat could not be kept", "channel", r.Channel, "error", result.Err)
-		return lifecycle.ID{}
+	var receipt Receipt
+	err := insist(ctx, func(ctx context.Context) error {
+		result := e.handOut(ctx, []Receive{{Event: event, At: r.Now, Mark: mark}})[0]
+		receipt, _ = result.Answer.(Receipt)
+		return result.Err
+	})
+	if err != nil {
+		e.log.Warn("who began a chat could not be kept", "channel", r.Channel, "error", err)
+		return lifecycle.ID{}, false
 	}
-	if receipt, ok := result.Answer.(Receipt); ok && !receipt.Customer.IsZero() {
-		return receipt.Customer
+	if !receipt.Customer.IsZero() {
+		return receipt.Customer, receipt.Duplicate
 	}
-	return event.Identity().Hash()
+	return event.Identity().Hash(), receipt.Duplicate
 }
 
 // isReached reports whether somebody is known to have the address, or was written to there.
-func (e *Engine) isReached(ctx context.Context, r *told) bool {
-	if identity, ok := lifecycle.AddressIdentity(r.Channel, r.From); ok {
-		who, err := e.WhoHas(ctx, identity)
-		if err != nil || !who.Customer.IsZero() || len(who.Others)+len(who.Unproven) > 0 {
-			return true
+func (e *Engine) isReached(ctx context.Context, r *told) (reached bool) {
+	err := insist(ctx, func(ctx context.Context) error {
+		if identity, ok := lifecycle.AddressIdentity(r.Channel, r.From); ok {
+			who, err := e.WhoHas(ctx, identity)
+			if reached = !who.Customer.IsZero() || len(who.Others)+len(who.Unproven) > 0; reached || err != nil {
+				return err
+			}
 		}
-	}
-	for p := range lifecycle.Partitions {
-		answer, err := e.store.Ask(ctx, p, writtenTo{r.Channel, r.From})
-		if err != nil || len(answer.([]lifecycle.Addressee)) > 0 {
-			return true
+		for p := range lifecycle.Partitions {
+			answer, err := e.store.Ask(ctx, p, writtenTo{r.Channel, r.From})
+			if err != nil {
+				return err
+			}
+			if reached = len(answer.([]lifecycle.Addressee)) > 0; reached {
+				return nil
+			}
 		}
-	}
-	return false
+		return nil
+	})
+	return reached || err != nil
 }
 
 // startedBy is the input by which somebody hears that they have begun a chat.

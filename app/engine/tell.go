@@ -11,6 +11,6 @@ import (
 // other way of Keep, for channels that end in this program. from is the address at which it happened; "" is the one to which
 // the message went. It is called in the partition of the message.
 func (e *Engine) Tell(tx store.Tx, message lifecycle.Ref, from, event string, data map[string]string, at time.Time) error {
-	_, err := e.told(tx, told{Report{Message: message, From: from, Event: event, At: at, Data: data}, at})
+	_, err := e.told(tx, told{Report: Report{Message: message, From: from, Event: event, At: at, Data: data}, Now: at})
 	return err
 }

@@ -323,9 +323,12 @@ func (e *Engine) dueTimers(tx store.Reader, q dueTimers) dueAnswer {
 	return answer
 }
 
+// dueAtOnce is how many customers are given the chance at a time to fire what is due.
+const dueAtOnce = 256
+
 // fireDue fires what is due in a partition, a few hundred customers at a time.
 func (e *Engine) fireDue(ctx context.Context, p int, now time.Time) (bool, error) {
-	answer, err := e.store.Ask(ctx, p, dueTimers{now, 256})
+	answer, err := e.store.Ask(ctx, p, dueTimers{now, dueAtOnce})
 	if err != nil {
 		return false, err
 	}
@@ -334,10 +337,15 @@ func (e *Engine) fireDue(ctx context.Context, p int, now time.Time) (bool, error
 	for i, id := range due.Customers {
 		items[i] = store.Item{Partition: p, Input: fire{id, now}}
 	}
+	tried := len(items) < dueAtOnce
 	for _, result := range e.store.DoAll(ctx, items) {
 		if result.Err != nil {
 			err = result.Err
+			tried = tried && lifecycle.CodeOf(err) == lifecycle.Internal // of the store nothing is known
 		}
+	}
+	if tried {
+		e.parts[p].tried.Store(now.UnixNano())
 	}
 	return len(items) > 0, err
 }

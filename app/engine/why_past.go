@@ -26,12 +26,12 @@ func journeyPastKey(at time.Time, journey string) []byte {
 }
 
 // keepPast writes down that a journey changed; journeys change seldom.
-func keepPast(tx store.Tx, at time.Time, state *JourneyState) {
+func (e *Engine) keepPast(tx store.Tx, at time.Time, state *JourneyState) {
 	if at.IsZero() {
 		return
 	}
 	tx.Set(journeyPastKey(at, state.Name), store.Encode(&JourneyPast{At: at, Journey: state.Name, Version: state.Version, Mode: state.Mode,
-		Drained: len(state.Keep) > 0, Overdue: overdue(tx, at)}))
+		Drained: len(state.Keep) > 0, Overdue: e.overdue(tx, at)}))
 }
 
 // maxLifeRead is how many timeline entries of one customer are read to tell or replay their life; the newest ones are.

@@ -31,7 +31,7 @@ func (e *Engine) Twin(clock lifecycle.Clock, outbox Outbox, recorder Recorder, t
 	opts.Clock, opts.Outbox, opts.Recorder, opts.MaxPending = clock, outbox, recorder, 1<<20
 	opts.Log = slog.New(slog.DiscardHandler) // what is lived again has been told of
 	twin := New(opts)
-	twin.tell, twin.referrals, twin.applicants = tell, e.referrals, e.applicants
+	twin.tell, twin.referrals, twin.applicants, twin.channels = tell, e.referrals, e.applicants, e.channels
 	return twin
 }
 

@@ -190,15 +190,30 @@ func (c *Customer) socialAddress(only string) (address, problem string) {
 	return "", BecauseNoAddress
 }
 
-// SocialAddress returns the address of the channel social that a trait says, as "zalo:4711"; false if it is none of the
-// traits that do.
+// SocialAddress returns the address of chat that a trait says, as "zalo:4711"; false if it is none of the traits that do: one of
+// each network, and those named like further channels, which say the network themselves.
 func SocialAddress(trait, value string) (address string, ok bool) {
 	for _, known := range socialTraits {
 		if known.trait == trait && value != "" {
 			return known.provider + ":" + value, true
 		}
 	}
+	if value = strings.TrimSpace(value); IsFurther(trait) && KindOf(trait) == "social" && value != "" {
+		return value, true
+	}
 	return "", false
+}
+
+// IsAddressTrait reports whether a trait holds an address to which messages go, as Address finds them, but for channels of others.
+func IsAddressTrait(trait string) bool {
+	switch trait {
+	case "email", "phone", "push", "address":
+		return true
+	}
+	if kind := KindOf(trait); kind != trait {
+		return kind == "push" || kind == "social" // the others have no trait of their own
+	}
+	return slices.ContainsFunc(socialTraits, func(known socialTrait) bool { return known.trait == trait })
 }
 
 // inboxAddress is the user ID: whoever has none has not logged in anywhere, and nobody could prove that an inbox is theirs.

@@ -9,6 +9,7 @@ import (
 type Origin struct {
 	Trait  string    `json:"trait" msgpack:"n"`
 	Source string    `json:"source" msgpack:"s"` // the named source or key; empty: the write key
+	Keyed  bool      `json:"-" msgpack:"k"`      // Source is the name of a key, and no import's that is called likewise
 	At     time.Time `json:"at" msgpack:"a"`     // when it was said
 }
 

@@ -52,6 +52,11 @@ func (e *Event) Teller() string {
 	return e.Source
 }
 
+// Says returns where a trait comes from that the event says.
+func (e *Event) Says(trait string) Origin {
+	return Origin{Trait: trait, Source: e.Teller(), Keyed: e.Keyed, At: e.Timestamp}
+}
+
 // Origin returns where a trait's value came from; false where that is not known.
 func (c *Customer) Origin(trait string) (Origin, bool) {
 	at, known := c.originAt(trait)

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -10,8 +11,8 @@ import (
 // say in which visits somebody was written to; version 3 knew nothing of consent and suppressions; version 4 had one score
 // without a name and knew nothing of where traits and the customer came from, of revenue and of segments; version 5 asked
 // nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's;
-// version 7 did not say which of them had opted out.
-const customerRecord = 8
+// version 7 did not say which of them had opted out; version 8 not whether a trait's source is a key.
+const customerRecord = 9
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -78,7 +79,7 @@ func (c *Customer) RecordSize() int {
 	}
 	size += 25*len(c.Joins) + 18*len(c.OptOuts)
 	for i := range c.Origins {
-		size += 14 + len(c.Origins[i].Trait) + len(c.Origins[i].Source)
+		size += 15 + len(c.Origins[i].Trait) + len(c.Origins[i].Source)
 	}
 	if a := c.Acquired; a != nil {
 		size += 40 + len(a.Source) + len(a.Medium) + len(a.Campaign) + len(a.Referrer) + len(a.Landing)
@@ -191,7 +192,7 @@ func (c *Customer) writeRest(w *RecordWriter) {
 	}
 }
 
-// writeFurther writes what came with versions 5 to 8.
+// writeFurther writes what came with versions 5 to 9.
 func (c *Customer) writeFurther(w *RecordWriter) {
 	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero(), !c.Referred.IsZero(), len(c.Segments) > 0,
 		!c.Scores.IsZero(), len(c.Questions) > 0)
@@ -201,6 +202,7 @@ func (c *Customer) writeFurther(w *RecordWriter) {
 			w.Text(c.Origins[i].Trait)
 			w.Text(c.Origins[i].Source)
 			w.Time(c.Origins[i].At)
+			w.Bool(c.Origins[i].Keyed)
 		}
 	}
 	if a := c.Acquired; a != nil {
@@ -305,7 +307,7 @@ func (c *Customer) readFurther(r *RecordReader, version byte) {
 	if parts.Has(0) {
 		c.Origins = make([]Origin, r.List(leastOrigin))
 		for i := range c.Origins {
-			c.Origins[i] = Origin{Trait: r.Text(), Source: r.Text(), At: r.Time()}
+			c.Origins[i] = Origin{Trait: r.Text(), Source: r.Text(), At: r.Time(), Keyed: version > 8 && r.Bool()}
 		}
 	}
 	if parts.Has(1) {
@@ -398,8 +400,29 @@ func (c *Customer) readRest(r *RecordReader, version byte) {
 			c.Suppressions[i] = Suppression{Channel: r.Text(), Address: r.Text(), Reason: r.Text(), At: r.Time()}
 		}
 	}
+	c.takeKinds()
 	if parts.Has(6) {
 		c.readFurther(r, version)
+	}
+}
+
+// takeKinds makes refusals and suppressions of channels that are of a kind now ones of their kind, as they are since there are
+// kinds. What allows one channel allows no other.
+func (c *Customer) takeKinds() {
+	if slices.ContainsFunc(c.Consents, func(word Consent) bool { return word.Strict() != word }) {
+		words := c.Consents
+		c.Consents = nil
+		slices.SortStableFunc(words, Consent.compare)
+		for _, word := range words {
+			c.Say(word)
+		}
+	}
+	if slices.ContainsFunc(c.Suppressions, func(s Suppression) bool { return IsFurther(s.Channel) }) {
+		all := c.Suppressions
+		c.Suppressions = nil
+		for _, s := range all {
+			c.Suppress(s)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (s *Server) consent(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err = s.Delivery.CheckChannel(c.UserContext(), word.Channel); err != nil { // a word about no channel would be lost
+	if err = s.knownChannel(c.UserContext(), word.Channel); err != nil && (word.Granted || !isNoChannelYet(err)) {
 		return err
 	}
 	if h, _ := s.holder(c); h != nil {

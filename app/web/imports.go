@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,9 +46,9 @@ func (s *Server) openImport(c *fiber.Ctx) error {
 		return &lifecycle.Error{Code: lifecycle.Invalid, Field: "source",
 			Message: fmt.Sprintf("source needs 1 to %d bytes of readable text", lifecycle.MaxNameBytes)}
 	}
-	run := strings.Clone(c.Query("run"))
-	if len(run) > lifecycle.MaxNameBytes {
-		return fieldError("run", "run has at most %d bytes", lifecycle.MaxNameBytes)
+	run, err := runOf(c)
+	if err != nil {
+		return err
 	}
 	if err = s.importing.begin(request.Source, run, s.Clock.Now()); err != nil {
 		return err
@@ -75,12 +76,33 @@ func source(c *fiber.Ctx) (string, error) {
 	return name, nil
 }
 
+// runOf returns the name that was drawn for the run of a request, if one was.
+func runOf(c *fiber.Ctx) (string, error) {
+	run := strings.Clone(c.Query("run"))
+	if len(run) > lifecycle.MaxNameBytes {
+		return "", fieldError("run", "run has at most %d bytes", lifecycle.MaxNameBytes)
+	}
+	return run, nil
+}
+
+// runs notes that the run of a request works on a source, until done is called. It refuses one in whose place another one runs.
+func (s *Server) runs(c *fiber.Ctx, source string) (run string, done func(), err error) {
+	if run, err = runOf(c); err == nil {
+		done, err = s.importing.work(source, run, s.Clock)
+	}
+	return run, done, err
+}
+
 func (s *Server) importEvents(c *fiber.Ctx) error {
 	name, err := source(c)
 	if err != nil {
 		return err
 	}
-	defer s.importing.work(name, c.Query("run"), s.Clock)()
+	_, done, err := s.runs(c, name)
+	if err != nil {
+		return err
+	}
+	defer done()
 	lines, rows, err := s.eventLines(c)
 	if err != nil {
 		return err
@@ -148,12 +170,17 @@ type importProblem struct {
 	Field   string `json:"field,omitempty"`
 }
 
+// add says what is wrong with a row; it stands for what was said of the row before.
 func (p *importProblems) add(i int, err error) {
+	problem := importProblem{Index: i, Message: err.Error()}
 	var own *lifecycle.Error
 	if errors.As(err, &own) {
-		*p = append(*p, importProblem{i, own.Error(), own.Field})
+		problem.Message, problem.Field = own.Error(), own.Field
+	}
+	if at := slices.IndexFunc(*p, func(said importProblem) bool { return said.Index == i }); at >= 0 {
+		(*p)[at] = problem
 	} else {
-		*p = append(*p, importProblem{i, err.Error(), ""})
+		*p = append(*p, problem)
 	}
 }
 
@@ -196,7 +223,11 @@ func (s *Server) closeImport(c *fiber.Ctx, abort bool) error {
 	if err != nil {
 		return err
 	}
-	defer s.importing.work(name, c.Query("run"), s.Clock)()
+	run, done, err := s.runs(c, name)
+	if err != nil {
+		return err
+	}
+	defer done()
 	// Whatever the caller asks for, the past ends now: what was due before must not be sent.
 	progress, err := s.Engine.CloseImport(c.UserContext(), name, s.Clock.Now(), abort, 3*time.Second)
 	if err != nil {
@@ -205,6 +236,6 @@ func (s *Server) closeImport(c *fiber.Ctx, abort bool) error {
 	if progress.State != engine.ImportClosed {
 		return c.Status(fiber.StatusAccepted).JSON(fiber.Map{"state": engine.ImportClosing, "done": progress.Done, "at": progress.At.UTC()})
 	}
-	s.importing.end(name)
+	s.importing.end(name, run)
 	return c.JSON(fiber.Map{"state": engine.ImportClosed, "at": progress.At.UTC()})
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"reflect"
 	"strings"
 	"time"
@@ -125,7 +124,11 @@ func (s *Server) importCustomers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	defer s.importing.work(name, c.Query("run"), s.Clock)()
+	_, done, err := s.runs(c, name)
+	if err != nil {
+		return err
+	}
+	defer done()
 	lines, rows, err := s.customerLines(c)
 	if err != nil {
 		return err
@@ -155,7 +158,7 @@ func (s *Server) customerLines(c *fiber.Ctx) (lines []engine.RowLine, rows rowsR
 	now := s.Clock.Now()
 	written := spellingOf(reflect.TypeFor[wireRowLine]())
 	stages := map[engine.RowStage]error{} // a list names the same few again and again
-	channels := channelsAsked{asked: map[string]error{}, ask: func(name string) error { return s.Delivery.CheckChannel(c.UserContext(), name) }}
+	channels := channelsAsked{asked: map[string]error{}, ask: func(name string) error { return s.knownChannel(c.UserContext(), name) }}
 	for i, raw := range request.Customers {
 		var line wireRowLine
 		err := decodeSpelt(raw, &line, written)
@@ -180,8 +183,9 @@ func (s *Server) customerLines(c *fiber.Ctx) (lines []engine.RowLine, rows rowsR
 			}
 			err = checked
 		}
+		var left *lifecycle.Error
 		if err == nil {
-			err = channels.check(&row)
+			left, err = channels.check(&row)
 		}
 		if err != nil {
 			if lifecycle.CodeOf(err) != lifecycle.Invalid {
@@ -190,43 +194,12 @@ func (s *Server) customerLines(c *fiber.Ctx) (lines []engine.RowLine, rows rowsR
 			rows.problems.add(i, err)
 			continue
 		}
+		if left != nil {
+			rows.problems.add(i, left)
+		}
 		lines, rows.good = append(lines, engine.RowLine{ID: line.ID, Event: event, Row: row}), append(rows.good, i)
 	}
 	return lines, rows, nil
-}
-
-// channelsAsked are the channels that a list names, which are the same few again and again, and what is wrong with them.
-type channelsAsked struct {
-	asked map[string]error
-	ask   func(name string) error
-}
-
-// check refuses a row with a word about a channel that there is not: it would be lost.
-func (q *channelsAsked) check(row *engine.Row) error {
-	for _, word := range row.Consents {
-		if err := q.known("consents", word.Channel); err != nil {
-			return err
-		}
-	}
-	for _, dead := range row.Suppress {
-		if err := q.known("suppressions", dead.Channel); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (q *channelsAsked) known(field, name string) error {
-	err, known := q.asked[name]
-	if !known {
-		err = q.ask(name)
-		q.asked[strings.Clone(name)] = err
-	}
-	var found *lifecycle.Error
-	if errors.As(err, &found) && found.Code == lifecycle.Invalid {
-		return &lifecycle.Error{Code: found.Code, Field: field, Message: found.Message, Hint: found.Hint}
-	}
-	return err
 }
 
 func lineID(id string) error {

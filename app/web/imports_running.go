@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -17,8 +18,8 @@ const (
 )
 
 // importRuns are the imports that send, or have sent since the program started. Whoever sends draws a name for their run, so
-// that two of one source do not get into each other's way: the first to end would close it under the other. Without a name
-// nobody is told.
+// that two of one source do not get into each other's way: the first to end would close it under the other. Who was silent for
+// longer than the lease may find another one in their place, and is told so too. Without a name nobody is told.
 type importRuns struct {
 	mu       sync.Mutex
 	bySource map[string]*importRun
@@ -53,28 +54,46 @@ func (r *importRuns) begin(source, name string, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	run := r.bySource[source]
-	if run != nil && name != "" && run.name == name { // it asks again
+	if run != nil && name != "" && run.name == name { // it asks again, or began before the program did
 		run.seen = now
 		return nil
 	}
-	if run != nil && name != "" && run.name != "" && (run.working > 0 || now.Sub(run.seen) < importLease) {
-		return &lifecycle.Error{Code: lifecycle.Conflict, Field: "run", Message: "another import of this source runs; wait for its end, or give this one another source name",
-			Hint: "one that was killed counts as ended after some seconds"}
+	if err := run.yields(name, now); err != nil {
+		return err
 	}
-	if run == nil && len(r.bySource) >= maxImportRuns {
-		r.forgetOne()
-	}
-	if r.bySource == nil {
-		r.bySource = map[string]*importRun{}
-	}
-	r.bySource[source] = &importRun{name: name, seen: now, taken: importTaken{Last: now.UTC(), Rejects: []importReject{}}}
+	r.enter(source, name, now).taken.Last = now.UTC()
 	return nil
 }
 
-// forgetOne forgets the run that was seen longest ago.
+// yields refuses a run while another one sends.
+func (run *importRun) yields(to string, now time.Time) error {
+	if run == nil || to == "" || run.name == "" || run.name == to || run.working == 0 && now.Sub(run.seen) >= importLease {
+		return nil
+	}
+	return &lifecycle.Error{Code: lifecycle.Conflict, Field: "run", Message: "another import of this source runs; wait for its end, or give this one another source name",
+		Hint: "one that was killed counts as ended after some seconds"}
+}
+
+// enter remembers a run, of which nothing is known yet.
+func (r *importRuns) enter(source, name string, now time.Time) *importRun {
+	if r.bySource == nil {
+		r.bySource = map[string]*importRun{}
+	}
+	if r.bySource[source] == nil && len(r.bySource) >= maxImportRuns {
+		r.forgetOne()
+	}
+	run := &importRun{name: name, seen: now, taken: importTaken{Rejects: []importReject{}}}
+	r.bySource[strings.Clone(source)] = run
+	return run
+}
+
+// forgetOne forgets the run that was seen longest ago, of those that have no request under way.
 func (r *importRuns) forgetOne() {
 	oldest := ""
 	for source, run := range r.bySource {
+		if run.working > 0 {
+			continue
+		}
 		if oldest == "" || run.seen.Before(r.bySource[oldest].seen) {
 			oldest = source
 		}
@@ -82,29 +101,36 @@ func (r *importRuns) forgetOne() {
 	delete(r.bySource, oldest)
 }
 
-// work notes that a run sends, until the func that it returns is called.
-func (r *importRuns) work(source, name string, clock lifecycle.Clock) func() {
+// work notes that a run sends, until the func that it returns is called. A run that began before the program did is one from then
+// on; one in whose place another sends is refused.
+func (r *importRuns) work(source, name string, clock lifecycle.Clock) (done func(), err error) {
+	if name == "" {
+		return func() {}, nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	run := r.bySource[source]
-	if run == nil || name == "" || run.name != name {
-		return func() {}
+	run, now := r.bySource[source], clock.Now()
+	if err = run.yields(name, now); err != nil {
+		return nil, err
 	}
+	if run == nil {
+		run = r.enter(source, name, now)
+	}
+	run.name, run.seen = name, now
 	run.working++
-	run.seen = clock.Now()
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		run.working--
 		run.seen = clock.Now()
-	}
+	}, nil
 }
 
-// end lets another run of the source begin.
-func (r *importRuns) end(source string) {
+// end lets another run of the source begin. A run ends only itself; without a name, as from the console, whichever there is.
+func (r *importRuns) end(source, name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if run := r.bySource[source]; run != nil {
+	if run := r.bySource[source]; run != nil && (name == "" || run.name == name) {
 		run.name = ""
 	}
 }
@@ -115,7 +141,7 @@ func (r *importRuns) note(source string, now time.Time, came importTaken, rows *
 	defer r.mu.Unlock()
 	run := r.bySource[source]
 	if run == nil {
-		return
+		run = r.enter(source, "", now)
 	}
 	t := &run.taken
 	t.Accepted, t.Duplicates, t.Late, t.Last = t.Accepted+came.Accepted, t.Duplicates+came.Duplicates, t.Late+came.Late, now.UTC()
@@ -131,7 +157,7 @@ func (r *importRuns) of(source string) *importTaken {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	run := r.bySource[source]
-	if run == nil {
+	if run == nil || run.taken.Last.IsZero() {
 		return nil
 	}
 	taken := run.taken

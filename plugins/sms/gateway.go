@@ -181,6 +181,7 @@ func (g *gateway) judge(a *answer) verdict {
 // hide takes the secrets out of what the gateway said, in case it repeats what it was sent.
 func (g *gateway) hide(text string) string {
 	secrets := append(slices.Collect(maps.Values(g.settings.further)), g.settings.Secret, g.settings.CallbackToken)
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
 	for _, secret := range secrets {
 		if secret != "" {
 			text = strings.ReplaceAll(strings.ReplaceAll(text, secret, "…"), urlText(secret), "…")

@@ -34,7 +34,12 @@ func (g *gateway) callback(call channel.Callback) (channel.Reply, []channel.Repo
 		return g.status(where[2:], field)
 	case where[1] == "inbound" && len(where) == 2:
 		from, err := inbound(field(s.InboundFrom), s.Country)
-		if err != nil {
+		switch {
+		case err == nil:
+		case isProgram(field(s.InboundFrom)): // a refusal would have the gateway try again, and in the end call no more
+			fmt.Fprintf(os.Stderr, "an incoming message was passed over: it is from %s, which is no phone number but a short code or a name\n", kindOf(field(s.InboundFrom)))
+			return thanks(), nil
+		default:
 			return unread("an incoming message was not taken: %s stands in the field %q, and no phone number; set inbound_from to the field with the "+
 				"sender's number, and country to the calling code of numbers that begin with 0", kindOf(field(s.InboundFrom)), s.InboundFrom), nil
 		}

@@ -185,7 +185,11 @@ func TestGatewayCallbacks(t *testing.T) {
 			[]channel.Report{{From: "+84901234567", Event: "replied", Date: now, Data: map[string]string{"text": "Xin chào"}}}, 200},
 		{"GET", secret + "/inbound", "?from=33612345678&text=STOP", "",
 			[]channel.Report{{From: "+33612345678", Event: "unsubscribed", Reason: "they asked for it by SMS", Date: now, Data: map[string]string{"text": "STOP"}}}, 200},
-		{"GET", secret + "/inbound", "?from=SHOP&text=TC", "", nil, 400},
+		{"GET", secret + "/inbound", "?from=SHOP&text=TC", "", nil, 200}, // programs have no subscription
+		{"GET", secret + "/inbound", "?from=1414&text=TC", "", nil, 200},
+		{"GET", secret + "/inbound", "?from=%2B1414&text=TC", "", nil, 400},
+		{"GET", secret + "/inbound", "?from=12&text=TC", "", nil, 400},
+		{"GET", secret + "/inbound", "?from=0000000000&text=TC", "", nil, 400},
 		{"GET", secret + "/inbound", "?sender=84901234567&text=TC", "", nil, 400},
 		{"POST", secret + "/inbound", "", "a=%zz", nil, 400},
 		{"PUT", secret + "/inbound", "?from=0901234567&text=TC", "", nil, 405},
@@ -246,6 +250,18 @@ func TestGatewayWithSeveralSecrets(t *testing.T) {
 	} {
 		if err := sms.New().Configure(t.Context(), json.RawMessage(gatewaySettings(server.url, wrong...))); err == nil {
 			t.Errorf("%v was taken", wrong)
+		}
+	}
+}
+
+// A secret that is part of another one does not leave the rest of it to be seen.
+func TestGatewayHidesWholeSecrets(t *testing.T) {
+	server := newGateway(t)
+	for range 10 { // settings have no order
+		c := configured(t, sms.New(), gatewaySettings(server.url, "url", server.url+"/json/send?key={{secrets.b}}", "secret", "shop",
+			"secrets", []string{"a: shop-key", "b: my shop-key-7"}))
+		if said := send(t, c, "+84901234567", "Hello").Reason; !strings.HasSuffix(said, "failed for …") {
+			t.Fatal(said)
 		}
 	}
 }

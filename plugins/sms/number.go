@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Digits of an international number (ITU-T E.164, 6.2): fifteen at most; there is none of less than seven that takes messages.
@@ -45,17 +46,22 @@ const leastSender = 10
 
 // inbound is the E.164 form of the number that a provider names as a sender. It reads what number does, and beyond that takes 10
 // to 15 digits that do not begin with 0 for international: that is how providers write numbers that they do not write with a
-// plus. Only where country is 1, ten digits are a number of there, which has no 0 in front (ITU-T E.164; North American
-// Numbering Plan).
+// plus. Only where national numbers have ten digits and no 0 in front, ten digits are a number of the country (ITU-T E.164;
+// North American Numbering Plan; ITU-T E.129 of Mexico, Colombia and India).
 func inbound(text, country string) (string, error) {
 	all, plus, ok := dialled(text)
 	if !ok || plus || len(all) < leastSender || len(all) > maxDigits || all[0] == '0' {
 		return number(text, country)
 	}
-	if country == "1" && len(all) == leastSender && all[0] != '1' {
-		return "+1" + all, nil
+	if len(all) == leastSender && hasTenDigits(country) && !(country == "1" && all[0] == '1') {
+		return "+" + country + all, nil
 	}
 	return "+" + all, nil
+}
+
+// hasTenDigits reports whether the national numbers of a country have ten digits, and are dialled without a 0 in front.
+func hasTenDigits(country string) bool {
+	return country == "1" || country == "52" || country == "57" || country == "91"
 }
 
 // dialled takes the signs out that people write between digits; plus says that there was one in front.
@@ -75,6 +81,15 @@ func dialled(text string) (digits string, plus, ok bool) {
 		}
 	}
 	return string(found), plus, true
+}
+
+// isProgram reports whether a sender is a short code, of three to eight digits, or a name: nobody who has a subscription.
+func isProgram(from string) bool {
+	if strings.ContainsFunc(from, unicode.IsLetter) {
+		return true
+	}
+	digits, plus, ok := dialled(from)
+	return ok && !plus && len(digits) >= 3 && len(digits) <= 8
 }
 
 // kindOf says what a text looks like, for a log that is to hold nobody's number.

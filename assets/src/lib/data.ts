@@ -50,7 +50,10 @@ export async function listImports(signal?: AbortSignal): Promise<Import[]> {
   return (await call<{ imports: Import[] }>('GET', '/api/imports', undefined, signal)).imports;
 }
 
-/** Ends an import that was left open, a part of it with each call; abort: what it has not lived through is dropped. */
+/**
+ * Ends an import that was left open, or goes on with its end, a part of it with each call; abort: what it has not lived through is
+ * dropped. One whose end was begun ends as it was begun.
+ */
 export async function endImport(source: string, abort: boolean): Promise<void> {
   for (;;) {
     const { state } = await call<{ state: string }>('POST', path(source, abort ? 'abort' : 'close'));
