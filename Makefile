@@ -11,14 +11,12 @@ FUZZTIME ?= 15s
 SYSTEMS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 EXE      := $(shell go env GOEXE)
 
-PROFILES := $(CURDIR)/.profiles
-
 PAGE    := assets/dist/console/index.html
 MODULES := assets/node_modules/.package-lock.json
 SDKS    := app/cli/testdata/sdk/node_modules/.package-lock.json
 SOURCES := $(wildcard assets/*.json assets/*.ts assets/*.js assets/*.html) $(shell find assets/src -type f 2>/dev/null)
 
-.PHONY: run console build proto test crash faults bench profile soak fuzz release clean
+.PHONY: run console build proto test crash faults bench soak fuzz release clean
 
 run: build
 	./stagecraft$(EXE) serve $(ARGS)
@@ -68,16 +66,6 @@ faults: $(PAGE)
 
 bench: $(PAGE)
 	STAGECRAFT_BENCH=1 go test ./app/cli -run '^TestBench$$' -v -count=1 -timeout 30m
-
-# Where processor time goes under load, in default.pgo: every build heeds it (go.dev/doc/pgo). To be made anew after large
-# changes, on a quiet machine.
-profile: $(PAGE)
-	rm -rf $(PROFILES) && mkdir -p $(PROFILES)
-	@set -e; for part in batched single paced mail import; do \
-		STAGECRAFT_BENCH=0.5 STAGECRAFT_BENCH_ONLY=$$part STAGECRAFT_BENCH_PROFILE=$(PROFILES) \
-			go test ./app/cli -run '^TestBench(Import)?$$' -v -count=1 -timeout 30m; \
-	done
-	go tool pprof -proto $(PROFILES)/*.pprof > default.pgo
 
 soak: $(PAGE)
 	STAGECRAFT_SOAK=$${STAGECRAFT_SOAK:-10m} go test ./app/cli -run '^TestSoak$$' -v -count=1 -timeout 120m

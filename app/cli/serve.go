@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"log/slog"
 	"os"
-	"runtime/pprof"
 
 	"stagecraft/app"
 	"stagecraft/app/config"
@@ -12,10 +10,7 @@ import (
 )
 
 // ServeCommand runs the server.
-type ServeCommand struct {
-	config.Config
-	CPUProfile string `name:"cpu-profile" env:"STAGECRAFT_CPU_PROFILE" type:"path" placeholder:"FILE" help:"Write down where processor time goes, until the server ends, for go tool pprof."`
-}
+type ServeCommand struct{ config.Config }
 
 // Run serves until it is interrupted.
 func (c *ServeCommand) Run(w *world) error {
@@ -40,17 +35,5 @@ func (c *ServeCommand) Run(w *world) error {
 		return err
 	}
 	giveBackProgram()
-	if c.CPUProfile == "" {
-		return server.Run(w.ctx)
-	}
-	file, err := os.Create(c.CPUProfile)
-	if err == nil {
-		err = pprof.StartCPUProfile(file)
-	}
-	if err != nil {
-		return lifecycle.Wrap(lifecycle.Invalid, err, "--cpu-profile")
-	}
-	err = server.Run(w.ctx)
-	pprof.StopCPUProfile()
-	return errors.Join(err, file.Close())
+	return server.Run(w.ctx)
 }

@@ -78,11 +78,7 @@ func (b *buildOnce) build() (string, error) {
 			return
 		}
 		b.file = filepath.Join(dir, "stagecraft")
-		build := []string{"build", "-o", b.file}
-		if os.Getenv("STAGECRAFT_BENCH") == "" && os.Getenv("STAGECRAFT_SOAK") == "" {
-			build = append(build, "-pgo=off") // every library would be compiled a second time
-		}
-		if out, err := exec.Command("go", append(build, "stagecraft")...).CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", b.file, "stagecraft").CombinedOutput(); err != nil {
 			b.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	})
@@ -131,9 +127,6 @@ func launchServer(program, data, scripts string, env ...string) (*serverProcess,
 		}
 	}
 	p.cmd.Env = append(append(p.cmd.Env, "STAGECRAFT_WRITE_KEY="+testKey), env...)
-	if dir := os.Getenv("STAGECRAFT_BENCH_PROFILE"); dir != "" {
-		p.cmd.Env = append(p.cmd.Env, fmt.Sprintf("STAGECRAFT_CPU_PROFILE=%s/%d.pprof", dir, time.Now().UnixNano()))
-	}
 	p.cmd.Stderr = log
 	p.cmd.SysProcAttr = ownGroup()
 	stdout, err := p.cmd.StdoutPipe()

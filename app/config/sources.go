@@ -7,7 +7,7 @@ import (
 
 // Sources are the programs and files that events come from beside the API.
 type Sources struct {
-	Precedence []string `name:"source-precedence" env:"STAGECRAFT_SOURCE_PRECEDENCE" placeholder:"SOURCE,..." help:"Sources whose words about a customer's traits count before those of others, the first of them most: names of sources, imports and keys, api for the write key, browser for the browser key. One that stands later never overwrites an earlier one; those that are not named come last. Default: none, the latest word holds."`
+	Precedence []string `name:"source-precedence" env:"STAGECRAFT_SOURCE_PRECEDENCE" placeholder:"SOURCE,..." help:"Sources whose words about a customer's traits count before those of others, the first of them most: names of sources, imports and keys, api for the write key, browser for the browser key. One that stands later never overwrites an earlier one; those that are not named come last, and keys that are not named count as api. Default: none, the latest word holds."`
 	Allow      []string `name:"source-allow" env:"STAGECRAFT_SOURCE_ALLOW" placeholder:"HOST,..." help:"Hosts in the own network, as their names or addresses stand in the URL, that sources may fetch from. Default: none, only addresses of the public internet."`
 }
 
