@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"time"
@@ -112,22 +111,11 @@ func (e *Engine) applyReferences(tx store.Tx, input any) (any, error) {
 	case keepReference:
 		tx.Set(referenceKey(referenceEpoch(in.At), in.Name), store.Encode(&keptReference{in.Message, in.At}))
 	case sweepReferences:
-		var keys [][]byte
-		from := in.From
-		if from == nil {
-			from = []byte{'X'}
+		if in.From == nil {
+			in.From = []byte{'X'}
 		}
-		tx.Scan(from, referenceKey(max(referenceParts, referenceEpoch(in.At))-referenceParts, lifecycle.ID{}), func(key, _ []byte) bool {
-			keys = append(keys, bytes.Clone(key))
-			return len(keys) < in.Limit
-		})
-		for _, key := range keys {
-			tx.Delete(key)
-		}
-		if len(keys) == in.Limit {
-			return keys[len(keys)-1], nil
-		}
-		return []byte(nil), nil
+		until := referenceKey(max(referenceParts, referenceEpoch(in.At))-referenceParts, lifecycle.ID{})
+		return deleteUntil(tx, in.From, until, in.Limit), nil
 	}
 	return nil, nil
 }
@@ -150,14 +138,5 @@ func (e *Engine) reference(tx store.Reader, q referenceOf) (*keptReference, erro
 }
 
 func (e *Engine) sweepReferences(ctx context.Context, p int, now time.Time) error {
-	var from []byte
-	for {
-		next, err := e.store.Do(ctx, p, sweepReferences{now, from, 500})
-		if err != nil {
-			return err
-		}
-		if from = next.([]byte); from == nil {
-			return nil
-		}
-	}
+	return e.repeatSweep(ctx, p, func(from []byte) any { return sweepReferences{now, from, 500} })
 }

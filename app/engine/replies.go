@@ -100,22 +100,10 @@ func (e *Engine) applyReplies(tx store.Tx, input any) (any, error) {
 	case keepReply:
 		e.keepReply(tx, in)
 	case sweepReplies:
-		var keys [][]byte
-		from := in.From
-		if from == nil {
-			from = []byte{'Y'}
+		if in.From == nil {
+			in.From = []byte{'Y'}
 		}
-		tx.Scan(from, replyKey(replyDay(in.At)-1, lifecycle.ID{}), func(key, _ []byte) bool {
-			keys = append(keys, bytes.Clone(key))
-			return len(keys) < in.Limit
-		})
-		for _, key := range keys {
-			tx.Delete(key)
-		}
-		if len(keys) == in.Limit {
-			return keys[len(keys)-1], nil
-		}
-		return []byte(nil), nil
+		return deleteUntil(tx, in.From, replyKey(replyDay(in.At)-1, lifecycle.ID{}), in.Limit), nil
 	}
 	return nil, nil
 }
@@ -155,14 +143,5 @@ func forgetReplies(tx store.Tx) (more bool, err error) {
 }
 
 func (e *Engine) sweepReplies(ctx context.Context, p int, now time.Time) error {
-	var from []byte
-	for {
-		next, err := e.store.Do(ctx, p, sweepReplies{now, from, 500})
-		if err != nil {
-			return err
-		}
-		if from = next.([]byte); from == nil {
-			return nil
-		}
-	}
+	return e.repeatSweep(ctx, p, func(from []byte) any { return sweepReplies{now, from, 500} })
 }

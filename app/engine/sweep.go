@@ -25,24 +25,35 @@ func (e *Engine) sweep(tx store.Tx, in sweep) (next []byte, err error) {
 	if in.From == nil {
 		in.From = markKey(1, lifecycle.ID{})
 	}
+	return deleteUntil(tx, in.From, markKey(current-1, lifecycle.ID{}), in.Limit), nil
+}
+
+// deleteUntil deletes the keys from one to another, which stays, at most limit of them. It returns where to go on; nil when there
+// is no more.
+func deleteUntil(tx store.Tx, from, until []byte, limit int) (next []byte) {
 	var keys [][]byte
-	tx.Scan(in.From, markKey(current-1, lifecycle.ID{}), func(key, _ []byte) bool {
+	tx.Scan(from, until, func(key, _ []byte) bool {
 		keys = append(keys, bytes.Clone(key))
-		return len(keys) < in.Limit
+		return len(keys) < limit
 	})
 	for _, key := range keys {
 		tx.Delete(key)
 	}
-	if len(keys) == in.Limit {
+	if len(keys) == limit {
 		next = keys[len(keys)-1]
 	}
-	return next, nil
+	return next
 }
 
 func (e *Engine) sweepMarks(ctx context.Context, p int, now time.Time) error {
+	return e.repeatSweep(ctx, p, func(from []byte) any { return sweep{now, from, 1000} })
+}
+
+// repeatSweep gives a partition one input after the other, each from where the one before ended, until there is no more.
+func (e *Engine) repeatSweep(ctx context.Context, p int, input func(from []byte) any) error {
 	var from []byte
 	for {
-		next, err := e.store.Do(ctx, p, sweep{now, from, 1000})
+		next, err := e.store.Do(ctx, p, input(from))
 		if err != nil {
 			return err
 		}
