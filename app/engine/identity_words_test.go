@@ -112,11 +112,7 @@ func (s *still) hear(names []lifecycle.Identity, prefix string, n int, one said)
 // Words before, between and after the merges of three people end in the same consent in whichever order all of it comes in,
 // and in that which the rule says.
 func TestAnyOrderOfWordsAndMergesEndsInTheSameConsent(t *testing.T) {
-	s, n := newStill(t.TempDir(), t.Fatal), 0
-	defer func() { s.store.Close() }()
-	s.publish(journey("j", twoStages, "a", tagged, "b", `stage { title = "B" }`))
 	rapid.Check(t, func(rt *rapid.T) {
-		s.fail = func(args ...any) { rt.Helper(); rt.Fatal(args...) }
 		names, list := drawSaid(rt)
 		want := ruled(list)
 		indices := make([]int, len(list))
@@ -124,9 +120,10 @@ func TestAnyOrderOfWordsAndMergesEndsInTheSameConsent(t *testing.T) {
 			indices[i] = i
 		}
 		var before []lifecycle.Consent
+		prefix := drawPrefix(rt)
 		for range 3 {
-			n++
-			prefix := fmt.Sprint("w", n, "-")
+			s := newStill("", func(args ...any) { rt.Helper(); rt.Fatal(args...) })
+			defer func() { s.store.Close() }()
 			order := rapid.Permutation(indices).Draw(rt, "order")
 			for _, i := range order {
 				s.hear(names, prefix, i, list[i])

@@ -93,10 +93,7 @@ func (s *still) refusals(identities []lifecycle.Identity) string {
 // Two lists that know customers by further names, events and a merge may come in in any order: they end in the same people, who
 // refuse the same.
 func TestListsInAnyOrderEndInTheSamePeople(t *testing.T) {
-	s, n := newStill(t.TempDir(), t.Fatal), 0
-	defer func() { s.store.Close() }()
 	rapid.Check(t, func(rt *rapid.T) {
-		s.fail = func(args ...any) { rt.Fatal(args...) }
 		rows := drawRows(rt)
 		events := []lifecycle.Event{{Type: lifecycle.Alias, MessageID: "alias", UserID: "ada", Timestamp: start.Add(3 * time.Minute),
 			Properties: json.RawMessage(`{"previousId":"eve"}`)}}
@@ -108,9 +105,10 @@ func TestListsInAnyOrderEndInTheSamePeople(t *testing.T) {
 			}
 			events = append(events, word)
 		}
+		prefix := drawPrefix(rt)
 		play := func(label string, order []int) string {
-			n++
-			prefix := fmt.Sprint("l", n, "-")
+			s := newStill("", func(args ...any) { rt.Helper(); rt.Fatal(args...) })
+			defer func() { s.store.Close() }()
 			for _, i := range order {
 				if i < len(rows) {
 					s.list(prefix, rows[i])
