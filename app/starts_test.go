@@ -24,7 +24,9 @@ func TestAChatIsBegun(t *testing.T) {
 		fmt.Fprint(w, `{"ok": true, "result": {"message_id": 7, "chat": {"id": 1}}}`)
 	}))
 	defer telegram.Close()
-	files := trial("stage { title = \"A\" }\non(\"Subscribed\", function(customer, event) set(\"came\", event.properties.text) send(\"welcome\", { by = \"social\" }) end)\n")
+	files := trial("stage { title = \"A\" }\non(\"Subscribed\", function(customer, event) set(\"came\", event.properties.text) send(\"welcome\", { by = \"social\" }) end)\n" +
+		"on(\"Invited\", function() send(\"invitation\", { by = \"email\" }) end)\n")
+	files["trial/messages/invitation.email.liquid"] = "---\nsubject: Go on in Telegram\nkind: transactional\n---\nhttps://t.me/shop?start={{ start_code }}!\n"
 	files["trial/messages/welcome.social.liquid"] = "---\nkind: transactional\n---\nWelcome\n"
 	s := startServer(t, withScripts(t, files), func(c *config.Config) { c.Policy.Preset = "none" })
 	s.setMode("trial", lifecycle.Live)
@@ -99,6 +101,22 @@ func TestAChatIsBegun(t *testing.T) {
 	if shown := person("ada") + s.must("GET", "/v1/customers/ada/timeline", nil); strings.Contains(shown, given.Code) {
 		t.Errorf("an event holds a code that is still good: %s", shown)
 	}
+
+	// Bea, by the code in a mail of hers.
+	s.identified("bea", map[string]any{"email": "bea@example.com"})
+	s.track("bea", "Invited")
+	code := ""
+	s.eventually("Bea's mail is there", func() bool {
+		for _, mail := range s.mails() {
+			if _, rest, found := strings.Cut(mail, "https://t.me/shop?start="); found {
+				code, _, _ = strings.Cut(rest, "!")
+			}
+		}
+		return code != ""
+	})
+	start(44, "/start "+code)
+	s.eventually("the chat is Bea's", func() bool { return strings.Contains(person("bea"), `"telegram"`) })
+	welcomed("44")
 
 	// A group is nobody.
 	start(-5, "/start")

@@ -34,6 +34,7 @@ type Scope struct {
 	Unsubscribe string            // the customer's link; only marketing has one
 	Preferences string            // the customer's link to their own page
 	Referral    func() string     // makes the customer's link for friends when it is asked for; nil: there is none
+	Start       func() string     // makes the customer's code to begin a chat with, likewise
 	PublicURL   string            // where customers reach this server, without a slash at its end
 	Now         time.Time         // what {{ "now" | date: … }} prints; zero makes that an error
 	Options     map[string]string // what the send says itself: a subject and a preheader stand in for the front matter's

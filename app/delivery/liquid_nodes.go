@@ -32,7 +32,7 @@ type templateRun struct {
 	rounds     int
 	fault      error
 	properties *templateValue // event.properties, split once
-	roots      [12]templateValue
+	roots      [13]templateValue
 	cycles     map[string]int // by group: how often it was asked
 }
 
@@ -88,12 +88,13 @@ func (r *templateRun) start(part *templatePart, html bool) {
 			{name: "title", kind: plainKind, plain: r.scope.Title}, {name: "public_url", kind: plainKind, plain: r.scope.PublicURL},
 			{name: "unsubscribe_url", kind: plainKind, plain: r.scope.Unsubscribe},
 			{name: "preferences_url", kind: plainKind, plain: r.scope.Preferences},
-			{name: "referral_url", kind: referralKind},
+			{name: "referral_url", kind: madeKind, plain: r.scope.Referral}, {name: "start_code", kind: madeKind, plain: r.scope.Start},
 		}
 		for i := range r.roots {
 			root := &r.roots[i]
 			root.run = r
-			if root.plain == "" || root.kind == customerKind && r.scope.Customer == nil || root.kind == eventKind && r.scope.Event == nil || root.kind == referralKind && r.scope.Referral == nil {
+			make, made := root.plain.(func() string)
+			if root.plain == "" || made && make == nil || root.kind == customerKind && r.scope.Customer == nil || root.kind == eventKind && r.scope.Event == nil {
 				root.kind = missingKind
 			}
 		}

@@ -114,7 +114,7 @@ func (p *templateParser) local(name string) {
 
 // checkRoots refuses variables that can never have a value.
 func (p *templateParser) checkRoots() {
-	known := []string{"customer", "event", "journey", "stage", "title", "public_url", "unsubscribe_url", "preferences_url", "referral_url", "blank", "empty", "forloop"}
+	known := []string{"customer", "event", "journey", "stage", "title", "public_url", "unsubscribe_url", "preferences_url", "referral_url", "start_code", "blank", "empty", "forloop"}
 	shown := p.part.kind != layoutPart
 	if !shown {
 		known = append(known, "content", "subject")

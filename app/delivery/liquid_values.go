@@ -19,7 +19,7 @@ const (
 	plainKind                        // a Go value: what a filter returned or a tag assigned
 	loopKind                         // forloop
 	blankKind                        // the words blank and empty
-	referralKind                     // the customer's link for friends, which costs a signature
+	madeKind                         // a link or code of the customer's, made when it is asked for: it costs a signature
 )
 
 // templateValue is a variable as the library's expressions see it (a values.Value). It decodes only what a template
@@ -30,7 +30,7 @@ type templateValue struct {
 	name   string
 	kind   templateKind
 	raw    []byte
-	plain  any // of plainKind; of loopKind a *templateLoop
+	plain  any // of plainKind; of madeKind a func() string; of loopKind a *templateLoop
 	cache  *templateCache
 }
 
@@ -141,8 +141,8 @@ func (v *templateValue) load() any {
 	switch v.kind {
 	case plainKind:
 		return v.plain
-	case referralKind:
-		return v.run.scope.Referral()
+	case madeKind:
+		return v.plain.(func() string)()
 	case jsonKind:
 		if !v.isList() && !v.isObject() {
 			v.run.mustSpend(1 + len(v.raw)/bytesPerStep)

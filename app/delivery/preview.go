@@ -42,6 +42,7 @@ func (d *Delivery) Preview(s *Sample) (rendered lifecycle.Rendered, err error) {
 	rendered, err = d.renderer.RenderParts(s.Template, "", Scope{
 		Customer: s.Customer, Event: &s.Event, Journey: s.Journey, Stage: s.Stage, PublicURL: d.publicURL, Now: s.At, Options: s.Options,
 		Unsubscribe: unsubscribe, Preferences: preferences, Referral: func() string { return d.publicURL + "/r/preview" },
+		Start: func() string { return "preview" },
 	})
 	if err != nil {
 		return lifecycle.Rendered{}, err

@@ -45,7 +45,7 @@ func (s *still) open() {
 		s.fail(err)
 	}
 	s.engine = engine.New(engine.Options{Clock: s.clock, Host: script.New(script.Limits{Wall: time.Minute}), Outbox: s.book, Recorder: s.book,
-		Log: slog.New(slog.DiscardHandler), MaxPending: 10000})
+		Log: slog.New(slog.DiscardHandler), MaxPending: 10000, Precedence: []string{"crm"}})
 	s.engine.Bind(s.store)
 	s.store.Start(stillMachine{machine{s.engine}})
 }

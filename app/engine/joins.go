@@ -67,48 +67,28 @@ func (s *session) keepUnkept() {
 	}
 }
 
-// sayOptOut takes what an event says by the trait unsubscribed, which is one about consent: it is noted for the name that said
-// it, however late it comes. A refusal is heard from every source; only an earlier one than has spoken lifts it.
+// sayOptOut takes what an event says by the trait unsubscribed, which is one about consent: it is noted for the name and the
+// source that said it, however late it comes. A refusal is heard from every source, whenever it was said; only a later word of
+// the same or an earlier source lifts it.
 func (s *session) sayOptOut(event *lifecycle.Event, word lifecycle.Origin, value json.RawMessage) {
-	c := s.customer
-	origin, noted := s.origin(lifecycle.OptOutTrait)
-	rank, before := s.engine.rank(word), s.engine.rank(origin)
-	_, known := c.Traits[lifecycle.OptOutTrait]
-	refuses, behind := string(value) == "true", known && rank > before
-	if behind && !refuses {
-		return // an earlier source has said it
-	}
-	by := c.ID
+	by := s.customer.ID
 	if name := event.Identity(); name.Value != "" {
 		by = name.Hash()
 	}
 	word.At = s.notAhead(word.At)
-	at := word.At
-	if noted && rank < before {
-		at = later(at, origin.At.Add(1)) // an earlier source is believed whenever it says it
-	}
-	was := c.OptedOut()
-	c.SayOptOut(by, at, refuses)
+	s.customer.SayOptOut(lifecycle.OptOut{By: lifecycle.Voice(by), At: word.At, Is: string(value) == "true", Source: word.Source, Keyed: word.Keyed})
 	s.takeTrait(word, value)
-	if s.settleOptOut(); behind && !was && c.OptedOut() {
-		s.originate(word) // whose refusal it is may take it back
-	}
+	s.settleOptOut()
 }
 
-// settleOptOut makes the trait say what follows from all that the customer's names have said by it, and from when they became
-// one.
+// settleOptOut makes the trait say what follows from all that was said by it, and from when the customer's names became one.
 func (s *session) settleOptOut() {
 	c := s.customer
-	if len(c.OptOuts) == 0 {
+	holds, said := c.SettleOptOut(s.engine.rank)
+	if !said || holds.Is == c.OptedOut() {
 		return
 	}
-	is, at, said := c.SettleOptOut()
-	if !said || is == c.OptedOut() {
-		return
-	}
-	origin, _ := s.origin(lifecycle.OptOutTrait)
-	origin.At = at
-	c.SetTrait(lifecycle.OptOutTrait, strconv.AppendBool(nil, is))
+	c.SetTrait(lifecycle.OptOutTrait, strconv.AppendBool(nil, holds.Is))
 	s.touchTrait(lifecycle.OptOutTrait)
-	s.originate(origin)
+	s.originate(holds.Origin())
 }

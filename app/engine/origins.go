@@ -45,7 +45,8 @@ func (s *session) assign(name string, value json.RawMessage) {
 	same := bytes.Equal(before, value)
 	s.customer.SetTrait(name, value)
 	if name == lifecycle.OptOutTrait {
-		s.customer.SayOptOut(s.customer.ID, s.customer.Real(s.now), string(value) == "true")
+		refuses := string(value) == "true"
+		s.customer.SayOptOut(lifecycle.OptOut{By: lifecycle.Voice(s.customer.ID), At: s.customer.Real(s.now), Is: refuses, Above: !refuses})
 		s.settleOptOut()
 	}
 	if !same {

@@ -15,8 +15,14 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
+// line is one of the list of a name.
+type line struct {
+	list string
+	engine.RowLine
+}
+
 // drawRows draws lines of lists that give their customers further names, and say what they allow and refuse.
-func drawRows(t *rapid.T) (rows []engine.RowLine) {
+func drawRows(t *rapid.T) (rows []line) {
 	minute := func(label string) time.Time {
 		return start.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, label)) * time.Minute)
 	}
@@ -39,15 +45,15 @@ func drawRows(t *rapid.T) (rows []engine.RowLine) {
 			row.Row.Consents = append(row.Row.Consents, lifecycle.Consent{Channel: rapid.SampledFrom([]string{"", "sms"}).Draw(t, "channel"),
 				Granted: rapid.Bool().Draw(t, "granted"), At: at, Source: "crm"})
 		}
-		rows = append(rows, row)
+		rows = append(rows, line{rapid.SampledFrom([]string{"crm", "shop"}).Draw(t, "list"), row})
 	}
 	return rows
 }
 
 // list takes a line with a text before all names.
-func (s *still) list(prefix string, row engine.RowLine) {
+func (s *still) list(prefix string, row line) {
 	ctx := context.Background()
-	if err := s.engine.OpenImport(ctx, prefix, false); err != nil {
+	if err := s.engine.OpenImport(ctx, row.list, false); err != nil {
 		s.fail(err)
 	}
 	row.Event = under(prefix, row.Event)
@@ -55,7 +61,7 @@ func (s *still) list(prefix string, row engine.RowLine) {
 	for i := range row.Row.Identities {
 		row.Row.Identities[i].Value = prefix + row.Row.Identities[i].Value
 	}
-	results, err := s.engine.ImportRows(ctx, prefix, []engine.RowLine{row})
+	results, err := s.engine.ImportRows(ctx, row.list, []engine.RowLine{row.RowLine})
 	if err == nil {
 		err = results[0].Err
 	}
@@ -156,8 +162,8 @@ func TestAnAliasAfterAList(t *testing.T) {
 	for _, user := range []string{"ada", "eve"} {
 		s.receive(lifecycle.Event{Type: lifecycle.Identify, MessageID: user, UserID: user, Timestamp: start})
 	}
-	s.list("", engine.RowLine{ID: "1", Event: lifecycle.Event{Type: lifecycle.Identify, MessageID: "row", UserID: "ada", Timestamp: start},
-		Row: engine.Row{Identities: []lifecycle.Identity{{Kind: lifecycle.UserID, Value: "eve"}}}})
+	s.list("", line{"crm", engine.RowLine{ID: "1", Event: lifecycle.Event{Type: lifecycle.Identify, MessageID: "row", UserID: "ada", Timestamp: start},
+		Row: engine.Row{Identities: []lifecycle.Identity{{Kind: lifecycle.UserID, Value: "eve"}}}}})
 	if settle(); id("ada") == id("eve") {
 		t.Error("a list has joined two users")
 	}

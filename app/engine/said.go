@@ -73,7 +73,7 @@ func (s *session) sayWord(word lifecycle.Consent, event *lifecycle.Event, now bo
 		lifted := said
 		lifted.Consent = *no
 		s.keepSaid(&lifted)
-		c.SayOptOut(said.By, word.At, false)
+		c.SayOptOut(lifecycle.OptOut{By: lifecycle.Voice(said.By), At: word.At, Above: true})
 		late = late || len(c.Joins) > 0
 	}
 	s.keepSaid(&said)

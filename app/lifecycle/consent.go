@@ -47,12 +47,6 @@ func (c Consent) covers(channel, topic string) bool {
 // compare puts words in the order in which they count: by time, of the same time the refusal after what is allowed, then what
 // is about more. So the last word does not depend on which came in last.
 func (c Consent) compare(other Consent) int {
-	rank := func(word Consent) int {
-		if word.Granted {
-			return 0
-		}
-		return 1
-	}
 	wide := func(word Consent) (n int) {
 		for _, about := range [...]string{word.Channel, word.Topic} {
 			if about == "" {
@@ -61,8 +55,16 @@ func (c Consent) compare(other Consent) int {
 		}
 		return n
 	}
-	return cmp.Or(c.At.Compare(other.At), cmp.Compare(rank(c), rank(other)), cmp.Compare(wide(c), wide(other)),
+	return cmp.Or(c.At.Compare(other.At), cmp.Compare(truth(!c.Granted), truth(!other.Granted)), cmp.Compare(wide(c), wide(other)),
 		cmp.Compare(c.Channel, other.Channel), cmp.Compare(c.Topic, other.Topic), cmp.Compare(c.Source, other.Source))
+}
+
+// truth is 1 for what is so and 0 for what is not, for comparisons.
+func truth(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // Say takes a word about consent. It replaces what was said before about the same channel and topic, and a word about

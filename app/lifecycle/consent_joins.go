@@ -71,11 +71,7 @@ func (c *Customer) Settle(words []Word) {
 	}
 	say := func(until *time.Time) {
 		for len(words) > 0 && (until == nil || !words[0].At.After(*until)) {
-			voice := Voice(words[0].By)
-			if _, known := voices.parent[voice]; !known {
-				voice = Voice(c.ID)
-			}
-			voices.said(voice).Say(words[0].Consent)
+			voices.said(voices.speaker(Voice(words[0].By))).Say(words[0].Consent)
 			words = words[1:]
 		}
 	}
@@ -95,6 +91,7 @@ func (c *Customer) Settle(words []Word) {
 
 // voices tells which names speak as one.
 type voices struct {
+	self   uint64 // the customer's own name
 	parent map[uint64]uint64
 	order  []uint64             // all of them, as they were met
 	named  map[uint64]bool      // names that are user IDs
@@ -103,14 +100,14 @@ type voices struct {
 }
 
 func (c *Customer) voices() *voices {
-	v := &voices{parent: map[uint64]uint64{}, named: map[uint64]bool{}, users: map[uint64]bool{}, words: map[uint64]*Customer{}}
+	v := &voices{self: Voice(c.ID), parent: map[uint64]uint64{}, named: map[uint64]bool{}, users: map[uint64]bool{}, words: map[uint64]*Customer{}}
 	for _, identity := range c.Identities {
 		if identity.Kind == UserID {
 			voice := Voice(identity.Hash())
 			v.named[voice], v.users[voice] = true, true
 		}
 	}
-	v.of(Voice(c.ID))
+	v.of(v.self)
 	return v
 }
 
@@ -126,6 +123,14 @@ func (v *voices) of(voice uint64) uint64 {
 		v.parent[voice] = parent
 	}
 	return parent
+}
+
+// speaker returns the name under which something was said; what no join tells of is the customer's own.
+func (v *voices) speaker(voice uint64) uint64 {
+	if _, known := v.parent[voice]; !known {
+		return v.self
+	}
+	return voice
 }
 
 // said returns what a voice's group has said.

@@ -12,6 +12,9 @@ const asStart Purpose = 't'
 // startPrefix begins the names of those of whom nothing is known but a chat.
 const startPrefix = "chat:"
 
+// MaxStartLife is how long a code to begin a chat with is good at most, and one in a message is.
+const MaxStartLife = 30 * 24 * time.Hour
+
 // StartCode returns the code with which a customer begins a chat, so that its address becomes theirs: 48 letters, digits, - and _,
 // which Telegram takes in t.me/BOT?start=CODE (at most 64). Whoever has the code can give the customer a chat until it
 // ends, to the second. It is "" without a key.

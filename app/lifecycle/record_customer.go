@@ -11,8 +11,9 @@ import (
 // say in which visits somebody was written to; version 3 knew nothing of consent and suppressions; version 4 had one score
 // without a name and knew nothing of where traits and the customer came from, of revenue and of segments; version 5 asked
 // nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's;
-// version 7 did not say which of them had opted out; version 8 not whether a trait's source is a key.
-const customerRecord = 9
+// version 7 did not say which of them had opted out; version 8 not whether a trait's source is a key; version 9 not which source
+// had said that they opted out.
+const customerRecord = 10
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -28,7 +29,7 @@ const (
 	leastOrigin   = 3
 	leastQuestion = 3
 	leastJoin     = 17
-	leastOptOut   = 10
+	leastOptOut   = 10 // of version 8
 	leastBeyond   = 9
 	leastGiven    = 18
 )
@@ -77,7 +78,10 @@ func (c *Customer) RecordSize() int {
 	for i := range c.Questions {
 		size += 6 + len(c.Questions[i].Identity.Kind) + len(c.Questions[i].Identity.Value)
 	}
-	size += 25*len(c.Joins) + 18*len(c.OptOuts)
+	size += 25 * len(c.Joins)
+	for i := range c.OptOuts {
+		size += 21 + len(c.OptOuts[i].Source)
+	}
 	for i := range c.Origins {
 		size += 15 + len(c.Origins[i].Trait) + len(c.Origins[i].Source)
 	}
@@ -192,7 +196,7 @@ func (c *Customer) writeRest(w *RecordWriter) {
 	}
 }
 
-// writeFurther writes what came with versions 5 to 9.
+// writeFurther writes what came with versions 5 to 10.
 func (c *Customer) writeFurther(w *RecordWriter) {
 	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero(), !c.Referred.IsZero(), len(c.Segments) > 0,
 		!c.Scores.IsZero(), len(c.Questions) > 0)
@@ -249,6 +253,9 @@ func (c *Customer) writeFurther(w *RecordWriter) {
 		w.Uint64(one.By)
 		w.Time(one.At)
 		w.Bool(one.Is)
+		w.Text(one.Source)
+		w.Bool(one.Keyed)
+		w.Bool(one.Above)
 	}
 }
 
@@ -351,6 +358,11 @@ func (c *Customer) readFurther(r *RecordReader, version byte) {
 		c.OptOuts = make([]OptOut, n)
 		for i := range c.OptOuts {
 			c.OptOuts[i] = OptOut{By: r.Uint64(), At: r.Time(), Is: r.Bool()}
+			if one := &c.OptOuts[i]; version > 9 {
+				one.Source, one.Keyed, one.Above = r.Text(), r.Bool(), r.Bool()
+			} else if origin, is := c.Origin(OptOutTrait); is {
+				one.Source, one.Keyed = origin.Source, origin.Keyed
+			}
 		}
 	}
 }

@@ -94,6 +94,22 @@ func TestRecordsOfVersion2(t *testing.T) {
 	}
 }
 
+// Who had opted out before it was kept by which source, had by the one from which the trait is.
+func TestRecordsOfVersion9(t *testing.T) {
+	at := time.Unix(1772355601, 5e8).UTC()
+	data, err := hex.DecodeString("0933fc6e8ad066231eb5527d1a39214c1e00011898ac077b14cf00011898ac077b14cf00070000000000000000000000010c756e7375627363726962656404747275654001010c756e737562736372696265640363726d011898ac077b14cf000100010000000000000005011898ac077b14cf0001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read lifecycle.Customer
+	if err := read.ReadRecord(data); err != nil {
+		t.Fatal(err)
+	}
+	if want := (lifecycle.OptOut{By: 5, At: at, Is: true, Source: "crm", Keyed: true}); len(read.OptOuts) != 1 || read.OptOuts[0] != want {
+		t.Errorf("%+v, want %+v", read.OptOuts, want)
+	}
+}
+
 // A line belongs to a version of a script, which is kept where a message may be asked for.
 func TestAMessagesFactKeepsItsVersion(t *testing.T) {
 	was := lifecycle.Fact{Kind: lifecycle.FactMessage, Line: 3, Version: "v1", Message: lifecycle.HashID("m")}

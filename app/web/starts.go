@@ -9,11 +9,8 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// How long codes are good with which customers begin a chat.
-const (
-	startLife    = 24 * time.Hour
-	maxStartLife = 30 * 24 * time.Hour
-)
+// startLife is how long a code is good with which a customer begins a chat, if nothing else is asked for.
+const startLife = 24 * time.Hour
 
 // routeStarts gives out the codes with which customers begin a chat.
 func (s *Server) routeStarts() {
@@ -36,10 +33,10 @@ func (s *Server) makeStart(c *fiber.Ctx) error {
 	}
 	life := startLife
 	if in.Seconds != 0 {
-		life = time.Duration(min(max(in.Seconds, 0), int(maxStartLife/time.Second)+1)) * time.Second // so many do not fit into a duration
+		life = time.Duration(min(max(in.Seconds, 0), int(lifecycle.MaxStartLife/time.Second)+1)) * time.Second // so many do not fit into a duration
 	}
-	if life <= 0 || life > maxStartLife {
-		return fieldError("seconds", "seconds must be between 1 and %d", int(maxStartLife/time.Second))
+	if life <= 0 || life > lifecycle.MaxStartLife {
+		return fieldError("seconds", "seconds must be between 1 and %d", int(lifecycle.MaxStartLife/time.Second))
 	}
 	customer, err := s.Engine.OneCustomer(c.UserContext(), in.UserID, string(lifecycle.UserID))
 	if err != nil {
