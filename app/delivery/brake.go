@@ -131,7 +131,7 @@ func (d *Delivery) unpark(tx store.Tx, m *lifecycle.Message) {
 	for _, holder := range holders {
 		tx.Delete(parkedKey(laneOf(m), m, holder))
 	}
-	tx.Delete(questionedKey(laneOf(m), m))
+	d.awaitNothing(tx, questionedKey(laneOf(m), m))
 }
 
 // release is the input "put back what no brake holds any more". Its answer is whether there may be more of it.

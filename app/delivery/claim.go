@@ -140,7 +140,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 		return end(v.state, v.reason)
 	case v.questioned:
 		tx.Delete(outboxKey(in.Lane, due, decided, id))
-		awaitAnswer(tx, &m.Message)
+		d.awaitAnswer(tx, &m.Message)
 		return changed()
 	case !v.until.IsZero():
 		d.unqueue(tx, &m.Message)

@@ -86,6 +86,7 @@ type Delivery struct {
 	settler         *settler
 	calls           *Calls // nil: there is no call centre
 	aloft           [lifecycle.Partitions]aloft
+	awaiting        [lifecycle.Partitions]awaiting
 	inboxes         inboxes
 	watched         [lifecycle.Partitions]map[lifecycle.ID]bool // since this start; of each partition's single writer
 	parked          [lifecycle.Partitions]chan struct{}         // wakes the owner: something is held, or there is a new order

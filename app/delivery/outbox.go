@@ -135,7 +135,7 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 		d.change(tx, m, v.state, v.reason, at)
 		return true
 	case v.questioned:
-		awaitAnswer(tx, m)
+		d.awaitAnswer(tx, m)
 		return true
 	case !v.until.IsZero():
 		return false

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
@@ -28,12 +29,49 @@ func (d *Delivery) questioned(_ store.Tx, q question) verdict {
 	return verdict{state: lifecycle.Queued, reason: becauseQuestioned, questioned: true}
 }
 
+// awaiting is how many messages of a partition wait for an answer, or more: what was not committed counts as well. Answers come
+// with every new address, and hardly ever is there a message that waits for one.
+type awaiting struct {
+	counted bool // of the partition's single writer
+	most    atomic.Int64
+}
+
+// awaited returns the count of the transaction's partition.
+func (d *Delivery) awaited(tx store.Reader) *awaiting {
+	a := &d.awaiting[tx.Partition()]
+	if !a.counted {
+		prefix := []byte("ua")
+		tx.Scan(prefix, store.PrefixEnd(prefix), func(_, _ []byte) bool {
+			a.most.Add(1)
+			return true
+		})
+		a.counted = true
+	}
+	return a
+}
+
 // awaitAnswer lets a message that stands in no lane wait for Free.
-func awaitAnswer(tx store.Tx, m *lifecycle.Message) { tx.Set(questionedKey(laneOf(m), m), []byte{}) }
+func (d *Delivery) awaitAnswer(tx store.Tx, m *lifecycle.Message) {
+	d.awaited(tx).most.Add(1)
+	tx.Set(questionedKey(laneOf(m), m), []byte{})
+}
+
+// awaitNothing takes away the key of a message that may have waited.
+func (d *Delivery) awaitNothing(tx store.Tx, key []byte) {
+	a := d.awaited(tx)
+	if a.most.Load() == 0 || !tx.Has(key) {
+		return
+	}
+	tx.Delete(key)
+	tx.After(func() { a.most.Add(-1) })
+}
 
 // Free puts the messages of a customer that waited for an answer into their lanes, where they are asked about anew. It is
 // called inside Apply, in the customer's partition.
 func (d *Delivery) Free(tx store.Tx, customer lifecycle.ID) {
+	if d.awaited(tx).most.Load() == 0 {
+		return
+	}
 	prefix := questionedPrefix(customer)
 	var keys [][]byte
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
@@ -41,7 +79,7 @@ func (d *Delivery) Free(tx store.Tx, customer lifecycle.ID) {
 		return true
 	})
 	for _, key := range keys {
-		tx.Delete(key)
+		d.awaitNothing(tx, key)
 		d.backToLane(tx, string(key[len(prefix):len(key)-placeBytes-1]), key[len(key)-placeBytes:])
 	}
 }

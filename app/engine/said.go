@@ -85,7 +85,7 @@ func (s *session) sayWord(word lifecycle.Consent, event *lifecycle.Event, now bo
 	if late {
 		s.settle()
 	}
-	if !word.Granted {
+	if !word.Granted && s.known { // nothing is kept of who was not there before
 		s.withdrawRefused()
 	}
 }
@@ -94,15 +94,20 @@ func (s *session) keepSaid(said *Said) {
 	data := store.Encode(said)
 	s.written += len(data) + costOfKey
 	s.tx.Set(saidKey(s.customer.ID, said), data)
+	if !s.known {
+		s.said = append(s.said, *said)
+	}
 }
 
 // settle works out what holds from all that was said.
 func (s *session) settle() {
-	c := s.customer
-	all, _, err := saidBy(s.tx, c.ID)
-	if err != nil {
-		s.failed = cmp.Or(s.failed, err)
-		return
+	c, all := s.customer, s.said
+	if s.known {
+		var err error
+		if all, _, err = saidBy(s.tx, c.ID); err != nil {
+			s.failed = cmp.Or(s.failed, err)
+			return
+		}
 	}
 	words := make([]lifecycle.Word, len(all))
 	for i := range all {

@@ -53,6 +53,7 @@ type session struct {
 	step      *step             // the journey's step under way
 	failed    error             // a reason to refuse the whole input
 	written   int               // about how many bytes this input writes so far
+	said      []Said            // words of consent of who was not there before
 	assessing assessment        // what segments may look at and has changed
 	accepted  bool              // the input was accepted elsewhere: it must take effect
 	inner     bool              // the input was made by ourselves

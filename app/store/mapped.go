@@ -20,33 +20,33 @@ import (
 // are read.
 const (
 	mappedEvery = time.Second / 2
-	mappedKept  = 16 << 20 // bytes of mapped files that may come into memory before they are given back
+	mappedKept  = 16 << 20  // bytes of mapped files that may come into memory before they are given back
+	mappedLooks = 5         // as often it is looked meanwhile whether
+	mappedMost  = 128 << 20 // bytes have come: keys that are looked up all over the files bring hundreds of megabytes in a second
 )
 
 // giveBack hands mapped pages back to the system, whenever enough have come, until stop is closed.
 func (s *Store) giveBack(stop <-chan struct{}) {
-	ticker := time.NewTicker(mappedEvery)
+	ticker := time.NewTicker(mappedEvery / mappedLooks)
 	defer ticker.Stop()
 	var kept int64
 	var written map[string]bool
-	for {
+	for look := 1; ; look++ {
 		select {
 		case <-stop:
 			return
 		case <-ticker.C:
 		}
-		if newest, err := s.newestFiles(); err == nil && !maps.Equal(newest, written) {
-			if err := errors.Join(readAhead(written), noReadAhead(newest)); err != nil {
-				s.log.Debug("the system reads ahead in files that grow, and may write more than it has to", "error", err)
-			}
-			written = newest
+		most := int64(mappedMost)
+		if look%mappedLooks == 0 {
+			written, most = s.mindNewest(written), mappedKept
 		}
 		mapped, err := mappedBytes()
 		if err != nil {
 			s.log.Debug("what is mapped cannot be read; it stays with the process", "error", err)
 			return
 		}
-		if mapped < kept+mappedKept {
+		if mapped < kept+most {
 			kept = min(kept, mapped)
 			continue
 		}
@@ -58,6 +58,18 @@ func (s *Store) giveBack(stop <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// mindNewest keeps the system from reading ahead in the files that are being written. It returns them, if written were others.
+func (s *Store) mindNewest(written map[string]bool) map[string]bool {
+	newest, err := s.newestFiles()
+	if err != nil || maps.Equal(newest, written) {
+		return written
+	}
+	if err := errors.Join(readAhead(written), noReadAhead(newest)); err != nil {
+		s.log.Debug("the system reads ahead in files that grow, and may write more than it has to", "error", err)
+	}
+	return newest
 }
 
 // unmapPages gives back the pages of all files that are sure to stay mapped where they are while it runs.
