@@ -64,6 +64,7 @@ type world struct {
 	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer
+	then    func() error // what a verb goes on with when the command line, megabytes of it, is let go
 }
 
 // Main runs one verb and returns the exit code: 0 for success, 1 for a failure that was told on stderr, 2 for words
@@ -81,7 +82,7 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
-	w := &world{ctx, version, stdin, harmless(stdout), stderr}
+	w := &world{ctx: ctx, version: version, stdin: stdin, stdout: harmless(stdout), stderr: stderr}
 	code := -1
 	parser, err := kong.New(&program{}, kong.Name("stagecraft"),
 		kong.Description("Takes every customer through the stages of a lifecycle: events in, Lua stage scripts, messages out."),
@@ -112,7 +113,10 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 		fmt.Fprintf(stderr, "stagecraft: %s\n%s --help says how it is used\n", text, verbOf(err))
 		return 2
 	}
-	return exitCode(command.Run(), stderr)
+	if err = command.Run(); err == nil && w.then != nil {
+		err = w.then()
+	}
+	return exitCode(err, stderr)
 }
 
 // verbOf names the verb that a command line, which was not understood, begins with.

@@ -12,11 +12,17 @@ import (
 // ServeCommand runs the server.
 type ServeCommand struct{ config.Config }
 
-// Run serves until it is interrupted.
+// Run has the server run until it is interrupted.
 func (c *ServeCommand) Run(w *world) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
+	settings := c.Config
+	w.then = func() error { return serve(w, settings) }
+	return nil
+}
+
+func serve(w *world, c config.Config) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return lifecycle.Wrap(lifecycle.Invalid, err, "--log-level")
@@ -29,7 +35,7 @@ func (c *ServeCommand) Run(w *world) error {
 	if err != nil {
 		return lifecycle.Wrap(lifecycle.Internal, err, "the program does not know where its own file is")
 	}
-	server, err := app.New(w.ctx, c.Config, app.Options{Version: w.version, Log: slog.New(handler), Out: w.stdout,
+	server, err := app.New(w.ctx, c, app.Options{Version: w.version, Log: slog.New(handler), Out: w.stdout,
 		Rows: sourceRows{}, Plugin: []string{self, "plugin"}})
 	if err != nil {
 		return err
