@@ -50,7 +50,7 @@ func newScratch(opts scratchOptions) (*scratch, error) {
 	if opts.figures {
 		see.figures = s.insight
 	}
-	s.delivery = delivery.New(delivery.Options{Clock: opts.clock, Recorder: see, PublicURL: "https://stagecraft.example", Boot: "scratch", Log: log})
+	s.delivery = delivery.New(delivery.Options{Clock: opts.clock, Recorder: see, PublicURL: "https://stagecraft.example", Specimens: true, Boot: "scratch", Log: log})
 	see.Delivery = s.delivery
 	s.engine = engine.New(engine.Options{Clock: opts.clock, Host: opts.host, Outbox: see, Recorder: see, Log: log, MaxPending: 1 << 20, Unranked: true})
 	s.delivery.SetTemplates(s.engine)

@@ -26,7 +26,7 @@ func TestAChatIsBegun(t *testing.T) {
 	defer telegram.Close()
 	files := trial("stage { title = \"A\" }\non(\"Subscribed\", function(customer, event) set(\"came\", event.properties.text) send(\"welcome\", { by = \"social\" }) end)\n" +
 		"on(\"Invited\", function() send(\"invitation\", { by = \"email\" }) end)\n")
-	files["trial/messages/invitation.email.liquid"] = "---\nsubject: Go on in Telegram\nkind: transactional\n---\nhttps://t.me/shop?start={{ start_code }}!\n"
+	files["trial/messages/invitation.email.liquid"] = "---\nsubject: Go on in Telegram\nkind: transactional\ntrack: clicks\n---\n<a href=\"https://t.me/shop?start={{ start_code }}\">Go on</a>\n"
 	files["trial/messages/welcome.social.liquid"] = "---\nkind: transactional\n---\nWelcome\n"
 	s := startServer(t, withScripts(t, files), func(c *config.Config) { c.Policy.Preset = "none" })
 	s.setMode("trial", lifecycle.Live)
@@ -105,16 +105,20 @@ func TestAChatIsBegun(t *testing.T) {
 	// Bea, by the code in a mail of hers.
 	s.identified("bea", map[string]any{"email": "bea@example.com"})
 	s.track("bea", "Invited")
-	code := ""
-	s.eventually("Bea's mail is there", func() bool {
-		for _, mail := range s.mails() {
-			if _, rest, found := strings.Cut(mail, "https://t.me/shop?start="); found {
-				code, _, _ = strings.Cut(rest, "!")
-			}
-		}
-		return code != ""
-	})
+	s.eventually("Bea's mail is there", func() bool { return len(s.mails()) == 1 })
+	_, _, header := s.visit("GET", s.linkIn(s.mails()[0], "c"), "")
+	_, code, found := strings.Cut(header.Get("Location"), "https://t.me/shop?start=")
+	if !found {
+		t.Fatalf("the link in the mail leads to %q", header.Get("Location"))
+	}
+	history := func() string { return s.must("GET", "/v1/customers/bea/timeline", nil) }
+	s.eventually("the click is heard", func() bool { return strings.Contains(history(), "https://t.me/shop?start=code") })
 	start(44, "/start "+code)
+	start(44, "it was https://t.me/shop?start="+code)
+	s.eventually("what they wrote is heard", func() bool { return strings.Contains(history(), "it was https://t.me/shop?start=") })
+	if strings.Contains(history(), code) {
+		t.Errorf("an event holds a code that is still good: %s", history())
+	}
 	s.eventually("the chat is Bea's", func() bool { return strings.Contains(person("bea"), `"telegram"`) })
 	welcomed("44")
 

@@ -30,8 +30,8 @@ func (m *Outgoing) wireID() string {
 
 // Limits of one call to a connector.
 const (
-	maxCallBytes    = 256 << 10 // of several messages; more are sent in several calls: small ones take less memory, and leave less in doubt
-	maxMessageBytes = 32 << 20  // of one message
+	maxCallBytes    = 8 << 20  // of several messages; more are sent in several calls
+	maxMessageBytes = 32 << 20 // of one message
 )
 
 // Admit waits until messages may be handed over, and says how many: at most so many as are asked for, fewer where a rate or a

@@ -267,10 +267,8 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	if err != nil {
 		return lifecycle.Rendered{}, err
 	}
-	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, Scope{
-		Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options,
-		Unsubscribe: d.unsubscribeURL(m, template), Preferences: d.links.Preferences(m.Customer), Referral: d.referralOf(m.Customer),
-		Start: d.startOf(m.Customer, at),
-	})
+	scope := Scope{Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options}
+	d.ownLinks(&scope, m, template, at)
+	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, scope)
 	return rendered, atSend(m, err)
 }

@@ -71,6 +71,7 @@ type Delivery struct {
 	publicURL    string
 	links        lifecycle.Links
 	referrals    bool // customers have links for friends
+	specimens    bool // their own links lead nowhere
 	tracking     lifecycle.Tracking
 	trackURL     string // base of the links that are tracked; empty: the public URL
 	trackLinks   lifecycle.Links
@@ -105,6 +106,7 @@ type Options struct {
 	Links       lifecycle.Links    // the signed ones of messages; the zero value makes none
 	Tracking    lifecycle.Tracking // of mails that say nothing themselves
 	TrackingURL string             // where tracked links lead, without a slash at its end; empty: to the public URL
+	Specimens   bool               // in the place of those are some that lead nowhere: nobody gets the messages
 	TestAddress string             // a mail address, where the messages of test people go; empty: they go nowhere
 	Boot        string
 	Log         *slog.Logger
@@ -114,7 +116,7 @@ type Options struct {
 func New(opts Options) *Delivery {
 	d := &Delivery{
 		clock: opts.Clock, recorder: opts.Recorder, templates: opts.Templates, renderer: NewRenderer(),
-		publicURL: opts.PublicURL, links: opts.Links, tracking: opts.Tracking, trackURL: opts.TrackingURL, testTo: opts.TestAddress,
+		publicURL: opts.PublicURL, links: opts.Links, specimens: opts.Specimens, tracking: opts.Tracking, trackURL: opts.TrackingURL, testTo: opts.TestAddress,
 		boot: opts.Boot, log: opts.Log, pausedBySetting: map[string]bool{}, settler: newSettler(), endpoints: newEndpoints(),
 		policy: opts.Policy, gates: opts.Policy.gates(), memory: opts.Policy.memory(), zones: newZones(opts.Policy.Zone),
 	}

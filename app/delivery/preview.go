@@ -35,23 +35,16 @@ func (d *Delivery) Preview(s *Sample) (rendered lifecycle.Rendered, err error) {
 		}
 	}()
 	m := &lifecycle.Message{Customer: s.Customer.ID, Journey: s.Journey, Name: s.Template.Name, Channel: s.Template.Channel, Kind: s.Kind()}
-	unsubscribe, preferences := "", d.publicURL+"/p/preview"
-	if m.Kind == lifecycle.Marketing {
-		unsubscribe = d.publicURL + "/u/preview"
-	}
-	rendered, err = d.renderer.RenderParts(s.Template, "", Scope{
-		Customer: s.Customer, Event: &s.Event, Journey: s.Journey, Stage: s.Stage, PublicURL: d.publicURL, Now: s.At, Options: s.Options,
-		Unsubscribe: unsubscribe, Preferences: preferences, Referral: func() string { return d.publicURL + "/r/preview" },
-		Start: func() string { return "preview" },
-	})
-	if err != nil {
+	scope := Scope{Customer: s.Customer, Event: &s.Event, Journey: s.Journey, Stage: s.Stage, PublicURL: d.publicURL, Now: s.At, Options: s.Options}
+	d.specimenLinks(&scope, m)
+	if rendered, err = d.renderer.RenderParts(s.Template, "", scope); err != nil {
 		return lifecycle.Rendered{}, err
 	}
 	d.policy.label(&rendered, m)
 	language := languageOf(rendered.Locale)
 	rendered = Whole(rendered)
 	if lifecycle.KindOf(m.Channel) == "email" && m.Kind == lifecycle.Marketing && d.links.Enabled() {
-		rendered = withUnsubscribe(rendered, unsubscribe, preferences, language)
+		rendered = withUnsubscribe(rendered, scope.Unsubscribe, scope.Preferences, language)
 	}
 	rendered.To, _ = s.Customer.Address(m.Channel)
 	rendered.Date = s.At

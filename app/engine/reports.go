@@ -52,7 +52,9 @@ func (e *Engine) heard(r Report) (told, bool) {
 		if len(name) > lifecycle.MaxNameBytes {
 			continue
 		}
-		if name != "url" { // it was signed, or is as long as the connector's own limits
+		if name == "url" { // it was signed, or is as long as the connector's own limits
+			value = e.withoutCodes(value, "code", e.clock.Now())
+		} else {
 			value = cut(value)
 		}
 		data[name] = value

@@ -31,7 +31,7 @@ func drawRows(t *rapid.T) (rows []line) {
 		if row.Event.UserID = rapid.SampledFrom([]string{"", "ada", "eve"}).Draw(t, "user"); row.Event.UserID == "" {
 			row.Event.AnonymousID = rapid.SampledFrom([]string{"device-0", "device-1"}).Draw(t, "device")
 		}
-		if out := rapid.SampledFrom([]string{"", "true", "false"}).Draw(t, "unsubscribed"); out != "" {
+		if out := rapid.SampledFrom([]string{"", "true", "false", "null"}).Draw(t, "unsubscribed"); out != "" {
 			row.Event.Traits = json.RawMessage(`{"unsubscribed":` + out + `}`)
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "identities") {

@@ -40,13 +40,23 @@ func (e *Engine) startCode(r *told) (code string, begins bool) {
 	if e.starts == nil || text == "" || lifecycle.KindOf(r.Channel) != "social" {
 		return code, begins
 	}
-	for word := range strings.FieldsSeq(text + " " + code) {
-		if _, good := e.starts.ReadStart(word, r.Now); good {
-			text = strings.TrimSpace(strings.ReplaceAll(text, word, ""))
+	r.Data[textFact] = strings.TrimSpace(e.withoutCodes(text, "", r.Now))
+	return code, begins
+}
+
+// withoutCodes puts something in the place of every code in a text that is still good.
+func (e *Engine) withoutCodes(text, instead string, now time.Time) string {
+	if e.starts == nil || text == "" {
+		return text
+	}
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		if _, good := e.starts.ReadStart(word, now); good {
+			text = strings.ReplaceAll(text, word, instead)
 		}
 	}
-	r.Data[textFact] = text
-	return code, begins
+	return text
 }
 
 // begun takes note of the address of somebody who begins a chat, and returns who they are; zero if that is known already, or cannot
