@@ -82,6 +82,23 @@ func TestPausesOfJourneysAndNames(t *testing.T) {
 	p.holds(0)
 }
 
+// A message that waits for another reason once its pause was taken back is not said to be paused.
+func TestAPauseThatIsOverIsNoReason(t *testing.T) {
+	for name, target := range map[string]delivery.Target{"channel": {Channel: "email"}, "journey": {Journey: "j"}} {
+		p := newPost(t, newConnector())
+		p.run()
+		p.must(p.delivery.PauseMessages(context.Background(), target, "ops", "a wrong price"))
+		m := p.send(p.customer("email", address), wanted, "hello")
+		p.eventually(func() bool { return p.look(m).Reason == "paused by ops: a wrong price" }, func() string { return name + ": it is not paused" })
+		p.connector.ready.Store(false)
+		p.must(p.delivery.ResumeMessages(context.Background(), target, "ops"))
+		p.eventually(func() bool { return p.look(m).Reason == "" }, func() string { return name + ": it is " + p.look(m).Reason })
+		if full := p.look(m); full.State != lifecycle.Queued {
+			t.Errorf("%s: it is %+v", name, full.Message)
+		}
+	}
+}
+
 // A cancellation settles what is queued, in lanes and parked, and nothing that is decided later.
 func TestCancel(t *testing.T) {
 	p := newPost(t, newConnector())

@@ -93,6 +93,7 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 			continue
 		}
 		if !l.connector.Ready() {
+			d.putBack(l, l.take(math.MaxInt), "its connector does not run") // what has certainly not left can be cancelled, and is in no doubt
 			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(readyPoll))
 			continue
 		}

@@ -36,6 +36,25 @@ func (p *post) direct(customer lifecycle.ID) *lifecycle.Message {
 	return m
 }
 
+// While its connector does not run, nothing is claimed as it is decided: a message was not tried, and is in no doubt after a crash.
+func TestWhatNoConnectorHasIsNotTried(t *testing.T) {
+	c := newConnector()
+	p := newPost(t, c)
+	p.run()
+	ada := p.customer("email", address)
+	p.becomes(p.send(ada, owed, "hello"), lifecycle.Accepted)
+	c.ready.Store(false)
+	m := p.send(ada, owed, "hello")
+	quiet()
+	p.crash()
+	p.run()
+	c.ready.Store(true)
+	p.clock.Advance(2 * time.Second)
+	if full := p.becomes(m, lifecycle.Accepted); full.Attempts != 1 || full.InDoubt != 0 {
+		t.Errorf("%d attempts, %d in doubt", full.Attempts, full.InDoubt)
+	}
+}
+
 // What is asked for directly leaves while all senders of the other lanes are busy with what they were given, and more
 // than they can hold waits behind that.
 func TestADirectMessageOvertakesEverything(t *testing.T) {
