@@ -126,7 +126,11 @@ func (p *publisher) publishAll(ctx context.Context) error {
 		found[source.Name] = problem
 		if version := source.Version(); p.refused[source.Name] != version {
 			p.refused[source.Name] = version
-			p.log.Error("a journey was not published; the last good version goes on", "journey", source.Name, "error", err)
+			until := "the last good version goes on"
+			if !slices.ContainsFunc(states, func(s engine.JourneyState) bool { return s.Name == source.Name }) {
+				until = "it is not there yet"
+			}
+			p.log.Error("a journey was not published; "+until, "journey", source.Name, "error", err)
 		}
 	}
 	if problem, err := p.publishScores(ctx); problem != nil {

@@ -96,6 +96,27 @@ func TestSavingAScriptReloadsIt(t *testing.T) {
 	s.eventually("the error is gone", func() bool { return s.overview().Journeys[0].PublishError == nil })
 }
 
+// A journey that never compiled is not there yet: nobody can switch it, and the answer says what is wrong with it.
+func TestAJourneyThatNeverCompiledIsNotThere(t *testing.T) {
+	s := startServer(t, withScripts(t, trial("stage { title = \"A\" }\nmoove \"b\"\n")))
+	for name, want := range map[string]int{"trial": 409, "nothing": 404} {
+		for _, call := range []struct {
+			method, path string
+			body         any
+		}{{"GET", "/reach", nil}, {"POST", "/mode", map[string]any{"mode": "live"}}, {"POST", "/mode", map[string]any{"mode": "off"}}} {
+			status, text, _ := s.call(call.method, "/api/journeys/"+name+call.path, call.body)
+			if status != want || want == 409 && !strings.Contains(text, `"file":"trial/a.lua"`) {
+				t.Errorf("%s %s%s: %d %s", call.method, name, call.path, status, text)
+			}
+		}
+	}
+	for body, want := range map[string]string{`[]`: "the body must be a JSON object", `{}`: `"field":"mode"`, `{"mode":"x"}`: `"field":"mode"`} {
+		if status, text, _ := s.call("POST", "/api/journeys/trial/mode", json.RawMessage(body)); status != 400 || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %s", body, status, text)
+		}
+	}
+}
+
 func TestAFailedStepIsReplayedAfterMending(t *testing.T) {
 	s := startServer(t, withScripts(t, trial("stage { title = \"A\" }\non(\"Order\", function(customer)\n  error(\"broken\")\nend)\n")))
 	s.setMode("trial", lifecycle.Live)

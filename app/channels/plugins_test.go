@@ -3,9 +3,11 @@
 package channels_test
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,8 +159,11 @@ func TestApprovalOfAFolderIsOfAllInIt(t *testing.T) {
 func TestAChangedConnectorIsNotStartedAgain(t *testing.T) {
 	data := t.TempDir()
 	p := channels.Plugins{Data: data}
-	install(t, data, "puppet", "first")
-	h := channels.New(options(t))
+	path := install(t, data, "puppet", "first")
+	o := options(t)
+	var log lines
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	h := channels.New(o)
 	c, err := h.Start(t.Context(), channels.Spec{Channel: "email", Name: "puppet", Plugins: &p})
 	if err != nil {
 		t.Fatal(err)
@@ -177,8 +182,38 @@ func TestAChangedConnectorIsNotStartedAgain(t *testing.T) {
 	if c.Ready() || c.Status().PID != 0 {
 		t.Errorf("%+v", c.Status())
 	}
+	tries := c.Status().Restarts
+	eventually(t, "more tries", func() bool { return c.Status().Restarts > tries+3 })
+	for _, words := range []string{"is not approved", "has changed", "failed and is started again"} {
+		if got := log.count(words); got != 1 {
+			t.Errorf("%q was logged %d times", words, got)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a word of the file", func() bool { return log.count("file is not there") == 1 })
+	install(t, data, "puppet", "second")
 	if _, err := p.Approve("puppet", "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	ready(t, c)
+}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) count(words string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), words)
 }

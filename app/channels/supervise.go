@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
 )
 
@@ -16,6 +17,7 @@ import (
 func (c *Channel) supervise() {
 	defer close(c.done)
 	o := &c.host.options
+	refused := "" // why it was not even started, once that is logged
 	for failures := 0; ; {
 		c.set(Starting, nil)
 		var ran time.Duration
@@ -39,7 +41,13 @@ func (c *Channel) supervise() {
 			c.process, c.pid, c.next = nil, 0, o.Clock.Now().Add(wait)
 			c.lastError = said
 		})
-		o.Log.Warn("connector failed and is started again", "channel", c.spec.Channel, "connector", c.spec.Name, "error", said, "in", wait)
+		if words := refusal(err); words == "" {
+			refused = ""
+			o.Log.Warn("connector failed and is started again", "channel", c.spec.Channel, "connector", c.spec.Name, "error", said, "in", wait)
+		} else if said != refused {
+			refused = said
+			o.Log.Warn(words, "channel", c.spec.Channel, "connector", c.spec.Name, "error", said)
+		}
 		if o.Clock.Wait(c.ctx, o.Clock.Now().Add(wait)) != nil {
 			break
 		}
@@ -48,6 +56,19 @@ func (c *Channel) supervise() {
 		c.mu.Unlock()
 	}
 	c.set(Stopped, func() { c.process, c.pid = nil, 0 })
+}
+
+// refusal says in words that a connector is not started because of its file or its approval, see Plugins.Executable; "" if it was.
+func refusal(err error) string {
+	switch lifecycle.CodeOf(err) {
+	case lifecycle.Conflict:
+		return "connector waits for approval"
+	case lifecycle.NotFound:
+		return "connector's file is not there"
+	case lifecycle.Invalid:
+		return "connector is not started"
+	}
+	return ""
 }
 
 // backoff is how long to wait after the given number of failures in a row: doubling, less up to half by chance so that

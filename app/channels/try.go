@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/plugins/channel"
@@ -16,7 +17,7 @@ type Description = channel.Description
 
 // Describe starts a connector only to ask what it is: nothing is configured, nothing sent.
 func (h *Host) Describe(ctx context.Context, spec Spec) (Description, error) {
-	return h.once(ctx, spec, func(context.Context, *channel.Process, Description) error { return nil })
+	return h.once(ctx, spec, func(context.Context, *channel.Process, Description, *ring) error { return nil })
 }
 
 // serves reports whether a connector can carry a channel: it names it, or its kind.
@@ -28,18 +29,22 @@ func serves(d Description, name string) bool {
 // it would not, the error has the code Invalid, and Field names the setting if that is known. The connector's schema is asked first. What is asked of the
 // connector is what it is asked at its start; it must not need other servers for that, so this takes well under a second.
 func (h *Host) Try(ctx context.Context, spec Spec) (Description, error) {
-	return h.once(ctx, spec, func(ctx context.Context, process *channel.Process, d Description) error {
+	return h.once(ctx, spec, func(ctx context.Context, process *channel.Process, d Description, said *ring) error {
 		if !serves(d, spec.Channel) {
 			return lifecycle.Errorf(lifecycle.Invalid, "connector %s serves %s, not channel %s", spec.Name, strings.Join(d.Channels, ", "), spec.Channel)
 		}
 		if err := CheckSettings(d.Schema, spec.Settings); err != nil {
 			return err
 		}
-		err := process.Configure(ctx, spec.Settings)
-		if !errors.Is(err, channel.ErrRefused) {
-			return err
-		}
 		hide := newVeil(d.Schema, spec.Settings)
+		said.cover(hide)
+		err := process.Configure(ctx, spec.Settings)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, channel.ErrRefused) {
+			return errors.New(hide.over(err.Error()))
+		}
 		words := hide.over(err.Error())
 		refused := lifecycle.Errorf(lifecycle.Invalid, "connector %s refuses the settings: %s", spec.Name, words)
 		refused.Field = settingNamed(d.Schema, words)
@@ -47,8 +52,12 @@ func (h *Host) Try(ctx context.Context, spec Spec) (Description, error) {
 	})
 }
 
-// once starts a process, asks what it is, does something with it and ends it.
-func (h *Host) once(ctx context.Context, spec Spec, do func(context.Context, *channel.Process, Description) error) (Description, error) {
+// lastBreath is how long a connector that broke off has to end, so that how it ended can be told.
+const lastBreath = 300 * time.Millisecond
+
+// once starts a process, asks what it is, does something with it and ends it. One that does not start or answer is Invalid, as
+// trying again would not help, unless the caller has gone.
+func (h *Host) once(ctx context.Context, spec Spec, do func(context.Context, *channel.Process, Description, *ring) error) (Description, error) {
 	if h.failed != nil {
 		return Description{}, h.failed
 	}
@@ -56,8 +65,6 @@ func (h *Host) once(ctx context.Context, spec Spec, do func(context.Context, *ch
 		return Description{}, lifecycle.Errorf(lifecycle.Invalid, "connector %.80q: names are lower case letters, digits and dashes", spec.Name)
 	}
 	o := &h.options
-	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
-	defer cancel()
 	command, err := spec.command()
 	if err != nil {
 		return Description{}, err
@@ -66,14 +73,23 @@ func (h *Host) once(ctx context.Context, spec Spec, do func(context.Context, *ch
 	record := "try-" + spec.Channel + "-" + spec.Name
 	h.trying.Lock()
 	defer h.trying.Unlock()
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
+	defer cancel()
 	defer forgetProcess(o.Dir, record)
 	said := newRing()
+	useless := func(why, reason string) error {
+		if err := caller.Err(); err != nil {
+			return lifecycle.Wrap(lifecycle.Unavailable, err, "connector %s was not tried", spec.Name)
+		}
+		return lifecycle.Errorf(lifecycle.Invalid, "connector %s %s: %s%s", spec.Name, why, reason, said.last())
+	}
 	process, err := channel.Start(ctx, channel.Launch{
 		Command: command, SocketDir: h.sockets, Stderr: said.writer(), Grace: o.CloseTimeout,
 		Started: func(pid int) error { return recordProcess(o.Dir, record, pid, h.sockets) },
 	})
 	if err != nil {
-		return Description{}, lifecycle.Wrap(lifecycle.Unavailable, err, "connector %s does not start", spec.Name)
+		return Description{}, useless("does not start", err.Error())
 	}
 	defer process.Close(ctx)
 	d, err := process.Describe(ctx)
@@ -82,11 +98,18 @@ func (h *Host) once(ctx context.Context, spec Spec, do func(context.Context, *ch
 	case !slices.Contains(d.Protocols, channel.ProtocolVersion):
 		err = lifecycle.Errorf(lifecycle.Invalid, "connector %s does not speak protocol version %d but %v; install one made for this version", spec.Name, channel.ProtocolVersion, d.Protocols)
 	default:
-		err = do(ctx, process, d)
+		err = do(ctx, process, d, said)
 	}
 	var own *lifecycle.Error
 	if err != nil && !errors.As(err, &own) {
-		err = lifecycle.Wrap(lifecycle.Unavailable, err, "connector %s does not answer as it should", spec.Name)
+		reason := err.Error()
+		select {
+		case <-process.Done():
+			reason = process.Ended()
+		case <-time.After(lastBreath):
+		}
+		process.Kill() // what it printed is there after that
+		err = useless("does not answer as it should", reason)
 	}
 	return d, err
 }

@@ -36,6 +36,10 @@ func (b *blab) Configure(_ context.Context, raw json.RawMessage) error {
 	if len(settings.Keys) > 0 {
 		return errors.New("keys: " + settings.Keys[0].Key + " cannot be read")
 	}
+	if settings.Token == "fatal-secret" {
+		fmt.Fprintln(os.NewFile(2, "stderr"), "cannot live with", settings.Token) // go-plugin's os.Stderr would lose it
+		os.Exit(4)
+	}
 	if b.token = settings.Token; !strings.HasPrefix(b.token, "good-") {
 		return fmt.Errorf("token %q does not begin with good-", b.token)
 	}
@@ -95,11 +99,19 @@ func TestSettingsAreTriedFirst(t *testing.T) {
 	if d, err := h.Describe(t.Context(), specOf(t, "", "blab", "")); err != nil || d.Name != "blab" {
 		t.Errorf("%+v %v", d, err)
 	}
-	for _, kind := range []string{"crash", "future", "garbage"} {
-		if _, err := h.Try(t.Context(), specOf(t, "email", kind, "{}")); err == nil {
-			t.Errorf("%s: no error", kind)
-		}
+	for kind, words := range map[string]string{
+		"crash": `ended before it announced itself; its last words: "no luck today"`, "future": "does not start", "garbage": `wrote "Welcome to this connector!"`,
+	} {
+		_, err := h.Try(t.Context(), specOf(t, "email", kind, "{}"))
+		code(t, err, lifecycle.Invalid, words)
 	}
+	_, err = h.Try(t.Context(), specOf(t, "sms", "blab", `{"token":"fatal-secret"}`))
+	code(t, err, lifecycle.Invalid, "does not answer as it should")
+	code(t, err, lifecycle.Invalid, `; its last words: "cannot live with ********"`)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = h.Try(gone, specOf(t, "sms", "blab", `{"token":"good-two"}`))
+	code(t, err, lifecycle.Unavailable, "was not tried")
 	_, err = h.Try(t.Context(), channels.Spec{Channel: "sms", Name: "pigeon", Plugins: &channels.Plugins{Data: t.TempDir()}})
 	code(t, err, lifecycle.NotFound, "there is no connector pigeon")
 	if got := running.Status(); got.PID != before || got.State != channels.Running {

@@ -42,6 +42,8 @@ type Client struct {
 	KeyHint  string // what to do where the server wants another key
 	// Idempotency is sent as Idempotency-Key with what is posted; empty: none.
 	Idempotency string
+	// Waits is told of an answer 429 for which a call is repeated, and since when it is; may be nil.
+	Waits func(answer error, since time.Time)
 
 	server string
 	key    string
@@ -110,6 +112,9 @@ func (c *Client) call(ctx context.Context, method, path string, body, answer any
 		until := c.Clock.Now().Add(wait)
 		if until.After(began.Add(patience)) {
 			return status, again.error
+		}
+		if c.Waits != nil && status == http.StatusTooManyRequests {
+			c.Waits(again.error, began)
 		}
 		if c.Clock.Wait(ctx, until) != nil {
 			return status, again.error

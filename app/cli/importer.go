@@ -45,8 +45,10 @@ type Importer struct {
 	Rejected func(Record, error)            // told of every row that did not get in, one at a time
 	Rows     func(done, total int64, n int) // told how far the reading is; may be nil
 	CatchUp  func(done, total int64)        // told how far the server is after the last row; may be nil
+	Busy     func(answer error)             // told once, when the server has answered 429 for a while
 
 	name   string // of this run, so that another one of the source is told that it is not alone
+	busy   sync.Once
 	mu     sync.Mutex
 	result Result
 }
@@ -78,13 +80,25 @@ func (r Result) MarshalJSON() ([]byte, error) {
 // NewImporter returns an importer with 4 requests in flight.
 func NewImporter(client *Client, source string) *Importer {
 	return &Importer{name: uuid.NewString(), Client: client, Source: source, Workers: 4, Poll: 500 * time.Millisecond, Idle: 200 * time.Millisecond,
-		Rejected: func(Record, error) {}}
+		Rejected: func(Record, error) {}, Busy: func(error) {}}
+}
+
+// busyFor is how long a server may answer 429 before it is said.
+const busyFor = 10 * time.Second
+
+// waits says once that the server has been busy for long.
+func (im *Importer) waits(answer error, since time.Time) {
+	if im.Client.Clock.Now().Sub(since) >= busyFor {
+		im.busy.Do(func() { im.Busy(answer) })
+	}
 }
 
 // Run imports the events. When ctx ends it finishes the requests in flight (as far as the client's Grace goes), leaves
 // the import open and returns ErrInterrupted. Whatever the end, the Result says how far it came. Run is used once.
 func (im *Importer) Run(ctx context.Context, events *Events) (Result, error) {
 	started := im.Client.Clock.Now()
+	client := *im.Client
+	client.Waits, im.Client = im.waits, &client
 	im.result = Result{Source: im.Source, History: im.History}
 	err := im.run(ctx, events)
 	im.mu.Lock()
@@ -139,9 +153,12 @@ func (im *Importer) open(ctx context.Context) error {
 		History bool   `json:"history"`
 	}{im.Source, im.History}
 	for began := im.Client.Clock.Now(); ; {
-		_, err := impatient.Post(ctx, "/v1/import"+im.asRun(), request, nil)
+		status, err := impatient.Post(ctx, "/v1/import"+im.asRun(), request, nil)
 		if another := isAnotherRun(err); lifecycle.CodeOf(err) != lifecycle.Busy && !another || another && im.Client.Clock.Now().Sub(began) > anotherRun {
 			return err
+		}
+		if status == http.StatusTooManyRequests {
+			im.waits(err, began)
 		}
 		if err := im.Client.Clock.Wait(ctx, im.Client.Clock.Now().Add(im.Poll)); err != nil {
 			return err

@@ -101,6 +101,9 @@ func (f *ImportFlags) Import(ctx context.Context, stdin io.Reader, stdout, stder
 	rejects := NewRejects(to, events.Rows)
 	progress := NewProgress(stderr)
 	importer.Rows, importer.CatchUp = progress.Rows, progress.CatchUp
+	importer.Busy = func(answer error) {
+		progress.Print("the server answers 429: %s; the import goes on trying", answer)
+	}
 	shown := 0
 	var rejectsErr error
 	importer.Rejected = func(record Record, reason error) {

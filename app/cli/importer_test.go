@@ -412,6 +412,15 @@ func TestRefusalsAndAbsence(t *testing.T) {
 	if _, err = im.Run(t.Context(), open(t, orders(t, 1, 1), orderRules...)); lifecycle.CodeOf(err) != lifecycle.Busy {
 		t.Errorf("patience ends with %v", err)
 	}
+	im = importer(t, server.URL)
+	im.Client.Patience, im.Client.Clock = time.Minute, &swiftClock{now: time.Now()}
+	var told []error
+	im.Busy = func(answer error) { told = append(told, answer) }
+	l.trouble = func(int, func()) (int, bool) { return http.StatusTooManyRequests, false }
+	_, err = im.Run(t.Context(), open(t, orders(t, 1, 1), orderRules...))
+	if lifecycle.CodeOf(err) != lifecycle.Busy || len(told) != 1 || !strings.Contains(told[0].Error(), "the ledger is busy") {
+		t.Errorf("a server that stays busy: told %v, ends with %v", told, err)
+	}
 	server.Close()
 	if _, err = importer(t, server.URL).Run(t.Context(), open(t, orders(t, 1, 1), orderRules...)); lifecycle.CodeOf(err) != lifecycle.Unavailable || !strings.Contains(err.Error(), "stagecraft serve") {
 		t.Errorf("no server: %v", err)

@@ -51,10 +51,7 @@ func (r Remote) client() (*Client, error) {
 // setMode switches a journey. Before it goes live, it is said whom that reaches; above the server's limit somebody has
 // to agree.
 func (c *JourneysCommand) setMode(w *world, client *Client) error {
-	mode, err := lifecycle.ParseMode(c.Mode)
-	if err != nil {
-		return err
-	}
+	mode := lifecycle.Mode(c.Mode)
 	path := "/api/journeys/" + url.PathEscape(c.Name)
 	agreed := c.Yes
 	if mode == lifecycle.Live {
@@ -64,7 +61,7 @@ func (c *JourneysCommand) setMode(w *world, client *Client) error {
 			More     bool `json:"more"`
 			Limit    int  `json:"limit"`
 		}
-		if _, err = client.Get(w.ctx, path+"/reach", &reach); err != nil {
+		if _, err := client.Get(w.ctx, path+"/reach", &reach); err != nil {
 			return err
 		}
 		least := map[bool]string{true: "at least "}[reach.More]
@@ -77,7 +74,7 @@ func (c *JourneysCommand) setMode(w *world, client *Client) error {
 			agreed = true
 		}
 	}
-	_, err = client.Post(w.ctx, path+"/mode", map[string]any{"mode": mode, "yes": agreed}, nil)
+	_, err := client.Post(w.ctx, path+"/mode", map[string]any{"mode": mode, "yes": agreed}, nil)
 	return err
 }
 
@@ -93,6 +90,11 @@ func agrees(from io.Reader) bool {
 
 // Run lists or sets.
 func (c *JourneysCommand) Run(w *world) error {
+	if c.Mode != "" {
+		if _, err := lifecycle.ParseMode(c.Mode); err != nil {
+			return &Exit{2, err}
+		}
+	}
 	client, err := c.client()
 	if err != nil {
 		return err

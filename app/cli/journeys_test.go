@@ -65,7 +65,7 @@ func TestJourneysAndCustomers(t *testing.T) {
 	expect(0, "care  live", "y\n", "journeys", "care", "live")
 	expect(0, "care  shadow", "", "journeys", "care", "shadow")
 	expect(0, "1 in the next hour, 1 in the next seven days", "", "journeys", "care", "live", "--yes")
-	expect(1, "not a mode", "", "journeys", "care", "fast")
+	expect(2, "not a mode", "", "journeys", "care", "fast")
 	expect(1, "there is no journey", "", "journeys", "nothing", "live")
 
 	expect(0, "u-1 is a test person now", "", "customers", "test", "u-1")

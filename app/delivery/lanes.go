@@ -252,7 +252,7 @@ func (l *lane) end() {
 	l.mu.Unlock()
 }
 
-// open reports whether a message that is due now may be claimed as it is decided: the connector runs and answers promptly, little
+// open reports whether a message that is due now may be claimed as it is decided: the connector answers promptly, little
 // is on its way, and the partition has no backlog that would be overtaken for long. Some may be: what is claimed at once
 // costs much less than what goes through the outbox, and a lane that closed at the first message that waits would never
 // catch up again.
@@ -260,7 +260,7 @@ func (l *lane) open(partition int, due time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.paused.Load() && !l.vacant.Load() && len(l.handed) < l.room && l.mass < maxHandedMass && l.owned[partition] && !l.held[partition] && l.waiting[partition] < maxBehind &&
-		l.due[partition] > due.Add(-overtaken).UnixNano() && l.connector.Ready()
+		l.due[partition] > due.Add(-overtaken).UnixNano()
 }
 
 // hand gives the senders a message that was claimed when it was decided.

@@ -36,7 +36,7 @@ func (p *post) direct(customer lifecycle.ID) *lifecycle.Message {
 	return m
 }
 
-// While its connector does not run, nothing is claimed as it is decided: a message was not tried, and is in no doubt after a crash.
+// What is claimed for a connector that does not run is put back: it was not tried, and is in no doubt after a crash.
 func TestWhatNoConnectorHasIsNotTried(t *testing.T) {
 	c := newConnector()
 	p := newPost(t, c)
@@ -45,7 +45,7 @@ func TestWhatNoConnectorHasIsNotTried(t *testing.T) {
 	p.becomes(p.send(ada, owed, "hello"), lifecycle.Accepted)
 	c.ready.Store(false)
 	m := p.send(ada, owed, "hello")
-	quiet()
+	p.eventually(func() bool { return p.look(m).Reason == "its connector does not run" }, func() string { return "it is not put back" })
 	p.crash()
 	p.run()
 	c.ready.Store(true)

@@ -67,8 +67,8 @@ type ledgerPart struct {
 }
 
 // listed is a message as it stands: one that waits is not said to be paused any more once that was taken back.
-func (d *Delivery) listed(tx store.Reader, ref string, m lifecycle.Message, decided time.Time, id lifecycle.ID) Listed {
-	if m.State == lifecycle.Queued && strings.HasPrefix(m.Reason, "paused by ") && !d.braked(tx, &m) {
+func listed(tx store.Reader, ref string, m lifecycle.Message, decided time.Time, id lifecycle.ID) Listed {
+	if m.State == lifecycle.Queued && strings.HasPrefix(m.Reason, "paused by ") && readControls(tx).pauseOf(&m) == nil {
 		m.Reason = ""
 	}
 	return Listed{ref, m, answersTo(tx, decided, id)}
@@ -117,7 +117,7 @@ func (d *Delivery) ledgerPage(tx store.Reader, q ledgerPage) (part ledgerPart, f
 		}
 		if (q.State == "" || q.State == m.State) && (!q.InDoubt || m.InDoubt > 0) {
 			ref := refTo(tx.Partition(), messageKey(decidedAt, id))
-			part.found = append(part.found, placed{bytes.Clone(place), d.listed(tx, ref, m.Message, decidedAt, id)})
+			part.found = append(part.found, placed{bytes.Clone(place), listed(tx, ref, m.Message, decidedAt, id)})
 		}
 		return true
 	})

@@ -305,7 +305,7 @@ func (d *Delivery) oneMessage(tx store.Reader, q OneMessage) (FullMessage, error
 	if err != nil {
 		return FullMessage{}, err
 	}
-	full := FullMessage{Listed: d.listed(tx, q.Ref, m.Message, at, id)}
+	full := FullMessage{Listed: listed(tx, q.Ref, m.Message, at, id)}
 	a, err := lastAttempt(tx, m)
 	if a != nil {
 		whole := Whole(a.Rendered)

@@ -50,9 +50,6 @@ func TestWhatIsInFlightWhenConsentIsWithdrawn(t *testing.T) {
 		conn.ready.Store(false)
 		time.Sleep(100 * time.Millisecond) // senders look whether it is ready, by the machine's clock
 		claimed := []*lifecycle.Message{p.send(ada, lifecycle.Marketing, "hello"), p.send(bob, lifecycle.Marketing, "hello"), p.send(ada, lifecycle.Transactional, "hello")}
-		if p.look(claimed[0]).Rendered == nil {
-			t.Fatal("it was not claimed as it was decided")
-		}
 		p.says(ada, no)
 		p.clock.Advance(2 * time.Second)
 		conn.ready.Store(true)
@@ -102,9 +99,6 @@ func TestWhatIsClaimedAndWaitsIsStillOurs(t *testing.T) {
 		m := p.message(ada, kind, name)
 		m.Expires = expires
 		p.put(m)
-		if p.look(m).Rendered == nil {
-			t.Fatal("it was not claimed as it was decided")
-		}
 		return m
 	}
 	late, old := claim("insistent", wanted, time.Time{}), claim("insistent", owed, start.Add(time.Hour))

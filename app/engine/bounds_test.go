@@ -169,6 +169,25 @@ on("Order", function() move "b" end)`, "b", `stage { title = "B" }`))
 	}
 }
 
+// The log is told of a failing script once a minute for each place, however many customers it fails for, and not what it said.
+func TestTheLogIsToldOfFailures(t *testing.T) {
+	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }
+on("Order", function() error("oh") end)
+on("Return", function() error("dear") end)`, "b", `stage { title = "B" }`))
+	h.track("ada", "Order")
+	h.track("bob", "Order")
+	h.track("bob", "Return")
+	h.clock.Advance(time.Minute)
+	h.track("cy", "Order")
+	if err := h.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	logs := h.logs.String()
+	if strings.Count(logs, "level=WARN") != 3 || strings.Count(logs, "journey=j file=j/a.lua line=2") != 2 || strings.Count(logs, "file=j/a.lua line=3") != 1 || strings.Contains(logs, "dear") {
+		t.Errorf("the log says\n%s", logs)
+	}
+}
+
 // Parallel handlers may not pile up without end in a customer's record.
 func TestWaitingRunsAreBounded(t *testing.T) {
 	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }

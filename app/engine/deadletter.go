@@ -61,6 +61,8 @@ func (s *session) setAside(j *journey, stage string, letter DeadLetter, err erro
 	s.tx.Set(deadLetterKey(letter.At, letter.ID), store.Encode(&letter))
 	s.note(lifecycle.Fact{Kind: lifecycle.FactFailed, Journey: j.name, From: stage, Reason: letter.Message, File: letter.File, Line: letter.Line,
 		Version: letter.Version})
+	tell, place := s.engine.tellFailure, failurePlace{j.name, letter.File, letter.Line}
+	s.tx.After(func() { tell(place) })
 }
 
 // DeadLetters asks for the newest dead letters of a partition.

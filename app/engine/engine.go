@@ -66,6 +66,7 @@ type Engine struct {
 	compileBroadcast func(script.Source) (*script.Program, error)
 
 	referrals referrals
+	failures  failures
 
 	options Options      // of New, for a twin
 	tell    func(*Trace) // hears of every call of a script; nil: nobody

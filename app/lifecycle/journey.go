@@ -1,6 +1,9 @@
 package lifecycle
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Mode says what a journey may do.
 type Mode string
@@ -18,7 +21,7 @@ func ParseMode(text string) (Mode, error) {
 	case Off, Braked, Shadow, Live:
 		return mode, nil
 	}
-	return "", Errorf(Invalid, "%q is not a mode; use off, shadow, live or braked", text)
+	return "", &Error{Code: Invalid, Field: "mode", Message: fmt.Sprintf("%q is not a mode; use off, shadow, live or braked", text)}
 }
 
 // Journey is the plan that journey.lua and the stage files declare: what a script version says, without its code.

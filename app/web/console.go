@@ -183,7 +183,7 @@ func (s *Server) oneJourney(c *fiber.Ctx) error {
 			return c.JSON(list[i])
 		}
 	}
-	return lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", name)
+	return s.noJourney(name)
 }
 
 func channelOf(c channels.Status) wireChannel {

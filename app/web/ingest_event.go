@@ -303,7 +303,7 @@ func decodeError(err error) error {
 			Message: fmt.Sprintf("%s must be %s, not %s", wrongType.Field, kindOf(wrongType.Type), a(wrongType.Value))}
 	}
 	if errors.As(err, &wrongType) {
-		return lifecycle.Errorf(lifecycle.Invalid, "an event must be a JSON object, not %s", a(wrongType.Value))
+		return lifecycle.Errorf(lifecycle.Invalid, "the body must be a JSON object, not %s", a(wrongType.Value))
 	}
 	return lifecycle.Wrap(lifecycle.Invalid, err, "the body is not valid JSON")
 }

@@ -44,7 +44,7 @@ func (s *Server) reach(c *fiber.Ctx) error {
 	return c.JSON(reach)
 }
 
-// stateOf returns a journey as it runs; NotFound if there is none of that name.
+// stateOf returns a journey as it runs; an error as of noJourney if there is none of that name.
 func (s *Server) stateOf(c *fiber.Ctx, name string) (engine.JourneyState, error) {
 	states, err := s.Engine.States(c.UserContext())
 	if err != nil {
@@ -55,7 +55,18 @@ func (s *Server) stateOf(c *fiber.Ctx, name string) (engine.JourneyState, error)
 			return state, nil
 		}
 	}
-	return engine.JourneyState{}, lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", name)
+	return engine.JourneyState{}, s.noJourney(name)
+}
+
+// noJourney says why there is no journey of a name: Conflict with what is wrong with it if it could not be published, else
+// NotFound.
+func (s *Server) noJourney(name string) error {
+	problem := s.Scripts.Problems()[name]
+	if problem == nil {
+		return lifecycle.Errorf(lifecycle.NotFound, "there is no journey %q", name)
+	}
+	return &lifecycle.Error{Code: lifecycle.Conflict, File: problem.File, Line: problem.Line, Hint: problem.Hint,
+		Message: fmt.Sprintf("journey %s is not published: %s", name, problem.Message)}
 }
 
 // confirm refuses what would reach more people within the hour than the limit, unless the caller knows.
@@ -87,15 +98,13 @@ func (s *Server) setMode(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if mode == lifecycle.Live {
-		state, err := s.stateOf(c, name)
-		if err != nil {
+	state, err := s.stateOf(c, name)
+	if err != nil {
+		return err
+	}
+	if mode == lifecycle.Live && state.Mode != lifecycle.Live {
+		if err = s.confirm(c, name, request.Yes); err != nil {
 			return err
-		}
-		if state.Mode != lifecycle.Live {
-			if err = s.confirm(c, name, request.Yes); err != nil {
-				return err
-			}
 		}
 	}
 	if err = s.Engine.SetMode(c.UserContext(), engine.SetMode{Journey: name, Mode: mode}); err != nil {
