@@ -245,9 +245,7 @@ func TestTwoChannelsOfMail(t *testing.T) {
 	for _, user := range []string{"ada", "gone", "bob"} {
 		s.agrees(user)
 	}
-	if got := s.states(); got["accepted"] != 7 {
-		t.Errorf("the states are %v", got)
-	}
+	s.eventually("all of them are accepted", func() bool { return s.states()["accepted"] == 7 })
 }
 
 // Two gateways of text messages: a STOP to the one number stops the other too, a START only where it was said.

@@ -74,11 +74,11 @@ func (e *Engine) Send(ctx context.Context, d Direct) (DirectAnswer, error) {
 	if err := d.Event.Validate(); err != nil {
 		return DirectAnswer{}, err
 	}
-	leave, err := e.admit(1)
-	if err != nil {
-		return DirectAnswer{}, err
+	if e.pending.Add(1) > e.limit {
+		e.pending.Add(-1)
+		return DirectAnswer{}, lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", e.limit)
 	}
-	defer leave()
+	defer e.pending.Add(-1)
 	identity := d.Event.Identity()
 	in := direct{Direct: d, At: now, Mark: lifecycle.HashID("direct", string(identity.Kind), identity.Value, d.Event.MessageID)}
 	of := Receive{Event: d.Event, At: now}

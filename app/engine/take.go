@@ -32,24 +32,13 @@ func (e *Engine) Receive(ctx context.Context, events []lifecycle.Event) ([]store
 	return e.take(ctx, inputs)
 }
 
-// admit lets events in as long as few enough are being worked on, and many at once when none are: who sends those again would never
-// come in otherwise. leave is to be called when they are done.
-func (e *Engine) admit(events int) (leave func(), err error) {
-	n := int64(events)
-	leave = func() { e.pending.Add(-n) }
-	if all := e.pending.Add(n); all > e.limit && all > n {
-		leave()
-		return nil, lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", all-n)
-	}
-	return leave, nil
-}
-
 func (e *Engine) take(ctx context.Context, inputs []Receive) ([]store.Result, error) {
-	leave, err := e.admit(len(inputs))
-	if err != nil {
-		return nil, err
+	n := int64(len(inputs))
+	if e.pending.Add(n) > e.limit {
+		e.pending.Add(-n)
+		return nil, lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", e.limit)
 	}
-	defer leave()
+	defer e.pending.Add(-n)
 	for i := range inputs {
 		inputs[i].Place = i
 	}
