@@ -255,6 +255,6 @@ func (c *Config) checkRunning(problems *Problems) {
 		problems.add("--max-pending", "%d is not between 64 and 1048576 events", c.MaxPending)
 	}
 	if c.MemoryLimit != 0 && (c.MemoryLimit < 256 || c.MemoryLimit > 1<<20) {
-		problems.add("--memory-limit", "%d MB is not between 256 and 1048576; 0 chooses by the machine", c.MemoryLimit)
+		problems.add("--memory-limit", "%d MB is not between 256 and 1048576; 0 means 1024", c.MemoryLimit)
 	}
 }

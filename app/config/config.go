@@ -63,7 +63,7 @@ type Config struct {
 	LogLevel    string `name:"log-level" env:"STAGECRAFT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least serious entry to log: debug, info, warn or error. Default: ${default}."`
 	LogFormat   string `name:"log-format" env:"STAGECRAFT_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json. Default: ${default}."`
 	MaxPending  int    `name:"max-pending" env:"STAGECRAFT_MAX_PENDING" default:"16384" placeholder:"EVENTS" help:"Events that may be waiting for their commit before senders are told to come back later (429), 64 to 1048576. Default: ${default} events."`
-	MemoryLimit int    `name:"memory-limit" env:"STAGECRAFT_MEMORY_LIMIT" default:"0" placeholder:"MB" help:"Soft limit for the memory of the server, in MB, at least 256; 0 chooses by the machine. Default: ${default}."`
+	MemoryLimit int    `name:"memory-limit" env:"STAGECRAFT_MEMORY_LIMIT" default:"0" placeholder:"MB" help:"Soft limit for the memory of the server, in MB, at least 256; 0 means 1024. Default: ${default}."`
 }
 
 // SMTP is how mail leaves. Without a host no mail is sent.

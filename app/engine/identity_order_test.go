@@ -175,6 +175,7 @@ func drawEvents(t *rapid.T) []lifecycle.Event {
 		if event.UserID == "" && event.AnonymousID == "" {
 			event.AnonymousID = "device-0"
 		}
+		event.Source = rapid.SampledFrom([]string{"", "", "crm"}).Draw(t, "source")
 		traits := map[string]any{}
 		if address := rapid.SampledFrom([]string{"", "a@example.com", "b@example.com"}).Draw(t, "email"); address != "" {
 			traits["email"] = address

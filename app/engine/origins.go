@@ -8,12 +8,12 @@ import (
 )
 
 // takeTrait keeps a trait as an event says it, if the event's source may say it: a source that comes later in the order of
-// precedence never overwrites, nor removes, what an earlier one said. Where a trait came from is noted when its value
-// changes, and when a source with a name confirms what another one said.
+// precedence never overwrites, nor removes, nor brings back, what an earlier one said or removed. Where a trait came from is
+// noted when its value changes, and when a source with a name confirms what another one said.
 func (s *session) takeTrait(word lifecycle.Origin, value json.RawMessage) {
 	before, known := s.customer.Traits[word.Trait]
 	origin, noted := s.origin(word.Trait)
-	if known && s.engine.rank(word) > s.engine.rank(origin) {
+	if (known || noted) && s.engine.rank(word) > s.engine.rank(origin) {
 		return
 	}
 	if word.At = s.notAhead(word.At); noted && s.outdated(origin, word, before, value) {

@@ -33,10 +33,11 @@ func TestWhereTraitsComeFrom(t *testing.T) {
 		{"crm", false, `{"plan":"b"}`, `"b" crm 6`},    // the same value, confirmed by a higher one
 		{"", false, `{"plan":"d"}`, `"b" crm 6`},       //
 		{"crm", false, `{"plan":null}`, ` crm 8`},      // the first may remove
-		{"shop", false, `{"plan":"e"}`, `"e" shop 9`},  // and then there is room again
-		{"other", false, `{"plan":"f"}`, `"e" shop 9`}, // one that is not named comes last
-		{"shop", false, `{"plan":"g"}`, `"g" shop 11`}, // the same one replaces its own word
-		{"shop", false, `{"plan":"g"}`, `"g" shop 12`}, // and says later that it still holds
+		{"shop", false, `{"plan":"e"}`, ` crm 8`},      // and a lower one does not bring it back
+		{"shop", false, `{"size":"e"}`, ` crm 8`},      // of other traits it may speak
+		{"crm", false, `{"plan":"f"}`, `"f" crm 11`},   // the same one replaces its own word
+		{"crm", false, `{"plan":"f"}`, `"f" crm 12`},   // and says later that it still holds
+		{"other", false, `{"plan":"g"}`, `"f" crm 12`}, // one that is not named comes last
 	}
 	for i, step := range steps {
 		at := start.Add(time.Duration(i+1) * time.Minute)

@@ -39,13 +39,7 @@ func TestAnEventPassesThroughAPartitionTwice(t *testing.T) {
 	order.AnonymousID = "guest"
 	h.receive(order, order)
 	h.quiet()
-	found := 0
-	for _, entry := range h.timelineOf(stays) {
-		if entry.Event != nil && entry.Event.Name == "Order" {
-			found++
-		}
-	}
-	if found != 1 || h.of(lifecycle.AnonymousID, "guest") != last.String() {
+	if found := times(h.timelineOf(stays), "Order"); found != 1 || h.of(lifecycle.AnonymousID, "guest") != last.String() {
 		t.Errorf("%d orders of the guest, who is %s and should be %s", found, h.of(lifecycle.AnonymousID, "guest"), last)
 	}
 }

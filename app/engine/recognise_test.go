@@ -312,13 +312,7 @@ func TestARepeatOfTheFirstLoginChangesNothing(t *testing.T) {
 		h.clock.Advance(time.Second)
 		h.receive(login)
 		h.receive(login, login)
-		bought := 0
-		for _, entry := range h.timelineOf(user) {
-			if entry.Event != nil && entry.Event.Name == "Bought" {
-				bought++
-			}
-		}
-		if bought != 1 {
+		if bought := times(h.timelineOf(user), "Bought"); bought != 1 {
 			t.Errorf("in one partition: %v: the event stands there %d times", same, bought)
 		}
 	}

@@ -12,19 +12,7 @@ import (
 // A report that names a message by what its provider calls it finds it for 30 days, in its own channel, and over a restart.
 func TestReportsByReference(t *testing.T) {
 	h, m := seen(t)
-	events := func(name string) (n int) {
-		t.Helper()
-		entries, err := h.engine.Timeline(context.Background(), h.customer("ada").ID, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, entry := range entries {
-			if entry.Event != nil && entry.Event.Name == name {
-				n++
-			}
-		}
-		return n
-	}
+	events := func(name string) int { return times(h.timelineOf("ada"), name) }
 	report := func(r engine.Report) {
 		if r.Channel == "" {
 			r.Channel = "email"

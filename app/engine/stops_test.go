@@ -15,18 +15,7 @@ func TestWhatNamesAMessageThatIsGone(t *testing.T) {
 	h.identify("ada", "", `{}`)
 	customer := h.customer("ada").ID
 	gone := lifecycle.Ref{Partition: customer.Partition(), Decided: start, ID: lifecycle.HashID("gone")}
-	heard := func(name string) (n int) {
-		entries, err := h.engine.Timeline(t.Context(), customer, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, entry := range entries {
-			if entry.Event != nil && entry.Event.Name == name {
-				n++
-			}
-		}
-		return n
-	}
+	heard := func(name string) int { return times(h.timelineOf("ada"), name) }
 	h.clock.Advance(time.Minute)
 	h.engine.Keep(t.Context(), []engine.Report{
 		{Channel: "sms", Message: gone, From: "ada", Event: "unsubscribed"},
@@ -47,17 +36,7 @@ func TestAStopIsHeardOnce(t *testing.T) {
 		h.engine.Keep(t.Context(), []engine.Report{{Channel: "sms", Message: m, From: from, Event: "unsubscribed"}})
 	}
 	for user, want := range map[string]int{"ada": 2, "bob": 1} {
-		entries, err := h.engine.Timeline(t.Context(), h.customer(user).ID, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for _, entry := range entries {
-			if entry.Event != nil && entry.Event.Name == "Unsubscribed" {
-				n++
-			}
-		}
-		if n != want {
+		if n := times(h.timelineOf(user), "Unsubscribed"); n != want {
 			t.Errorf("%s has heard %d times, want %d", user, n, want)
 		}
 	}

@@ -20,9 +20,9 @@ import (
 // are read.
 const (
 	mappedEvery = time.Second / 2
-	mappedKept  = 16 << 20  // bytes of mapped files that may come into memory before they are given back
-	mappedLooks = 5         // as often it is looked meanwhile whether
-	mappedMost  = 128 << 20 // bytes have come: keys that are looked up all over the files bring hundreds of megabytes in a second
+	mappedKept  = 16 << 20 // bytes of mapped files that may come into memory before they are given back
+	mappedLooks = 5        // as often it is looked meanwhile whether
+	mappedMost  = 32 << 20 // bytes have come: keys that are looked up all over the files bring hundreds of megabytes in a second
 )
 
 // giveBack hands mapped pages back to the system, whenever enough have come, until stop is closed.

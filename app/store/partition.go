@@ -14,7 +14,7 @@ import (
 // a group and one input together stay below what one commit may hold.
 const (
 	maxGroupInputs  = 512
-	maxGroupEntries = 2000
+	maxGroupEntries = 1000
 	maxGroupBytes   = 256 << 10
 )
 

@@ -35,16 +35,21 @@ func (r *recent) put(key, value []byte) {
 	}
 }
 
-// update takes over a write, if the key was read before: most of what is written is not read again soon.
+// update takes over a write, if the key was read before: most of what is written is not read again soon, nor is what was looked
+// for and is new, such as the customers of an import.
 func (r *recent) update(key, value []byte) {
-	_, young := r.young[string(key)]
-	_, old := r.old[string(key)]
-	if !young && !old {
+	before, known := r.young[string(key)]
+	if !known {
+		before, known = r.old[string(key)]
+	}
+	if !known {
 		return
 	}
 	delete(r.young, string(key))
 	delete(r.old, string(key))
-	r.put(key, value)
+	if before != nil {
+		r.put(key, value)
+	}
 }
 
 func (r *recent) keep(key string, value []byte) {

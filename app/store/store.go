@@ -150,10 +150,14 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Sizes of the tree. Small tables of the newest keys take little memory, and many of them at a time make merging rare.
+// Sizes of the tree. Small tables of the newest keys take little memory, and many of them at a time make merging rare. A merge
+// brings all of them into the base level, and what it writes is memory of the process until it ends: as long as that level is
+// small, merges are too.
 const (
-	newestTable = 8 << 20  // bytes; a commit may write 15 % of it
-	inMemory    = 16 << 20 // the same without files, where values are in the tree as well
+	newestTable = 6 << 20         // bytes; a commit may write 15 % of it
+	mergedTable = newestTable / 2 // up to eight buffers of twice that are kept for tables to be written, which is enough for a newest one
+	baseLevel   = 16 << 20
+	inMemory    = 16 << 20 // newestTable without files, where values are in the tree as well
 	manyTables  = 16       // newest ones before they are merged
 	tooMany     = 2 * manyTables
 	farTooMany  = 3 * manyTables // nothing is written until there are fewer
@@ -192,8 +196,8 @@ func (s *Store) openFolder(folder string) (*badger.DB, error) {
 		WithNumCompactors(2).
 		WithNumLevelZeroTables(manyTables).
 		WithNumLevelZeroTablesStall(farTooMany).
-		WithBaseTableSize(4 << 20).
-		WithBaseLevelSize(128 << 20).
+		WithBaseTableSize(mergedTable).
+		WithBaseLevelSize(baseLevel).
 		WithMetricsEnabled(false).
 		WithLogger(badgerLog{s.log, s.fail, pace.merged})
 	settings.TableSizeMultiplier = 1
