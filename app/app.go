@@ -102,6 +102,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	if a.keys, err = loadKeys(cfg.Data, cfg.WriteKey, cfg.BrowserKey, cfg.AdminKey); err != nil {
 		return nil, err
 	}
+	lifecycle.ReadNumbersOf(cfg.Identity.CallingCode)
 	a.insight = insight.New()
 	policy := PolicyOf(cfg.Policy)
 	policy.Zone = cfg.Zone()

@@ -181,13 +181,13 @@ func writeRows(t *testing.T, name string, rows [][]string) string {
 }
 
 // fresh starts the real program on an empty folder with the scripts given, or the built-in ones.
-func fresh(t *testing.T, scripts string) *serverProcess {
+func fresh(t *testing.T, scripts string, env ...string) *serverProcess {
 	t.Helper()
 	data := t.TempDir()
 	if scripts == "" {
 		scripts = filepath.Join(data, "scripts")
 	}
-	server, err := launchServer(builtBinary(t), data, scripts)
+	server, err := launchServer(builtBinary(t), data, scripts, env...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,25 @@ idle("Order Completed", "180 days", function() move "gone" end)
 	"club/messages/hello.email.liquid": "---\nsubject: Hello\nkind: transactional\n---\nHello\n",
 }
 
+// Numbers as people write them within the country of the calling code name customers like international ones do.
+func TestNumbersOfTheCallingCode(t *testing.T) {
+	server := fresh(t, "", "STAGECRAFT_CALLING_CODE=84")
+	list := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(list, []byte("phone,city\n090 123 45 67,Hue\n+84 (90) 123-45-67,Hanoi\n901234567,Vinh\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := "http://" + server.addr()
+	stdout, stderr, _ := words("import", list, "--source", "crm", "--customers", "--key", testKey, "--server", at)
+	if !strings.Contains(stdout, "2 accepted, 0 duplicates, 1 rejected") || !strings.Contains(stderr, "901234567") {
+		t.Fatal(stdout, stderr)
+	}
+	for _, number := range []string{"+84901234567", "0901234567"} {
+		if stdout, stderr, code := words("customers", "show", number, "--data", server.Data, "--server", at); code != 0 || !strings.Contains(stdout, `"Hanoi"`) {
+			t.Errorf("%s: %s %s", number, stdout, stderr)
+		}
+	}
+}
+
 // A row of which a yes was left out is taken and among the rejects, and taken again from there; the file that is read is left alone.
 func TestAYesThatIsLeftOutIsAmongTheRejects(t *testing.T) {
 	builtBinary(t) // which is built from where the tests begin

@@ -142,7 +142,7 @@ func (c Config) String() string {
 		"form-limit=%d form-limit-each=%d trusted-proxies=%q referral-url=%q referral-event=%q "+
 		"smtp-username=%q smtp-password=%s smtp-security=%s smtp-from=%q smtp-connections=%d smtp-ca-file=%q "+
 		"source-precedence=%q source-allow=%q "+
-		"identity-users=%d identity-joined=%d "+
+		"calling-code=%q identity-users=%d identity-joined=%d "+
 		"keep-events=%dd keep-anonymous=%dd keep-bodies=%dd rewrite-after=%dh erased-file=%q "+
 		"revenue-orders=%q revenue-refunds=%q revenue-amount=%q "+
 		"log-level=%s log-format=%s max-pending=%d memory-limit=%dMB",
@@ -151,7 +151,7 @@ func (c Config) String() string {
 		c.Forms.Limit, c.Forms.FormLimit, c.Forms.Proxies, c.Forms.ReferralURL, c.Forms.ReferralEvent,
 		c.SMTP.Username, c.SMTP.Password, c.SMTP.Security, c.SMTP.From, c.SMTP.Connections, c.SMTP.CAFile,
 		c.Sources.Precedence, c.Sources.Allow,
-		c.Identity.Users, c.Identity.Joined,
+		c.Identity.CallingCode, c.Identity.Users, c.Identity.Joined,
 		c.Privacy.Events, c.Privacy.Anonymous, c.Privacy.Bodies, c.Privacy.Rewrite, c.Privacy.Erased,
 		c.Revenue.Orders, c.Revenue.Refunds, c.Revenue.Amount,
 		c.LogLevel, c.LogFormat, c.MaxPending, c.MemoryLimit)

@@ -179,6 +179,7 @@ func TestCheckReportsEverythingAtOnce(t *testing.T) {
 		{[]string{"--smtp-security=ssl"}, []string{"--smtp-security"}},
 		{[]string{"--smtp-port=70000"}, []string{"--smtp-port"}},
 		{[]string{"--smtp-connections=0"}, []string{"--smtp-connections"}},
+		{[]string{"--calling-code=+84"}, []string{"--calling-code"}},
 		{[]string{"--smtp-host=m.example", "--smtp-from=a@b.example", "--smtp-ca-file=" + file}, []string{"--smtp-ca-file"}},
 		{[]string{"--log-level=loud", "--log-format=xml", "--max-pending=1", "--memory-limit=5", "--addr=x", "--smtp-security=y"},
 			[]string{"--addr", "--smtp-security", "--log-level", "--log-format", "--max-pending", "--memory-limit"}},

@@ -10,8 +10,6 @@ import (
 // Limits of addresses.
 const (
 	maxMailAddress = 254 // RFC 5321, with its brackets taken off
-	minPhoneDigits = 8
-	maxPhoneDigits = 15 // ITU-T E.164
 	// Bytes of an address of which only its connector knows what it is.
 	maxOtherAddress = 1024
 )
@@ -120,33 +118,6 @@ func plainMail(text string) bool {
 		}
 	}
 	return at > 0 && word > 0
-}
-
-func (c *Customer) phoneNumber() (address, problem string) {
-	written, _ := c.Trait("phone").(string)
-	if written = strings.TrimSpace(written); written == "" {
-		return "", BecauseNoAddress
-	}
-	number, ok := dialled(written)
-	if !ok {
-		return "", BecauseBadAddress
-	}
-	return number, ""
-}
-
-// dialled reads a number in the international form, with or without the spaces and signs that people write.
-func dialled(written string) (number string, ok bool) {
-	digits := strings.Map(func(c rune) rune {
-		if strings.ContainsRune(" -.()/\u00a0", c) {
-			return -1
-		}
-		return c
-	}, written)
-	digits, plus := strings.CutPrefix(digits, "+")
-	if !plus || len(digits) < minPhoneDigits || len(digits) > maxPhoneDigits || digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
-		return "", false
-	}
-	return "+" + digits, true
 }
 
 func (c *Customer) pushTarget(trait string) (address, problem string) {

@@ -41,6 +41,41 @@ func TestAddressesByChannel(t *testing.T) {
 	}
 }
 
+// Numbers as people write them within a country are read with its calling code, and no others.
+func TestNumbersOfACountry(t *testing.T) {
+	defer lifecycle.ReadNumbersOf("")
+	for _, c := range []struct{ code, written, want string }{
+		{"84", "090 123 45 67", "+84901234567"},
+		{"84", "+1 202 555 0147", "+12025550147"},
+		{"84", "0084 901234567", "+84901234567"},
+		{"84", "84901234567", "+84901234567"},
+		{"84", "901234567", ""}, // a spreadsheet has eaten the 0; it may be another country's
+		{"84", "000901234567", ""},
+		{"84", "0", ""}, {"84", "00", ""}, {"84", "", ""},
+		{"84", "090 CALL", ""},
+		{"84", "09012345678901234", ""},
+		{"49", "(030) 901820", "+4930901820"},
+		{"39", "06 6982 0000", "+390669820000"},
+		{"1", "(202) 555-0147", "+12025550147"},
+		{"1", "1 202 555 0147", "+12025550147"},
+		{"7", "8 (912) 345-67-89", "+79123456789"},
+		{"91", "91234 56789", "+919123456789"},
+		{"", "0901234567", ""}, {"", "0084901234567", ""}, {"", "2025550147", ""},
+	} {
+		lifecycle.ReadNumbersOf(c.code)
+		identity, ok := lifecycle.ParseIdentity(lifecycle.PhoneIdentity, c.written)
+		if ok != (c.want != "") || ok && identity.Value != c.want {
+			t.Errorf("%q with %q is %q (%v), want %q", c.written, c.code, identity.Value, ok, c.want)
+		}
+		raw, _ := json.Marshal(c.written)
+		customer := &lifecycle.Customer{}
+		customer.SetTrait("phone", raw)
+		if address, _ := customer.Address("sms"); address != c.want {
+			t.Errorf("%q with %q is reached at %q, want %q", c.written, c.code, address, c.want)
+		}
+	}
+}
+
 func TestTheChannelACustomerPrefers(t *testing.T) {
 	customer := &lifecycle.Customer{}
 	customer.SetTrait("email", json.RawMessage(`"ada@example.com"`))

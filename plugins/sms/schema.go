@@ -13,7 +13,7 @@ const schema = `{
       "description": "twilio: Twilio's REST API. http: a gateway that url, headers, body and success describe."},
     "from": {"type": "string", "maxLength": 64, "title": "Sender", "description": "Number in international form, short code or brand name."},
     "marketing_from": {"type": "string", "maxLength": 64, "title": "Sender of marketing", "description": "Where it is another one; Vietnam registers brand names for advertising separately."},
-    "country": {"type": "string", "pattern": "^[1-9][0-9]{0,2}$", "title": "Calling code", "description": "Such as 84, for senders of incoming messages who are written without one, 0901234567 is then +84901234567, and for {{national}}. Customers' numbers must begin with +."},
+    "country": {"type": "string", "pattern": "^[1-9][0-9]{0,2}$", "title": "Calling code", "description": "Such as 84, for senders of incoming messages who are written without one, 0901234567 is then +84901234567, and for {{national}}. Customers' numbers are read by the server; see its --calling-code."},
     "encoding": {"type": "string", "enum": ["auto", "plain"], "default": "auto", "title": "Letters",
       "description": "auto: as written. plain: letters that GSM-7 lacks lose their marks where that spares UCS-2: Cam on ban."},
     "max_parts": {"type": "integer", "minimum": 1, "maximum": 10, "default": 4, "title": "Parts", "description": "A longer text is refused. Each part is charged: 160 characters, or 70 with others than GSM-7 has (153 and 67 of several)."},
