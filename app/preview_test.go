@@ -102,4 +102,15 @@ func TestPreviewAndTestSend(t *testing.T) {
 			t.Errorf("to %q: %d %s", to, status, text)
 		}
 	}
+	// Nor does a test go to whoever has complained or was erased, as whomever it is written, and however the address is.
+	for user, address := range map[string]string{"eve": "Eve@müller.example", "mal": "mal@example.com"} {
+		s.track(user, "Email Complained", map[string]any{"context": map[string]any{"traits": map[string]any{"email": address}}})
+	}
+	s.must("POST", "/v1/customers/mal/erase", map[string]any{})
+	for _, to := range []string{"eve@xn--mller-kva.example", "MAL@example.com"} {
+		s.eventually(to+" gets no test", func() bool {
+			status, text, _ := s.call("POST", "/api/journeys/care/messages/test", map[string]any{"message": "hello", "user": "u-1", "to": to})
+			return status == http.StatusConflict && strings.Contains(text, `"field":"to"`)
+		})
+	}
 }

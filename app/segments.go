@@ -160,7 +160,7 @@ func (p *publisher) withSegment(name string, text []byte) (script.Source, error)
 	if err != nil {
 		return src, err
 	}
-	if _, err = p.host.CompileSegments(src); err == nil || text == nil {
+	if _, err = p.host.CompileSegments(src); err == nil {
 		return src, err
 	}
 	waiting := map[string]bool{}
@@ -205,7 +205,7 @@ func (p *publisher) SaveSegment(ctx context.Context, name string, text, base []b
 		return err
 	}
 	problem, err := p.publishSegments(ctx)
-	if problem != nil && (text == nil || problem.File == file) { // others may wait to be mended
+	if problem != nil && problem.File == file { // others may wait to be mended
 		return problem
 	}
 	p.mu.Lock()

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,10 +16,13 @@ func TestABrokenSegmentWaitsAlone(t *testing.T) {
 	names := func() string { return s.must("GET", "/v1/segments", nil) }
 	s.eventually("the first one is there", func() bool { return strings.Contains(names(), `"name":"old"`) })
 	writeScripts(t, s.cfg.Scripts, map[string]string{"segments/old.lua": "member(function(", "segments/odd.lua": "member(3)",
-		"segments/asks.lua": who(`in_segment "odd"`), "segments/new.lua": who(`in_segment "old"`)})
+		"segments/asks.lua": who(`in_segment "odd"`), "segments/new.lua": who(`in_segment "old"`), "segments/alone.lua": who("true")})
 	s.eventually("the good one is published", func() bool { return strings.Contains(names(), `"name":"new"`) })
 	if text := names(); !strings.Contains(text, `"name":"old"`) || strings.Contains(text, `"name":"odd"`) || strings.Contains(text, `"name":"asks"`) {
 		t.Errorf("there are %s", text)
+	}
+	if status, text, _ := s.call("DELETE", "/v1/segments/alone", nil); status != http.StatusNoContent || strings.Contains(names(), `"name":"alone"`) {
+		t.Errorf("what nobody asks for was not deleted: %d %s %s", status, text, names())
 	}
 	s.eventually("the old one goes on", func() bool { return strings.Count(names(), `"members":1`) == 2 })
 	for _, file := range []string{"old", "odd"} {

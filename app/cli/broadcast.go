@@ -50,8 +50,8 @@ type broadcastAnswer struct {
 		Stops               bool
 	} `json:"warnings"`
 	Figures []struct {
-		Name                                                                         string
-		Decided, Queued, Sent, Failed, Suppressed, Opened, Clicked, Bounced, Expired int64
+		Name                                                                               string
+		Decided, Queued, Sent, Held, Failed, Suppressed, Opened, Clicked, Bounced, Expired int64
 	} `json:"figures"`
 	Reasons []struct {
 		Part, State, Reason string
@@ -77,9 +77,9 @@ func (b *broadcastAnswer) print(w *world) error {
 	}
 	fmt.Fprintln(w.stdout)
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "message\tdecided\tqueued\tsent\tfailed\tsuppressed\topened\tclicked")
+	fmt.Fprintln(table, "message\tdecided\tqueued\tsent\theld\tfailed\tbounced\texpired\tsuppressed\topened\tclicked")
 	for _, f := range b.Figures {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", f.Name, f.Decided, f.Queued, f.Sent, f.Failed, f.Suppressed, f.Opened, f.Clicked)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", f.Name, f.Decided, f.Queued, f.Sent, f.Held, f.Failed, f.Bounced, f.Expired, f.Suppressed, f.Opened, f.Clicked)
 	}
 	for _, one := range b.Warnings {
 		fmt.Fprintf(w.stdout, "  %s:%d: %s (%s)%s\n", one.File, one.Line, one.Message, one.Hint, map[bool]string{true: "; it cannot be started like this"}[one.Stops])

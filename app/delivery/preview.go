@@ -68,7 +68,8 @@ const testLife = time.Hour
 
 // TestSend is the input "send this to the one who asked for it, to see what it looks like there". It goes through the
 // connector and stands in the ledger, but no figure counts it, nothing holds it back except a brake or a pause, and what
-// comes back of it is nobody's answer. An address of the customer's that is suppressed is refused. The input may be repeated. It answers the message's reference.
+// comes back of it is nobody's answer. An address of the customer's that is
+// suppressed is refused, and who asks has asked the address itself. The input may be repeated. It answers the message's reference.
 type TestSend struct {
 	ID       lifecycle.ID // of the message
 	Customer lifecycle.ID // for whom it was rendered, and in whose partition it is
@@ -98,9 +99,7 @@ func (d *Delivery) testSend(tx store.Tx, in TestSend) (ref string, err error) {
 	var customer lifecycle.Customer
 	if data := tx.Get(append([]byte{'c'}, in.Customer[:]...)); data != nil && store.Decode(data, &customer) == nil {
 		if found, is := customer.Suppressed(in.Channel, in.Rendered.To); is {
-			err := lifecycle.Errorf(lifecycle.Conflict, "nothing is sent to the customer's own address any more: it is suppressed, %s", found.Reason)
-			err.Field, err.Hint = "to", "send the test to an address of yours"
-			return "", err
+			return "", ErrBarred(&found)
 		}
 	}
 	rendered := in.Rendered
@@ -108,6 +107,13 @@ func (d *Delivery) testSend(tx store.Tx, in TestSend) (ref string, err error) {
 	tx.Set(key, store.Encode(&decided{Message: m, Attempt: &attempt{At: in.At, Rendered: rendered}}))
 	d.queue(tx, &m)
 	return ref, nil
+}
+
+// ErrBarred is why no test goes to an address that is suppressed.
+func ErrBarred(by *lifecycle.Suppression) error {
+	err := lifecycle.Errorf(lifecycle.Conflict, "nothing is sent to this address any more: it is suppressed, %s", by.Reason)
+	err.Field, err.Hint = "to", "send the test to an address of yours"
+	return err
 }
 
 // sampleOption marks a message that somebody sent to an address of their own, to look at it.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -92,6 +93,41 @@ func (e *Engine) banFor(tx store.Tx, in ban) error {
 	s.note(lifecycle.Fact{Kind: lifecycle.FactSuppressed, Name: in.Suppression.Channel, Reason: in.Suppression.Reason, To: in.Suppression.Address})
 	s.timeline(TimelineEntry{At: c.Real(s.now), Facts: s.decision.Facts})
 	return s.save()
+}
+
+// barredOf asks what keeps everything from an address, whoever has it.
+type barredOf struct {
+	Channel  string // its kind
+	Identity lifecycle.Identity
+}
+
+func (e *Engine) barred(tx store.Reader, q barredOf) (*lifecycle.Suppression, error) {
+	if r, erased := e.remembered(tx, q.Identity.Hash()); erased {
+		return &lifecycle.Suppression{Channel: q.Channel, Address: q.Identity.Value, Reason: lifecycle.SuppressedErased, At: r.at}, nil
+	}
+	known, err := readClaimed(tx, q.Identity)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range known.Suppressed {
+		if one.Channel == q.Channel {
+			return &one, nil
+		}
+	}
+	return nil, nil
+}
+
+// Barred returns what keeps everything from an address of a channel, whoever has it; nil if nothing does.
+func (e *Engine) Barred(ctx context.Context, channel, address string) (*lifecycle.Suppression, error) {
+	identity, ok := lifecycle.AddressIdentity(channel, address)
+	if !ok {
+		return nil, nil
+	}
+	answer, err := e.store.Ask(ctx, identity.Hash().Partition(), barredOf{lifecycle.KindOf(channel), identity})
+	if err != nil {
+		return nil, err
+	}
+	return answer.(*lifecycle.Suppression), nil
 }
 
 // namesOthers reports whether an object may name IDs of other systems, or a device.

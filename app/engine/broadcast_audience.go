@@ -90,10 +90,11 @@ func (a *Audience) check() error {
 type matcher struct {
 	audience Audience
 	values   []any
+	renamed  map[string]string // the stages of the audience's journey that have other names by now
 }
 
 func (a Audience) matcher() *matcher {
-	m := &matcher{a, make([]any, len(a.Where))}
+	m := &matcher{audience: a, values: make([]any, len(a.Where))}
 	for i := range a.Where {
 		_ = json.Unmarshal(a.Where[i].Value, &m.values[i]) // checked when it was kept; nothing stays nil
 	}
@@ -108,7 +109,7 @@ func (m *matcher) includes(tx store.Reader, c *lifecycle.Customer) bool {
 	}
 	if m.audience.Journey != "" {
 		visit := c.Visit(m.audience.Journey)
-		if visit == nil || visit.Stage == "" || m.audience.Stage != "" && visit.Stage != m.audience.Stage {
+		if visit == nil || visit.Stage == "" || m.audience.Stage != "" && m.named(visit.Stage) != m.named(m.audience.Stage) {
 			return false
 		}
 	}
@@ -118,6 +119,25 @@ func (m *matcher) includes(tx store.Reader, c *lifecycle.Customer) bool {
 		}
 	}
 	return true
+}
+
+// named is the present name of a stage: customers who are looked at may have the former one still, and so may the audience.
+func (m *matcher) named(stage string) string {
+	if heir, renamed := m.renamed[stage]; renamed {
+		return heir
+	}
+	return stage
+}
+
+// renamed returns the former names of a journey's stages, with their present ones.
+func (e *Engine) renamed(tx store.Tx, journey string) (map[string]string, error) {
+	journeys, err := e.journeys(tx)
+	for _, j := range journeys {
+		if j.name == journey {
+			return j.plan().Renamed, err
+		}
+	}
+	return nil, err
 }
 
 func (w *Condition) holds(c *lifecycle.Customer, want any) bool {

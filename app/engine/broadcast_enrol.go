@@ -41,7 +41,7 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 		e.writeShare(tx, b)
 		return 0, nil
 	}
-	list, more, err := b.candidates(tx, in.Room)
+	list, more, err := e.candidates(tx, b, in.Room)
 	if err != nil {
 		return 0, err
 	}
@@ -74,12 +74,16 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 
 // candidates are the next customers who are meant, at most as many as there is room for; the cursor then stands at the one
 // behind them. Without room it goes on to the next one. more reports whether there may be others.
-func (b *broadcastShare) candidates(tx store.Reader, room int) (list []candidate, more bool, failed error) {
+func (e *Engine) candidates(tx store.Tx, b *broadcastShare, room int) (list []candidate, more bool, failed error) {
 	if b.Ready = false; b.Audience.List {
 		list, more = b.listed(tx, room)
 		return list, more, nil
 	}
-	return b.matching(tx, room)
+	meant := b.Audience.matcher()
+	if meant.renamed, failed = e.renamed(tx, b.Audience.Journey); failed != nil {
+		return nil, false, failed
+	}
+	return b.matching(tx, meant, room)
 }
 
 // listed are the next ones of the list.
@@ -98,8 +102,8 @@ func (b *broadcastShare) listed(tx store.Reader, room int) (list []candidate, mo
 }
 
 // matching are the next customers of the partition who are meant.
-func (b *broadcastShare) matching(tx store.Reader, room int) (list []candidate, more bool, failed error) {
-	meant, looked := b.Audience.matcher(), 0
+func (b *broadcastShare) matching(tx store.Reader, meant *matcher, room int) (list []candidate, more bool, failed error) {
+	looked := 0
 	tx.Scan(customerKey(b.Cursor), []byte{'c' + 1}, func(key, value []byte) bool {
 		id := lifecycle.ID(key[1:])
 		if looked == maxLetLook {

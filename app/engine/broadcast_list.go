@@ -165,7 +165,12 @@ func (e *Engine) addMembers(ctx context.Context, members []Member, input func([]
 	return sum, lifecycle.Errorf(lifecycle.Internal, "an identity leads in a circle")
 }
 
-func emailOf(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
+func emailOf(text string) string {
+	if identity, ok := lifecycle.ParseIdentity(lifecycle.EmailIdentity, text); ok {
+		return identity.Value
+	}
+	return strings.ToLower(strings.TrimSpace(text))
+}
 
 // whoHasEmail asks a partition which of its customers have one of these mail addresses.
 type whoHasEmail struct {

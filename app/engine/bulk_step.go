@@ -51,7 +51,7 @@ func (e *Engine) changeSome(tx store.Tx, b *bulkShare, in bulkStep) (did int, er
 		return 0, nil
 	}
 	walk := b.walk()
-	list, more, err := walk.candidates(tx, in.Room)
+	list, more, err := e.candidates(tx, walk, in.Room)
 	if err != nil {
 		return 0, err
 	}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,6 +251,32 @@ func TestABulkOfASegment(t *testing.T) {
 	h.eventually(func() bool { return h.bulkProgress("go").Over })
 	if progress := h.bulkProgress("go"); progress.Done != 10 || progress.Refused != 0 || h.members("ready") != "" {
 		t.Errorf("progress: %+v, left %q", progress, h.members("ready"))
+	}
+}
+
+// A stage that gets another name while a bulk walks over those who are in it is theirs still, and so it is for a segment that asks
+// for it by its former name.
+func TestARenamedStageIsTheSame(t *testing.T) {
+	h := newHarness(t, journey("shop", nextOnly, helloShop()...))
+	h.segments("stayed", `in_stage_for("shop", "1 second", "b")`)
+	h.crowd(180)
+	h.clock.Advance(time.Minute)
+	h.eventually(func() bool { return len(strings.Fields(h.members("stayed"))) == 60 })
+	h.bulk(engine.Bulk{Name: "slow", Act: engine.ActMove, Journey: "shop", To: "c", Rate: 8, Audience: engine.Audience{Journey: "shop", Stage: "b"}})
+	h.setBulk("slow", engine.BulkRunning)
+	h.clock.Advance(time.Second)
+	h.eventually(func() bool { return h.bulkProgress("slow").Done > 0 })
+	h.setBulk("slow", engine.BulkPaused)
+	files := helloShop()
+	files[slices.Index(files, "b")] = "buyer"
+	h.publish(journey("shop", `journey { title = "S", stages = { "a", "buyer", "c" }, moves = "next", renamed = { b = "buyer" } }`, files...))
+	if done := h.bulkProgress("slow").Done; done >= 60 || len(strings.Fields(h.members("stayed"))) != 60-int(done) {
+		t.Fatalf("%d moved, and then %d in the segment", done, len(strings.Fields(h.members("stayed"))))
+	}
+	h.setBulk("slow", engine.BulkRunning)
+	h.eventually(func() bool { h.clock.Advance(time.Second); return h.bulkProgress("slow").Over })
+	if progress := h.bulkProgress("slow"); progress.Done != 60 || progress.Refused != 0 || h.members("stayed") != "" {
+		t.Errorf("progress: %+v, left %q", progress, h.members("stayed"))
 	}
 }
 

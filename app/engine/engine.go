@@ -309,6 +309,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer = e.nameKnown(tx, q)
 	case claimedOf:
 		answer, err = e.whoHas(tx, q)
+	case barredOf:
+		answer, err = e.barred(tx, q)
 	case suspicions:
 		answer, err = e.suspicions(tx, q)
 	case CustomerByIdentity:

@@ -41,7 +41,11 @@ func (s *session) place(p Placement) (refused string) {
 	if visit != nil {
 		from = visit.Stage
 	}
+	entered := c.Lapsed(p.Entered)
+	dated := !p.Entered.IsZero() && entered.Before(s.now)
 	switch {
+	case from == stage && stage != "" && dated && !p.Keep && !entered.Equal(visit.Entered):
+		return "the customer is in stage " + from + " already, since " + c.Real(visit.Entered).UTC().Format(time.RFC3339) + ", and that stays"
 	case from == stage:
 		return ""
 	case from != "" && p.Keep:
@@ -52,7 +56,7 @@ func (s *session) place(p Placement) (refused string) {
 	s.endRuns(visit, false, leftStage)
 	visit.Stage, visit.Entered, visit.Number, visit.Converted, visit.Touched = stage, s.now, s.nextSeq(), false, false
 	fact := lifecycle.Fact{Kind: lifecycle.FactPlaced, Journey: p.Journey, From: from, To: stage, Name: p.By, Reason: p.Why}
-	if entered := c.Lapsed(p.Entered); !p.Entered.IsZero() && entered.Before(s.now) {
+	if dated {
 		visit.Entered, fact.Entered = entered, c.Real(entered)
 	}
 	s.settleIn(j, visit)

@@ -131,8 +131,13 @@ func (l *segmentLook) Look(q script.Question) (answer any, until time.Time, err 
 		}
 		return nil, time.Time{}, nil
 	case script.AskStayed:
-		visit := c.Visit(q.Name)
-		if visit == nil || visit.Stage == "" || q.Property != "" && visit.Stage != q.Property {
+		visit, stage := c.Visit(q.Name), q.Property
+		if j := l.s.active(q.Name); j != nil {
+			if heir, renamed := j.plan().Renamed[stage]; renamed {
+				stage = heir
+			}
+		}
+		if visit == nil || visit.Stage == "" || stage != "" && visit.Stage != stage {
 			return false, time.Time{}, nil
 		}
 		yes, until := l.since(visit.Entered, q.Window)

@@ -316,8 +316,3 @@ func sameAddress(channel, a, b string) bool {
 	}
 	return false
 }
-
-// sameMailbox reports whether two mail addresses are one as far as anybody but the receiving server can tell. The part
-// before the @ may be told apart by its case (RFC 5321, 2.4), but nobody does: an address does not come free again by
-// being written in capitals.
-func sameMailbox(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

@@ -37,7 +37,7 @@ func (k IdentityKind) External() string {
 func (k IdentityKind) ByName() bool { return k == UserID || k == AnonymousID }
 
 // ParseIdentity makes an identity of a kind and a value as people write them; false if it is none. Mail addresses are
-// compared in lower case, telephone numbers in the form of E.164.
+// compared in lower case and with the ASCII form of their domain, telephone numbers in the form of E.164.
 func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
 	value = strings.TrimSpace(value)
 	limit := MaxNameBytes
@@ -46,7 +46,7 @@ func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
 		if !IsMailAddress(value) {
 			return Identity{}, false
 		}
-		value, limit = strings.ToLower(value), maxMailAddress
+		value, limit = mailbox(value), maxMailAddress
 	case kind == PhoneIdentity:
 		number, ok := dialled(value)
 		if !ok {

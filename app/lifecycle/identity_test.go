@@ -13,6 +13,11 @@ func TestParseIdentity(t *testing.T) {
 	}{
 		{"email", " Ada@Example.COM ", "ada@example.com"},
 		{"email", "ada", ""},
+		{"email", "Ada@MÜLLER.example", "ada@xn--mller-kva.example"},
+		{"email", "ada@xn--mller-kva.example", "ada@xn--mller-kva.example"},
+		{"email", "ada@ｅxample.com", "ada@example.com"},
+		{"email", "ada@example.com\u200b", "ada@example.com"},
+		{"email", "dörte@example.com", "dörte@example.com"},
 		{"email", "Ada <ada@example.com>", ""},
 		{"phone", "+84 (901) 234-567", "+84901234567"},
 		{"phone", "0901234567", ""},

@@ -112,7 +112,7 @@ func (l Links) Applicant(email string) string { return applicantPrefix + l.nameO
 func (l Links) Subscriber(email string) string { return subscriberPrefix + l.nameOf(email) }
 
 func (l Links) nameOf(email string) string {
-	return hex.EncodeToString(l.mac(nil, append([]byte{byte(asApplied)}, strings.ToLower(email)...)))
+	return hex.EncodeToString(l.mac(nil, append([]byte{byte(asApplied)}, mailbox(email)...)))
 }
 
 // Applicant reports whether this is nobody yet but a mail address that waits to be confirmed: no journey begins for them,

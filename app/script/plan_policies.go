@@ -87,7 +87,8 @@ func (c *compiler) buildPolicies() {
 		}
 	}
 	c.Journey.Entry, c.Journey.ByHand = p.entry, p.byHand
-	c.Journey.Renamed, c.Journey.Retired = c.formerStages(p.renamed, "renamed"), c.formerStages(p.retired, "retired")
+	c.Journey.Renamed = c.formerStages(p.renamed, "renamed")
+	c.Journey.Retired = c.formerStages(p.retired, "retired")
 	for _, name := range slices.Sorted(maps.Keys(p.renamed)) {
 		if _, both := p.retired[name]; both {
 			c.report(journeyFile, c.lineOf(name), "keep it in one of them", "%q is both renamed and retired", cut(name, 80))
@@ -95,10 +96,22 @@ func (c *compiler) buildPolicies() {
 	}
 }
 
-// formerStages checks that former stages are none any more, and that their heirs are.
+// formerStages checks that former stages are none any more, and that their heirs are. An heir may be a former stage itself: then
+// its own is meant.
 func (c *compiler) formerStages(heirs map[string]string, what string) map[string]string {
 	for _, from := range slices.Sorted(maps.Keys(heirs)) {
 		to := heirs[from]
+		for n := 0; n < len(heirs) && to != "" && c.Journey.Index(to) < 0; n++ {
+			next, former := heirs[to]
+			if !former {
+				next, former = c.Journey.Renamed[to]
+			}
+			if !former {
+				break
+			}
+			to = next
+		}
+		heirs[from] = to
 		switch {
 		case c.Journey.Index(from) >= 0:
 			c.report(journeyFile, c.lineOf(from), "take it out of stages, or out of "+what, "%s names %q, which is a stage still", what, cut(from, 80))

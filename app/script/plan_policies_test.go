@@ -57,6 +57,23 @@ func TestWhatIsWrongWithPolicies(t *testing.T) {
 	}
 }
 
+// Lines about former stages stay good when their heirs get other names in turn.
+func TestHeirsOfHeirs(t *testing.T) {
+	program, err := script.New(script.Limits{}).Compile(policyJourney(`renamed = { first = "second", second = "third", third = "a" }, retired = { gone = "second" }`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := program.Journey.Renamed; !reflect.DeepEqual(got, map[string]string{"first": "a", "second": "a", "third": "a"}) {
+		t.Errorf("renamed: %v", got)
+	}
+	if got := program.Journey.Retired["gone"]; got != "a" {
+		t.Errorf("retired into %q", got)
+	}
+	if _, err = script.New(script.Limits{}).Compile(policyJourney(`renamed = { first = "second", second = "first" }`)); err == nil {
+		t.Error("a circle of heirs was taken")
+	}
+}
+
 func TestMentions(t *testing.T) {
 	source := policyJourney(`moves = "next"`)
 	source.Files["b.lua"] = []byte(`stage { title = "B" } on("Stage Left", function() end)`)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,6 +79,10 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	newest, err := strconv.ParseBool(c.Query("newest", "false"))
+	if err != nil {
+		return fieldError("newest", "newest is true or false")
+	}
 	list, next := []listedCustomer{}, ""
 	switch search := strings.TrimSpace(strings.Clone(c.Query("search"))); {
 	case len(search) > maxDeviceQuery:
@@ -94,12 +99,12 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 			}
 			list = append(list, one)
 		}
-	case c.QueryBool("newest"):
-		newest, err := s.Engine.NewestCustomers(ctx, limit)
+	case newest:
+		found, err := s.Engine.NewestCustomers(ctx, limit)
 		if err != nil {
 			return err
 		}
-		for _, one := range newest {
+		for _, one := range found {
 			list = append(list, listedOf(one))
 		}
 	default:

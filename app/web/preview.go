@@ -105,9 +105,16 @@ func (s *Server) sendTest(c *fiber.Ctx) error {
 }
 
 // sendTests sends a rendered sample to addresses and returns the references of the messages. All of them go, or none if there
-// were too many lately.
+// were too many lately, or one is suppressed.
 func (s *Server) sendTests(ctx context.Context, wire *wirePreview, sample *delivery.Sample, addresses ...string) ([]string, error) {
 	id, now := sample.Customer.ID, s.Clock.Now()
+	for _, to := range addresses {
+		if barred, err := s.Engine.Barred(ctx, wire.Channel, to); err != nil {
+			return nil, err
+		} else if barred != nil {
+			return nil, delivery.ErrBarred(barred)
+		}
+	}
 	if !s.tests.take(now, len(addresses)) {
 		return nil, lifecycle.Errorf(lifecycle.Busy, "at most %d tests are sent within a minute; wait a little", maxTests)
 	}
