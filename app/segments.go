@@ -62,18 +62,19 @@ func (p *publisher) withoutBroken(ctx context.Context, src script.Source, failed
 	}
 	good := script.Source{Name: src.Name, Files: maps.Clone(src.Files)}
 	for range len(src.Files) + 2 { // each time one of them at least is not as it was
-		broken := brokenSegments(failed)
-		for name := range broken {
+		other := false
+		for name := range brokenSegments(failed) {
 			file := name + ".lua"
 			before, was := published.Files[file]
 			if now, is := good.Files[file]; was && is && bytes.Equal(before, now) {
-				return src, failed
+				continue // it asks for one that is broken
 			}
 			if delete(good.Files, file); was {
 				good.Files[file] = before
 			}
+			other = true
 		}
-		if len(broken) == 0 {
+		if !other {
 			return src, failed
 		}
 		if _, failed = p.host.CompileSegments(good); failed == nil {
