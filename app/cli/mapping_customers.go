@@ -62,7 +62,7 @@ type place struct {
 	Since   time.Time `json:"since,omitzero"`
 }
 
-// identity is the one by which the server tells the customer's partition.
+// identity is the same for all rows of a customer who is named alike, so that they are sent in their order.
 func (c *customer) identity() lifecycle.Identity {
 	switch {
 	case c.UserID != "":
@@ -73,10 +73,25 @@ func (c *customer) identity() lifecycle.Identity {
 	name := c.Email + c.Phone // what is no address the server refuses
 	if address, ok := lifecycle.ParseIdentity(lifecycle.EmailIdentity, c.Email); ok {
 		name, _ = lifecycle.AddressName(address)
-	} else if address, ok = lifecycle.ParseIdentity(lifecycle.PhoneIdentity, c.Phone); ok && c.Email == "" {
-		name, _ = lifecycle.AddressName(address)
+	} else if c.Email == "" {
+		name = endOf(c.Phone)
 	}
 	return lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: name}
+}
+
+// endOf returns the last digits of a telephone number. With its calling code or as within its country, which the server alone
+// can read, it ends alike.
+func endOf(number string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, number)
+	if len(digits) < 7 {
+		return number // the server refuses it
+	}
+	return digits[len(digits)-7:]
 }
 
 // ParseCustomerMapping reads rules of customers. No rules are no mapping (nil): the rows are then customers of the API
