@@ -23,7 +23,7 @@ type aheadAnswer[Sum any] struct {
 // lookAt visits the next customers of a partition who are meant: of those on a list if the audience is one, else of all. Gone
 // are those on the list who are not there any more, or merged with somebody elsewhere.
 func (e *Engine) lookAt(tx store.Tx, meant *matcher, list string, from []byte, visit func(*lifecycle.Customer)) (looked, gone int64, next []byte, failed error) {
-	if meant.renamed, failed = e.renamed(tx, meant.audience.Journey); failed != nil {
+	if meant.plan, failed = e.running(tx, meant.audience.Journey); failed != nil {
 		return 0, 0, nil, failed
 	}
 	begin, end := customerKey(lifecycle.ID{}), []byte{'c' + 1}

@@ -90,7 +90,7 @@ func (a *Audience) check() error {
 type matcher struct {
 	audience Audience
 	values   []any
-	renamed  map[string]string // the stages of the audience's journey that have other names by now
+	plan     *lifecycle.Journey // the audience's journey as it is now, which knows what was renamed; nil: it does not run
 }
 
 func (a Audience) matcher() *matcher {
@@ -109,7 +109,7 @@ func (m *matcher) includes(tx store.Reader, c *lifecycle.Customer) bool {
 	}
 	if m.audience.Journey != "" {
 		visit := c.Visit(m.audience.Journey)
-		if visit == nil || visit.Stage == "" || m.audience.Stage != "" && m.named(visit.Stage) != m.named(m.audience.Stage) {
+		if visit == nil || visit.Stage == "" || m.audience.Stage != "" && m.plan.Present(visit.Stage) != m.plan.Present(m.audience.Stage) {
 			return false
 		}
 	}
@@ -121,20 +121,12 @@ func (m *matcher) includes(tx store.Reader, c *lifecycle.Customer) bool {
 	return true
 }
 
-// named is the present name of a stage: customers who are looked at may have the former one still, and so may the audience.
-func (m *matcher) named(stage string) string {
-	if heir, renamed := m.renamed[stage]; renamed {
-		return heir
-	}
-	return stage
-}
-
-// renamed returns the former names of a journey's stages, with their present ones.
-func (e *Engine) renamed(tx store.Tx, journey string) (map[string]string, error) {
+// running returns a journey as it runs; nil if it does not.
+func (e *Engine) running(tx store.Tx, journey string) (*lifecycle.Journey, error) {
 	journeys, err := e.journeys(tx)
 	for _, j := range journeys {
 		if j.name == journey {
-			return j.plan().Renamed, err
+			return j.plan(), err
 		}
 	}
 	return nil, err

@@ -80,7 +80,7 @@ func (e *Engine) candidates(tx store.Tx, b *broadcastShare, room int) (list []ca
 		return list, more, nil
 	}
 	meant := b.Audience.matcher()
-	if meant.renamed, failed = e.renamed(tx, b.Audience.Journey); failed != nil {
+	if meant.plan, failed = e.running(tx, b.Audience.Journey); failed != nil {
 		return nil, false, failed
 	}
 	return b.matching(tx, meant, room)

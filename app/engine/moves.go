@@ -151,9 +151,7 @@ func (s *session) carryOutChange(ask *Change) (refused string) {
 	if j == nil || lifecycle.IsBroadcast(ask.Journey) {
 		return s.engine.notActive(s.tx, ask.Journey)
 	}
-	if heir, renamed := j.plan().Renamed[ask.To]; renamed {
-		request.to = heir
-	}
+	request.to = j.plan().Present(ask.To)
 	if ask.Act == ActEnrol {
 		request.to = j.plan().Stages[0].Name
 	}

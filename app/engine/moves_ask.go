@@ -39,9 +39,7 @@ func (a *Change) check(plan *lifecycle.Journey) error {
 			err.Hint = "there are: " + strings.Join(stageNames(plan), ", ")
 			return err
 		}
-		if heir, renamed := plan.Renamed[a.To]; renamed {
-			a.To = heir
-		}
+		a.To = plan.Present(a.To)
 		if plan.Stage(a.To) == nil {
 			err := inField("to", "journey %s has no stage %.80q", plan.Name, a.To)
 			err.Hint = "there are: " + strings.Join(stageNames(plan), ", ")

@@ -29,9 +29,7 @@ func (s *session) place(p Placement) (refused string) {
 	case lifecycle.IsBroadcast(p.Journey) || j == nil && s.engine.Mode(s.tx, p.Journey) == "" && s.tx.Partition() == 0:
 		return "there is no such journey"
 	case j != nil:
-		if heir, renamed := j.plan().Renamed[stage]; renamed {
-			stage = heir
-		}
+		stage = j.plan().Present(stage)
 		if j.plan().Stage(stage) == nil {
 			return "the journey has no such stage"
 		}

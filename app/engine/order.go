@@ -177,9 +177,7 @@ func (s *session) consider(j *journey, visit *lifecycle.Visit, first *moveReques
 	if request.to == "" {
 		return
 	}
-	if heir, renamed := j.plan().Renamed[request.to]; renamed { // a run that waits goes on with the version it began with
-		request.to = heir
-	}
+	request.to = j.plan().Present(request.to) // a run that waits goes on with the version it began with
 	if why := s.whyNot(j, visit, first.to, request.to); why != "" {
 		s.refuse(j, visit, request, why)
 		return

@@ -133,9 +133,7 @@ func (l *segmentLook) Look(q script.Question) (answer any, until time.Time, err 
 	case script.AskStayed:
 		visit, stage := c.Visit(q.Name), q.Property
 		if j := l.s.active(q.Name); j != nil {
-			if heir, renamed := j.plan().Renamed[stage]; renamed {
-				stage = heir
-			}
+			stage = j.plan().Present(stage)
 		}
 		if visit == nil || visit.Stage == "" || stage != "" && visit.Stage != stage {
 			return false, time.Time{}, nil

@@ -84,6 +84,16 @@ func (j *Journey) Heir(stage string) (heir string, said bool) {
 	return heir, said
 }
 
+// Present returns the name that a stage has by now: another one if it was renamed. Of no journey it is the stage's own.
+func (j *Journey) Present(stage string) string {
+	if j != nil {
+		if heir, renamed := j.Renamed[stage]; renamed {
+			return heir
+		}
+	}
+	return stage
+}
+
 // Stage is one stage of a journey.
 type Stage struct {
 	Name     string    `json:"name"` // its file's name without .lua
