@@ -11,6 +11,7 @@ import (
 
 	"stagecraft/app/config"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 )
 
 const waitingStage = `stage { title = "Welcome", goal = "Order Completed", exit = { "Unsubscribed" }, holdout = "0%" }
@@ -202,5 +203,20 @@ func TestDraftsAreGuarded(t *testing.T) {
 		if status, _, _ := s.call("POST", "/api/journeys/care/check", map[string]any{"files": map[string]string{file: ""}}); status != http.StatusBadRequest {
 			t.Errorf("a draft of %s: %d", file, status)
 		}
+	}
+}
+
+// A draft under which a segment would name a stage that nobody is in says so.
+func TestCheckingADraftTellsItsSegments(t *testing.T) {
+	dir := waitingJourney(t)
+	s := startServer(t, func(c *config.Config) { c.Scripts = dir })
+	s.must("PUT", "/v1/segments/early", map[string]any{"text": `member(function(customer) return stage "care" == "welcom" or stage "other" == "x" end)`})
+	check := s.must("POST", "/api/journeys/care/check", map[string]any{"files": map[string]string{}, "file": "welcome.lua"})
+	var answer struct{ Problems []script.Problem }
+	if err := json.Unmarshal([]byte(check), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if p := answer.Problems; len(p) != 1 || p[0].File != "segments/early.lua" || p[0].Severity != script.Warning || !strings.Contains(p[0].Message, `care has no stage "welcom"`) {
+		t.Errorf("check says %s", check)
 	}
 }

@@ -59,9 +59,19 @@ func draftNames(draft map[string][]byte) error {
 	return nil
 }
 
-// Check says everything that is wrong with a source, messages included.
+// Check says everything that is wrong with a source, messages included, and warns of segments that name a stage which the
+// journey would not have.
 func (p *publisher) Check(source script.Source) []script.Problem {
-	return p.host.Check(source, delivery.CheckTemplate, delivery.CheckVariables, delivery.CheckLinks)
+	problems := p.host.Check(source, delivery.CheckTemplate, delivery.CheckVariables, delivery.CheckLinks)
+	segments, err := script.ReadSegments(os.DirFS(p.dir))
+	if err != nil || len(segments.Files) == 0 {
+		return problems
+	}
+	program, err := p.host.Compile(source)
+	if err != nil {
+		return problems
+	}
+	return append(problems, script.SegmentNames(segments, []*script.Program{program}, false)...)
 }
 
 // Save writes the files and publishes the journey at once. Nothing is written if one of them is not what the editing

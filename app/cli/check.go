@@ -61,7 +61,7 @@ func (c *CheckCommand) Run(w *world) error {
 	}
 	if only == "" {
 		result.Problems = append(result.Problems, host.CheckScores(folder)...)
-		result.Problems = append(result.Problems, checkSegments(host, folder)...)
+		result.Problems = append(result.Problems, checkSegments(host, folder, sources, unread == nil)...)
 		result.Problems = append(result.Problems, script.CheckTopics(folder)...)
 	}
 	result.Problems = append(result.Problems, checkSources(folder, only)...)

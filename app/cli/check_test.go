@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,5 +178,49 @@ func TestUnknownVerbs(t *testing.T) {
 		if code != 2 || !strings.Contains(errs, want) || strings.Count(errs, "did you mean") > 1 {
 			t.Errorf("%s: code %d\n%s", args, code, errs)
 		}
+	}
+}
+
+// A segment that names a stage which the journey lost is empty from then on; it is said with the name that it has by now.
+func TestCheckVerbTellsSegmentsOfStagesThatAreGone(t *testing.T) {
+	t.Chdir(t.TempDir())
+	files := shop(member, "Hello")
+	files["shop/journey.lua"] = `journey { title = "Shop", stages = { "member", "active" }, moves = { member = { "active" }, active = { "member" } }, renamed = { ["lead"] = "member" }, retired = { ["spy"] = false } }`
+	files["segments/seen.lua"] = `member(function(customer)
+  local here = stage "shop"
+  local twice = stage "shop"
+  twice = customer.plan
+  if here == "lead" or "membr" ~= stage "shop" then return true end
+  if in_stage_for("shop", "3 days", "lead") or here == "member" or twice == "pro" or customer.plan == "pro" then return true end
+  return in_stage_for("shop", "3 days", "spy") or stage "shap" == "x" or sent("hellp", "3 days") or sent("a broadcast", "3 days")
+end)`
+	writeFiles(t, "scripts", files)
+	out, _, code := verb(t, "check", "--json")
+	var found struct {
+		Warnings int
+		Problems []struct {
+			File          string
+			Line, Column  int
+			Message, Hint string
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 0 {
+		t.Fatalf("code %d: %v\n%s", code, err, out)
+	}
+	want := []string{
+		`5:14 the customers of stage "lead" of shop are in "member" by now; nobody is in it (write "member")`,
+		`5:24 shop has no stage "membr"; nobody is in it (did you mean "member"?)`,
+		`7:41 the stage "spy" of shop is retired; nobody is in it (leave it out, or name another stage)`,
+		`7:57 there is no journey "shap"; nobody is in a stage of it (did you mean "shop"?)`,
+		`7:79 no journey has a message "hellp" (did you mean "hello"?)`,
+	}
+	var said []string
+	for _, p := range found.Problems {
+		if p.File == "segments/seen.lua" {
+			said = append(said, fmt.Sprintf("%d:%d %s (%s)", p.Line, p.Column, p.Message, p.Hint))
+		}
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("found:\n%s", strings.Join(said, "\n"))
 	}
 }

@@ -156,8 +156,8 @@ func (c *SegmentsMembersCommand) print(w *world, raw json.RawMessage) error {
 	return err
 }
 
-// checkSegments says what is wrong with the segments of a scripts folder.
-func checkSegments(host *script.Host, folder fs.FS) (problems []script.Problem) {
+// checkSegments says what is wrong with the segments of a scripts folder, among its journeys as far as they could be read.
+func checkSegments(host *script.Host, folder fs.FS, journeys []script.Source, all bool) (problems []script.Problem) {
 	source, err := script.ReadSegments(folder)
 	var unread script.Errors
 	if errors.As(err, &unread) {
@@ -166,5 +166,11 @@ func checkSegments(host *script.Host, folder fs.FS) (problems []script.Problem) 
 		}
 		return problems
 	}
-	return host.CheckSegments(source)
+	var programs []*script.Program
+	for _, journey := range journeys {
+		if program, err := host.Compile(journey); err == nil {
+			programs = append(programs, program)
+		}
+	}
+	return append(host.CheckSegments(source), script.SegmentNames(source, programs, all && len(programs) == len(journeys))...)
 }

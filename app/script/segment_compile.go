@@ -357,17 +357,3 @@ func notInSegments(word string, stage []string) string {
 	}
 	return ""
 }
-
-// CheckSegments says what keeps segments from being published.
-func (h *Host) CheckSegments(src Source) []Problem {
-	_, err := h.CompileSegments(src)
-	errs, _ := err.(Errors)
-	problems := make([]Problem, len(errs))
-	for i, e := range errs {
-		problems[i] = Problem{File: e.File, Line: max(e.Line, 1), Severity: Bad, Message: e.Message, Hint: e.Hint}
-		if text, ok := src.Files[strings.TrimPrefix(e.File, src.Name+"/")]; ok {
-			problems[i].SourceLine = sourceLine(text, e.Line)
-		}
-	}
-	return problems
-}

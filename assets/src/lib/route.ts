@@ -57,6 +57,12 @@ export function editHash(journey: string, file: string, line = 0): string {
   return fileHash(journey, file, line).replace('#/journey/', '#/edit/');
 }
 
+/** Where a problem that was found with a journey is mended: in the editor, or on the page of the segment that it is in. */
+export function problemHash(journey: string, problem: { file: string; line: number }): string {
+  const [, segment = ''] = /^segments\/(.+)\.lua$/.exec(problem.file) ?? [];
+  return segment ? pageHash('segments', { name: segment }) : editHash(journey, problem.file, problem.line);
+}
+
 export function messageHash(ref: string): string {
   return `#/message/${encodeURIComponent(ref)}`;
 }
