@@ -74,9 +74,8 @@ func (e *Engine) Send(ctx context.Context, d Direct) (DirectAnswer, error) {
 	if err := d.Event.Validate(); err != nil {
 		return DirectAnswer{}, err
 	}
-	if e.pending.Add(1) > e.limit {
-		e.pending.Add(-1)
-		return DirectAnswer{}, lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", e.limit)
+	if err := e.admit(1); err != nil {
+		return DirectAnswer{}, err
 	}
 	defer e.pending.Add(-1)
 	identity := d.Event.Identity()

@@ -141,9 +141,8 @@ func (e *Engine) submit(ctx context.Context, in submit) error {
 	}
 	identity := in.Event.Identity()
 	in.Mark = lifecycle.HashID("message", string(identity.Kind), identity.Value, in.Event.MessageID)
-	if e.pending.Add(1) > e.limit {
-		e.pending.Add(-1)
-		return lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", e.limit)
+	if err := e.admit(1); err != nil {
+		return err
 	}
 	defer e.pending.Add(-1)
 	_, err := e.store.Do(ctx, identity.Hash().Partition(), in)

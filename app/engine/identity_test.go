@@ -8,6 +8,7 @@ import (
 
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 )
 
 const onOrder = `stage { title = "A" }
@@ -146,17 +147,38 @@ idle("Order", "10 days", function() log "silent" end)`))
 
 func TestBusyTakesNothing(t *testing.T) {
 	h := newHarness(t)
-	var events []lifecycle.Event
-	for range 10001 {
-		events = append(events, h.event("ada", "Order"))
+	h.publish(script.Source{Name: "shop", Files: map[string][]byte{
+		"journey.lua":               []byte(`journey { title = "Shop", stages = { "all" }, moves = {} }`),
+		"all.lua":                   []byte("stage { title = \"All\" }\nenter(function() send \"hello\" end)\n"),
+		"messages/hello.log.liquid": []byte("---\nsubject: Hello\n---\nHello\n"),
+	}})
+	h.mode("shop", lifecycle.Live)
+	events := make([]lifecycle.Event, 10001)
+	for i := range events {
+		events[i] = h.event("bob", "Order")
 	}
-	if _, err := h.engine.Receive(context.Background(), events); lifecycle.CodeOf(err) != lifecycle.Busy {
+	h.book.mu.Lock() // Ada's message cannot be put into the outbox, so her event is being worked on
+	ada := make(chan error, 1)
+	go func() {
+		_, err := h.engine.Receive(context.Background(), []lifecycle.Event{h.event("ada", "Order")})
+		ada <- err
+	}()
+	h.eventually(func() bool { return h.engine.Pending() == 1 })
+	_, err := h.engine.Receive(context.Background(), events[1:])
+	h.book.mu.Unlock()
+	if lifecycle.CodeOf(err) != lifecycle.Busy {
 		t.Fatalf("want busy, got %v", err)
+	}
+	if err = <-ada; err != nil {
+		t.Fatal(err)
 	}
 	if h.engine.Pending() != 0 {
 		t.Error("a refused batch is still counted")
 	}
-	if h.receive(events[0])[0].Duplicate {
+	if h.receive(events[1])[0].Duplicate {
 		t.Error("an event of a refused batch was kept")
+	}
+	if receipts := h.receive(events...); len(receipts) != 10001 { // more than there may be, and alone
+		t.Errorf("%d were taken", len(receipts))
 	}
 }

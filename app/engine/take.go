@@ -32,11 +32,20 @@ func (e *Engine) Receive(ctx context.Context, events []lifecycle.Event) ([]store
 	return e.take(ctx, inputs)
 }
 
+// admit counts events among those that are being worked on, which are pending until the caller takes them off, or refuses
+// them as Busy. Those that come alone are let in however many they are: they would never be otherwise.
+func (e *Engine) admit(n int64) error {
+	if all := e.pending.Add(n); all > e.limit && all > n {
+		e.pending.Add(-n)
+		return lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", all-n)
+	}
+	return nil
+}
+
 func (e *Engine) take(ctx context.Context, inputs []Receive) ([]store.Result, error) {
 	n := int64(len(inputs))
-	if e.pending.Add(n) > e.limit {
-		e.pending.Add(-n)
-		return nil, lifecycle.Errorf(lifecycle.Busy, "%d events are being worked on; send this again in a moment", e.limit)
+	if err := e.admit(n); err != nil {
+		return nil, err
 	}
 	defer e.pending.Add(-n)
 	for i := range inputs {
