@@ -1,9 +1,11 @@
 package app_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,6 +22,11 @@ func TestABrokenSegmentWaitsAlone(t *testing.T) {
 	s.eventually("the good one is published", func() bool { return strings.Contains(names(), `"name":"new"`) })
 	if text := names(); !strings.Contains(text, `"name":"old"`) || strings.Contains(text, `"name":"odd"`) || strings.Contains(text, `"name":"asks"`) {
 		t.Errorf("there are %s", text)
+	}
+	var said struct{ Journeys, Problems []struct{ Name, File string } }
+	if err := json.Unmarshal([]byte(s.must("GET", "/v1/journeys", nil)), &said); err != nil || len(said.Problems) != 1 || said.Problems[0].File != "segments/odd.lua" && said.Problems[0].File != "segments/old.lua" ||
+		slices.ContainsFunc(said.Journeys, func(j struct{ Name, File string }) bool { return j.Name == "segments" }) {
+		t.Errorf("%v: the journeys are %+v", err, said)
 	}
 	if status, text, _ := s.call("DELETE", "/v1/segments/alone", nil); status != http.StatusNoContent || strings.Contains(names(), `"name":"alone"`) {
 		t.Errorf("what nobody asks for was not deleted: %d %s %s", status, text, names())

@@ -88,6 +88,19 @@ func agrees(from io.Reader) bool {
 	return false
 }
 
+// unpublished is why files were not published.
+type unpublished struct {
+	Message string `json:"message"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Hint    string `json:"hint"`
+}
+
+func (u *unpublished) String() string {
+	failure := lifecycle.Error{File: u.File, Line: u.Line, Message: u.Message, Hint: u.Hint}
+	return failure.Error()
+}
+
 // Run lists or sets.
 func (c *JourneysCommand) Run(w *world) error {
 	if c.Mode != "" {
@@ -106,18 +119,14 @@ func (c *JourneysCommand) Run(w *world) error {
 	}
 	var overview struct {
 		Journeys []struct {
-			Name      string `json:"name"`
-			Title     string `json:"title"`
-			Mode      string `json:"mode"`
-			Version   string `json:"version"`
-			Customers int64  `json:"customers"`
-			Error     *struct {
-				Message string `json:"message"`
-				File    string `json:"file"`
-				Line    int    `json:"line"`
-				Hint    string `json:"hint"`
-			} `json:"publishError"`
+			Name      string       `json:"name"`
+			Title     string       `json:"title"`
+			Mode      string       `json:"mode"`
+			Version   string       `json:"version"`
+			Customers int64        `json:"customers"`
+			Error     *unpublished `json:"publishError"`
 		} `json:"journeys"`
+		Problems []unpublished `json:"problems"` // of what is beside the journeys
 	}
 	if _, err = client.Get(w.ctx, "/api/overview", &overview); err != nil {
 		return err
@@ -140,9 +149,14 @@ func (c *JourneysCommand) Run(w *world) error {
 	for _, journey := range overview.Journeys {
 		fmt.Fprintf(table, "%s\t%s\t%s\tversion %.8s\n", journey.Name, journey.Mode, plural(int(journey.Customers), "customer", "customers"), journey.Version)
 		if e := journey.Error; e != nil {
-			failure := lifecycle.Error{File: e.File, Line: e.Line, Message: e.Message, Hint: e.Hint}
-			fmt.Fprintf(table, "  not published: %s\n", failure.Error())
+			fmt.Fprintf(table, "  not published: %s\n", e)
 		}
 	}
-	return table.Flush()
+	if err = table.Flush(); err != nil || c.Name != "" {
+		return err
+	}
+	for _, problem := range overview.Problems {
+		fmt.Fprintf(w.stdout, "not published: %s\n", &problem)
+	}
+	return nil
 }

@@ -256,6 +256,7 @@ func (c *segmentCompiler) order() {
 			line := c.lineOf(s, need)
 			_, other := c.Find(need)
 			switch {
+			case other < 0 && c.program.src.Files[need+".lua"] != nil: // it is there, and broken: that is what is to be mended
 			case other < 0:
 				c.report(s.path, line, didYouMean(need, c.all(), "there are: "+oneOf(c.all())), "there is no segment %q", cut(need, 80))
 			case state[other] == open:

@@ -13,6 +13,7 @@ import (
 	"stagecraft/app/engine"
 	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 )
 
 // newest is how many messages and errors the overview shows.
@@ -55,6 +56,7 @@ type overview struct {
 	Version   string            `json:"version"`
 	PublicURL string            `json:"publicUrl"`
 	Journeys  []wireJourney     `json:"journeys"`
+	Problems  []wireScriptError `json:"problems"` // what keeps the newest scripts beside the journeys from running
 	Messages  []wireMessage     `json:"messages"`
 	Errors    []wireScriptError `json:"errors"`
 	Channels  []wireChannel     `json:"channels"`
@@ -111,7 +113,7 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 	}
 	o := &overview{At: s.Clock.Now(), Version: s.Version, PublicURL: s.PublicURL, InDoubt: report.InDoubt(),
 		Messages: []wireMessage{}, Errors: []wireScriptError{}, Channels: []wireChannel{}}
-	if o.Journeys, err = s.journeys(ctx, report); err != nil {
+	if o.Journeys, o.Problems, err = s.journeys(ctx, report); err != nil {
 		return nil, err
 	}
 	for _, channel := range s.Channels() {
@@ -123,13 +125,14 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 	return o, s.addErrors(ctx, o)
 }
 
-// journeys returns the journeys with their figures, those at work first.
-func (s *Server) journeys(ctx context.Context, report *insight.Report) ([]wireJourney, error) {
+// journeys returns the journeys with their figures, those at work first, and what is wrong beside them.
+func (s *Server) journeys(ctx context.Context, report *insight.Report) (list []wireJourney, beside []wireScriptError, err error) {
 	states, err := s.Engine.States(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	list, problems := []wireJourney{}, s.Scripts.Problems()
+	list, beside = []wireJourney{}, []wireScriptError{}
+	problems := s.Scripts.Problems()
 	known := map[string]bool{}
 	for _, state := range states {
 		known[state.Name] = true
@@ -138,17 +141,18 @@ func (s *Server) journeys(ctx context.Context, report *insight.Report) ([]wireJo
 		}
 	}
 	for name, problem := range problems {
-		if !known[name] { // it never compiled; there is nothing else to show of it
-			title := name
-			if title == "" {
-				title = "Scripts folder"
-			}
-			list = append(list, wireJourney{Name: name, Title: title, Mode: lifecycle.Off, Stages: []wireStage{},
+		switch {
+		case known[name]:
+		case name == "" || name == "lib" || name == script.SegmentsFolder || name == script.ScoresFile:
+			beside = append(beside, *problemOf(problem))
+		default: // it never compiled; there is nothing else to show of it
+			list = append(list, wireJourney{Name: name, Title: name, Mode: lifecycle.Off, Stages: []wireStage{},
 				Moves: []wireMove{}, Messages: []wireMessageTotals{}, PublishError: problemOf(problem)})
 		}
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Mode != lifecycle.Off && list[j].Mode == lifecycle.Off })
-	return list, nil
+	sort.Slice(beside, func(i, j int) bool { return beside[i].File < beside[j].File })
+	return list, beside, nil
 }
 
 // listJourneys answers with the journeys and their figures.
@@ -157,11 +161,11 @@ func (s *Server) listJourneys(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.journeys(c.UserContext(), report)
+	list, beside, err := s.journeys(c.UserContext(), report)
 	if err != nil {
 		return err
 	}
-	return c.JSON(fiber.Map{"journeys": list})
+	return c.JSON(fiber.Map{"journeys": list, "problems": beside})
 }
 
 // oneJourney answers with one of them.
@@ -174,7 +178,7 @@ func (s *Server) oneJourney(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.journeys(c.UserContext(), report)
+	list, _, err := s.journeys(c.UserContext(), report)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ export interface Overview {
   version: string;
   publicUrl: string;
   journeys: Journey[];
+  /** What keeps the newest scripts beside the journeys, such as segments, from running. */
+  problems: PublishError[];
   /** Newest first. */
   messages: Message[];
   /** Newest first. */
@@ -413,6 +415,7 @@ export function complete(overview: Partial<Overview>): Overview {
       messages: journey.messages ?? [],
       publishError: journey.publishError ?? null,
     })),
+    problems: overview.problems ?? [],
     messages: overview.messages ?? [],
     errors: overview.errors ?? [],
     channels: overview.channels ?? [],

@@ -59,8 +59,13 @@ export function editHash(journey: string, file: string, line = 0): string {
 
 /** Where a problem that was found with a journey is mended: in the editor, or on the page of the segment that it is in. */
 export function problemHash(journey: string, problem: { file: string; line: number }): string {
-  const [, segment = ''] = /^segments\/(.+)\.lua$/.exec(problem.file) ?? [];
-  return segment ? pageHash('segments', { name: segment }) : editHash(journey, problem.file, problem.line);
+  return segmentHash(problem.file) || editHash(journey, problem.file, problem.line);
+}
+
+/** The page of a segment, by its file; empty if the file is none of a segment. */
+export function segmentHash(file: string): string {
+  const [, segment = ''] = /^segments\/(.+)\.lua$/.exec(file) ?? [];
+  return segment && pageHash('segments', { name: segment });
 }
 
 export function messageHash(ref: string): string {
