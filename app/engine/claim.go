@@ -109,6 +109,11 @@ func (c *claimed) hear(word *lifecycle.Consent, suppressed *lifecycle.Suppressio
 	if word == nil {
 		return changed
 	}
+	if word.Granted && slices.ContainsFunc(c.Words, func(said lifecycle.Consent) bool {
+		return said.Channel == word.Channel && said.Topic == word.Topic && said.At.After(word.At)
+	}) {
+		return changed // it was said before the refusal
+	}
 	before := len(c.Words)
 	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool { return said.Channel == word.Channel && said.Topic == word.Topic })
 	if !word.Granted {

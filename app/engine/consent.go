@@ -219,7 +219,11 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 	name := lifecycle.ChannelInEvents(r.Channel) + " "
 	switch r.Event {
 	case "unsubscribed", "subscribed":
+		// A refusal that comes late counts from now on; a yes only from when it was said: networks deliver for days what nobody took.
 		word := lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: now, Source: cmp.Or(r.Data["source"], "reply")}.Strict()
+		if word.Granted {
+			word.At = at
+		}
 		in.Word = &word
 		properties["source"] = in.Word.Source
 		if name = unsubscribed; in.Word.Granted {
@@ -253,10 +257,8 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 
 // takeWord lets what came with an event take effect. late: it is history older than what is known of the customer.
 func (s *session) takeWord(in Receive, late bool) {
-	if word := in.Word; word != nil && word.At.Before(in.At) {
-		s.sayWord(*word, &in.Event, false)
-	} else if word != nil {
-		s.sayWord(*word, &in.Event, true)
+	if word := in.Word; word != nil {
+		s.sayWord(*word, &in.Event, !word.At.Before(in.At) || in.Inner && word.At.After(s.customer.OptedOutAt()))
 	}
 	for _, word := range in.Words {
 		s.sayWord(word, &in.Event, true)

@@ -118,3 +118,64 @@ func TestAStopWhereNothingWasSent(t *testing.T) {
 		return said && !word.Granted
 	})
 }
+
+// A yes that a network delivers late counts from when it was said: it lifts nothing that was refused since, neither of the
+// customer nor of whoever gets the address later. One that is newer lifts the refusal, though it too was said before it came.
+func TestAYesThatComesLate(t *testing.T) {
+	h := newHarness(t)
+	const chat = "telegram:41"
+	owns := func(user string) {
+		h.receive(lifecycle.Event{Type: lifecycle.Identify, UserID: user, MessageID: "owns " + user, Traits: json.RawMessage(`{"telegram":"41"}`)})
+	}
+	report := func(event string, ago time.Duration) {
+		h.engine.Keep(t.Context(), []engine.Report{{Channel: "social", From: chat, Event: event, At: h.clock.Now().Add(-ago)}})
+	}
+	want := func(user string, granted bool) {
+		t.Helper()
+		h.eventually(func() bool {
+			c := h.customer(user)
+			if c == nil {
+				return false
+			}
+			word, said := c.Consented("social", "")
+			return said && word.Granted == granted
+		})
+	}
+	words := func(n int) func() bool {
+		return func() bool {
+			said, err := h.engine.ConsentHistory(t.Context(), h.customer("ada").ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(said) >= n
+		}
+	}
+	lifted := func() bool { return !h.customer("ada").OptedOut() }
+	owns("ada")
+	h.clock.Advance(2 * time.Hour)
+	report("unsubscribed", 0)
+	want("ada", false)
+	h.clock.Advance(time.Minute)
+	report("subscribed", time.Hour)
+	h.eventually(words(2))
+	want("ada", false)
+	owns("eve")
+	want("eve", false)
+
+	h.clock.Advance(time.Minute)
+	report("subscribed", time.Second)
+	want("ada", true)
+	want("eve", true)
+
+	// The no to everything that another program said by a trait is lifted by a yes that is newer, and by no older one.
+	h.clock.Advance(time.Hour)
+	h.receive(says("", false, `{"unsubscribed":true}`, h.clock.Now()))
+	h.clock.Advance(time.Minute)
+	report("subscribed", 30*time.Minute)
+	h.eventually(words(4))
+	if lifted() {
+		t.Error("an older yes lifted the trait")
+	}
+	report("subscribed", time.Second)
+	h.eventually(lifted)
+}

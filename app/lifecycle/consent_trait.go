@@ -32,6 +32,16 @@ func (o OptOut) Origin() Origin {
 // OptedOut reports whether the customer has opted out by the trait.
 func (c *Customer) OptedOut() bool { return c.Trait(OptOutTrait) == true }
 
+// OptedOutAt returns when the newest refusal was said by the trait, by whichever source; zero if none was.
+func (c *Customer) OptedOutAt() (at time.Time) {
+	for _, word := range c.optOuts() {
+		if word.Is && word.At.After(at) {
+			at = word.At
+		}
+	}
+	return at
+}
+
 // SayOptOut notes what is said by the trait. Of two words of a source under a name the later one holds, of the same time the
 // refusal. It does not change the trait.
 func (c *Customer) SayOptOut(word OptOut) {
