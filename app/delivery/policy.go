@@ -175,7 +175,8 @@ func (d *Delivery) consent(tx store.Tx, q question) verdict {
 }
 
 // stillWanted drops marketing that has waited while the customer left the stage it was meant for. What a handler sends
-// while it moves, and what leave sends, was decided at the moment of leaving and not before it.
+// while it moves, and what leave sends, is still wanted; what was decided before is not, though it be in the same moment: events
+// of one batch have one time.
 func (d *Delivery) stillWanted(_ store.Tx, q question) verdict {
 	m := q.message
 	if !q.marketing() || !q.waited() && !q.late {
@@ -185,7 +186,11 @@ func (d *Delivery) stillWanted(_ store.Tx, q question) verdict {
 	if m.File == m.Journey+"/journey.lua" {
 		stage = "" // it was said in every stage: only leaving the journey ends it
 	}
-	if q.customer.Left(m.Journey, stage).After(q.customer.Lapsed(m.Decided)) {
+	left, decided, in := q.customer.Left(m.Journey, stage), q.customer.Lapsed(m.Decided), false
+	if visit := q.customer.Visit(m.Journey); visit != nil && visit.Stage != "" {
+		in = stage == "" || visit.Stage == stage // they have come back
+	}
+	if left.After(decided) || left.Equal(decided) && !m.Leaving && !in {
 		return drop("not wanted any more: the customer has left the stage")
 	}
 	return pass

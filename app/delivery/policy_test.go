@@ -232,10 +232,10 @@ func TestRetriesKeepQuietHours(t *testing.T) {
 func TestStillWanted(t *testing.T) {
 	night := delivery.Policy{Hours: map[string][]delivery.Hours{"email": {{Days: [7]bool{true, true, true, true, true, true, true}, From: 13 * 60, To: 14 * 60}}}}
 	both(t, night, func(t *testing.T, p *post) {
-		moved, moving, stays, before := p.grown(nil), p.grown(nil), p.grown(nil), p.grown(nil)
+		moved, moving, stays, before, after, again := p.grown(nil), p.grown(nil), p.grown(nil), p.grown(nil), p.grown(nil), p.grown(nil)
 		from := func(customer lifecycle.ID, file string) *lifecycle.Message {
 			m := p.message(customer, wanted, "hello")
-			m.File = file
+			m.File, m.Leaving = file, customer == moving
 			p.put(m)
 			p.expect(m, "queued until 01 13:00: quiet hours")
 			return m
@@ -246,12 +246,16 @@ func TestStillWanted(t *testing.T) {
 		left(before, start.Add(-time.Minute), "a")
 		a, b, c, d := from(moved, "j/a.lua"), from(moving, "j/a.lua"), from(stays, "j/a.lua"), from(before, "j/a.lua")
 		always := from(moved, "j/journey.lua")
-		left(moving, start, "a") // at the moment at which it was decided
+		e, f := from(after, "j/a.lua"), from(again, "j/a.lua")
+		left(moving, start, "a") // at the moment at which it was decided, by what sent it
+		left(after, start, "a")  // at that moment, by something else
+		left(again, start, "a")
+		p.change(again, func(c *lifecycle.Customer) { c.Visits = []lifecycle.Visit{{Journey: "j", Stage: "a", Entered: start}} })
 		left(moved, start.Add(time.Minute), "a")
 		left(stays, start.Add(time.Minute), "b")
 		p.clock.Set(start.Add(time.Hour))
 		const unwanted = "suppressed: not wanted any more: the customer has left the stage"
-		for m, want := range map[*lifecycle.Message]string{a: unwanted, b: "accepted", c: "accepted", d: "accepted", always: "accepted"} {
+		for m, want := range map[*lifecycle.Message]string{a: unwanted, b: "accepted", c: "accepted", d: "accepted", e: unwanted, f: "accepted", always: "accepted"} {
 			p.expect(m, want)
 		}
 	})
@@ -267,6 +271,7 @@ func TestLateTimersMessageLeaves(t *testing.T) {
 	} {
 		ada := p.grown(func(c *lifecycle.Customer) { c.SetLeft("j", "a", start.Add(left)) })
 		late := p.message(ada, wanted, "hello")
+		late.Leaving = left == -2*time.Hour
 		late.Decided, late.Due = start.Add(-2*time.Hour), start.Add(-2*time.Hour)
 		p.put(late)
 		p.expect(late, want)

@@ -65,7 +65,9 @@ func (s *session) inStep(j *journey, letter DeadLetter, act func() error) bool {
 		return false
 	}
 	c.Release()
+	visit := c.Visit(j.name)
 	for _, m := range done.messages {
+		m.Leaving = visit == nil || visit.Stage != m.Stage
 		due := m.Due
 		s.engine.outbox.Put(s.tx, m.Message, c, s.at)
 		if m.State == lifecycle.Queued && m.Due.After(due) && !m.Test {

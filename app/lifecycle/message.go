@@ -77,6 +77,7 @@ type Message struct {
 	Watched  bool              `json:"-" msgpack:"y"`                 // a run waits for what becomes of it
 	Test     bool              `json:"test,omitempty" msgpack:"q"`    // it is for a test person: it goes to the catch-all address, and no figure counts it
 	Direct   bool              `json:"direct,omitempty" msgpack:"g"`  // a program asked for it, not a script: it overtakes everything, and has no stage, file and line
+	Leaving  bool              `json:"-" msgpack:"p,omitempty"`       // it was decided in the step in which the customer left the stage
 	Options  map[string]string `json:"options,omitempty" msgpack:"o"` // what the send said itself: subject, preheader; of a webhook: url, payload
 }
 

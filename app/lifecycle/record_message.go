@@ -3,8 +3,8 @@ package lifecycle
 import "slices"
 
 // messageRecord is the version in which messages are written. Version 1 had no options, was for nobody under test, and
-// nobody waited for it.
-const messageRecord = 2
+// nobody waited for it; version 2 did not say whether it was decided while leaving.
+const messageRecord = 3
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (m *Message) RecordSize() int {
@@ -39,7 +39,7 @@ func (m *Message) AppendRecord(b []byte) []byte {
 	w.Varint(int64(m.Attempts))
 	w.Varint(int64(m.InDoubt))
 	w.Time(m.Settled)
-	w.Flags(m.Watched, m.Test, len(m.Options) > 0, m.Direct)
+	w.Flags(m.Watched, m.Test, len(m.Options) > 0, m.Direct, m.Leaving)
 	if len(m.Options) > 0 {
 		w.textMap(m.Options)
 	}
@@ -71,9 +71,10 @@ func (m *Message) ReadRecord(data []byte) error {
 		InDoubt:  r.Int(),
 		Settled:  r.Time(),
 	}
+	m.Leaving = version < 3 // nobody knows, and what leaves a stage is to be said
 	if version > 1 {
-		parts := r.Flags(4)
-		m.Watched, m.Test, m.Direct = parts.Has(0), parts.Has(1), parts.Has(3)
+		parts := r.Flags(min(int(version)+2, 5))
+		m.Watched, m.Test, m.Direct, m.Leaving = parts.Has(0), parts.Has(1), parts.Has(3), m.Leaving || parts.Has(4)
 		if parts.Has(2) {
 			m.Options = readMap(&r, r.Text)
 		}

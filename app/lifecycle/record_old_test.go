@@ -36,7 +36,7 @@ func TestRecordsOfVersion1(t *testing.T) {
 		"message": {"01f1fc98c0060f0d12ae263986be65770e33fc6e8ad066231eb5527d1a39214c1e03616461016a017601610568656c6c6f076a2f612e6c75610805656d61696c096d61726b6574696e67011898ac077b14cf00011898ac077b14cf00000671756575656401720402000105747261636b054f72646572026d310361646100011898ac077b14cf00011898ac07b6af9900077b226e223a317d00027b7d", &lifecycle.Message{
 			ID: lifecycle.HashID("m"), Customer: lifecycle.HashID("c"), User: "ada", Journey: "j", Version: "v", Stage: "a", Name: "hello",
 			File: "j/a.lua", Line: 4, Channel: "email", Kind: lifecycle.Marketing, Decided: at, Due: at, State: lifecycle.Queued, Reason: "r",
-			Attempts: 2, InDoubt: 1, Event: event,
+			Attempts: 2, InDoubt: 1, Event: event, Leaving: true,
 		}},
 		"rendered": {"01056140622e6302486901540001014b0156011898ac077b14cf0002017000", &lifecycle.Rendered{
 			To: "a@b.c", Subject: "Hi", Text: "T", Headers: map[string]string{"K": "V"}, Date: at, Layout: 1, Preheader: "p",
