@@ -206,9 +206,10 @@ func (d *Delivery) duplicate(tx store.Tx, q question) verdict {
 	return pass
 }
 
-// duplicateMark stands for a message and where it goes, of whatever journey and by whichever channel of the kind.
+// duplicateMark stands for a message and where it goes, by whichever channel of the kind. Messages of different journeys and
+// broadcasts are different ones, whatever they are called: the parts of broadcasts have the same names everywhere.
 func duplicateMark(q question) uint64 {
-	hash := lifecycle.HashID("duplicate", q.message.Name, lifecycle.KindOf(q.message.Channel), q.to)
+	hash := lifecycle.HashID("duplicate", q.message.Journey, q.message.Name, lifecycle.KindOf(q.message.Channel), q.to)
 	return binary.BigEndian.Uint64(hash[:8])
 }
 

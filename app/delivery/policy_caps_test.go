@@ -101,6 +101,10 @@ func TestDuplicates(t *testing.T) {
 		p.expect(p.send(ada, wanted, "hello"), again)
 		p.expect(p.send(ada, wanted, "offer"), "accepted")
 		p.expect(p.by("sms", ada, wanted, "hello"), "accepted")
+		other := p.message(ada, wanted, "hello")
+		other.Journey = lifecycle.BroadcastPrefix + "two"
+		p.put(other)
+		p.expect(other, "accepted")
 		p.expect(p.send(ada, owed, "hello"), "accepted")
 		p.expect(p.send(ada, owed, "hello"), "accepted")
 		p.clock.Set(start.Add(48*time.Hour - time.Second))
