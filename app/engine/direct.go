@@ -102,18 +102,11 @@ func (e *Engine) Send(ctx context.Context, d Direct) (DirectAnswer, error) {
 }
 
 func (e *Engine) direct(tx store.Tx, in direct) (directOutcome, error) {
-	if value := e.marked(tx, in.At, in.Mark); value != nil {
-		out := directOutcome{at: markTime(value), repeated: true}
-		if err := store.Decode(value[8:], &out); err != nil {
-			return out, lifecycle.Wrap(lifecycle.Internal, err, "what a request was answered cannot be read")
-		}
-		if out.Checksum != in.Checksum {
-			return out, lifecycle.Errorf(lifecycle.Conflict, "another message was asked for with the same Idempotency-Key; use a new key for each message")
-		}
-		// People may have been merged to and fro since: where it was already it is not sent to again.
-		if out.Next.IsZero() || !slices.Contains(in.Via, out.Next) {
-			return out, nil
-		}
+	// People may have been merged to and fro since: where it was already it is not sent to again.
+	if out, err := e.directBefore(tx, in, in.Mark); err != nil {
+		return directOutcome{}, err
+	} else if out != nil && (out.Next.IsZero() || !slices.Contains(in.Via, out.Next)) {
+		return *out, nil
 	}
 	j, err := e.directJourney(tx, in.Direct)
 	if err != nil {
@@ -128,6 +121,12 @@ func (e *Engine) direct(tx store.Tx, in direct) (directOutcome, error) {
 	if !here {
 		out.Next = id
 	} else {
+		theirs := lifecycle.HashID("direct of", id.Part(), in.Event.MessageID) // whichever of their names a request has
+		if before, err := e.directBefore(tx, in, theirs); err != nil {
+			return out, err
+		} else if before != nil {
+			return *before, nil
+		}
 		s, err := e.openRecord(tx, id, record)
 		if err != nil {
 			return out, err
@@ -135,8 +134,25 @@ func (e *Engine) direct(tx store.Tx, in direct) (directOutcome, error) {
 		if err = s.sendDirect(j, in, &out); err != nil {
 			return out, err
 		}
+		e.setMark(tx, in.At, theirs, append(markedAt(in.At), store.Encode(&out)...))
 	}
 	e.setMark(tx, in.At, in.Mark, append(markedAt(in.At), store.Encode(&out)...))
+	return out, nil
+}
+
+// directBefore returns what became of a request that was taken under a mark before; nil if none was.
+func (e *Engine) directBefore(tx store.Tx, in direct, mark lifecycle.ID) (*directOutcome, error) {
+	value := e.marked(tx, in.At, mark)
+	if value == nil {
+		return nil, nil
+	}
+	out := &directOutcome{at: markTime(value), repeated: true}
+	if err := store.Decode(value[8:], out); err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, err, "what a request was answered cannot be read")
+	}
+	if out.Checksum != in.Checksum {
+		return nil, lifecycle.Errorf(lifecycle.Conflict, "another message was asked for with the same Idempotency-Key; use a new key for each message")
+	}
 	return out, nil
 }
 

@@ -215,3 +215,29 @@ func TestADirectMessageOfAJourneyThatNeverRan(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A key is a customer's, by whichever of their names they are called.
+func TestAKeyIsTheCustomersByAnyName(t *testing.T) {
+	h := newHarness(t, shop())
+	identify := h.event("ada", "")
+	identify.Type, identify.AnonymousID = lifecycle.Identify, "device"
+	h.receive(identify)
+	byDevice := func(d *engine.Direct) {
+		d.Event.UserID, d.Event.AnonymousID, d.Checksum = "", "device", lifecycle.HashID("by device")
+	}
+	byName := func(d *engine.Direct) { d.Checksum = lifecycle.HashID("by name") }
+	h.mustAsk("ada", "order-7", byName)
+	if _, err := h.ask("", "order-7", byDevice); lifecycle.CodeOf(err) != lifecycle.Conflict {
+		t.Errorf("the same key under another name: %v", err)
+	}
+	h.mustAsk("", "order-8", byDevice)
+	if _, err := h.ask("ada", "order-8", byName); lifecycle.CodeOf(err) != lifecycle.Conflict {
+		t.Errorf("the same key under the first name: %v", err)
+	}
+	if again := h.mustAsk("", "order-8", byDevice); !again.Repeated {
+		t.Errorf("%+v", again)
+	}
+	if n := len(h.book.put()); n != 2 {
+		t.Errorf("%d messages were decided, want 2", n)
+	}
+}
