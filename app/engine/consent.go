@@ -260,8 +260,12 @@ func (s *session) takeWord(in Receive, late bool) {
 	if word := in.Word; word != nil {
 		s.sayWord(*word, &in.Event, !word.At.Before(in.At) || in.Inner && word.At.After(s.customer.OptedOutAt()))
 	}
+	spoken := in.Event
+	if !in.Target.IsZero() && in.Target != spoken.Identity().Hash() {
+		spoken.UserID, spoken.AnonymousID = "", "" // it is the customer's own, and not of the browser that they did it in
+	}
 	for _, word := range in.Words {
-		s.sayWord(word, &in.Event, true)
+		s.sayWord(word, &spoken, true)
 	}
 	if in.Suppress != nil {
 		s.suppressAddress(*in.Suppress)

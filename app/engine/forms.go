@@ -271,13 +271,33 @@ type confirm struct {
 	Browser   lifecycle.ID
 	Add       map[string]any
 	At        time.Time
+	Owner     lifecycle.ID // the customer whose address it is known to be; zero: nobody's
 }
 
 // Confirm lets an application take effect and returns it; Confirmed says since when. add goes into the properties of the
 // event, as proof. Who confirms twice changes nothing. One
 // that is not there, or has expired, is NotFound.
 func (e *Engine) Confirm(ctx context.Context, applicant, id, browser lifecycle.ID, add map[string]any) (Application, error) {
-	answer, err := e.store.Do(ctx, applicant.Partition(), confirm{applicant, id, browser, add, e.clock.Now()})
+	in := confirm{Applicant: applicant, ID: id, Browser: browser, Add: add, At: e.clock.Now()}
+	a, err := e.Application(ctx, applicant, id)
+	if err != nil || !a.Confirmed.IsZero() {
+		return a, err
+	}
+	// Whose address it is known to be says it themselves: said by somebody who becomes one with them, it would not lift what they
+	// have refused before.
+	for _, address := range said(&a.Event) {
+		if address.Kind != lifecycle.EmailIdentity {
+			continue // this is what was confirmed
+		}
+		who, err := e.WhoHas(ctx, address)
+		if err != nil || who.Customer.IsZero() || who.Suspicion != nil {
+			continue // they meet afterwards
+		}
+		if c, err := e.Record(ctx, who.Customer); err == nil && c.Knows(address) && !c.Applicant() {
+			in.Owner = c.ID
+		}
+	}
+	answer, err := e.store.Do(ctx, applicant.Partition(), in)
 	if err != nil {
 		return Application{}, err
 	}
@@ -308,7 +328,11 @@ func (e *Engine) confirm(tx store.Tx, in confirm) (Application, error) {
 	}
 	mark := lifecycle.HashID("form confirmed", a.ID.Part())
 	event.MessageID = mark.String()
-	e.instruct(tx, in.At, mark, 26, instruction{Receive: &Receive{Event: event, At: in.At, Mark: mark, Words: a.Words, Target: event.Identity().Hash()}})
+	target := in.Owner
+	if target.IsZero() {
+		target = event.Identity().Hash()
+	}
+	e.instruct(tx, in.At, mark, 26, instruction{Receive: &Receive{Event: event, At: in.At, Mark: mark, Words: a.Words, Target: target}})
 	a.Event.Traits, a.Event.Context = nil, nil // they are the customer's now
 	tx.Set(key, store.Encode(&a))
 	return a, countForm(tx, a.Form, func(c *FormCounts) { c.Confirmed++ })

@@ -43,7 +43,7 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 	case event.Depth == 0 && source != "" && (entry.At.Before(event.Received) || event.Source == source && r.isHistory(source)):
 		in.Source, in.History, in.At = source, true, entry.At
 	case event.Name == FormSubmitted && isID == nil && properties.Confirmed != "":
-		in.Target, in.Mark = identity.Hash(), id
+		in.Target, in.Mark = r.whose(entry), id
 	case isID == nil && (event.Depth > 0 || properties.Channel != "" || properties.Message != "" || tellsOfFriend(&event, id, properties.Friend)):
 		in.Inner, in.Target, in.Mark = true, r.whose(entry), id
 		if r.past[entry.Seq] {
