@@ -72,11 +72,11 @@ type Options struct {
 }
 
 // New opens the data folder and starts everything but the network.
-func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err error) {
+func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err error) {
 	if opts.Clock == nil {
 		opts.Clock = lifecycle.WallClock{}
 	}
-	a = &App{cfg: cfg, version: opts.Version, clock: opts.Clock, log: opts.Log, out: opts.Out, failed: make(chan error, 1),
+	a := &App{cfg: cfg, version: opts.Version, clock: opts.Clock, log: opts.Log, out: opts.Out, failed: make(chan error, 1),
 		listening: opts.Listening}
 	limitMemory(cfg.MemoryLimit)
 	if err = os.MkdirAll(cfg.Data, 0o700); err != nil {
@@ -93,10 +93,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 		return nil, err
 	}
 	// The store's lock makes this process the only one that works in the folder, from here on.
-	opened := a
 	defer func() {
 		if err != nil {
-			_ = opened.close()
+			_ = a.close()
 		}
 	}()
 	if a.keys, err = loadKeys(cfg.Data, cfg.WriteKey, cfg.BrowserKey, cfg.AdminKey); err != nil {
@@ -173,7 +172,10 @@ func New(ctx context.Context, cfg config.Config, opts Options) (a *App, err erro
 	if err == nil {
 		err = a.web.ReadKeys(ctx)
 	}
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // Run serves until ctx ends or the store fails, then drains and closes everything.
