@@ -82,11 +82,8 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 	if err = os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s cannot be made", cfg.Data)
 	}
-	if cfg.Scripts == filepath.Join(cfg.Data, "scripts") {
-		if err = UnpackScripts(cfg.Scripts); err != nil {
-			return nil, err
-		}
-	} else if _, err = os.Stat(cfg.Scripts); err != nil {
+	ownScripts := cfg.Scripts == filepath.Join(cfg.Data, "scripts")
+	if _, err = os.Stat(cfg.Scripts); err != nil && !ownScripts {
 		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "the scripts folder %s cannot be read", cfg.Scripts)
 	}
 	if a.store, err = store.Open(store.Options{Dir: cfg.Data, Log: opts.Log, OnFailed: func(err error) { a.failed <- err }}); err != nil {
@@ -98,6 +95,11 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 			_ = a.close()
 		}
 	}()
+	if ownScripts {
+		if err = UnpackScripts(cfg.Scripts); err != nil {
+			return nil, err
+		}
+	}
 	if a.keys, err = loadKeys(cfg.Data, cfg.WriteKey, cfg.BrowserKey, cfg.AdminKey); err != nil {
 		return nil, err
 	}

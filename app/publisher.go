@@ -20,7 +20,6 @@ import (
 	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
-	"stagecraft/scripts"
 )
 
 // scriptsPoll is how often the scripts folder is looked at. A change is taken when two looks agree, so that a file is
@@ -55,35 +54,6 @@ type publisher struct {
 func newPublisher(dir string, host *script.Host, e *engine.Engine, i *insight.Insight, clock lifecycle.Clock, log *slog.Logger) *publisher {
 	return &publisher{dir: dir, host: host, engine: e, insight: i, clock: clock, log: log,
 		errors: map[string]*lifecycle.Error{}, versions: map[string]string{}, refused: map[string]string{}}
-}
-
-// UnpackScripts writes the built-in journeys to a folder that does not exist yet, so that they can be read and changed.
-// Segments and forms have no switch: the built-in ones are examples, and are written when somebody asks for one.
-func UnpackScripts(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	err := fs.WalkDir(scripts.Files, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(dir, filepath.FromSlash(path))
-		if path == script.SegmentsFolder || path == script.FormsFolder {
-			return fs.SkipDir
-		}
-		if entry.IsDir() {
-			return os.MkdirAll(target, 0o755)
-		}
-		content, err := fs.ReadFile(scripts.Files, path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, content, 0o644)
-	})
-	if err != nil {
-		return lifecycle.Wrap(lifecycle.Unavailable, err, "the built-in journeys cannot be written to %s", dir)
-	}
-	return nil
 }
 
 // publishAll reads the folder and publishes what is new in it, all of it at once.
