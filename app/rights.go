@@ -92,17 +92,24 @@ func (r *rights) keepList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there := map[lifecycle.ID]bool{}
-	for _, one := range list {
-		there[one.Hash] = true
+	there := map[lifecycle.ID]int{}
+	for i, one := range list {
+		there[one.Hash] = i
 	}
-	before := len(list)
+	changed := false
 	for _, one := range known {
-		if !there[one.Hash] {
+		i, listed := there[one.Hash]
+		switch {
+		case !listed:
 			list = append(list, one)
+		case one.At.After(list[i].At): // erased again: they had come back
+			list[i].At, list[i].Whole = one.At, one.Whole || list[i].Whole
+		default:
+			continue
 		}
+		changed = true
 	}
-	if len(list) == before {
+	if !changed {
 		return nil
 	}
 	return writeErased(r.list, r.check(), list)

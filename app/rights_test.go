@@ -238,6 +238,49 @@ func TestErasedFromEveryFile(t *testing.T) {
 	}
 }
 
+// Who comes back after an erasure and is erased again stays so with a backup from between the two.
+func TestErasedTwice(t *testing.T) {
+	s := startServer(t, func(c *config.Config) { c.Scripts = writeRights(t) })
+	erased := func() {
+		t.Helper()
+		if status, text, _ := s.call("GET", "/v1/customers/ada", nil); status != http.StatusNotFound {
+			t.Errorf("ada is answered %d %s", status, text)
+		}
+	}
+	s.track("ada", "Order Completed")
+	s.must("POST", "/v1/customers/ada/erase", nil)
+	erased()
+	s.track("ada", "Order Completed")
+	backup := t.TempDir()
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(backup, os.DirFS(s.cfg.Data)); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.must("POST", "/v1/customers/ada/erase", nil)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile(filepath.Join(s.cfg.Data, "erased"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(backup, "erased"), list, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cfg.Data = backup
+	s.start()
+	erased()
+	s.track("ada", "Order Completed") // by herself: nothing keeps her from it
+	if err = s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.must("GET", "/v1/customers/ada", nil)
+}
+
 func writeRights(t *testing.T) string {
 	dir := t.TempDir()
 	writeScripts(t, dir, rightsFiles())

@@ -165,14 +165,15 @@ func (e *Engine) ReplayErasures(ctx context.Context, list []Erasure, erase func(
 	if err != nil {
 		return 0, err
 	}
-	have := map[lifecycle.ID]bool{}
+	have := map[lifecycle.ID]time.Time{}
 	for _, one := range known {
-		have[one.Hash] = true
+		have[one.Hash] = one.At
 	}
 	missing := map[lifecycle.ID]time.Time{}
 	byPartition := make([][]Erasure, lifecycle.Partitions)
 	for _, one := range list {
-		if !have[one.Hash] {
+		// Who was erased twice had come back: the store may know of the first time alone.
+		if at, is := have[one.Hash]; !is || at.Before(one.At) {
 			missing[one.Hash] = one.At
 			byPartition[one.Partition] = append(byPartition[one.Partition], one)
 		}
