@@ -336,6 +336,13 @@ func (s *Store) usable() error {
 	return nil
 }
 
+// Accepting returns why inputs are refused: Full while too little of the disk is free, Unavailable when the store has failed
+// or is closing. It is nil while they are taken. The disk is looked at now, at most once in a second.
+func (s *Store) Accepting() error {
+	s.watchDisk()
+	return s.usable()
+}
+
 // StopOwning ends the owners and waits for them; inputs are still taken.
 func (s *Store) StopOwning() {
 	if s.stopOwn != nil {

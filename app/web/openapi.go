@@ -140,7 +140,7 @@ var errorCodes = []docsError{
 	{Code: lifecycle.TooLarge, About: "It is over a limit."},
 	{Code: lifecycle.Busy, About: "Too much at once; come again after the seconds of Retry-After."},
 	{Code: lifecycle.Full, About: "The disk is nearly full; nothing is taken until there is room."},
-	{Code: lifecycle.Unavailable, About: "The server is starting or stopping; come again."},
+	{Code: lifecycle.Unavailable, About: "The server is starting or stopping, or takes no events, as /readyz says; come again."},
 	{Code: lifecycle.Internal, About: "It failed through no fault of yours; the server's log says why."},
 }
 

@@ -206,7 +206,13 @@ func (s *Server) Close() error {
 	return err
 }
 
+// ready says whether events are taken. Anybody may ask, so it does not say where the server keeps them.
 func (s *Server) ready(c *fiber.Ctx) error {
+	if err := s.Store.Accepting(); lifecycle.CodeOf(err) == lifecycle.Full {
+		return lifecycle.Wrap(lifecycle.Unavailable, err, "the disk is nearly full; nothing is accepted until there is room")
+	} else if err != nil {
+		return err
+	}
 	if _, err := s.Store.Ask(c.UserContext(), 0, engine.Journeys{}); err != nil {
 		return err
 	}
