@@ -50,7 +50,7 @@ func (c *EventsListCommand) Run(w *world) error {
 		}
 		at, ok := ParseTime(text)
 		if !ok {
-			return lifecycle.Errorf(lifecycle.Invalid, "--%s %q is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z", name, text)
+			return lifecycle.Errorf(lifecycle.Invalid, "--%s %q is not a date between 1900 and 2200; write it like 2024-05-01 or 2024-05-01T10:30:00Z", name, text)
 		}
 		query.Set(name, at.Format(time.RFC3339Nano))
 	}

@@ -104,7 +104,7 @@ func (c *ExportCommand) query() (string, error) {
 		}
 		at, ok := ParseTime(text)
 		if !ok {
-			return "", lifecycle.Errorf(lifecycle.Invalid, "--%s %q is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z", name, text)
+			return "", lifecycle.Errorf(lifecycle.Invalid, "--%s %q is not a date between 1900 and 2200; write it like 2024-05-01 or 2024-05-01T10:30:00Z", name, text)
 		}
 		values.Set(name, at.Format("2006-01-02T15:04:05.999999999Z"))
 	}

@@ -214,7 +214,7 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 	if f.Until != "" {
 		var ok bool
 		if until, ok = ParseTime(f.Until); !ok {
-			return invalid("--until %q is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z", f.Until)
+			return invalid("--until %q is not a date between 1900 and 2200; write it like 2024-05-01 or 2024-05-01T10:30:00Z", f.Until)
 		}
 		if !f.History {
 			return invalid("--until is for --history")

@@ -55,7 +55,7 @@ func TestCustomerMapping(t *testing.T) {
 			stages: map[string]string{"VIP": "active", "gone": ""},
 			rules:  []string{"userId=id", "stage.club=stage", "since.club=when"},
 			want: `{"userId":"1","stages":[{"journey":"club","stage":"active","since":"2024-05-01T00:00:00Z"}]}` + "\n" + `{"userId":"2"}` + "\n" + `{"userId":"3"}` + "\n" +
-				`list.csv:5: since.club "soon" is not a date; write it like 2024-05-01, 2024-05-01 10:30:00, 2024-05-01T10:30:00Z or 1714559400` + "\n",
+				`list.csv:5: since.club "soon" is not a date between 1900 and 2200; write it like 2024-05-01, 2024-05-01 10:30:00, 2024-05-01T10:30:00Z or 1714559400` + "\n",
 		},
 		"consent": {
 			in:    "id,mail,sms,news,off,at\n1,yes,No,2024-05-01,,2024-01-02\n2,maybe,,,,\n3,,,,2024-06-01,\n4,,,,no,\n",

@@ -78,7 +78,7 @@ func TestMapping(t *testing.T) {
 			"track \"5\" \"7\" \"\" ID - {\"n\":5,\"t\":\"5\",\"b\":true,\"z\":\"007\",\"eq\":\"a=b\"}  \n"},
 		"bad rows": {"id,date\n,1997-01-01\n1,1997-13-01\n2,\n3,1997-01-01\n", true, []string{"userId=id", "event:=X", "timestamp=date"},
 			"orders.csv:2: an event needs a userId or an anonymousId\n" +
-				"orders.csv:3: timestamp \"1997-13-01\" is not a date; write it like 2024-05-01, 2024-05-01 10:30:00, 2024-05-01T10:30:00Z or 1714559400\n" +
+				"orders.csv:3: timestamp \"1997-13-01\" is not a date between 1900 and 2200; write it like 2024-05-01, 2024-05-01 10:30:00, 2024-05-01T10:30:00Z or 1714559400\n" +
 				"orders.csv:4: the row has no timestamp, and history needs one\n" +
 				"track \"X\" \"3\" \"\" ID 1997-01-01T00:00:00Z   \n"},
 		"unknown columns": {"customer_id,date\n1,2\n", false, []string{"userId=customerid", "event:=X", "timestamp=when"},
@@ -166,7 +166,10 @@ func TestParseTime(t *testing.T) {
 		"1714559400":    "2024-05-01T10:30:00Z",
 		"1714559400250": "2024-05-01T10:30:00.25Z",
 		"852076800":     "1997-01-01T00:00:00Z",
-		"1997-13-01":    "", "1997-02-29": "", "01/05/2024": "", "": "", "yesterday": "", "20241301": "", "1969-12-31": "", "2200-01-01": "",
+		"1997-13-01":    "", "1997-02-29": "", "01/05/2024": "", "": "", "yesterday": "", "20241301": "",
+		// The bounds that the server has.
+		"1969-01-01T00:00:00Z": "1969-01-01T00:00:00Z", "1900-01-01": "1900-01-01T00:00:00Z", "2200-12-31": "2200-12-31T00:00:00Z",
+		"1899-12-31": "", "2201-01-01": "", "2206-01-01T00:00:00Z": "", "7258118400": "2200-01-01T00:00:00Z", "7289740800": "",
 		"99999999999": "", "12345": "", "2024-05-01 10:30:00 PST": "", "99999999999999999999": "",
 	} {
 		moment, ok := cli.ParseTime(text)

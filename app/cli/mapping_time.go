@@ -19,7 +19,7 @@ func timestampOf(value Value) (time.Time, error) {
 	moment, ok := ParseTime(text)
 	if !ok {
 		return time.Time{}, invalidField("timestamp",
-			`timestamp %q is not a date; write it like 2024-05-01, 2024-05-01 10:30:00, 2024-05-01T10:30:00Z or 1714559400`, shorten(text))
+			`timestamp %q is not a date between 1900 and 2200; write it like 2024-05-01, 2024-05-01 10:30:00, 2024-05-01T10:30:00Z or 1714559400`, shorten(text))
 	}
 	return moment, nil
 }
@@ -27,8 +27,8 @@ func timestampOf(value Value) (time.Time, error) {
 // ParseTime reads a moment: RFC 3339 ("2024-05-01T10:30:00Z"), a date ("2024-05-01" or "20240501", taken as 00:00), a
 // date and a time ("2024-05-01 10:30:00", with T too, with or without seconds and fractions, also with an offset behind it as
 // programs in Go and Ruby write it: "2024-05-01 10:30:00 +0200 CEST"), or seconds (9 or 10
-// digits) or milliseconds (12 or 13) since 1970. What names no zone is UTC. It refuses years before 1970 and after
-// 2199.
+// digits) or milliseconds (12 or 13) since 1970. What names no zone is UTC. It refuses years before 1900 and after
+// 2200, as the server does.
 func ParseTime(text string) (time.Time, bool) {
 	if text != "" && strings.Trim(text, "0123456789") == "" {
 		return parseDigits(text)
@@ -72,5 +72,5 @@ func parseDigits(text string) (time.Time, bool) {
 
 func inRange(moment time.Time) (time.Time, bool) {
 	moment = moment.UTC()
-	return moment, moment.Year() >= 1970 && moment.Year() <= 2199
+	return moment, moment.Year() >= 1900 && moment.Year() <= 2200
 }

@@ -65,7 +65,7 @@ type PlaceCommand struct {
 func (c *PlaceCommand) Run(w *world) error {
 	since, ok := ParseTime(c.Since)
 	if c.Since != "" && !ok {
-		return lifecycle.Errorf(lifecycle.Invalid, "--since %q is not a date; write it like 2026-03-01 or 2026-03-01T09:00:00Z", shorten(c.Since))
+		return lifecycle.Errorf(lifecycle.Invalid, "--since %q is not a date between 1900 and 2200; write it like 2026-03-01 or 2026-03-01T09:00:00Z", shorten(c.Since))
 	}
 	return c.change(w, c.MoveWho, "place", c.To, since)
 }

@@ -51,7 +51,7 @@ func (c *SimulateCommand) Run(w *world) error {
 	if c.Until != "" {
 		var ok bool
 		if until, ok = ParseTime(c.Until); !ok {
-			return lifecycle.Errorf(lifecycle.Invalid, "--until %q is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z", c.Until)
+			return lifecycle.Errorf(lifecycle.Invalid, "--until %q is not a date between 1900 and 2200; write it like 2024-05-01 or 2024-05-01T10:30:00Z", c.Until)
 		}
 	}
 	if c.Stored == (c.Events != "") {
