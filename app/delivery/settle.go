@@ -7,8 +7,14 @@ import (
 	"stagecraft/app/store"
 )
 
-// maxAttempts is how often a message is tried before it has failed. With the pauses between, that is about a day.
-const maxAttempts = 30
+// A message has failed when it was tried so often, and for so long. Our own pauses make both the same; a connector may wish for shorter
+// ones, and is followed at first.
+const (
+	maxAttempts = 30
+	maxTrying   = 20 * time.Hour
+	followed    = 10 // tries
+	maxPause    = time.Hour
+)
 
 // minUntried is how soon a message is handed over again that was not tried.
 const minUntried = time.Second
@@ -98,10 +104,11 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 func (r *result) made() Step { return Step{Kind: StepAttempt, At: r.Begun, Attempt: r.Attempt} }
 
 // retry puts the message back for later: after the time that the receipt asks for, else after 5 s, doubling up to an
+// hour. Where it asks for less every time, the pauses grow after the first tries as the time does for which it was tried, up to an
 // hour. A message that is replayed begins anew. What became of the attempt is a temporary failure, or in doubt.
 func (d *Delivery) retry(tx store.Tx, m *lifecycle.Message, what StepKind, r result) {
-	tries, receipt := m.Attempts-triesBefore(tx, m.ID), &r.Receipt
-	if tries >= maxAttempts {
+	tries, receipt, trying := m.Attempts-triesBefore(tx, m.ID), &r.Receipt, r.At.Sub(triedSince(tx, m, r.Begun))
+	if tries >= maxAttempts && trying >= maxTrying {
 		if receipt.Reply != nil {
 			step(tx, m.ID, Step{Kind: StepAnswer, At: r.At, Attempt: m.Attempts, Reply: receipt.Reply})
 		}
@@ -109,10 +116,24 @@ func (d *Delivery) retry(tx store.Tx, m *lifecycle.Message, what StepKind, r res
 		return
 	}
 	pause := receipt.RetryAfter
-	if pause <= 0 {
-		pause = min(5*time.Second<<min(max(tries-1, 0), 12), time.Hour)
+	switch {
+	case pause <= 0:
+		pause = min(5*time.Second<<min(max(tries-1, 0), 12), maxPause)
+	case tries >= followed:
+		pause = max(pause, min(trying, maxPause))
 	}
 	m.Due, m.Reason = r.At.Add(min(pause, 24*time.Hour)), receipt.Reason
 	step(tx, m.ID, r.made(), Step{Kind: what, At: r.At, Attempt: m.Attempts, Reason: receipt.Reason, Until: m.Due, Reply: receipt.Reply})
 	d.queue(tx, m)
+}
+
+// triedSince returns when a message was first handed over, or last replayed; begun is when it just was.
+func triedSince(tx store.Reader, m *lifecycle.Message, begun time.Time) time.Time {
+	if s := lastReplay(tx, m.ID); s != nil {
+		return s.At
+	}
+	if last, err := lastAttempt(tx, &decided{Message: *m}); err == nil && last != nil {
+		return last.Rendered.Date
+	}
+	return begun // it was handed over as it was decided, for the first time
 }

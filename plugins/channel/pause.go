@@ -1,5 +1,7 @@
 package channel
 
+import "time"
+
 // Facts of a temporary receipt by which a connector keeps a message back.
 const (
 	// FactUntried = "1" says that the connector has not even tried: the message comes back after RetryAfter, and that was no
@@ -10,3 +12,8 @@ const (
 	// connector begins to count anew.
 	FactPause = "pause"
 )
+
+// Untried is the receipt of a message that the connector keeps back for a while, for a reason for people: that is no attempt.
+func Untried(reason string, retryAfter time.Duration) Receipt {
+	return Receipt{Outcome: Temporary, Reason: reason, RetryAfter: retryAfter, Data: map[string]string{FactUntried: "1"}}
+}

@@ -159,7 +159,7 @@ func (b *batch) work(ctx context.Context) error {
 // prepare composes a message that may leave now, in a session's room; otherwise it returns the receipt.
 func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt) {
 	if b.paused != "" && m.Kind == "marketing" {
-		receipt := untried("marketing is paused: "+b.paused, pauseGap)
+		receipt := channel.Untried("marketing is paused: "+b.paused, pauseGap)
 		if b.pauses {
 			receipt.Data[channel.FactPause] = b.paused
 		}
@@ -174,7 +174,7 @@ func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt)
 	}
 	if wait := b.rates.take(strings.ToLower(to.domain), time.Now()); wait > 0 {
 		b.ramp.giveBack()
-		return nil, untried("the rate for "+to.domain+" is used up for the moment", wait)
+		return nil, channel.Untried("the rate for "+to.domain+" is used up for the moment", wait)
 	}
 	mail, err := compose(b.pool.settings, m, to, in)
 	if err != nil {
@@ -182,11 +182,6 @@ func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt)
 		return nil, channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
 	}
 	return mail, channel.Receipt{}
-}
-
-// untried is the receipt of a message that is kept back: that is no attempt.
-func untried(reason string, retryAfter time.Duration) channel.Receipt {
-	return channel.Receipt{Outcome: channel.Temporary, Reason: reason, RetryAfter: retryAfter, Data: map[string]string{channel.FactUntried: "1"}}
 }
 
 func firstOf(err error) error {

@@ -131,7 +131,7 @@ func (r *ramp) take(kind string, now time.Time) (held channel.Receipt, ok bool) 
 		}
 		next.Sent += max(1, allowed/100)
 		if r.broken = saveRamp(r.State, r.domain, next); r.broken != nil && !owed {
-			return untried("warming up "+r.domain+": how far it is cannot be kept: "+r.broken.Error(), time.Minute), false
+			return channel.Untried("warming up "+r.domain+": how far it is cannot be kept: "+r.broken.Error(), time.Minute), false
 		}
 		r.day = next
 	}
@@ -144,7 +144,7 @@ func (r *ramp) hold(allowed int, now time.Time) channel.Receipt {
 	next := r.allowed(r.day.Day + 1)
 	share := min(float64(r.behind)/float64(next), 1)
 	r.behind++
-	return untried(fmt.Sprintf("warming up %s: the %d mails of day %d have left, the next has up to %d", r.domain, allowed, r.day.Day, next),
+	return channel.Untried(fmt.Sprintf("warming up %s: the %d mails of day %d have left, the next has up to %d", r.domain, allowed, r.day.Day, next),
 		r.day.Began.Add(24*time.Hour).Sub(now)+time.Duration(share*float64(12*time.Hour))+time.Second)
 }
 

@@ -121,7 +121,7 @@ func newSender(s *settings) *sender {
 
 func (s *sender) send(ctx context.Context, m *channel.Message) channel.Receipt {
 	if ctx.Err() != nil {
-		return temporary("the time for the batch was over before this message was tried", 0)
+		return channel.Untried("the time for the batch was over before this message was tried", 0)
 	}
 	to, err := parseAddress(m.To)
 	if err != nil {

@@ -93,11 +93,11 @@ func (s *sender) send(ctx context.Context, m *channel.Message) channel.Receipt {
 	if err != nil {
 		return channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
 	}
-	if wait, trouble := s.rest.left(s.now()); wait > 0 {
-		return channel.Receipt{Outcome: channel.Temporary, Reason: trouble, RetryAfter: wait}
+	if wait, why := s.rest.left(s.now()); wait > 0 {
+		return channel.Untried(why, wait)
 	}
 	if ctx.Err() != nil {
-		return channel.Receipt{Outcome: channel.Temporary, Reason: "the time for the batch was over before this message was tried"}
+		return channel.Untried("the time for the batch was over before this message was tried", 0)
 	}
 	v := s.exchange(ctx, out)
 	switch {

@@ -14,6 +14,7 @@ const maxRest = time.Hour
 type rest struct {
 	mu      sync.Mutex
 	until   time.Time
+	why     string // it rests until then
 	trouble string // of the last request that failed for a reason that is not its message's; "" after one that worked
 }
 
@@ -21,7 +22,7 @@ type rest struct {
 func (r *rest) left(now time.Time) (time.Duration, string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return max(0, r.until.Sub(now)), r.trouble
+	return max(0, r.until.Sub(now)), r.why
 }
 
 // begin rests for a while; 0 only notes the trouble. A longer rest that has begun already is not shortened.
@@ -29,12 +30,12 @@ func (r *rest) begin(now time.Time, wait time.Duration, trouble string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if until := now.Add(min(wait, maxRest)); wait > 0 && until.After(r.until) {
-		r.until = until
+		r.until, r.why = until, trouble
 	}
 	r.trouble = trouble
 }
 
-// over says that the provider takes messages.
+// over says that the provider takes messages. A rest that it asked for goes on.
 func (r *rest) over() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,7 +1,10 @@
 package sms_test
 
 import (
+	"context"
 	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -88,7 +91,7 @@ func TestTwilioAsksForRest(t *testing.T) {
 	server.limit = 0
 	server.mu.Unlock()
 	now = now.Add(30 * time.Second)
-	if r := send(t, c, "+84901234567", "three"); r.Outcome != channel.Temporary || r.RetryAfter != time.Minute || r.Reason == "" || c.Health(t.Context()) == nil {
+	if r := send(t, c, "+84901234567", "three"); r.Outcome != channel.Temporary || r.RetryAfter != time.Minute || r.Data[channel.FactUntried] != "1" || !strings.Contains(r.Reason, "20429") || c.Health(t.Context()) == nil {
 		t.Errorf("during the rest: %+v", r)
 	}
 	// What can never be sent is not put off.
@@ -101,6 +104,39 @@ func TestTwilioAsksForRest(t *testing.T) {
 	now = now.Add(time.Minute)
 	if r := send(t, c, "+84901234567", "five"); r.Outcome != channel.Accepted || c.Health(t.Context()) != nil || len(server.messages()) != 2 {
 		t.Errorf("after it: %+v, health %v", r, c.Health(t.Context()))
+	}
+}
+
+// A request that was under way when Twilio asked for rest, and worked, does not end the rest, nor make its reason unknown.
+func TestTwilioRestsOn(t *testing.T) {
+	entered, free := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("Body") == "slow" {
+			close(entered)
+			<-free
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(server.Close)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	c := sms.New()
+	c.At(func() time.Time { return now })
+	configured(t, c, twilioSettings(server.URL))
+	slow := make(chan channel.Receipt)
+	go func() { slow <- c.Send(context.Background(), []channel.Message{message(1, "+84901234567", "slow")})[0] }()
+	<-entered
+	if r := send(t, c, "+84901234568", "fast"); r.Outcome != channel.Temporary || r.Data[channel.FactUntried] != "" || r.RetryAfter != time.Second {
+		t.Errorf("the one that learns it: %+v", r)
+	}
+	close(free)
+	if r := <-slow; r.Outcome != channel.Accepted {
+		t.Errorf("the slow one: %+v", r)
+	}
+	if r := send(t, c, "+84901234569", "next"); r.Outcome != channel.Temporary || r.Data[channel.FactUntried] != "1" || !strings.Contains(r.Reason, "429") {
+		t.Errorf("held back: %+v", r)
 	}
 }
 

@@ -185,7 +185,7 @@ func (l *line) paused() *channel.Receipt {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if wait := l.until.Sub(l.now()); wait > 0 {
-		return receipt(later(l.why, wait))
+		return receipt(channel.Untried(l.why, wait))
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func TestTelegramLimits(t *testing.T) {
 	}
 	called := n.called()
 	at.pass(30 * time.Second)
-	if r := send(t, c, note(4, "telegram:8", "Hello")); r.Outcome != channel.Temporary || r.RetryAfter != 5*time.Second {
+	if r := send(t, c, note(4, "telegram:8", "Hello")); r.Outcome != channel.Temporary || r.RetryAfter != 5*time.Second || r.Data[channel.FactUntried] != "1" {
 		t.Errorf("while it waits: %+v", r)
 	}
 	if n.called() != called {

@@ -107,7 +107,7 @@ func (t *tokens) get(ctx context.Context) (string, *channel.Receipt) {
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		return "", receipt(later("Zalo's access token is being changed", time.Second))
+		return "", receipt(channel.Untried("Zalo's access token is being changed", time.Second))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
