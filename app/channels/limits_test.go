@@ -98,6 +98,27 @@ func TestACallbackReachesTheConnector(t *testing.T) {
 	code(t, err, lifecycle.Unavailable, "status 7")
 }
 
+// A provider that refuses a message because they have said STOP to it tells of them, not of that message alone.
+func TestWhoeverHasTheAddressWantsNothing(t *testing.T) {
+	reports := make(chan channels.Report, 10)
+	o := options(t)
+	o.Reports = func(r channels.Report) { reports <- r }
+	c := start(t, o, "phone", `{}`)
+	ready(t, c)
+	messages := outgoing("unsubscribed")
+	messages[0].Ref = ref(1)
+	if diff := cmp.Diff([]lifecycle.Outcome{permanent}, outcomes(c.Send(t.Context(), messages))); diff != "" {
+		t.Error(diff)
+	}
+	got := <-reports
+	got.At = time.Time{}
+	want := channels.Report{Channel: "email", Message: ref(1), From: "ada@example.com", Event: "unsubscribed", Reason: "they said STOP",
+		Data: map[string]string{"code": "21610"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAnAddressThatIsGoneIsReported(t *testing.T) {
 	reports := make(chan channels.Report, 10)
 	o := options(t)

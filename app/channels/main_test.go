@@ -178,6 +178,9 @@ func (phone) Close() error                                     { return nil }
 func (phone) Send(_ context.Context, messages []channel.Message) []channel.Receipt {
 	receipts := channel.All(messages, channel.Accepted, "", 0)
 	for i, m := range messages {
+		if m.Subject == "unsubscribed" {
+			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Permanent, Reason: "they said STOP", Data: map[string]string{"unsubscribed": "1", "code": "21610"}}
+		}
 		if m.Subject == "gone" {
 			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Permanent, Reason: m.ID, Data: map[string]string{"gone": "1", "title": m.Data["title"]}}
 		}

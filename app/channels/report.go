@@ -3,6 +3,7 @@ package channels
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -103,25 +104,38 @@ func (c *Channel) refer(ctx context.Context, messages []Outgoing, receipts []lif
 	}
 }
 
-// gone reports those whose address does not exist any more, as connectors learn at once from a provider that says so.
-func (c *Channel) gone(messages []Outgoing, answers []channel.Receipt) {
+// learned reports what connectors learn at once from a provider that refuses a message for good: its address does not exist any
+// more, or whoever has it wants to hear nothing by this channel.
+func (c *Channel) learned(messages []Outgoing, answers []channel.Receipt) {
 	take := c.host.options.Reports
 	if take == nil {
 		return
 	}
 	for i, r := range answers {
-		if r.Data["gone"] == "" || i >= len(messages) || r.Outcome != channel.Permanent || r.ID != messages[i].wireID() {
+		if i >= len(messages) || r.Outcome != channel.Permanent || r.ID != messages[i].wireID() {
 			continue
 		}
-		data := boundedData(r.Data)
-		if data == nil {
-			data = map[string]string{"gone": "1"}
+		gone, unsubscribed := r.Data[channel.FactGone] != "", r.Data[channel.FactUnsubscribed] != ""
+		if !gone && !unsubscribed {
+			continue
 		}
-		data["kind"] = "hard"
-		take(Report{
-			Channel: c.spec.Channel, Message: messages[i].Ref, From: messages[i].To, Event: "bounced", Reason: bounded(r.Reason),
-			At: c.host.options.Clock.Now(), Data: data,
-		})
+		report := Report{
+			Channel: c.spec.Channel, Message: messages[i].Ref, From: messages[i].To, Event: "unsubscribed", Reason: bounded(r.Reason),
+			At: c.host.options.Clock.Now(), Data: boundedData(r.Data),
+		}
+		if report.Data == nil {
+			report.Data = map[string]string{}
+		}
+		delete(report.Data, channel.FactUnsubscribed)
+		delete(report.Data, channel.FactGone)
+		if unsubscribed {
+			take(report)
+		}
+		if gone {
+			report.Event, report.Data = "bounced", maps.Clone(report.Data)
+			report.Data[channel.FactGone], report.Data["kind"] = "1", "hard"
+			take(report)
+		}
 	}
 }
 

@@ -162,7 +162,7 @@ func (c *Channel) call(ctx context.Context, process *channel.Process, messages [
 			c.host.options.Log.Error(text, "channel", c.spec.Channel)
 		}
 		c.refer(ctx, messages, receipts, answers)
-		c.gone(messages, answers)
+		c.learned(messages, answers)
 		return receipts, wrong == len(messages)
 	case errors.Is(err, channel.ErrNotSent):
 		c.noteOf(process, fmt.Sprintf("connector %s refused a batch: %v", c.spec.Name, err))

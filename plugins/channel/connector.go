@@ -118,14 +118,23 @@ const (
 // customer.
 const FactStart = "start"
 
+// Facts of a permanent receipt by which a connector tells at once what its provider knows of the address, beside this message.
+const (
+	// FactGone = "1" says that the address does not exist any more: nothing goes there again.
+	FactGone = "gone"
+	// FactUnsubscribed = "1" says that whoever has the address wants to hear nothing by this channel: they have sent STOP to the
+	// provider, or blocked the sender. It counts as a Report "unsubscribed" from the address.
+	FactUnsubscribed = "unsubscribed"
+)
+
 // Receipt is the answer to one attempt to send one message.
 type Receipt struct {
 	ID         string // of the message
 	Outcome    Outcome
 	Reason     string        // for people; empty when accepted
 	RetryAfter time.Duration // of a temporary outcome, a wish; 0 leaves it to the host
-	// Data holds small facts: "gone" = "1" says that the address does not exist any more and is to be dropped; FactTook,
-	// FactStatus and FactAnswer tell what the other side said.
+	// Data holds small facts: FactGone and FactUnsubscribed tell of the address; FactTook, FactStatus and FactAnswer what the other
+	// side said; FactUntried and FactPause keep a message back.
 	Data map[string]string
 	// References are what the provider will call an accepted message in later reports, where it does not repeat our ID: at most
 	// MaxReferences of at most MaxReferenceBytes. The host keeps them for 30 days, also while the connector is started anew, and

@@ -105,9 +105,9 @@ func (t *twilio) judge(a *answer) verdict {
 		// It may have been taken before the answer went wrong, and Twilio knows no key that would make a second try harmless.
 		v.Outcome = channel.InDoubt
 	case fault == gone:
-		v.Data = map[string]string{"gone": "1"}
+		v.Data = map[string]string{channel.FactGone: "1"}
 	case fault == unsubscribed:
-		v.Data = map[string]string{"unsubscribed": "1"}
+		v.Data = map[string]string{channel.FactUnsubscribed: "1"}
 	}
 	return v
 }

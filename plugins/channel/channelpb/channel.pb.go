@@ -591,7 +591,7 @@ type Receipt struct {
 	Outcome      Outcome                `protobuf:"varint,2,opt,name=outcome,proto3,enum=stagecraft.channel.v1.Outcome" json:"outcome,omitempty"`
 	Reason       string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`                                                                       // for people, with the other server's words where there are any
 	RetryAfterMs int64                  `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`                                    // of a temporary outcome: not before; 0 leaves it to the host
-	Data         map[string]string      `protobuf:"bytes,5,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small facts: "gone" = "1" where the address does not exist any more
+	Data         map[string]string      `protobuf:"bytes,5,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // small facts: "gone" = "1" where the address does not exist any more, "unsubscribed" = "1" where its owner wants no more
 	// Of an accepted message: what the provider will call it in later reports, where it does not repeat our ID. The host keeps
 	// this for 30 days, also over restarts of the connector: see ReceiptsResponse.reference. At most 4, of at most 200 bytes each.
 	References    []string `protobuf:"bytes,6,rep,name=references,proto3" json:"references,omitempty"`
