@@ -109,7 +109,8 @@ func (e *Engine) ofAddress(tx store.Tx, in ofAddress) error {
 	if err != nil {
 		return err
 	}
-	if known.hear(in.Receive.Word, in.Receive.Suppress) {
+	heard := known.hear(in.Receive.Word, in.Receive.Suppress)
+	if revived := in.Receive.Alive != "" && known.revive(in.Receive.Word.Channel); heard || revived {
 		known.write(tx)
 	}
 	for _, customer := range known.having(tx) {

@@ -122,6 +122,15 @@ func (c *claimed) hear(word *lifecycle.Consent, suppressed *lifecycle.Suppressio
 	return changed || !word.Granted || len(c.Words) != before
 }
 
+// revive forgets that the address bounced. It reports whether it did.
+func (c *claimed) revive(channel string) bool {
+	before := len(c.Suppressed)
+	c.Suppressed = slices.DeleteFunc(c.Suppressed, func(s lifecycle.Suppression) bool {
+		return s.Reason == lifecycle.SuppressedBounce && s.Channel == lifecycle.KindOf(channel)
+	})
+	return len(c.Suppressed) < before
+}
+
 // having returns whoever has said that the identity is theirs, as far as is remembered.
 func (c *claimed) having(tx store.Reader) []lifecycle.ID {
 	having := make([]lifecycle.ID, 0, len(c.By)+1)

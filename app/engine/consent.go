@@ -270,6 +270,9 @@ func (s *session) takeWord(in Receive, late bool) {
 	if in.Suppress != nil {
 		s.suppressAddress(*in.Suppress)
 	}
+	if in.Alive != "" && in.Word != nil {
+		s.customer.Revive(in.Word.Channel, in.Alive)
+	}
 	s.takeTold(&in, late)
 }
 

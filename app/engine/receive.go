@@ -26,6 +26,7 @@ type Receive struct {
 	Word     *lifecycle.Consent     // what the event says about consent
 	Words    []lifecycle.Consent    // and further words, of boxes that were ticked
 	Suppress *lifecycle.Suppression // the address to which nothing may go after the event
+	Alive    string                 // the address that Word came from: if it bounced before, that is over
 	Row      *Row                   // it is no event but what a list from elsewhere says of the customer
 }
 

@@ -23,6 +23,7 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		Topic   string
 		Source  string
 		Message string
+		Address string
 		Row     *Row
 		Friend  string
 
@@ -72,6 +73,9 @@ func (r *Reliving) input(entry *LifeEntry) Receive {
 		case properties.Source != "" || properties.Message != "": // else the event says it by its name
 			in.Word = &said.Consent
 		}
+	}
+	if event.Name == subscribed && in.Inner && in.Word != nil {
+		in.Alive = properties.Address
 	}
 	for i := range r.life.Customer.Suppressions {
 		if s := r.life.Customer.Suppressions[i]; in.Inner && s.At.Equal(event.Received) && s.Channel == lifecycle.KindOf(properties.Channel) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -164,7 +165,13 @@ func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
 			}
 		}
 	}
+	alive := ""
+	if r.Event == "subscribed" { // the event keeps it: a replay is to know it too
+		alive, r.Data = r.From, maps.Clone(r.Data)
+		r.Data["address"] = alive
+	}
 	in := reported(r.Report, at, r.Now, nil)
+	in.Alive = alive
 	if reason := keepsFrom(r.Report); reason != "" {
 		in.Suppress = &lifecycle.Suppression{Channel: lifecycle.KindOf(r.Channel), Address: r.From, Reason: reason, At: r.Now}
 	}

@@ -284,6 +284,16 @@ func (c *Customer) Unsuppress(channel, address string) bool {
 	return len(c.Suppressions) < before
 }
 
+// Revive lets messages to an address leave again that bounced and is alive after all. A complaint stands, and so does whatever holds
+// for more than the address. It reports whether anything changed.
+func (c *Customer) Revive(channel, address string) bool {
+	before := len(c.Suppressions)
+	c.Suppressions = slices.DeleteFunc(slices.Clone(c.Suppressions), func(s Suppression) bool {
+		return s.Reason == SuppressedBounce && s.Address != "" && KindOf(s.Channel) == KindOf(channel) && sameAddress(channel, s.Address, address)
+	})
+	return len(c.Suppressions) < before
+}
+
 // Suppressed returns what keeps messages from an address on a channel, if anything does.
 func (c *Customer) Suppressed(channel, address string) (Suppression, bool) {
 	for _, s := range c.Suppressions {

@@ -81,6 +81,8 @@ func (g *graph) judge(a answer) channel.Receipt {
 	switch {
 	case e.Subcode == subcodeNobody:
 		return gone(reason)
+	case e.Code == codeOptedOut:
+		return blocked(reason)
 	case e.Subcode == subcodeWindow || e.Subcode == subcodeWindow2 || e.Code == codeWindow:
 		return refused(reason + "; after a day without a word from the customer, WhatsApp takes templates only and Messenger messages with a tag")
 	case slices.Contains(graphLimits, e.Code):

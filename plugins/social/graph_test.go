@@ -91,7 +91,7 @@ func TestGraphErrors(t *testing.T) {
 		n.fail("+84901234567", fault{status: r.status, body: body})
 		got := send(t, c, note(1, "whatsapp:+84901234567", "Hello"))
 		want(t, body, got, r.outcome, r.part)
-		if got.RetryAfter != r.after || isGone(got) {
+		if got.RetryAfter != r.after || isGone(got) || (got.Data[channel.FactUnsubscribed] == "1") != (r.code == 131050) {
 			t.Errorf("%d: %+v", r.code, got)
 		}
 	}

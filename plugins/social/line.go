@@ -132,7 +132,12 @@ func refused(reason string) channel.Receipt {
 
 // gone is the receipt of an address that does not exist any more.
 func gone(reason string) channel.Receipt {
-	return channel.Receipt{Outcome: channel.Permanent, Reason: reason, Data: map[string]string{"gone": "1"}}
+	return channel.Receipt{Outcome: channel.Permanent, Reason: reason, Data: map[string]string{channel.FactGone: "1"}}
+}
+
+// blocked is the receipt of somebody who wants to hear nothing by this network.
+func blocked(reason string) channel.Receipt {
+	return channel.Receipt{Outcome: channel.Permanent, Reason: reason, Data: map[string]string{channel.FactUnsubscribed: "1"}}
 }
 
 func doubtful(reason string) channel.Receipt {

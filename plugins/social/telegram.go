@@ -98,9 +98,11 @@ func (t *telegram) judge(to string, got telegramAnswer, m *channel.Message) chan
 		return t.limited(reason, wait)
 	case got.Code == http.StatusUnauthorized || got.Code == http.StatusNotFound: // Not Found is the answer to a token that is none
 		return t.misconfigured(reason+"; set telegram.token as @BotFather shows it", true)
-	case got.Code == http.StatusForbidden, strings.Contains(lower, "chat not found"), strings.Contains(lower, "user not found"),
-		strings.Contains(lower, "peer_id_invalid"), strings.Contains(lower, "user is deactivated"):
-		return gone(reason) // blocked, left, kicked or deleted: only the other side can change that
+	case strings.Contains(lower, "chat not found"), strings.Contains(lower, "user not found"), strings.Contains(lower, "peer_id_invalid"),
+		strings.Contains(lower, "is deactivated"), strings.Contains(lower, "was deleted"):
+		return gone(reason)
+	case strings.Contains(lower, "blocked by the user"), strings.Contains(lower, "was kicked"), strings.Contains(lower, "not a member"):
+		return blocked(reason) // as when Telegram tells of it by itself; they may let the bot in again
 	case got.Code >= 500:
 		return doubtful(reason)
 	}

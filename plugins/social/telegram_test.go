@@ -27,19 +27,23 @@ func TestTelegram(t *testing.T) {
 		code    int
 		words   string
 		outcome channel.Outcome
-		gone    bool
+		fact    string
 	}{
-		{403, "Forbidden: bot was blocked by the user", channel.Permanent, true},
-		{403, "Forbidden: user is deactivated", channel.Permanent, true},
-		{400, "Bad Request: chat not found", channel.Permanent, true},
-		{400, "Bad Request: not enough rights to send text messages to the chat", channel.Permanent, false},
-		{500, "Internal Server Error", channel.InDoubt, false},
+		{403, "Forbidden: bot was blocked by the user", channel.Permanent, channel.FactUnsubscribed},
+		{403, "Forbidden: bot was kicked from the supergroup chat", channel.Permanent, channel.FactUnsubscribed},
+		{403, "Forbidden: bot is not a member of the channel chat", channel.Permanent, channel.FactUnsubscribed},
+		{403, "Forbidden: bot can't initiate conversation with a user", channel.Permanent, ""},
+		{403, "Forbidden: user is deactivated", channel.Permanent, channel.FactGone},
+		{403, "Forbidden: the group chat was deleted", channel.Permanent, channel.FactGone},
+		{400, "Bad Request: chat not found", channel.Permanent, channel.FactGone},
+		{400, "Bad Request: not enough rights to send text messages to the chat", channel.Permanent, ""},
+		{500, "Internal Server Error", channel.InDoubt, ""},
 	} {
 		n.fail("12345", fault{status: r.code, body: fmt.Sprintf(`{"ok":false,"error_code":%d,"description":%q}`, r.code, r.words)})
 		got := send(t, c, note(2, "telegram:12345", "Hello"))
 		want(t, r.words, got, r.outcome, r.words)
-		if isGone(got) != r.gone {
-			t.Errorf("%s: gone %v", r.words, got.Data)
+		if len(got.Data) > 1 || r.fact == "" && len(got.Data) > 0 || r.fact != "" && got.Data[r.fact] != "1" {
+			t.Errorf("%s: %v", r.words, got.Data)
 		}
 	}
 	called := n.called()
