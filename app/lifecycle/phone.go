@@ -33,14 +33,20 @@ func (c *Customer) phoneNumber() (address, problem string) {
 }
 
 // dialled reads a number, with or without the spaces and signs that people write: an international one, or one of the
-// country of ReadNumbersOf.
+// country of ReadNumbersOf. Two in one, +84 90 123 45 17 / 18, are none: which is meant is not known.
 func dialled(written string) (number string, ok bool) {
-	digits := strings.Map(func(c rune) rune {
-		if strings.ContainsRune(" -.()/\u00a0", c) {
-			return -1
+	if before, _, slash := strings.Cut(written, "/"); slash { // else it parts the area from the rest, as in 030/901820
+		if _, whole := dialled(before); whole {
+			return "", false
 		}
-		return c
-	}, written)
+	}
+	digits := withoutSigns(written)
+	if code, rest, found := strings.Cut(written, "(0)"); found { // +84 (0)90 is +84 90, and 090 within the country
+		code = withoutSigns(code)
+		if calling := strings.TrimLeft(code, "+0"); calling != "" && calling != "39" { // Italy keeps its 0
+			digits = code + withoutSigns(rest)
+		}
+	}
 	digits, plus := strings.CutPrefix(digits, "+")
 	if code := callingCode.Load(); !plus && code != nil && *code != "" && digitsOnly(digits) {
 		digits, plus = international(digits, *code)
@@ -49,6 +55,16 @@ func dialled(written string) (number string, ok bool) {
 		return "", false
 	}
 	return "+" + digits, true
+}
+
+// withoutSigns takes out what people write between digits.
+func withoutSigns(written string) string {
+	return strings.Map(func(c rune) rune {
+		if strings.ContainsRune(" -.()/\u00a0", c) {
+			return -1
+		}
+		return c
+	}, written)
 }
 
 // international returns the digits of a number without its plus, with the calling code of a country in the place of what is

@@ -64,10 +64,17 @@ func hasTenDigits(country string) bool {
 	return country == "1" || country == "52" || country == "57" || country == "91"
 }
 
-// dialled takes the signs out that people write between digits; plus says that there was one in front.
+// dialled takes the signs out that people write between digits, and a (0) behind a calling code, which is dialled within the country
+// only; plus says that there was one in front. Italy keeps its 0.
 func dialled(text string) (digits string, plus, ok bool) {
 	if len(text) > 64 {
 		return "", false, false
+	}
+	if code, rest, found := strings.Cut(text, "(0)"); found {
+		before, _, ok := dialled(code)
+		if calling := strings.TrimLeft(before, "0"); ok && calling != "" && calling != "39" {
+			text = code + rest
+		}
 	}
 	found := make([]byte, 0, maxDigits+2)
 	for _, r := range strings.TrimSpace(text) {
