@@ -96,7 +96,7 @@ var addressTraits = [...]struct{ trait, channel string }{{"email", "email"}, {"p
 // socialIdentity returns the address of chat that a trait holds.
 func socialIdentity(trait string, value json.RawMessage) (lifecycle.Identity, bool) {
 	var text string
-	if _, is := lifecycle.SocialAddress(trait, "?"); !is || json.Unmarshal(value, &text) != nil {
+	if !lifecycle.IsAddressTrait(trait) || json.Unmarshal(value, &text) != nil {
 		return lifecycle.Identity{}, false
 	}
 	address, ok := lifecycle.SocialAddress(trait, text)

@@ -108,6 +108,17 @@ func TestPagesReplaceNoAddress(t *testing.T) {
 	}
 }
 
+// Whose number of WhatsApp is written as Meta does is found by the STOP that comes from there.
+func TestAStopFromWhatsApp(t *testing.T) {
+	h := newHarness(t)
+	h.identify("ada", "", `{"whatsapp":"84950000007"}`)
+	h.engine.Keep(t.Context(), []engine.Report{{Channel: "social", From: "whatsapp:+84950000007", Event: "unsubscribed"}})
+	h.eventually(func() bool {
+		word, said := h.customer("ada").Consented("social", "")
+		return said && !word.Granted
+	})
+}
+
 // Who began a chat on a further channel is found by it when they say STOP there, though nothing was ever sent.
 func TestAStopWhereNothingWasSent(t *testing.T) {
 	h := newHarness(t)

@@ -53,7 +53,10 @@ func (c *Customer) Address(channel string) (address, problem string) {
 		return c.pushTarget("push")
 	case "social":
 		if kind != channel && len(c.Traits[channel]) > 0 {
-			return c.traitAddress(channel)
+			if address, problem = c.traitAddress(channel); problem == "" {
+				return chatAddress(address)
+			}
+			return "", problem
 		}
 		return c.socialAddress(strings.TrimPrefix(channel, "social-"))
 	case "letter":
@@ -155,24 +158,50 @@ func (c *Customer) socialAddress(only string) (address, problem string) {
 	of := slices.ContainsFunc(socialTraits, func(known socialTrait) bool { return known.provider == only })
 	for _, known := range socialTraits {
 		if value, _ := c.Trait(known.trait).(string); value != "" && (!of || known.provider == only) {
-			return known.provider + ":" + value, ""
+			return chatAddress(known.provider + ":" + value)
 		}
 	}
 	return "", BecauseNoAddress
 }
 
+// chatAddress reads an address of chat. WhatsApp and Zalo's notices go to telephone numbers, which are read as others are; beyond
+// that digits alone, as Meta writes them, are an international number without its plus. The trait zalo may say zns: before one.
+func chatAddress(written string) (address, problem string) {
+	provider, id, _ := strings.Cut(written, ":")
+	if number, is := strings.CutPrefix(strings.TrimSpace(id), "zns:"); is && provider == "zalo" {
+		provider, id = "zns", number
+	}
+	if provider != "whatsapp" && provider != "zns" {
+		return written, ""
+	}
+	id = strings.TrimSpace(id)
+	number, ok := dialled(id)
+	if !ok && len(id) >= minWholeDigits && digitsOnly(id) {
+		number, ok = dialled("+" + id)
+	}
+	if !ok {
+		return "", BecauseBadAddress
+	}
+	return provider + ":" + number, ""
+}
+
 // SocialAddress returns the address of chat that a trait says, as "zalo:4711"; false if it is none of the traits that do: one of
 // each network, and those named like further channels, which say the network themselves.
 func SocialAddress(trait, value string) (address string, ok bool) {
+	written := ""
+	if value = strings.TrimSpace(value); IsFurther(trait) && KindOf(trait) == "social" {
+		written = value
+	}
 	for _, known := range socialTraits {
 		if known.trait == trait && value != "" {
-			return known.provider + ":" + value, true
+			written = known.provider + ":" + value
 		}
 	}
-	if value = strings.TrimSpace(value); IsFurther(trait) && KindOf(trait) == "social" && value != "" {
-		return value, true
+	if written == "" {
+		return "", false
 	}
-	return "", false
+	address, problem := chatAddress(written)
+	return address, problem == ""
 }
 
 // IsAddressTrait reports whether a trait holds an address to which messages go, as Address finds them, but for channels of others.

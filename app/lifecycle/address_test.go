@@ -86,6 +86,50 @@ func TestNumbersOfACountry(t *testing.T) {
 	}
 }
 
+// Numbers of WhatsApp and of Zalo's notices are read as others are, and as Meta writes them: whoever answers from there is the same.
+func TestNumbersOfChat(t *testing.T) {
+	defer lifecycle.ReadNumbersOf("")
+	for _, c := range []struct{ code, trait, written, want string }{
+		{"", "whatsapp", "+84901234567", "whatsapp:+84901234567"},
+		{"", "whatsapp", "84950000007", "whatsapp:+84950000007"},
+		{"84", "whatsapp", "84950000007", "whatsapp:+84950000007"},
+		{"84", "whatsapp", "491701234567", "whatsapp:+491701234567"},
+		{"1", "whatsapp", "2025550147", "whatsapp:+12025550147"},
+		{"", "whatsapp", "+84 95 000 0002", "whatsapp:+84950000002"},
+		{"84", "whatsapp", "0950000008", "whatsapp:+84950000008"},
+		{"", "whatsapp", "0950000008", ""}, {"84", "whatsapp", "950000008", ""}, {"", "whatsapp", "Ada", ""},
+		{"", "social-shop", "whatsapp:84950000007", "whatsapp:+84950000007"},
+		{"", "social-shop", "telegram:84950000007", "telegram:84950000007"},
+		{"", "zalo", "4711", "zalo:4711"},
+		{"84", "zalo", "zns:0950000008", "zns:+84950000008"},
+		{"", "zalo", "zns:+84 95 000 0008", "zns:+84950000008"},
+		{"", "zalo", "zns:0950000008", ""},
+	} {
+		lifecycle.ReadNumbersOf(c.code)
+		raw, _ := json.Marshal(c.written)
+		customer := &lifecycle.Customer{}
+		customer.SetTrait(c.trait, raw)
+		channel := "social"
+		if lifecycle.IsFurther(c.trait) {
+			channel = c.trait
+		}
+		address, problem := customer.Address(channel)
+		if address != c.want || problem != "" != (c.want == "") || problem != "" && problem != lifecycle.BecauseBadAddress {
+			t.Errorf("%s %q with %q: %q, %q", c.trait, c.written, c.code, address, problem)
+		}
+		said, ok := lifecycle.SocialAddress(c.trait, c.written)
+		if said != c.want || ok != (c.want != "") {
+			t.Errorf("%s %q with %q is said to be %q", c.trait, c.written, c.code, said)
+		}
+		if !ok {
+			continue
+		}
+		if identity, is := lifecycle.AddressIdentity(channel, said); !is || identity.Value != c.want {
+			t.Errorf("%s %q with %q is named %q", c.trait, c.written, c.code, identity.Value)
+		}
+	}
+}
+
 func TestTheChannelACustomerPrefers(t *testing.T) {
 	customer := &lifecycle.Customer{}
 	customer.SetTrait("email", json.RawMessage(`"ada@example.com"`))

@@ -60,6 +60,11 @@ func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
 		if provider, id, _ := strings.Cut(value, ":"); provider == "" || id == "" {
 			return Identity{}, false
 		}
+		address, problem := chatAddress(value)
+		if problem != "" {
+			return Identity{}, false
+		}
+		value = address
 	case kind.External() == "" || len(kind) > 80:
 		return Identity{}, false
 	}

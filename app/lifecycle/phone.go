@@ -9,6 +9,7 @@ import (
 const (
 	minPhoneDigits = 8
 	maxPhoneDigits = 15
+	minWholeDigits = 10 // of what is taken for a number without its plus: what is shorter may lack its calling code
 )
 
 // callingCode is that of the numbers that are written as within their country.
