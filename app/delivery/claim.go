@@ -112,6 +112,14 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 		d.change(tx, &m.Message, state, reason, in.At)
 		return changed()
 	}
+	if last != nil && last.Number > 0 { // else nothing can have come back of it
+		if arrived := arrival(tx, &m.Message); arrived != "" {
+			if unresolved {
+				m.Attempts = last.Number
+			}
+			return end(lifecycle.Accepted, arrived)
+		}
+	}
 	if m.State == lifecycle.Held {
 		return end(lifecycle.Expired, "in doubt for 72 hours")
 	}
@@ -163,11 +171,16 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 	return out, wrote, nil
 }
 
+// doubt counts an attempt whose receipt was never learned.
+func (d *Delivery) doubt(tx store.Tx, m *lifecycle.Message, at time.Time) {
+	m.InDoubt++
+	d.note(tx, m, lifecycle.Fact{Kind: lifecycle.FactInDoubt, At: at})
+}
+
 // mayRetry counts an attempt whose result was never learned, and reports whether the message may be sent again. What is
 // owed is retried, marketing is held; a message's in_doubt says otherwise.
 func (d *Delivery) mayRetry(tx store.Tx, m *lifecycle.Message, idempotent bool, at time.Time) bool {
-	m.InDoubt++
-	d.note(tx, m, lifecycle.Fact{Kind: lifecycle.FactInDoubt, At: at})
+	d.doubt(tx, m, at)
 	retry := idempotent || m.Kind == lifecycle.Transactional
 	if template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, ""); err == nil && !idempotent {
 		switch template.Front["in_doubt"] {

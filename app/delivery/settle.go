@@ -74,16 +74,18 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 			step(tx, m.ID, Step{Kind: StepAnswer, At: r.At, Attempt: r.Attempt, Reply: r.Receipt.Reply})
 			r.Receipt.Reply = nil
 		}
-		switch r.Receipt.Outcome {
-		case lifecycle.OutcomeAccepted:
+		switch arrived := arrivedBefore(tx, &m, &r); {
+		case r.Receipt.Outcome == lifecycle.OutcomeAccepted:
 			d.change(tx, &m, lifecycle.Accepted, "", r.At)
 			if r.Keeps {
 				d.keeps(tx, &m)
 			}
-		case lifecycle.OutcomePermanent:
+		case arrived != "":
+			d.settleArrived(tx, &m, arrived, &r)
+		case r.Receipt.Outcome == lifecycle.OutcomePermanent:
 			d.fallBack(tx, &m, r.At)
 			d.change(tx, &m, lifecycle.Failed, r.Receipt.Reason, r.At)
-		case lifecycle.OutcomeTemporary:
+		case r.Receipt.Outcome == lifecycle.OutcomeTemporary:
 			d.retry(tx, &m, StepTemporary, r)
 		default:
 			if d.mayRetry(tx, &m, r.Idempotent, r.At) {

@@ -157,7 +157,7 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 		at = in.Now
 	}
 	if (in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked)) && m.Channel != "inapp" { // whose token is the customer's
-		in.Machine = in.Machine || m.State == lifecycle.Queued || m.State == lifecycle.Accepted && at.Sub(m.Settled) < atOnceLife
+		in.Machine = in.Machine || e.tooSoon(tx, m, at)
 	}
 	if in.Channel == "" {
 		in.Channel = m.Channel
@@ -165,6 +165,7 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if listed, is := e.outbox.(Listed); is && !in.Machine {
 		listed.Answered(tx, m.Decided, m.ID, lifecycle.Answer(in.Event))
 	}
+	e.arrived(tx, m, &in)
 	if in.From != "" { // it went elsewhere in the end
 		to = in.From
 	}
