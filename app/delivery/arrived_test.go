@@ -116,7 +116,7 @@ func TestARefusedRepeatOfWhatArrived(t *testing.T) {
 	if full := p.becomes(m, lifecycle.Accepted); full.Reason != "it was reported as delivered; sent again, it was refused: seen before" {
 		t.Errorf("the reason is %q", full.Reason)
 	}
-	if list := p.ledgerOf(delivery.Filter{Customer: m.Customer}); len(list) != 1 {
+	if list := p.ledgerOf(delivery.Filter{Customers: []lifecycle.ID{m.Customer}}); len(list) != 1 {
 		t.Errorf("there are %d messages", len(list))
 	}
 }

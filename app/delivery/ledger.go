@@ -21,22 +21,22 @@ const (
 
 // Filter says which messages are asked for; what is empty does not matter.
 type Filter struct {
-	Channel  string
-	Journey  string
-	Name     string
-	State    lifecycle.MessageState
-	InDoubt  bool             // an attempt has no known result
-	Answer   lifecycle.Answer // this came back of it; one of Answers
-	Kind     lifecycle.MessageKind
-	Customer lifecycle.ID
-	From     time.Time // decided then or later
-	Until    time.Time // decided before
+	Channel   string
+	Journey   string
+	Name      string
+	State     lifecycle.MessageState
+	InDoubt   bool             // an attempt has no known result
+	Answer    lifecycle.Answer // this came back of it; one of Answers
+	Kind      lifecycle.MessageKind
+	Customers []lifecycle.ID // one of these: a customer, and whoever has become part of them
+	From      time.Time      // decided then or later
+	Until     time.Time      // decided before
 }
 
 // asDecided reports whether what was decided for good fits.
 func (f *Filter) asDecided(m *lifecycle.Message) bool {
 	return (f.Channel == "" || f.Channel == m.Channel) && (f.Journey == "" || f.Journey == m.Journey) && (f.Name == "" || f.Name == m.Name) &&
-		(f.Kind == "" || f.Kind == m.Kind) && (f.Customer.IsZero() || f.Customer == m.Customer)
+		(f.Kind == "" || f.Kind == m.Kind) && (len(f.Customers) == 0 || slices.Contains(f.Customers, m.Customer))
 }
 
 // Ledger is a part of the list of messages, newest first.
@@ -134,12 +134,15 @@ func (d *Delivery) Ledger(ctx context.Context, f Filter, position []byte, limit 
 		limit = MaxLedgerPage
 	}
 	partitions := make([]int, 0, lifecycle.Partitions)
-	if f.Customer.IsZero() {
+	if len(f.Customers) == 0 {
 		for p := range d.store.Partitions() {
 			partitions = append(partitions, p)
 		}
-	} else {
-		partitions = append(partitions, f.Customer.Partition())
+	}
+	for _, id := range f.Customers {
+		if p := id.Partition(); !slices.Contains(partitions, p) {
+			partitions = append(partitions, p)
+		}
 	}
 	ledger := Ledger{Messages: []Listed{}}
 	for {

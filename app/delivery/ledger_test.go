@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,8 @@ func TestLedger(t *testing.T) {
 		"name":     {delivery.Filter{Journey: "j", Name: "personal"}, func(_ int, m *lifecycle.Message) bool { return m.Name == "personal" }},
 		"state":    {delivery.Filter{State: lifecycle.Suppressed}, func(i int, _ *lifecycle.Message) bool { return i%10 == 0 }},
 		"kind":     {delivery.Filter{Kind: wanted}, func(_ int, m *lifecycle.Message) bool { return m.Kind == wanted }},
-		"customer": {delivery.Filter{Customer: people[1]}, func(_ int, m *lifecycle.Message) bool { return m.Customer == people[1] }},
+		"customer": {delivery.Filter{Customers: people[1:2]}, func(_ int, m *lifecycle.Message) bool { return m.Customer == people[1] }},
+		"merged":   {delivery.Filter{Customers: people[1:4]}, func(_ int, m *lifecycle.Message) bool { return slices.Contains(people[1:4], m.Customer) }},
 		"time":     {delivery.Filter{From: second(50), Until: second(60)}, func(i int, _ *lifecycle.Message) bool { return i/3 >= 50 && i/3 < 60 }},
 		"none":     {delivery.Filter{Journey: "k"}, func(int, *lifecycle.Message) bool { return false }},
 	} {

@@ -305,6 +305,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.deadLetters(tx, q)
 	case idsOf:
 		answer, err = e.idsOf(tx, q)
+	case tookOver:
+		answer = e.tookOver(tx, q)
 	case nameKnown:
 		answer = e.nameKnown(tx, q)
 	case claimedOf:

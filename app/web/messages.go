@@ -123,7 +123,9 @@ func (s *Server) ledgerFilter(c *fiber.Ctx) (f delivery.Filter, err error) {
 		if err != nil {
 			return f, err
 		}
-		f.Customer = customer.ID
+		if f.Customers, err = s.Engine.IDsWithAbsorbed(c.UserContext(), customer); err != nil {
+			return f, err
+		}
 	}
 	return f, nil
 }
