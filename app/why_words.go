@@ -23,7 +23,7 @@ func outcome(state lifecycle.MessageState, reason string) string {
 		}
 		return "it is on its way"
 	case lifecycle.Suppressed:
-		if advice := adviceOn(reason); advice != "" {
+		if advice := adviceOn(strings.TrimPrefix(reason, "withdrawn: ")); advice != "" {
 			return "it was not sent (" + reason + "): " + advice
 		}
 	}

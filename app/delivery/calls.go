@@ -44,7 +44,7 @@ const (
 	CallOpen    CallState = "open"    // waits for an agent, or for its time
 	CallClaimed CallState = "claimed" // an agent has it, until its lease ends
 	CallClosed  CallState = "closed"  // it has a disposition
-	CallDropped CallState = "dropped" // policy would not let it be made any more; Reason says why
+	CallDropped CallState = "dropped" // it is not to be made any more; Reason says why
 )
 
 // Call is a task of the call centre: one message that a person says to one customer.
@@ -71,8 +71,9 @@ type Call struct {
 	Closed      time.Time
 	Disposition string
 	Note        string
-	Reason      string      // why it waits or was dropped
-	Log         []CallEntry // oldest first
+	Reason      string                 // why it waits or was dropped
+	Becomes     lifecycle.MessageState // of one that was dropped: what its message becomes
+	Log         []CallEntry            // oldest first
 }
 
 // CallEntry is one thing that was done with a call.
@@ -228,11 +229,11 @@ func invalid(field, format string, args ...any) error {
 
 // change gives an input about a call to its partition.
 func (c *Calls) change(ctx context.Context, ref string, input interface{ to(lifecycle.ID) any }) (*Call, error) {
-	at, err := lifecycle.ParseRef(ref)
+	partition, _, id, err := parseRef(ref)
 	if err != nil {
 		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no call %.80q", ref)
 	}
-	answer, err := c.delivery.store.Do(ctx, at.Partition, input.to(at.ID))
+	answer, err := c.delivery.store.Do(ctx, partition, input.to(id))
 	if err != nil {
 		return nil, err
 	}

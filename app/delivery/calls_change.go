@@ -133,8 +133,9 @@ func (d *Delivery) claimCall(tx store.Tx, in claimCall) (answer callAnswer, err 
 		}
 		switch {
 		case v.state != lifecycle.Queued:
-			call.drop(v.reason, in.At)
-			call.put(tx, place)
+			if err = d.dropCall(tx, call, v.state, v.reason, in.At); err != nil {
+				return answer, err
+			}
 			answer.Refused = call.over()
 			return answer, nil
 		case v.until.Equal(in.At): // held by an operator, for as long as they like
@@ -159,7 +160,7 @@ func (d *Delivery) claimCall(tx store.Tx, in claimCall) (answer callAnswer, err 
 // The number is that of the present.
 func (d *Delivery) permitCall(tx store.Tx, call *Call, at time.Time) (verdict, error) {
 	if call.lapsed(at) {
-		return drop("too old: nobody made it in time"), nil
+		return verdict{state: lifecycle.Expired, reason: becauseNotMade}, nil
 	}
 	m, err := loadMessage(tx, call.Message.Decided, call.Message.ID)
 	if err != nil {
@@ -170,7 +171,9 @@ func (d *Delivery) permitCall(tx store.Tx, call *Call, at time.Time) (verdict, e
 		return drop("merged"), nil
 	}
 	if i := d.cancelOf(tx, &m.Message); i >= 0 {
-		return drop(d.controlled(tx).Cancels[i].reason("cancelled")), nil
+		reason := d.controlled(tx).Cancels[i].reason("cancelled")
+		d.countCancelled(tx, i)
+		return verdict{state: lifecycle.Cancelled, reason: reason}, nil
 	}
 	if holder, reason := d.heldBy(tx, &m.Message); holder != "" {
 		return deferred(at, reason), nil
@@ -281,27 +284,6 @@ func (d *Delivery) tellCall(tx store.Tx, call *Call, in closeCallOf) error {
 		err = tell("unsubscribed", map[string]string{"source": "call"})
 	}
 	return err
-}
-
-func (d *Delivery) dropLapsed(tx store.Tx, in dropLapsed) error {
-	for _, id := range in.Messages {
-		call, err := loadCall(tx, id)
-		if err != nil {
-			return err
-		}
-		if call.State == CallClosed || call.State == CallDropped || !call.lapsed(in.At) {
-			continue
-		}
-		place := openCallKey(call)
-		call.drop("too old: nobody made it in time", in.At)
-		call.put(tx, place)
-	}
-	return nil
-}
-
-func (c *Call) drop(reason string, at time.Time) {
-	c.State, c.Reason, c.Closed = CallDropped, reason, at
-	c.log(CallEntry{At: at, What: string(CallDropped), Note: reason})
 }
 
 // over says why nothing can be done with a call any more.

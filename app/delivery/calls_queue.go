@@ -167,11 +167,11 @@ func (c *Calls) listPartition(ctx context.Context, p int, q listCalls) (callsFou
 
 // Find returns one call.
 func (c *Calls) Find(ctx context.Context, ref string) (*Call, error) {
-	at, err := lifecycle.ParseRef(ref)
+	partition, _, id, err := parseRef(ref)
 	if err != nil {
 		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no call %.80q", ref)
 	}
-	answer, err := c.delivery.store.Ask(ctx, at.Partition, findCall{at.ID})
+	answer, err := c.delivery.store.Ask(ctx, partition, findCall{id})
 	if err != nil {
 		return nil, err
 	}

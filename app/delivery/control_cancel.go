@@ -119,7 +119,11 @@ func (d *Delivery) cancelSome(tx store.Tx, in cancelSome) (more bool, err error)
 		return false, nil
 	}
 	c := &changed.Cancels[i]
-	entries, next := outboxEntries(tx, c.Target, c.From)
+	var entries []entry
+	var next []byte
+	if bytes.Compare(c.From, openCallsPrefix()) < 0 {
+		entries, next = outboxEntries(tx, c.Target, c.From)
+	}
 	for _, e := range entries {
 		gone, err := d.cancelEntry(tx, c, e, in.At)
 		if err != nil {
@@ -129,9 +133,16 @@ func (d *Delivery) cancelSome(tx store.Tx, in cancelSome) (more bool, err error)
 			c.Count++
 		}
 	}
-	if c.From = next; next == nil {
-		c.Done = true
+	switch {
+	case next != nil:
+	case len(entries) > 0: // what an input looks at is bounded
+		next = openCallsPrefix()
+	default:
+		if next, err = d.cancelCalls(tx, c, in.At); err != nil {
+			return false, err
+		}
 	}
+	c.From, c.Done = next, next == nil
 	d.control(tx, changed)
 	return changed.walking() >= 0, nil
 }
@@ -246,6 +257,8 @@ func (d *Delivery) cancelOne(tx store.Tx, in cancelOne) (told bool, err error) {
 	switch {
 	case m.State == lifecycle.Cancelled:
 		return false, nil
+	case waitingCall(tx, &m.Message) != nil:
+		return false, d.cancelCall(tx, waitingCall(tx, &m.Message), in.Order)
 	case isKept(tx, &m.Message):
 		d.orderWithdrawal(tx, &m.Message, withdrawal{State: lifecycle.Cancelled, Reason: in.reason("cancelled")}, in.At)
 		return true, nil
@@ -290,8 +303,8 @@ func tooLate() error {
 	return lifecycle.Errorf(lifecycle.Conflict, "it is too late: the message has left")
 }
 
-// CancelMessage settles one message as cancelled that is queued, or accepted and still kept by its connector. It is a Conflict
-// if the message has left or is leaving.
+// CancelMessage settles one message as cancelled that is queued, or accepted and still kept by its connector, or a call that
+// nobody has made. It is a Conflict if the message has left or is leaving, and if an agent has the call.
 func (d *Delivery) CancelMessage(ctx context.Context, ref, by, why string) error {
 	partition, err := RefPartition(ref)
 	if err != nil {

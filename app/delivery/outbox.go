@@ -290,11 +290,14 @@ func parseRef(ref string) (partition int, at time.Time, id lifecycle.ID, err err
 			}
 		}
 	}
+	if known, err := lifecycle.ParseRef(ref); err == nil { // as connectors and the queue of calls know it
+		return known.Partition, known.Decided, known.ID, nil
+	}
 	return 0, at, id, lifecycle.Errorf(lifecycle.NotFound, "there is no message %q", ref)
 }
 
 func (d *Delivery) oneMessage(tx store.Reader, q OneMessage) (FullMessage, error) {
-	_, at, id, err := parseRef(q.Ref)
+	partition, at, id, err := parseRef(q.Ref)
 	if err != nil {
 		return FullMessage{}, err
 	}
@@ -305,7 +308,7 @@ func (d *Delivery) oneMessage(tx store.Reader, q OneMessage) (FullMessage, error
 	if err != nil {
 		return FullMessage{}, err
 	}
-	full := FullMessage{Listed: listed(tx, q.Ref, m.Message, at, id)}
+	full := FullMessage{Listed: listed(tx, refTo(partition, messageKey(at, id)), m.Message, at, id)}
 	a, err := lastAttempt(tx, m)
 	if a != nil {
 		whole := Whole(a.Rendered)

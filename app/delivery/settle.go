@@ -80,6 +80,7 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 			if r.Keeps {
 				d.keeps(tx, &m)
 			}
+			d.droppedAlready(tx, &m)
 		case arrived != "":
 			d.settleArrived(tx, &m, arrived, &r)
 		case r.Receipt.Outcome == lifecycle.OutcomePermanent:
