@@ -43,7 +43,7 @@ on("Ended", function() send "offer" move "old" end)
 			want = lifecycle.Suppressed
 		}
 		id := lifecycle.Identity{Kind: lifecycle.UserID, Value: user}.Hash()
-		page, err := w.delivery.Ledger(context.Background(), delivery.Filter{Customer: id}, nil, 10)
+		page, err := w.delivery.Ledger(context.Background(), delivery.Filter{Customers: []lifecycle.ID{id}}, nil, 10)
 		w.must(err)
 		if len(page.Messages) != 1 || page.Messages[0].State != want {
 			t.Errorf("%s: %+v, want %s", user, page.Messages, want)
