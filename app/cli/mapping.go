@@ -70,7 +70,7 @@ func ParseMapping(texts []string) (*Mapping, error) {
 // add adds a rule that no other one contradicts.
 func (m *Mapping) add(next rule) error {
 	for _, other := range m.rules {
-		if other.target == next.target {
+		if other.target == next.target && !(m.customers && next.refuses()) {
 			return lifecycle.Errorf(lifecycle.Invalid, "--map: %s is mapped twice, by %q and %q", next.target, other, next)
 		}
 		if next.target == wholeTraits || other.target == wholeTraits {
@@ -82,6 +82,12 @@ func (m *Mapping) add(next rule) error {
 	}
 	m.rules = append(m.rules, next)
 	return nil
+}
+
+// refuses reports whether a rule of customers can only say that they want no mail: of those, several may say so.
+func (r rule) refuses() bool {
+	head, _, _ := strings.Cut(r.target, ".")
+	return head == "unsubscribed"
 }
 
 // splitRule cuts a rule into its target and where the value comes from.

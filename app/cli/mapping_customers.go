@@ -289,6 +289,16 @@ func readCustomer(row Row) (customer, error) {
 	return c, c.known()
 }
 
+// refusing are the names, as lifecycle.PlainWord writes them, of columns that say who wants no mail.
+var refusing = map[string]string{
+	"unsubscribed": "unsubscribed", "unsubscribe": "unsubscribed", "opted out": "unsubscribed", "opt out": "unsubscribed", "optedout": "unsubscribed",
+	"optout": "unsubscribed", "do not contact": "unsubscribed", "donotcontact": "unsubscribed", "dnc": "unsubscribed", "unsubscribed at": "unsubscribed",
+	"email opt out": "unsubscribed.email", "email optout": "unsubscribed.email", "email opted out": "unsubscribed.email", "email unsubscribed": "unsubscribed.email",
+	"do not email": "unsubscribed.email", "donotemail": "unsubscribed.email", "unsub time": "unsubscribed.email", // Mautic, Mailchimp
+	"hasoptedoutofemail": "unsubscribed.email", "hs email optout": "unsubscribed.email", "unsubscribed from all email": "unsubscribed.email", // Salesforce, HubSpot
+	"email subscribe": "unsubscribed.email", "email unsubscribed at": "unsubscribed.email", // Braze
+}
+
 // GuessCustomerRules proposes rules for a list whose columns have the names that such lists usually have. What is not
 // known becomes a trait.
 func GuessCustomerRules(columns []string) []string {
@@ -304,6 +314,11 @@ func GuessCustomerRules(columns []string) []string {
 				guesses[columns[at]] = target
 				break
 			}
+		}
+	}
+	for _, column := range columns {
+		if target, says := refusing[lifecycle.PlainWord(column)]; says && guesses[column] == "" {
+			guesses[column] = target
 		}
 	}
 	var rules []string

@@ -50,6 +50,14 @@ func TestCustomerMapping(t *testing.T) {
 			in:   "ID,Email,Mobile,First Name,created_at,Tags\n7,ada@example.com,+84 901,Ada,2024-05-01,\"vip, spring\"\n",
 			want: `{"userId":"7","email":"ada@example.com","phone":"+84 901","created":"2024-05-01T00:00:00Z","tags":["vip","spring"],"traits":{"first_name":"Ada"}}` + "\n",
 		},
+		"guessed of who wants no mail": {
+			in: "id,Unsubscribed,do_not_contact,Email Opt Out,UNSUB_TIME\n1,yes,,,\n2,0,1,no,\n3,,,TRUE,\n4,,,,2024-05-01\n5,perhaps,,,\n6,unsubscribed,,,\n7,subscribed,,,\n",
+			want: `{"userId":"1","consents":[{"granted":false,"source":""}]}` + "\n" + `{"userId":"2","consents":[{"granted":false,"source":""}]}` + "\n" +
+				`{"userId":"3","consents":[{"channel":"email","granted":false,"source":""}]}` + "\n" +
+				`{"userId":"4","consents":[{"channel":"email","granted":false,"at":"2024-05-01T00:00:00Z","source":""}]}` + "\n" +
+				`list.csv:6: unsubscribed "perhaps" is neither yes nor no, nor a date` + "\n" +
+				`{"userId":"6","consents":[{"granted":false,"source":""}]}` + "\n" + `{"userId":"7"}` + "\n",
+		},
 		"placed": {
 			in:     "id,stage,when\n1,VIP,2024-05-01\n2,,\n3,gone,2024-05-02\n4,member,soon\n",
 			stages: map[string]string{"VIP": "active", "gone": ""},

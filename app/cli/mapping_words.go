@@ -9,10 +9,9 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// The words that lists use, in lower case. What is none of them is never guessed: the row is refused.
+// The words by which lists say how somebody stands, as lifecycle.PlainWord writes them. What is none of them is never guessed: the
+// row is refused.
 var (
-	yesWords     = []string{"yes", "y", "true", "1", "x", "on", "checked", "subscribed", "opted in", "opt in", "optin"}
-	noWords      = []string{"no", "n", "false", "0", "off", "unchecked", "unsubscribed", "opted out", "opt out", "optout"}
 	statusGrants = []string{"subscribed", "enabled", "confirmed", "active", "opted in", "opt in", "optin", "single", "double"}
 	statusSilent = []string{"unconfirmed", "pending", "never subscribed", "not subscribed", "non subscribed", "nonsubscribed", "transactional", "none", "new", "unknown"}
 	statusRefuse = []string{"unsubscribed", "disabled", "blocklisted", "blacklisted", "opted out", "opt out", "optout", "inactive", "archived", "do not contact", "unsubscribe", "user suppressed"}
@@ -20,22 +19,16 @@ var (
 	statusAbuse  = []string{"complained", "complaint", "abuse", "spam", "spam complaint", "marked as spam"}
 )
 
-// plainWord brings a word into the form of the lists above.
-func plainWord(text string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r == ' ' || r == '-' || r == '_' }), " ")
-}
-
-// yesOrNo reads a yes, a no, or a date, which is a yes that was said then.
+// yesOrNo reads a yes, a no, or a date, which is a yes that was said then. The word "unsubscribed" is a no to consent, and a yes to
+// being unsubscribed.
 func yesOrNo(target string, value Value) (yes bool, at time.Time, err error) {
 	text, err := wordOf(target, value)
 	if err != nil {
 		return false, time.Time{}, err
 	}
-	switch plain := plainWord(text); {
-	case slices.Contains(yesWords, plain):
-		return true, time.Time{}, nil
-	case slices.Contains(noWords, plain):
-		return false, time.Time{}, nil
+	head, _, _ := strings.Cut(target, ".")
+	if yes, known := lifecycle.SaysYes(text, head == "unsubscribed"); known {
+		return yes, time.Time{}, nil
 	}
 	if at, ok := ParseTime(strings.TrimSpace(text)); ok {
 		return true, at, nil
@@ -102,7 +95,7 @@ func (c *customer) status(target, channel string, value Value) error {
 		if strings.TrimSpace(one) == "" {
 			continue
 		}
-		switch plain := plainWord(one); {
+		switch plain := lifecycle.PlainWord(one); {
 		case slices.Contains(statusSilent, plain):
 		case slices.Contains(statusGrants, plain), slices.Contains(statusRefuse, plain):
 			c.Consents = append(c.Consents, lifecycle.Consent{Channel: channel, Granted: slices.Contains(statusGrants, plain)})

@@ -53,6 +53,9 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 		if json.Unmarshal(raw, &traits) != nil {
 			continue // validated where it came in
 		}
+		if said, is := traits[lifecycle.OptOutTrait]; is {
+			traits[lifecycle.OptOutTrait] = lifecycle.OptOutValue(said)
+		}
 		for _, name := range slices.Sorted(maps.Keys(traits)) {
 			before, known := s.customer.Traits[name]
 			word, hearsay := event.Says(name), provesNot(event, name)

@@ -77,6 +77,30 @@ func TestPagesLiftNoRefusal(t *testing.T) {
 	}
 }
 
+// A yes is a yes however another program writes it, by whichever way it comes in; it is kept as true.
+func TestAYesInWordsOptsOut(t *testing.T) {
+	for _, yes := range []string{`"yes"`, `"1"`, `1`, `"true"`, `"Y"`, `"on"`} {
+		h := newHarness(t)
+		h.receive(says("crm", false, `{"unsubscribed":"no"}`, start))
+		if h.customer("ada").Trait("unsubscribed") != false {
+			t.Errorf("a no: %s", h.customer("ada").Traits["unsubscribed"])
+		}
+		h.clock.Advance(time.Hour)
+		said := says("crm", false, `{"unsubscribed":`+yes+`}`, h.clock.Now())
+		said.Public = yes == `"on"` // a page may refuse
+		h.receive(said)
+		if c := h.customer("ada"); !c.OptedOut() || c.Trait("unsubscribed") != true {
+			t.Errorf("%s: %s", yes, c.Traits["unsubscribed"])
+		}
+		h.clock.Advance(time.Hour)
+		passing := lifecycle.Event{Type: lifecycle.Track, Name: "Seen", UserID: "bob", Context: []byte(`{"traits":{"unsubscribed":` + yes + `}}`), Timestamp: h.clock.Now()}
+		h.receive(passing)
+		if !h.customer("bob").OptedOut() {
+			t.Errorf("%s in passing: %s", yes, h.customer("bob").Traits["unsubscribed"])
+		}
+	}
+}
+
 // What was known of opting out before times were kept gives way to an older refusal, and to nothing older that refuses
 // nothing.
 func TestALateOptOut(t *testing.T) {

@@ -41,6 +41,9 @@ func (s *session) origin(trait string) (origin lifecycle.Origin, noted bool) {
 
 // assign sets a trait as a script of our own says. It is the business's own rule, and above the sources.
 func (s *session) assign(name string, value json.RawMessage) {
+	if name == lifecycle.OptOutTrait {
+		value = lifecycle.OptOutValue(value)
+	}
 	before := s.customer.Traits[name]
 	same := bytes.Equal(before, value)
 	s.customer.SetTrait(name, value)

@@ -1,13 +1,14 @@
 package lifecycle
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
 )
 
 // OptOutTrait is the trait by which other programs say that a customer wants no marketing at all. Its value true refuses all of
-// it; any other value, and none, refuses nothing, and allows nothing either.
+// it, and so does each yes, which OptOutValue makes true; any other value, and none, refuses nothing, and allows nothing either.
 const OptOutTrait = "unsubscribed"
 
 // OptOut is what a source said last by that trait under one of a customer's names. Like words of consent, what was said under a
@@ -121,6 +122,20 @@ func (c *Customer) optOuts() []OptOut {
 	}
 	origin, _ := c.Origin(OptOutTrait)
 	return []OptOut{{By: Voice(c.ID), At: origin.At, Is: c.OptedOut(), Source: origin.Source, Keyed: origin.Keyed}}
+}
+
+// readOptOut takes the trait of a record in which it stands as it was written: a yes refuses, though it was not known as one.
+func (c *Customer) readOptOut() {
+	was, has := c.Traits[OptOutTrait]
+	if !has {
+		return
+	}
+	if is := OptOutValue(was); !bytes.Equal(is, was) {
+		c.SetTrait(OptOutTrait, is)
+		if origin, _ := c.Origin(OptOutTrait); c.OptedOut() && len(c.OptOuts) > 0 {
+			c.SayOptOut(OptOut{By: Voice(c.ID), At: origin.At, Is: true, Source: origin.Source, Keyed: origin.Keyed})
+		}
+	}
 }
 
 // keepOptOuts keeps of all words the last one of each source under each name.

@@ -12,8 +12,8 @@ import (
 // without a name and knew nothing of where traits and the customer came from, of revenue and of segments; version 5 asked
 // nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's;
 // version 7 did not say which of them had opted out; version 8 not whether a trait's source is a key; version 9 not which source
-// had said that they opted out.
-const customerRecord = 10
+// had said that they opted out; version 10 kept a yes of the trait unsubscribed as it was written.
+const customerRecord = 11
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -140,6 +140,9 @@ func (c *Customer) ReadRecord(data []byte) error {
 	}
 	if version > 1 {
 		c.readRest(&r, version)
+	}
+	if version < 11 {
+		c.readOptOut()
 	}
 	return r.End("a customer")
 }

@@ -110,6 +110,26 @@ func TestRecordsOfVersion9(t *testing.T) {
 	}
 }
 
+// A yes of the trait unsubscribed refuses, also where it was kept as it was written and was known as nothing that refuses.
+func TestRecordsOfVersion10(t *testing.T) {
+	at := time.Unix(1772355601, 0).UTC()
+	for text, want := range map[string]string{`"Yes"`: "true", `1`: "true", `"opted_out"`: "true", `"no"`: "false", `"later"`: `"later"`, `{}`: `{}`} {
+		old := lifecycle.Customer{ID: lifecycle.HashID("ada"), Traits: map[string]json.RawMessage{"unsubscribed": json.RawMessage(text)},
+			Origins: []lifecycle.Origin{{Trait: "unsubscribed", Source: "crm", At: at}}}
+		old.OptOuts = []lifecycle.OptOut{{By: lifecycle.Voice(old.ID), At: at, Source: "crm"}}
+		data := old.AppendRecord(nil)
+		data[0] = 10
+		var read lifecycle.Customer
+		if err := read.ReadRecord(data); err != nil {
+			t.Fatal(err)
+		}
+		holds, _ := read.SettleOptOut(func(lifecycle.Origin) int { return 0 })
+		if is := want == "true"; string(read.Traits["unsubscribed"]) != want || read.OptedOut() != is || holds.Is != is || len(read.OptOuts) != 1 {
+			t.Errorf("%s: %s, %+v", text, read.Traits["unsubscribed"], read.OptOuts)
+		}
+	}
+}
+
 // A line belongs to a version of a script, which is kept where a message may be asked for.
 func TestAMessagesFactKeepsItsVersion(t *testing.T) {
 	was := lifecycle.Fact{Kind: lifecycle.FactMessage, Line: 3, Version: "v1", Message: lifecycle.HashID("m")}
