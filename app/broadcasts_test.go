@@ -91,6 +91,18 @@ func TestABroadcast(t *testing.T) {
 	if kept != 10 {
 		t.Errorf("the reasons are %+v", done.Reasons)
 	}
+	s.must("POST", "/v1/track", `{"userId": "u3", "event": "Order Completed", "properties": {"total": 5}}`)
+	s.must("POST", "/v1/alias", `{"previousId": "u7", "userId": "u3"}`)
+	s.eventually("they are one", func() bool {
+		one := s.must("GET", "/v1/customers/u7/replay", nil)
+		return one == s.must("GET", "/v1/customers/u3/replay", nil)
+	})
+	for _, user := range []string{"u1", "u2", "u3"} { // refused, not meant, got it and became one with another who did
+		s.replaysEqual(user)
+	}
+	if why := s.must("GET", "/v1/customers/u3/why", nil); strings.Contains(why, "may differ") {
+		t.Errorf("why: %s", why)
+	}
 	if len(s.mails()) != 32 {
 		t.Errorf("%d mails", len(s.mails()))
 	}
@@ -134,6 +146,8 @@ func TestABroadcastToAListIsPausedAndStopped(t *testing.T) {
 	}
 	s.must("POST", "/api/broadcasts/codes/resume", "{}")
 	s.eventually("both leave", func() bool { return s.broadcast("GET", "codes", nil).Figures[0].Sent == 2 })
+	s.replaysEqual("u1")
+	s.replaysEqual("u2")
 	if mails := strings.Join(s.mails(), " "); !strings.Contains(mails, "Code A1") || !strings.Contains(mails, "Code A2") {
 		t.Errorf("the mails are %s", mails)
 	}

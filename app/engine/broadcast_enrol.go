@@ -183,7 +183,7 @@ func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (writte
 func (s *session) letIn(j *journey, in letIn) error {
 	c := s.customer
 	s.at, s.now = in.At, later(c.Lapsed(in.At), c.Clock)
-	s.cause = lifecycle.HashID("broadcast", in.Broadcast, c.ID.Part(), in.At.UTC().Format(time.RFC3339Nano))
+	s.cause = reachedBy(in.Broadcast, c.ID, in.At)
 	event := reachedEvent(c, in.Broadcast, in.Row, in.At)
 	event.MessageID = s.cause.String()
 	s.event = &event
@@ -192,6 +192,11 @@ func (s *session) letIn(j *journey, in letIn) error {
 	s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
 	s.timeline(TimelineEntry{At: c.Real(s.now), Event: &event, Facts: s.decision.Facts[first:]})
 	return s.save()
+}
+
+// reachedBy is the cause of what a customer gets by a broadcast that reaches them at a time, and the ID of the event behind it.
+func reachedBy(broadcast string, customer lifecycle.ID, at time.Time) lifecycle.ID {
+	return lifecycle.HashID("broadcast", broadcast, customer.Part(), at.UTC().Format(time.RFC3339Nano))
 }
 
 // reachedEvent is the event behind the message to a customer. The row is what the list says of them; nil: nothing.

@@ -168,7 +168,7 @@ func (r *Reliving) entry(ctx context.Context, entry *LifeEntry) error {
 	if entry.Event == nil {
 		return r.withoutEvent(ctx, entry)
 	}
-	if facts := r.besides(entry); broadcastOnly(facts) && entry.Event.Depth == 0 && facts[0].Kind != lifecycle.FactEvent {
+	if facts := r.besides(entry); r.reached(entry) || broadcastOnly(facts) && entry.Event.Depth == 0 && facts[0].Kind != lifecycle.FactEvent {
 		return r.skip(ctx, entry)
 	}
 	if entry.Event.Type == lifecycle.Identify && len(entry.Facts) > 0 && entry.Facts[0].Kind != lifecycle.FactEvent {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -119,7 +120,7 @@ func (r *Reliving) skip(ctx context.Context, entry *LifeEntry) error {
 	told.Facts = r.besides(entry)
 	return r.doFor(ctx, r.whose(entry), func(id lifecycle.ID) any {
 		in := passBy{Customer: id, Entry: true, Seq: seq}
-		if !notBrought(told.Facts) { // at which nobody's clock goes on
+		if !notBrought(told.Facts) && !r.reached(entry) { // at which nobody's clock goes on
 			in.Clock = r.life.Customer.Lapsed(entry.At)
 		}
 		if broadcastOnly(told.Facts) {
@@ -270,6 +271,19 @@ func newestNumber(tx store.Reader, customer lifecycle.ID) (seq uint64) {
 		return false
 	})
 	return seq
+}
+
+// reached reports whether an entry is that of somebody's being let into a broadcast.
+func (r *Reliving) reached(entry *LifeEntry) bool {
+	event := entry.Event
+	if event == nil || event.Name != BroadcastEvent || event.Depth > 0 {
+		return false
+	}
+	var broadcast string
+	_ = json.Unmarshal(lifecycle.Property(event.Properties, "broadcast"), &broadcast)
+	return slices.ContainsFunc(r.ids, func(id lifecycle.ID) bool {
+		return event.MessageID == reachedBy(broadcast, id, event.Received).String()
+	})
 }
 
 func broadcastOnly(facts []lifecycle.Fact) bool {
