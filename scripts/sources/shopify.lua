@@ -5,13 +5,19 @@
 --
 --   stagecraft sources secret shopify signing
 --
--- An order that was paid is Order Completed; a customer's data are traits.
+-- An order that was paid is Order Completed; a customer's data are traits. Refunds are taken from orders/updated, which says
+-- whose order it was; refunds/create does not.
 
 source { title = "Shopify", secrets = { "signing" } }
 
 -- money is nil where the shop says nothing: a 0 would count as an order of nothing.
 local function money(text)
   return tonumber(text)
+end
+
+-- rounded takes away what adding hundredths leaves behind.
+local function rounded(amount)
+  return math.floor(amount * 100 + 0.5) / 100
 end
 
 local function products(lines)
@@ -63,11 +69,53 @@ local function order_event(name, order, extra)
   }
 end
 
+-- near reports whether two dates are some days apart at most.
+local function near(a, b)
+  local function days(text)
+    local year, month, day = string.match(text or "", "^(%d+)-(%d+)-(%d+)")
+    return year and (year * 12 + month) * 31 + day or 0
+  end
+  return math.abs(days(a) - days(b)) <= 7
+end
+
+-- refunded tells of each refund of an order that is new: updates for other reasons, later on, say them all again.
+local function refunded(order)
+  for _, refund in ipairs(order.refunds or {}) do
+    local goods, paid = 0, 0
+    for _, line in ipairs(refund.refund_line_items or {}) do
+      goods = goods + (money(line.subtotal) or 0)
+    end
+    for _, adjustment in ipairs(refund.order_adjustments or {}) do
+      if adjustment.kind == "refund_discrepancy" then -- more than the goods is less than 0
+        goods = goods - (money(adjustment.amount) or 0)
+      end
+    end
+    for _, payment in ipairs(refund.transactions or {}) do
+      if payment.kind == "refund" and payment.status == "success" then
+        paid = paid + (money(payment.amount) or 0)
+      end
+    end
+    goods, paid = rounded(goods), rounded(paid)
+    if near(refund.created_at, order.updated_at) and (goods ~= 0 or paid ~= 0) then
+      local who = known(order.customer or {}, order)
+      if who.external_id or who.email or who.phone then
+        event {
+          name = "Order Refunded", id = "refund:" .. tostring(refund.id), at = refund.created_at,
+          external_id = who.external_id, email = who.email, phone = who.phone, traits = who.traits,
+          properties = { order_id = order.id, order_name = order.name, refund_id = refund.id, revenue = goods, total = paid, currency = order.currency },
+        }
+      end
+    end
+  end
+end
+
 receive(function(request)
   verify.hmac_sha256 { header = "X-Shopify-Hmac-Sha256", secret = "signing", encoding = "base64" }
   local topic, body = request.headers["X-Shopify-Topic"], json()
   if topic == "orders/paid" then
     order_event("Order Completed", body)
+  elseif topic == "orders/updated" then
+    refunded(body)
   elseif topic == "orders/cancelled" then
     order_event("Order Cancelled", body, { reason = body.cancel_reason })
   elseif topic == "checkouts/create" or topic == "checkouts/update" then

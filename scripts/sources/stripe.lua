@@ -22,7 +22,7 @@ end
 
 -- Whose it is: our own id where the checkout was given one, else Stripe's customer.
 local function happened(name, notice, object, properties)
-  local details = object.customer_details or {}
+  local details = object.customer_details or object.billing_details or {}
   local user = object.client_reference_id or (object.metadata and object.metadata.user_id) or nil
   local email = object.customer_email or details.email or object.receipt_email or nil
   if not (user or object.customer or email) then
@@ -45,12 +45,17 @@ receive(function(request)
   local notice = json()
   local object = notice.data and notice.data.object or {}
   local kind = notice.type
-  if kind == "checkout.session.completed" then
+  if kind == "checkout.session.completed" or kind == "checkout.session.async_payment_succeeded" then
+    -- What is paid by debit or transfer is completed unpaid, and succeeds or fails some days later.
     if object.payment_status == "paid" or object.payment_status == "no_payment_required" then
       happened("Order Completed", notice, object, {
         order_id = object.id, total = money(object.amount_total, object.currency), currency = object.currency, mode = object.mode,
       })
     end
+  elseif kind == "checkout.session.async_payment_failed" then
+    happened("Payment Failed", notice, object, {
+      order_id = object.id, total = money(object.amount_total, object.currency), currency = object.currency,
+    })
   elseif kind == "invoice.paid" then
     -- The first invoice of a checkout is its order; only renewals are orders of their own.
     if object.billing_reason == "subscription_cycle" then
@@ -69,8 +74,10 @@ receive(function(request)
   elseif kind == "customer.subscription.deleted" then
     happened("Subscription Cancelled", notice, object, { subscription_id = object.id, plan = plan(object) })
   elseif kind == "charge.refunded" then
+    -- amount_refunded is all that was ever paid back of the charge; what it was before says how much this refund is.
+    local before = notice.data.previous_attributes or {}
     happened("Order Refunded", notice, object, {
-      charge_id = object.id, total = money(object.amount_refunded, object.currency), currency = object.currency,
+      charge_id = object.id, total = money(object.amount_refunded - (before.amount_refunded or 0), object.currency), currency = object.currency,
     })
   elseif kind == "customer.created" or kind == "customer.updated" then
     identify {
