@@ -28,6 +28,7 @@ type Replayed struct {
 	Differences []Difference `json:"differences"`
 	More        int          `json:"more,omitempty"` // differences that are not named
 	Notes       []string     `json:"notes"`          // what a replay of this customer cannot know
+	Incomplete  bool         `json:"incomplete"`     // the timeline lacks its beginning, on which all that is stored may hang: a difference is no fault
 }
 
 // Difference is one place where the stored state is not what the events lead to.
@@ -49,7 +50,7 @@ func (l *Lives) Replay(ctx context.Context, id lifecycle.ID) (any, error) {
 func (r *relived) compared() *Replayed {
 	c := r.life.Customer
 	out := &Replayed{Customer: c.ID.String(), User: nameOf(c), Until: c.Real(c.Clock).UTC(), Scripts: len(r.traces), Notes: r.notes(),
-		Differences: []Difference{}}
+		Differences: []Difference{}, Incomplete: r.life.Cut || !r.life.Gone.IsZero()}
 	var replayed map[string]string
 	again := map[string]int{}
 	if r.again != nil {
@@ -119,6 +120,9 @@ func (r *relived) notes() []string {
 	notes := []string{}
 	if r.life.Cut {
 		notes = append(notes, fmt.Sprintf("the timeline is longer than is read: it begins %s here", when(r.life.Entries[0].At)))
+	}
+	if gone := r.life.Gone; !gone.IsZero() {
+		notes = append(notes, fmt.Sprintf("events before %s were removed, as they are kept only so long (--keep-events): what followed from them cannot be told", when(gone)))
 	}
 	if len(r.life.Past) == 0 {
 		notes = append(notes, "when the journeys changed was not written down: those of now were taken for all of the past")

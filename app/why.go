@@ -93,7 +93,11 @@ func (l *Lives) Why(ctx context.Context, id lifecycle.ID, message string) (any, 
 	compared := r.compared()
 	w := &Why{Customer: c.ID.String(), User: nameOf(c), At: l.clock.Now(), Answer: []string{}, Journeys: []WhyJourney{}, Decisions: []WhyDecision{},
 		Missed: []WhyMissed{}, Exact: compared.Equal, Notes: compared.Notes}
-	if !w.Exact {
+	switch {
+	case w.Exact:
+	case compared.Incomplete:
+		w.Notes = append(w.Notes, "the events were lived again without the beginning: what is told of scripts may differ from what they did")
+	default:
 		w.Notes = append(w.Notes, "living the events again did not lead to all that is stored: what is told of scripts may differ from what they did; "+
 			"stagecraft replay "+w.User+" names the differences")
 	}
@@ -181,6 +185,9 @@ func (x *explaining) cameBy(journey string) string {
 				}
 			}
 		}
+	}
+	if gone := x.life.Gone; !gone.IsZero() {
+		return "the timeline does not say: what happened before " + when(gone) + " is not kept"
 	}
 	return "the timeline does not say"
 }

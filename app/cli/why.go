@@ -143,7 +143,7 @@ type ReplayCommand struct {
 	Remote
 }
 
-// Run replays; it is a failure if the states differ.
+// Run replays; it is a failure if the states differ, unless the timeline lacks its beginning.
 func (c *ReplayCommand) Run(w *world) error {
 	var replayed app.Replayed
 	if done, err := c.ask(w, "/v1/customers/"+url.PathEscape(c.Customer)+"/replay", c.JSON, &replayed); done || err != nil {
@@ -161,7 +161,11 @@ func (c *ReplayCommand) Run(w *world) error {
 		fmt.Fprintf(w.stdout, "  and %d more\n", replayed.More)
 	}
 	printNotes(w.stdout, replayed.Notes)
-	if !replayed.Equal {
+	switch {
+	case replayed.Equal:
+	case replayed.Incomplete:
+		fmt.Fprintln(w.stdout, "The timeline lacks its beginning, so that nobody can tell whether the events alone lead to the state that is stored.")
+	default:
 		return lifecycle.Errorf(lifecycle.Conflict, "the events lead to another state than the one that is stored")
 	}
 	return nil

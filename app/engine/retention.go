@@ -61,15 +61,33 @@ func (e *Engine) oldEntries(tx store.Reader, q oldEntries) (old oldKeys, failed 
 	return old, failed
 }
 
-// dropEntries is the input "these entries are too old".
-type dropEntries struct{ Keys [][]byte }
+// dropEntries is the input "these entries are too old, as are all before a moment".
+type dropEntries struct {
+	Keys   [][]byte
+	Before time.Time
+}
 
 func (e *Engine) dropEntries(tx store.Tx, in dropEntries) {
+	if in.Before.After(readEntriesGone(tx)) {
+		tx.Set(entriesGoneKey(), store.Encode(&in.Before))
+	}
 	for _, key := range in.Keys {
 		if len(key) > 0 && key[0] == 'e' {
 			tx.Delete(key)
 		}
 	}
+}
+
+// Up to when entries of timelines are gone is kept in each partition, so that nobody takes what is left of one for all there was.
+//
+//	E e -> time
+func entriesGoneKey() []byte { return []byte{'E', 'e'} }
+
+func readEntriesGone(tx store.Reader) (before time.Time) {
+	if data := tx.Get(entriesGoneKey()); data != nil {
+		_ = store.Decode(data, &before)
+	}
+	return before
 }
 
 // idleAnonymous asks for customers who are not known by more than a browser and have been silent for long.
@@ -154,16 +172,22 @@ func (e *Engine) Retain(ctx context.Context, r Retention) (kept Kept, err error)
 	now := e.clock.Now()
 	for p := range lifecycle.Partitions {
 		if r.Events > 0 {
+			before := now.Add(-r.Events)
 			var n int
-			if n, err = e.eachOld(ctx, p, func(from []byte) any { return oldEntries{now.Add(-r.Events), from} }, func(keys [][]byte) (int, error) {
-				_, err := e.store.Do(ctx, p, dropEntries{keys})
+			if n, err = e.eachOld(ctx, p, func(from []byte) any { return oldEntries{before, from} }, func(keys [][]byte) (int, error) {
+				_, err := e.store.Do(ctx, p, dropEntries{keys, before})
 				return len(keys), err
 			}); err != nil {
 				return kept, err
 			}
+			if n == 0 { // they may be gone since before that was kept
+				if _, err = e.store.Do(ctx, p, dropEntries{Before: before}); err != nil {
+					return kept, err
+				}
+			}
 			kept.Entries += n
 			for more := true; more; {
-				answer, err := e.store.Do(ctx, p, dropListed{now.Add(-r.Events)})
+				answer, err := e.store.Do(ctx, p, dropListed{before})
 				if err != nil {
 					return kept, err
 				}

@@ -42,6 +42,7 @@ type Life struct {
 	Customer *lifecycle.Customer
 	Entries  []LifeEntry   // oldest first
 	Cut      bool          // there are older entries
+	Gone     time.Time     // what happened before it was removed, as it is kept only so long; zero: the timeline begins where the life did
 	Past     []JourneyPast // of the journeys, oldest first
 	Now      []JourneyState
 	imports  []importRecord
@@ -109,6 +110,7 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 		return true
 	})
 	slices.Reverse(life.Entries)
+	life.Gone = life.gone(readEntriesGone(tx))
 	scan := func(kind byte, read func(value []byte) error) {
 		tx.Scan([]byte{kind}, []byte{kind + 1}, func(key, value []byte) bool {
 			if kind == 'H' && len(key) != len(importKey(lifecycle.ID{})) { // a mapping
@@ -150,6 +152,16 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 	}
 	life.Now, err = e.journeyStates(tx)
 	return life, err
+}
+
+// gone returns up to when entries of the life were removed, of all that are gone up to a moment. The entry with the first number is
+// that with which the life began.
+func (l *Life) gone(before time.Time) time.Time {
+	c := l.Customer
+	if c.Seq == 0 || !c.Created.Before(before) || len(l.Entries) > 0 && (l.Entries[0].Seq == 1 || l.Entries[0].At.Before(before)) {
+		return time.Time{}
+	}
+	return before
 }
 
 // VersionAt returns which version of a journey was the newest at a moment, and its mode; false if there was none.

@@ -1,0 +1,51 @@
+package app_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
+)
+
+// A timeline that lost its beginning, as entries are kept only so long, says so. What hangs on it is no fault, and of others
+// nothing is missing.
+func TestAReplayOfWhatIsNotKept(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(club("discount"))
+	retain := func() {
+		t.Helper()
+		w.clock.Advance(time.Hour)
+		_, err := w.engine.Retain(t.Context(), engine.Retention{Events: 30 * 24 * time.Hour})
+		w.must(err)
+	}
+	for _, user := range []string{"ada", "bob"} {
+		w.identify(user, map[string]any{"email": user + "@shop.example"})
+		w.track(user, "Ordered", map[string]any{"total": 20})
+	}
+	retain()
+	if replayed := w.replay("ada"); !replayed.Equal || replayed.Incomplete {
+		t.Errorf("before anything is old: %+v", replayed)
+	}
+	w.clock.Advance(50 * 24 * time.Hour)
+	w.track("bob", "Looked", nil)
+	w.identify("eve", map[string]any{"plan": "pro"})
+	retain()
+	gone := "events before " + w.clock.Now().Add(-30*24*time.Hour).UTC().Format("2006-01-02 15:04") + " were removed"
+	for _, user := range []string{"ada", "bob"} {
+		replayed := w.replay(user)
+		if !replayed.Incomplete || !strings.Contains(strings.Join(replayed.Notes, "\n"), gone) {
+			t.Errorf("%s: %t, %q", user, replayed.Incomplete, replayed.Notes)
+		}
+	}
+	why := w.why("ada", "")
+	if text := fmt.Sprint(why.Answer); !strings.Contains(text, "is not kept") || !strings.Contains(strings.Join(why.Notes, "\n"), gone) {
+		t.Errorf("why: %s %q", text, why.Notes)
+	}
+	if replayed := w.replay("eve"); !replayed.Equal || replayed.Incomplete {
+		t.Errorf("who came later: %+v", replayed)
+	}
+}
