@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -46,12 +47,28 @@ type referred struct {
 func (s *session) refer(event *lifecycle.Event) {
 	c := s.customer
 	if event.Name != s.engine.referrals.event || c.Acquired == nil || c.Acquired.By.IsZero() || !c.Referred.IsZero() ||
-		s.history || event.Public || c.Test() {
+		s.history || event.Public || c.Test() || s.orderedBefore(event.Name) {
 		return
 	}
 	c.Referred = s.at
 	order := referred{Referrer: c.Acquired.By, Friend: c.ID, User: c.UserID(), Created: c.Created, At: s.at, Order: orderOf(event.Properties)}
 	s.engine.instruct(s.tx, s.at, referralMark(c.ID), 24, instruction{Referred: &order})
+}
+
+// orderedBefore reports whether the session's event, of this name, is not the customer's first one. Of orders the revenue knows it
+// whatever the timeline still holds; of other events the timeline does, and whose is too long to be read has hardly just come.
+func (s *session) orderedBefore(name string) bool {
+	if slices.Contains(s.engine.revenue.Orders, name) {
+		return s.customer.Revenue.Orders > 1
+	}
+	n := 0
+	_, err := s.Events(name, time.Time{}, func(_ time.Time, event *lifecycle.Event) bool {
+		if !event.Public {
+			n++
+		}
+		return n < 2
+	})
+	return n > 1 || err != nil
 }
 
 // orderOf keeps of an order what a reward may depend on.

@@ -97,6 +97,47 @@ func TestAFriendsOrderIsToldOnce(t *testing.T) {
 	}
 }
 
+// Only the first order counts: who has ordered before and then follows a friend's link was brought by nobody.
+func TestAnOrderAfterOthersIsNoFriends(t *testing.T) {
+	for _, event := range []string{"Order Completed", "Subscribed"} {
+		h := newHarness(t)
+		h.engine.SetReferrals(event, func(code string) (lifecycle.ID, bool) {
+			return (lifecycle.Identity{Kind: lifecycle.UserID, Value: code}).Hash(), true
+		})
+		h.track("ada", "Signed Up")
+		h.clock.Advance(time.Minute)
+		for range 3 {
+			h.track("bob", event, "revenue", 10)
+		}
+		public := h.event("eve", event)
+		public.Public = true
+		h.receive(public) // proves nothing
+		h.clock.Advance(time.Hour)
+		for _, friend := range []string{"bob", "eve"} {
+			h.receive(h.page(friend, "https://shop.example/?ref=ada", ""))
+			h.clock.Advance(time.Hour)
+			h.track(friend, event, "order_id", friend)
+		}
+		var told []string
+		h.eventually(func() bool {
+			found, err := h.engine.Customer(context.Background(), lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			told = nil
+			for _, entry := range found.Timeline {
+				if entry.Event != nil && entry.Event.Name == "Referral Converted" {
+					told = append(told, string(entry.Event.Properties))
+				}
+			}
+			return strings.Contains(fmt.Sprint(told), `"order_id":"eve"`)
+		})
+		if len(told) != 1 {
+			t.Errorf("%s: ada was told %v", event, told)
+		}
+	}
+}
+
 func TestApplicantsAreForgotten(t *testing.T) {
 	h := newHarness(t, journey("trial", `journey { title = "T", stages = { "a" } }`, "a", `stage { title = "A" } enter(function() log "entered" end)`))
 	program, err := h.host.Compile(journey("forms", `journey { title = "F", stages = { "asked" } }`, "asked", `stage { title = "A" }`))
