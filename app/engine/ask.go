@@ -110,7 +110,7 @@ func (e *Engine) ofAddress(tx store.Tx, in ofAddress) error {
 		return err
 	}
 	heard := known.hear(in.Receive.Word, in.Receive.Suppress)
-	if revived := in.Receive.Alive != "" && known.revive(in.Receive.Word.Channel); heard || revived {
+	if revived := in.Receive.Alive != "" && known.revive(in.Receive.Word.Channel, in.Receive.Word.At); heard || revived {
 		known.write(tx)
 	}
 	for _, customer := range known.having(tx) {

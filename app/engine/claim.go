@@ -122,11 +122,11 @@ func (c *claimed) hear(word *lifecycle.Consent, suppressed *lifecycle.Suppressio
 	return changed || !word.Granted || len(c.Words) != before
 }
 
-// revive forgets that the address bounced. It reports whether it did.
-func (c *claimed) revive(channel string) bool {
+// revive forgets that the address bounced before it was heard from at a time. It reports whether it did.
+func (c *claimed) revive(channel string, heard time.Time) bool {
 	before := len(c.Suppressed)
 	c.Suppressed = slices.DeleteFunc(c.Suppressed, func(s lifecycle.Suppression) bool {
-		return s.Reason == lifecycle.SuppressedBounce && s.Channel == lifecycle.KindOf(channel)
+		return s.Reason == lifecycle.SuppressedBounce && s.At.Before(heard) && s.Channel == lifecycle.KindOf(channel)
 	})
 	return len(c.Suppressed) < before
 }

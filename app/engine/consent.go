@@ -272,7 +272,7 @@ func (s *session) takeWord(in Receive, late bool) {
 		s.suppressAddress(*in.Suppress)
 	}
 	if in.Alive != "" && in.Word != nil {
-		s.customer.Revive(in.Word.Channel, in.Alive)
+		s.customer.Revive(in.Word.Channel, in.Alive, in.Word.At)
 	}
 	s.takeTold(&in, late)
 }

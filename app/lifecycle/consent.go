@@ -284,12 +284,12 @@ func (c *Customer) Unsuppress(channel, address string) bool {
 	return len(c.Suppressions) < before
 }
 
-// Revive lets messages to an address leave again that bounced and is alive after all. A complaint stands, and so does whatever holds
-// for more than the address. It reports whether anything changed.
-func (c *Customer) Revive(channel, address string) bool {
+// Revive lets messages to an address leave again that bounced before it was heard from at a time, and so is alive after all. A
+// complaint stands, and so does whatever holds for more than the address. It reports whether anything changed.
+func (c *Customer) Revive(channel, address string, heard time.Time) bool {
 	before := len(c.Suppressions)
 	c.Suppressions = slices.DeleteFunc(slices.Clone(c.Suppressions), func(s Suppression) bool {
-		return s.Reason == SuppressedBounce && s.Address != "" && KindOf(s.Channel) == KindOf(channel) && sameAddress(channel, s.Address, address)
+		return s.Reason == SuppressedBounce && s.Address != "" && s.At.Before(heard) && KindOf(s.Channel) == KindOf(channel) && sameAddress(channel, s.Address, address)
 	})
 	return len(c.Suppressions) < before
 }
