@@ -64,7 +64,7 @@ func (l *Lives) relive(ctx context.Context, id lifecycle.ID) (*relived, error) {
 	defer world.Close()
 	clock := lifecycle.NewManualClock(time.Unix(0, 0))
 	var mu sync.Mutex // the store's goroutines tell
-	twin := l.engine.Twin(clock, &storedOutbox{known: r.messages, clock: clock}, nobody{}, func(t *engine.Trace) {
+	twin := l.engine.Twin(clock, &storedOutbox{known: r.messages, credited: creditedIn(life), clock: clock}, nobody{}, func(t *engine.Trace) {
 		mu.Lock()
 		defer mu.Unlock()
 		r.traces = append(r.traces, t)
@@ -119,8 +119,22 @@ func (l *Lives) messagesOf(ctx context.Context, life *engine.Life) (map[lifecycl
 
 // storedOutbox stands where the outbox does. It sends nothing, and answers as the ledger would have at the time.
 type storedOutbox struct {
-	known map[lifecycle.ID]delivery.AsDecided
-	clock lifecycle.Clock
+	known    map[lifecycle.ID]delivery.AsDecided
+	credited map[lifecycle.ID][]time.Time // when a conversion counted for a message
+	clock    lifecycle.Clock
+}
+
+// creditedIn returns when conversions counted for messages.
+func creditedIn(life *engine.Life) map[lifecycle.ID][]time.Time {
+	credited := map[lifecycle.ID][]time.Time{}
+	for i := range life.Entries {
+		for _, fact := range life.Entries[i].Facts {
+			if fact.Kind == lifecycle.FactReceipt && fact.To == string(lifecycle.Converted) {
+				credited[fact.Message] = append(credited[fact.Message], fact.At)
+			}
+		}
+	}
+	return credited
 }
 
 // PutRendered is Put: nothing leaves here.
@@ -158,10 +172,21 @@ func (o *storedOutbox) Watch(_ store.Tx, _ time.Time, id lifecycle.ID) (lifecycl
 	return o.stood(id)
 }
 
-// Left implements engine.Outbox.
+// commitsTogether is how far apart the times of two inputs are at most whose order nobody knows by them: an event has the time at
+// which it came in, and a receipt may have been written down before it nevertheless.
+const commitsTogether = 10 * time.Second
+
+// Left implements engine.Outbox: what counted then had left. Else it had when it was settled, and that was not just then.
 func (o *storedOutbox) Left(_ store.Reader, _ time.Time, id lifecycle.ID) bool {
-	state, _ := o.stood(id)
-	return (state == lifecycle.Accepted || state == lifecycle.Held) && o.known[id].Channel != "webhook"
+	m, is := o.known[id]
+	now := o.clock.Now()
+	if !is || m.Channel == "webhook" {
+		return false
+	}
+	if slices.ContainsFunc(o.credited[id], func(at time.Time) bool { return at.Equal(now) }) {
+		return true
+	}
+	return (m.State == lifecycle.Accepted || m.State == lifecycle.Held) && !m.Settled.IsZero() && now.Sub(m.Settled) > commitsTogether
 }
 
 // Sent implements engine.Outbox.

@@ -218,3 +218,45 @@ func TestAReplayOfLivesThatDiffered(t *testing.T) {
 	// Who becomes whose part changes within a burst; since when somebody is where they were put, before they became somebody's part.
 	liveAndReplaySeeds(t, burstNames(), 681, 914, 2192)
 }
+
+// TestAReplayKnowsWhatHadLeft has an order come in before a message is taken that is written down after it, and the other way round:
+// what counted then counts in the replay.
+func TestAReplayKnowsWhatHadLeft(t *testing.T) {
+	for counted, early := range map[bool]time.Duration{true: 2 * time.Millisecond, false: 0} {
+		w := newLived(t, delivery.Policy{})
+		w.publish(map[string]string{
+			"journey.lua":                 `journey { title = "Club", stages = { "new", "old" }, moves = { ["new"] = { "old" } } }`,
+			"new.lua":                     "stage { title = \"New\", goal = \"Bought\", next = \"old\" }\nenter(function() send \"hello\" end)\n",
+			"old.lua":                     "stage { title = \"Old\" }\n",
+			"messages/hello.email.liquid": "---\nsubject: Hello\n---\nHello\n",
+		})
+		w.settled(lifecycle.Event{Type: lifecycle.Identify, UserID: "ada", Traits: []byte(`{"email":"ada@shop.example"}`)})
+		came := w.clock.Now().Add(early)
+		bought := lifecycle.Event{Type: lifecycle.Track, Name: "Bought", UserID: "ada", MessageID: "order", Timestamp: came, Received: came}
+		take := func() {
+			w.clock.Advance(5 * time.Millisecond)
+			w.handOver("ada")
+		}
+		if counted {
+			take()
+		}
+		w.must(w.engine.ReceiveAt(context.Background(), bought, came))
+		if !counted {
+			take()
+		}
+		w.settleAll()
+		w.agrees()
+		life, err := w.engine.Life(context.Background(), lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}.Hash())
+		w.must(err)
+		got := false
+		for _, entry := range life.Entries {
+			for _, fact := range entry.Facts {
+				got = got || fact.Kind == lifecycle.FactReceipt && fact.To == string(lifecycle.Converted)
+			}
+		}
+		if got != counted {
+			t.Errorf("it counted: %v, want %v", got, counted)
+		}
+		w.store.Close()
+	}
+}
