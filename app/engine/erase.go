@@ -133,7 +133,7 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 		return eraseAnswer{}, err
 	}
 	c := s.customer
-	if in.Retire && (!anonymous(c) || c.Clock.After(in.Idle)) {
+	if in.Retire && (!anonymous(c) || c.LastSeen().After(in.Idle)) {
 		return eraseAnswer{Customer: id}, nil
 	}
 	s.at, s.now = in.At, later(c.Lapsed(in.At), c.Clock)

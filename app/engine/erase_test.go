@@ -229,6 +229,35 @@ func TestRetention(t *testing.T) {
 	}
 }
 
+// Who was brought in as history is as old as their last event, whatever happened to them since: the end of the import, and timers.
+func TestVisitorsOfAnImportAreKeptByTheirLastEvent(t *testing.T) {
+	h := newHarness(t, journey("shop", `journey { title = "Shop", stages = { "member" } }`, "member",
+		`stage { title = "Member" } enter(function() wait "96 days" log "hello" wait "3 days 12 hours" log "hello again" end)`))
+	visited := func(who string, days int) lifecycle.Event {
+		event := h.event("", "Viewed")
+		event.AnonymousID, event.Timestamp = who, h.clock.Now().Add(-time.Duration(days)*24*time.Hour)
+		return event
+	}
+	h.openImport("old")
+	h.history("old", visited("long ago", 100), visited("lately", 100), visited("lately", 3), visited("came back", 100))
+	h.closeImport("old", false)
+	h.receive(visited("came back", 0))
+	h.clock.Advance(time.Hour)
+	for who, days := range map[string]int{"long ago": 100, "lately": 3, "came back": 0} {
+		c, err := h.engine.FindCustomer(context.Background(), who)
+		if want := start.Add(-time.Duration(days) * 24 * time.Hour); err != nil || !c.LastSeen().Equal(want) {
+			t.Errorf("%s was seen %s, want %s, %v", who, c.LastSeen(), want, err)
+		}
+	}
+	if kept, err := h.engine.Retain(context.Background(), engine.Retention{Anonymous: 7 * 24 * time.Hour}); err != nil || kept.Anonymous != 1 {
+		t.Fatalf("%+v is gone, %v", kept, err)
+	}
+	h.eventually(func() bool { return h.gone("long ago") })
+	if h.gone("lately") || h.gone("came back") {
+		t.Error("somebody else is gone too")
+	}
+}
+
 // Somebody who comes under a name while what lay under it is still being removed finds nothing of it, and nothing of theirs
 // is lost.
 func TestComingBackWhileBeingForgotten(t *testing.T) {

@@ -164,6 +164,7 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 	if loser.Created.Before(c.Created) {
 		c.Created = loser.Created
 	}
+	s.seen = later(s.seen, loser.Real(loser.LastSeen()))
 	c.Revenue = c.Revenue.Plus(loser.Revenue)
 	for _, identity := range loser.Identities {
 		if !c.Knows(identity) && s.mayGrow() {

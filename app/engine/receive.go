@@ -209,7 +209,9 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 	}
 	s.cause = lifecycle.HashID("input", name.Part(), strconv.FormatInt(in.At.UnixNano(), 10))
 	s.history, s.now, s.event = in.History, at, s.inward(&event)
-	c.Clock = at
+	if c.Clock = at; !receipt.Late {
+		s.seen = c.Real(at)
+	}
 	if !s.known {
 		c.Created = at
 		s.note(lifecycle.Fact{Kind: lifecycle.FactCustomer})

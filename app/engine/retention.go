@@ -110,7 +110,7 @@ func (e *Engine) idleAnonymous(tx store.Reader, q idleAnonymous) (old oldKeys, f
 		if failed = store.Decode(value, &c); failed != nil {
 			return false
 		}
-		if anonymous(&c) && !c.Applicant() && c.Import == "" && c.Clock.Before(q.before) {
+		if anonymous(&c) && !c.Applicant() && c.Import == "" && c.LastSeen().Before(q.before) {
 			old.keys = append(old.keys, bytes.Clone(key[1:]))
 		}
 		return true

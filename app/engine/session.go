@@ -35,6 +35,7 @@ type session struct {
 	customer  *lifecycle.Customer
 	known     bool // the customer was there before this input
 	journeys  []*journey
+	seen      time.Time        // of the customer's last event, in real time; zero: there was none
 	now       time.Time        // what scripts see as now: a timer's due time, however late it fires; lapsed time for a test person
 	at        time.Time        // the time of the input; real time
 	history   bool             // what is decided now belongs to the past
@@ -77,7 +78,7 @@ func (e *Engine) openRecord(tx store.Tx, id lifecycle.ID, record []byte) (*sessi
 		if err := store.Decode(record, s.customer); err != nil {
 			return nil, lifecycle.Wrap(lifecycle.Internal, err, "customer %s cannot be read", id)
 		}
-		s.known = true
+		s.known, s.seen = true, s.customer.Real(s.customer.LastSeen())
 	} else {
 		if e.leaving(tx, id) {
 			return nil, lifecycle.Errorf(lifecycle.Busy, "who had this name before is being forgotten; try again in a moment")
@@ -137,6 +138,9 @@ func (s *session) save() error {
 			s.engine.hint(s.tx, due)
 		}
 		c.Due = due
+	}
+	if !s.seen.IsZero() {
+		c.KeepSeen(c.Lapsed(s.seen))
 	}
 	data := store.Encode(c)
 	s.written += len(data) + costOfKey

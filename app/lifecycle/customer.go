@@ -15,8 +15,9 @@ type Customer struct {
 	ID           ID                         `msgpack:"i"`
 	Identities   []Identity                 `msgpack:"d"` // the first one gave the customer its ID; at most 64
 	Created      time.Time                  `msgpack:"c"`
-	Clock        time.Time                  `msgpack:"k"` // the time of the last input; never goes back
-	Seq          uint64                     `msgpack:"s"` // how many timeline entries, timers and visits were numbered so far
+	Clock        time.Time                  `msgpack:"k"`           // the time of the last input; never goes back
+	Seen         time.Time                  `msgpack:"L,omitempty"` // the time of the last event, where the clock has gone on without one; see LastSeen
+	Seq          uint64                     `msgpack:"s"`           // how many timeline entries, timers and visits were numbered so far
 	Traits       map[string]json.RawMessage `msgpack:"t,omitempty"`
 	Tags         []string                   `msgpack:"g,omitempty"` // in alphabetical order
 	Points       []Points                   `msgpack:"p,omitempty"` // the scores, one entry per name and half-life; see Score
@@ -106,6 +107,22 @@ func (c *Customer) Visit(journey string) *Visit {
 		}
 	}
 	return nil
+}
+
+// LastSeen returns the time of the customer's last event. Their clock is later where something else happened since: a timer, a
+// change of a script, the end of an import.
+func (c *Customer) LastSeen() time.Time {
+	if c.Seen.IsZero() {
+		return c.Clock
+	}
+	return c.Seen
+}
+
+// KeepSeen keeps the time of the last event; zero: nothing but the clock tells it.
+func (c *Customer) KeepSeen(at time.Time) {
+	if c.Seen = at; !at.Before(c.Clock) {
+		c.Seen = time.Time{}
+	}
 }
 
 // Trait returns a decoded trait, or nil. Numbers are float64, objects map[string]any, lists []any.

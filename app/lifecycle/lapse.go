@@ -45,6 +45,9 @@ func (c *Customer) SetLapse(lapse, now time.Time) {
 	redate := func(at time.Time) time.Time { return c.Lapsed(was.Real(at)) }
 	shift := c.Lapsed(now).Sub(was.Lapsed(now))
 	c.Created, c.Clock = redate(c.Created), redate(c.Clock)
+	if !c.Seen.IsZero() {
+		c.Seen = redate(c.Seen)
+	}
 	for i := range c.Visits {
 		c.Visits[i].Entered = redate(c.Visits[i].Entered)
 		for j := range c.Visits[i].Timers {

@@ -12,7 +12,8 @@ import (
 // without a name and knew nothing of where traits and the customer came from, of revenue and of segments; version 5 asked
 // nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's;
 // version 7 did not say which of them had opted out; version 8 not whether a trait's source is a key; version 9 not which source
-// had said that they opted out; version 10 kept a yes of the trait unsubscribed as it was written.
+// had said that they opted out; version 10 kept a yes of the trait unsubscribed as it was written, and not
+// when somebody was seen last.
 const customerRecord = 11
 
 // How few bytes the elements of a customer's lists take.
@@ -150,7 +151,7 @@ func (c *Customer) ReadRecord(data []byte) error {
 // writeRest writes what most customers do not have; for them it is one byte.
 func (c *Customer) writeRest(w *RecordWriter) {
 	further := len(c.Origins) > 0 || c.Acquired != nil || !c.Revenue.IsZero() || !c.SegmentsDue.IsZero() || !c.Referred.IsZero() || len(c.Segments) > 0 ||
-		!c.Scores.IsZero() || len(c.Questions) > 0 || len(c.Joins) > 0 || len(c.OptOuts) > 0
+		!c.Scores.IsZero() || len(c.Questions) > 0 || len(c.Joins) > 0 || len(c.OptOuts) > 0 || !c.Seen.IsZero()
 	w.Flags(len(c.Tags) > 0, len(c.Points) > 0, len(c.Past) > 0, !c.Lapse.IsZero(), len(c.Consents) > 0, len(c.Suppressions) > 0, further, c.Called)
 	if len(c.Tags) > 0 {
 		w.List(len(c.Tags))
@@ -199,7 +200,7 @@ func (c *Customer) writeRest(w *RecordWriter) {
 	}
 }
 
-// writeFurther writes what came with versions 5 to 10.
+// writeFurther writes what came with versions 5 to 11.
 func (c *Customer) writeFurther(w *RecordWriter) {
 	w.Flags(len(c.Origins) > 0, c.Acquired != nil, !c.Revenue.IsZero(), !c.SegmentsDue.IsZero(), !c.Referred.IsZero(), len(c.Segments) > 0,
 		!c.Scores.IsZero(), len(c.Questions) > 0)
@@ -260,6 +261,7 @@ func (c *Customer) writeFurther(w *RecordWriter) {
 		w.Bool(one.Keyed)
 		w.Bool(one.Above)
 	}
+	w.Time(c.Seen)
 }
 
 func (s *Scores) write(w *RecordWriter) {
@@ -367,6 +369,9 @@ func (c *Customer) readFurther(r *RecordReader, version byte) {
 				one.Source, one.Keyed = origin.Source, origin.Keyed
 			}
 		}
+	}
+	if version > 10 {
+		c.Seen = r.Time()
 	}
 }
 

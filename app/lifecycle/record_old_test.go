@@ -118,7 +118,7 @@ func TestRecordsOfVersion10(t *testing.T) {
 			Origins: []lifecycle.Origin{{Trait: "unsubscribed", Source: "crm", At: at}}}
 		old.OptOuts = []lifecycle.OptOut{{By: lifecycle.Voice(old.ID), At: at, Source: "crm"}}
 		data := old.AppendRecord(nil)
-		data[0] = 10
+		data[0], data = 10, data[:len(data)-1] // nothing was said of when they were seen
 		var read lifecycle.Customer
 		if err := read.ReadRecord(data); err != nil {
 			t.Fatal(err)

@@ -37,7 +37,7 @@ type listedCustomer struct {
 	Email       json.RawMessage `json:"email,omitempty"`
 	Phone       json.RawMessage `json:"phone,omitempty"`
 	Created     time.Time       `json:"created"`
-	Seen        time.Time       `json:"seen"` // when something happened last
+	Seen        time.Time       `json:"seen"` // when their last event was
 	Test        bool            `json:"test,omitempty"`
 	Stages      []standsIn      `json:"stages"`
 	// Of a search: the identity that was asked for. Claimed: it leads to somebody else, but they have it as well.
@@ -58,7 +58,7 @@ func listedOf(c *lifecycle.Customer) listedCustomer {
 		name, _ = json.Marshal(full) // of a text it does not fail
 	}
 	return listedCustomer{ID: c.ID, UserID: c.UserID(), AnonymousID: c.AnonymousID(), Name: name, Email: c.Traits["email"],
-		Phone: c.Traits["phone"], Created: c.Real(c.Created).UTC(), Seen: c.Real(c.Clock).UTC(), Test: c.Test(), Stages: stagesOf(c)}
+		Phone: c.Traits["phone"], Created: c.Real(c.Created).UTC(), Seen: c.Real(c.LastSeen()).UTC(), Test: c.Test(), Stages: stagesOf(c)}
 }
 
 func stagesOf(c *lifecycle.Customer) []standsIn {

@@ -19,7 +19,7 @@ type wireCustomer struct {
 	UserID       string                  `json:"userId,omitempty"`
 	AnonymousID  string                  `json:"anonymousId,omitempty"`
 	Created      time.Time               `json:"created"`
-	Seen         time.Time               `json:"seen"` // when something happened last
+	Seen         time.Time               `json:"seen"` // when their last event was
 	Test         bool                    `json:"test,omitempty"`
 	Import       string                  `json:"import,omitempty"` // the open import that holds their timers back
 	Identities   []lifecycle.Identity    `json:"identities"`
@@ -80,7 +80,7 @@ type wireSegmentName struct {
 
 // person gathers what is kept of a customer.
 func (s *Server) person(ctx context.Context, c *lifecycle.Customer) (*wireCustomer, error) {
-	w := &wireCustomer{ID: c.ID, UserID: c.UserID(), AnonymousID: c.AnonymousID(), Created: c.Real(c.Created).UTC(), Seen: c.Real(c.Clock).UTC(),
+	w := &wireCustomer{ID: c.ID, UserID: c.UserID(), AnonymousID: c.AnonymousID(), Created: c.Real(c.Created).UTC(), Seen: c.Real(c.LastSeen()).UTC(),
 		Test: c.Test(), Import: c.Import, Identities: c.Identities, Traits: []wireTrait{}, Tags: append([]string{}, c.Tags...),
 		Acquired: c.Acquired, Consents: append([]lifecycle.Consent{}, c.Consents...), Suppressions: append([]lifecycle.Suppression{}, c.Suppressions...),
 		Stages: []wireVisit{}, Segments: []wireSegmentName{}, Scores: []wireScore{}}

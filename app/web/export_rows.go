@@ -30,7 +30,7 @@ var exportColumns = map[string][]string{
 }
 
 func customerRow(c *lifecycle.Customer, segments []string, now time.Time) exportRow {
-	row := exportRow{"customer": c.ID.String(), "userId": c.UserID(), "anonymousId": c.AnonymousID(), "created": c.Created, "lastSeen": c.Clock,
+	row := exportRow{"customer": c.ID.String(), "userId": c.UserID(), "anonymousId": c.AnonymousID(), "created": c.Created, "lastSeen": c.LastSeen(),
 		"tags": c.Tags, "test": c.Test(), "consents": c.Consents, "suppressions": c.Suppressions, "identities": c.Identities}
 	for _, trait := range []string{"email", "phone"} {
 		if text, ok := c.Trait(trait).(string); ok {
