@@ -97,6 +97,33 @@ func TestFieldsCountByEveryLetter(t *testing.T) {
 	}
 }
 
+// A time that cannot be read is named, and how times are written, wherever a body has one.
+func TestTimesThatCannotBeReadAreNamed(t *testing.T) {
+	s := startServer(t)
+	s.must("POST", "/v1/track", `{"userId":"realme","event":"a"}`)
+	s.must("POST", "/v1/import", `{"source":"list"}`)
+	for _, call := range []struct{ method, path, body, field string }{
+		{"PUT", "/api/broadcasts/sale", `{"audience":{"everybody":true},"at":"tomorrow","parts":[{"texts":{"email":"---\nsubject: Sale\n---\nHi\n"}}]}`, "at"},
+		{"PUT", "/api/broadcasts/sale", `{"at":7}`, "at"},
+		{"POST", "/v1/moves", `{"userId":"realme","journey":"customer-lifecycle","to":"active","act":"place","entered":"2026-01-31"}`, "entered"},
+		{"POST", "/api/webhooks/replay", `{"since":"yesterday"}`, "since"},
+		{"POST", "/v1/keys", `{"name":"till","scopes":["read"],"expires":"2027"}`, "expires"},
+		{"POST", "/v1/consent", `{"userId":"realme","channel":"email","granted":true,"at":"yesterday"}`, "at"},
+	} {
+		status, text, _ := s.call(call.method, call.path, call.body)
+		if status != 400 || !strings.Contains(text, fmt.Sprintf(`"field":%q`, call.field)) || !strings.Contains(text, "2026-01-31T12:00:00Z") {
+			t.Errorf("%s %s: %d %s", call.path, call.body, status, text)
+		}
+	}
+	for body, field := range map[string]string{`{"customer":{"userId":"x","created":"soon"}}`: "customer.created",
+		`{"customer":{"userId":"x","consents":[{"channel":"email","granted":false,"at":"2024-05-01T00:00:00Z"},{"channel":"sms","granted":false,"at":"May"}]}}`: "customer.consents.at"} {
+		_, text := s.plainly("/v1/import/list/customers", `{"customers":[`+body+`]}`, func(r *http.Request) { r.SetBasicAuth(s.key, "") })
+		if !strings.Contains(text, field+` \"`) {
+			t.Errorf("%s: %s", body, text)
+		}
+	}
+}
+
 // A filter that is misspelt would answer with everything: it is named instead.
 func TestUnknownParametersAreNamed(t *testing.T) {
 	s := startServer(t)

@@ -290,10 +290,22 @@ func a(kind string) string {
 }
 
 func decodeJSON(data []byte, target any) error {
+	written := spellingOf(reflect.TypeOf(target))
 	if err := json.Unmarshal(data, target); err != nil {
-		return decodeError(err)
+		return decodeFailure(err, data, written)
 	}
-	return spellingOf(reflect.TypeOf(target)).check(data)
+	return written.check(data)
+}
+
+// decodeFailure is decodeError, which names the field as well if a time is at fault: the decoder does not say which one.
+func decodeFailure(err error, data []byte, written *spelling) error {
+	var wrongType *json.UnmarshalTypeError
+	if json.Valid(data) && !errors.As(err, &wrongType) {
+		if wrong := written.readTimes(data, ""); wrong != nil {
+			return wrong
+		}
+	}
+	return decodeError(err)
 }
 
 func decodeError(err error) error {

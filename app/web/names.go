@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"stagecraft/app/lifecycle"
 )
@@ -16,6 +17,7 @@ import (
 type spelling struct {
 	fields map[string]*spelling // of an object with fields of ours; nil: none
 	each   *spelling            // of the elements of a list, or of the values of an object with names of others
+	time   bool                 // it is a time
 }
 
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
@@ -29,6 +31,9 @@ type spellings map[reflect.Type]*spelling
 func (k spellings) of(t reflect.Type) *spelling {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if t == reflect.TypeFor[time.Time]() {
+		return &spelling{time: true}
 	}
 	if reflect.PointerTo(t).Implements(unmarshaler) {
 		return nil
@@ -66,7 +71,7 @@ func (k spellings) add(fields map[string]*spelling, t reflect.Type) {
 
 // check refuses the first name of valid JSON that is one of ours but for its case.
 func (s *spelling) check(data []byte) (wrong error) {
-	if s == nil {
+	if s == nil || s.time {
 		return nil
 	}
 	member := func(name, value []byte) {
@@ -97,6 +102,36 @@ func (s *spelling) check(data []byte) (wrong error) {
 				wrong = s.each.check(value)
 			}
 		})
+	}
+	return wrong
+}
+
+// readTimes refuses the first time in valid JSON that cannot be read, by the path to its field.
+func (s *spelling) readTimes(data []byte, path string) (wrong error) {
+	switch {
+	case s == nil:
+		return nil
+	case s.time:
+		var at time.Time
+		if at.UnmarshalJSON(data) != nil {
+			return fieldError(path, "%s %.80s is not a time like 2026-01-31T12:00:00Z", path, data)
+		}
+		return nil
+	}
+	look := func(below *spelling, path string, value []byte) {
+		if wrong == nil {
+			wrong = below.readTimes(value, path)
+		}
+	}
+	lifecycle.EachMember(data, func(name, value []byte) {
+		below := s.each
+		if s.fields != nil {
+			below = s.fields[string(name)]
+		}
+		look(below, strings.TrimPrefix(path+"."+string(name), "."), value)
+	})
+	if s.each != nil {
+		lifecycle.EachElement(data, func(value []byte) { look(s.each, path, value) })
 	}
 	return wrong
 }

@@ -96,5 +96,5 @@ func decodeSpelt(data []byte, target any, written *spelling) error {
 		}
 		wrong.Field = strings.TrimPrefix(wrong.Field, "wirePerson.")
 	}
-	return decodeError(err)
+	return decodeFailure(err, data, written)
 }
