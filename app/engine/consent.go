@@ -250,6 +250,9 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 		}
 		name += strings.ToUpper(r.Event[:1]) + r.Event[1:]
 	}
+	if id := r.Data["id"]; id != "" && (in.Word != nil || r.Event == string(lifecycle.Replied)) { // the provider's, of what was said
+		about, once = cmp.Or(r.From, about), "id "+id
+	}
 	in.Mark = lifecycle.HashID("report", r.Channel, about, r.Event, once)
 	in.Event = innerEvent(name, properties, at, now)
 	in.Event.MessageID = in.Mark.String()

@@ -118,6 +118,11 @@ const (
 // customer.
 const FactStart = "start"
 
+// FactID is a fact of a report "replied", "unsubscribed" or "subscribed": what the provider calls what somebody said, of at most
+// MaxReferenceBytes. The same one from the same address is taken once, however often and whenever it is reported; without it that
+// is told by Date.
+const FactID = "id"
+
 // Facts of a permanent receipt by which a connector tells at once what its provider knows of the address, beside this message.
 const (
 	// FactGone = "1" says that the address does not exist any more: nothing goes there again.
@@ -149,7 +154,8 @@ type Report struct {
 	Reason string
 	Date   time.Time // when it happened; zero: not known
 	From   string    // the address it is about, where the message is not known: a STOP by SMS
-	// Data holds small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, a "token" that is gone.
+	// Data holds small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, a "token" that is gone, FactID
+	// and FactStart.
 	Data map[string]string
 	// Reference names the message, where ID is empty, by one of the references of its receipt. If the host knows no such message,
 	// the report is about From, or about nothing.

@@ -43,8 +43,11 @@ func (g *gateway) callback(call channel.Callback) (channel.Reply, []channel.Repo
 			return unread("an incoming message was not taken: %s stands in the field %q, and no phone number; set inbound_from to the field with the "+
 				"sender's number, and country to the calling code of numbers that begin with 0", kindOf(field(s.InboundFrom)), s.InboundFrom), nil
 		}
-		text := field(s.InboundText)
-		return thanks(), []channel.Report{s.words.read(text).report(from, text, g.now())}
+		text, id := field(s.InboundText), ""
+		if s.InboundID != "" {
+			id = field(s.InboundID)
+		}
+		return thanks(), []channel.Report{s.words.read(text).report(from, text, id, g.now())}
 	}
 	return refusal(http.StatusNotFound, "there are status and inbound"), nil
 }

@@ -227,6 +227,12 @@ func TestGatewayCallbacks(t *testing.T) {
 	if reply, got := nowhere.Callback(t.Context(), bare); reply.Status != 200 || len(got) != 1 || got[0].From != "+84999999999" || got[0].Event != "unsubscribed" {
 		t.Errorf("%d %s %+v", reply.Status, reply.Body, got)
 	}
+	// What the gateway calls a message of theirs is told where the settings name its field.
+	named := configured(t, sms.New(), gatewaySettings(server.url, "inbound_id", "moId"))
+	call := channel.Callback{Method: "POST", Path: secret + "/inbound", Body: []byte(`{"from": "84999999999", "text": "Hello", "moId": 17}`)}
+	if reply, got := named.Callback(t.Context(), call); reply.Status != 200 || len(got) != 1 || got[0].Data[channel.FactID] != "17" {
+		t.Errorf("%d %s %+v", reply.Status, reply.Body, got)
+	}
 	closed := configured(t, sms.New(), gatewaySettings(server.url, "callback_token", "", "body", "{}"))
 	if reply, got := closed.Callback(t.Context(), channel.Callback{Method: "GET", URL: public, Path: "//inbound"}); reply.Status != 404 || len(got) != 0 {
 		t.Errorf("without a token: %+v %+v", reply, got)

@@ -56,6 +56,7 @@ const schema = `{
     "report_delivered": {"type": "string", "default": "(?i)^deliv", "title": "Reports: delivered", "description": "Regular expression of the status of a message that has arrived."},
     "report_failed": {"type": "string", "default": "(?i)^(undeliv|fail|reject|expire)", "title": "Reports: failed", "description": "Regular expression of the status of one that never will."},
     "inbound_from": {"type": "string", "default": "from", "title": "Incoming: sender", "description": "Field of an incoming message with the number."},
-    "inbound_text": {"type": "string", "default": "text", "title": "Incoming: text", "description": "Field of an incoming message with the text."}
+    "inbound_text": {"type": "string", "default": "text", "title": "Incoming: text", "description": "Field of an incoming message with the text."},
+    "inbound_id": {"type": "string", "title": "Incoming: ID", "description": "Field of an incoming message with the gateway's ID of it. One that the gateway repeats is then taken once."}
   }
 }`

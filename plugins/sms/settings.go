@@ -61,6 +61,7 @@ type settings struct {
 	ReportFailed      string   `json:"report_failed"`
 	InboundFrom       string   `json:"inbound_from"`
 	InboundText       string   `json:"inbound_text"`
+	InboundID         string   `json:"inbound_id"`
 
 	timeout                               time.Duration
 	words                                 words

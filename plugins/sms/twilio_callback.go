@@ -178,7 +178,7 @@ func (t *twilio) inbound(form url.Values) (channel.Reply, []channel.Report) {
 			answer = t.settings.HelpReply
 		}
 	}
-	return twiml(answer), []channel.Report{m.report(from, text, t.now())}
+	return twiml(answer), []channel.Report{m.report(from, text, form.Get("MessageSid"), t.now())}
 }
 
 // isCode reports whether a sender is a short code or a name, as programs have them.

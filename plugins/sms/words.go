@@ -76,13 +76,17 @@ func fold(text string) []string {
 // maxSaid is how much of an incoming text a report holds, in bytes.
 const maxSaid = 2000
 
-// report is what an incoming message says. HELP is a reply whose keyword is "help".
-func (m meaning) report(from, text string, now time.Time) channel.Report {
+// report is what an incoming message says. HELP is a reply whose keyword is "help". id is the provider's, of the message; "" if it
+// gives none.
+func (m meaning) report(from, text, id string, now time.Time) channel.Report {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) > maxSaid {
 		text = strings.ToValidUTF8(text[:maxSaid], "") + "…"
 	}
 	r := channel.Report{From: from, Event: "replied", Date: now, Data: map[string]string{"text": text}}
+	if id != "" && len(id) <= channel.MaxReferenceBytes {
+		r.Data[channel.FactID] = id
+	}
 	switch m {
 	case stop:
 		r.Event, r.Reason = "unsubscribed", "they asked for it by SMS"

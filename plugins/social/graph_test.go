@@ -163,7 +163,7 @@ func TestWhatsAppCallbacks(t *testing.T) {
 				{ID: first.ID, Event: "unsubscribed", From: "whatsapp:+84901234567", Date: when, Reason: "opted out of advertising in WhatsApp"}}},
 		{value(`"messages":[{"from":"84901234567","id":"wamid.in","timestamp":"1700000100","type":"text","text":{"body":"Cảm ơn"},"context":{"id":"wamid.2"}},
 			{"from":"84901234567","timestamp":"1700000100","type":"button","button":{"text":"Stop"}},{"from":"84901234567","type":"image"}]`),
-			[]channel.Report{{ID: second.ID, Event: "replied", From: "whatsapp:+84901234567", Date: when, Data: map[string]string{"text": "Cảm ơn"}},
+			[]channel.Report{{ID: second.ID, Event: "replied", From: "whatsapp:+84901234567", Date: when, Data: map[string]string{"text": "Cảm ơn", "id": "wamid.in"}},
 				{Event: "unsubscribed", From: "whatsapp:+84901234567", Date: when, Data: map[string]string{"text": "Stop"}}}},
 		{value(`"user_preferences":[{"wa_id":"84901234567","category":"marketing_messages","value":"stop","timestamp":1700000100}]`),
 			[]channel.Report{{Event: "unsubscribed", From: "whatsapp:+84901234567", Date: when, Reason: "chosen in WhatsApp"}}},
@@ -202,7 +202,7 @@ func TestMessenger(t *testing.T) {
 		{body(`"delivery":{"mids":["m_1","m_99"],"watermark":1}`), []channel.Report{{ID: first.ID, Event: "delivered", Date: when}, {Reference: "Messenger m_99", Event: "delivered", Date: when}}},
 		{body(fmt.Sprintf(`"read":{"watermark":%d}`, when.UnixMilli())), []channel.Report{{ID: first.ID, Event: "opened", Date: when}}},
 		{body(fmt.Sprintf(`"read":{"watermark":%d}`, when.Add(-time.Hour).UnixMilli())), nil},
-		{body(`"message":{"mid":"m_7","text":"Yes","reply_to":{"mid":"m_1"}}`), []channel.Report{{ID: first.ID, Event: "replied", From: "messenger:555", Date: when, Data: map[string]string{"text": "Yes"}}}},
+		{body(`"message":{"mid":"m_7","text":"Yes","reply_to":{"mid":"m_1"}}`), []channel.Report{{ID: first.ID, Event: "replied", From: "messenger:555", Date: when, Data: map[string]string{"text": "Yes", "id": "m_7"}}}},
 		{body(`"postback":{"title":"Stop"}`), []channel.Report{{Event: "unsubscribed", From: "messenger:555", Date: when, Data: map[string]string{"text": "Stop"}}}},
 	} {
 		reply, reports := signed(t, c, "appsecret", "/messenger", e.body)

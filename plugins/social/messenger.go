@@ -1,6 +1,7 @@
 package social
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -87,6 +88,7 @@ type messengerEvent struct {
 		} `json:"reply_to"`
 	} `json:"message"`
 	Postback struct {
+		ID    string `json:"mid"`
 		Title string `json:"title"`
 	} `json:"postback"`
 }
@@ -145,7 +147,7 @@ func (f *messenger) read(e *messengerEvent) (reports []channel.Report) {
 		text = e.Postback.Title
 	}
 	if text != "" && e.Sender.ID != "" {
-		r := said(from, text, at)
+		r := said(from, text, cmp.Or(e.Message.ID, e.Postback.ID), at)
 		r.ID, r.Reference = f.about(e.Message.ReplyTo.ID)
 		reports = append(reports, r)
 	}

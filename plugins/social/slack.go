@@ -131,7 +131,7 @@ func (s *slack) callback(c *channel.Callback) (channel.Reply, []channel.Report) 
 		from = last.to // a person's ID, where we wrote to that
 	}
 	whole, _, _ := strings.Cut(e.Stamp, ".")
-	r := said(from, slackPlain.Replace(e.Text), seconds(json.Number(whole), s.now()))
+	r := said(from, slackPlain.Replace(e.Text), e.Stamp, seconds(json.Number(whole), s.now()))
 	switch {
 	case e.Thread != "":
 		r.ID, r.Reference = s.about(e.Channel + "/" + e.Thread)

@@ -71,7 +71,7 @@ func TestSlackCallbacks(t *testing.T) {
 	}
 	body := `{"type":"event_callback","event":{"type":"message","channel":"D0ADA","user":"U0ADA","text":"a &lt; b","ts":"1700000001.000200","thread_ts":"1700000000.000001","channel_type":"im"}}`
 	reply, reports := call(key, at.now(), body)
-	expected := []channel.Report{{ID: sent.ID, Event: "replied", From: "slack:U0ADA", Date: time.Unix(1700000001, 0).UTC(), Data: map[string]string{"text": "a < b", "user": "U0ADA"}}}
+	expected := []channel.Report{{ID: sent.ID, Event: "replied", From: "slack:U0ADA", Date: time.Unix(1700000001, 0).UTC(), Data: map[string]string{"text": "a < b", "user": "U0ADA", "id": "1700000001.000200"}}}
 	if reply.Status != 200 || !reflect.DeepEqual(reports, expected) {
 		t.Errorf("%d %+v", reply.Status, reports)
 	}

@@ -112,6 +112,7 @@ func (t *telegram) judge(to string, got telegramAnswer, m *channel.Message) chan
 // telegramUpdate is the part of an Update that is read.
 type telegramUpdate struct {
 	Message *struct {
+		ID   json.Number  `json:"message_id"`
 		Text string       `json:"text"`
 		Date json.Number  `json:"date"`
 		Chat telegramChat `json:"chat"`
@@ -148,7 +149,7 @@ func (t *telegram) callback(c *channel.Callback) (channel.Reply, []channel.Repor
 	}
 	var reports []channel.Report
 	if m := update.Message; m != nil && m.Chat.ID != "" && m.Text != "" && !m.From.Bot {
-		r := said("telegram:"+m.Chat.ID.String(), m.Text, seconds(m.Date, t.now()))
+		r := said("telegram:"+m.Chat.ID.String(), m.Text, m.ID.String(), seconds(m.Date, t.now()))
 		if answered := m.ReplyTo.ID.String(); answered != "" {
 			r.ID, r.Reference = t.about(m.Chat.ID.String() + "/" + answered)
 		}

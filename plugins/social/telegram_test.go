@@ -116,7 +116,7 @@ func TestTelegramCallbacks(t *testing.T) {
 		return fmt.Sprintf(`{"update_id":1,"message":{"message_id":9,"from":{"id":12345,"is_bot":false},"chat":{"id":12345,"type":"private"},"date":1700000100,"text":%q%s}}`, text, more)
 	}
 	when := time.Unix(1700000100, 0).UTC()
-	data := func(text string) map[string]string { return map[string]string{"text": text} }
+	data := func(text string) map[string]string { return map[string]string{"text": text, "id": "9"} }
 	for _, e := range []struct {
 		body string
 		want []channel.Report
@@ -125,8 +125,8 @@ func TestTelegramCallbacks(t *testing.T) {
 		{text("Who are you?", ""), []channel.Report{{Event: "replied", From: "telegram:12345", Date: when, Data: data("Who are you?")}}},
 		{text("/stop", ""), []channel.Report{{Event: "unsubscribed", From: "telegram:12345", Date: when, Data: data("/stop")}}},
 		{text("Huỷ", ""), []channel.Report{{Event: "unsubscribed", From: "telegram:12345", Date: when, Data: data("Huỷ")}}},
-		{text("/start c3RhZ2U", ""), []channel.Report{{Event: "subscribed", From: "telegram:12345", Date: when, Data: map[string]string{"text": "/start c3RhZ2U", "start": "c3RhZ2U"}}}},
-		{text("/start", ""), []channel.Report{{Event: "subscribed", From: "telegram:12345", Date: when, Data: map[string]string{"text": "/start", "start": ""}}}},
+		{text("/start c3RhZ2U", ""), []channel.Report{{Event: "subscribed", From: "telegram:12345", Date: when, Data: map[string]string{"text": "/start c3RhZ2U", "start": "c3RhZ2U", "id": "9"}}}},
+		{text("/start", ""), []channel.Report{{Event: "subscribed", From: "telegram:12345", Date: when, Data: map[string]string{"text": "/start", "start": "", "id": "9"}}}},
 		{strings.ReplaceAll(text("/start x", ""), "12345", "-7"), []channel.Report{{Event: "subscribed", From: "telegram:-7", Date: when, Data: data("/start x")}}},
 		{`{"update_id":2,"my_chat_member":{"chat":{"id":-7},"date":1700000100,"new_chat_member":{"status":"kicked"}}}`,
 			[]channel.Report{{Event: "unsubscribed", From: "telegram:-7", Date: when, Reason: "the bot was blocked or removed"}}},

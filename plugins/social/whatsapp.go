@@ -87,6 +87,7 @@ type whatsappValue struct {
 		Errors []graphError `json:"errors"`
 	} `json:"statuses"`
 	Messages []struct {
+		ID   string      `json:"id"`
 		From string      `json:"from"`
 		At   json.Number `json:"timestamp"`
 		Text struct {
@@ -172,7 +173,7 @@ func (w *whatsapp) read(v *whatsappValue) (reports []channel.Report) {
 			}
 		}
 		if m.From != "" && text != "" {
-			r := said("whatsapp:+"+m.From, text, seconds(m.At, now))
+			r := said("whatsapp:+"+m.From, text, m.ID, seconds(m.At, now))
 			r.ID, r.Reference = w.about(m.Context.ID)
 			reports = append(reports, r)
 		}

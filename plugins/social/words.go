@@ -17,8 +17,9 @@ var (
 	startWords = map[string]bool{"start": true, "unstop": true, "subscribe": true, "đăng ký": true, "dang ky": true, "dk": true}
 )
 
-// said is the report of what somebody wrote: the wish to hear nothing more, to hear again, or an answer.
-func said(from, text string, at time.Time) channel.Report {
+// said is the report of what somebody wrote: the wish to hear nothing more, to hear again, or an answer. id is the network's, of what
+// was written.
+func said(from, text, id string, at time.Time) channel.Report {
 	word := strings.ToLower(strings.Trim(strings.TrimSpace(text), "/.!\"' "))
 	event := "replied"
 	switch {
@@ -30,6 +31,9 @@ func said(from, text string, at time.Time) channel.Report {
 	r := channel.Report{Event: event, From: from, Date: at}
 	if text != "" {
 		r.Data = map[string]string{"text": cut(text, maxText)}
+		if id != "" && len(id) <= channel.MaxReferenceBytes {
+			r.Data[channel.FactID] = id
+		}
 	}
 	return r
 }

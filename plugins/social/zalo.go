@@ -259,7 +259,7 @@ func (z *zalo) read(e *zaloEvent) (reports []channel.Report) {
 		}
 	case "user_send_text":
 		if e.Party.ID != "" && e.Message.Text != "" {
-			r := said("zalo:"+e.Party.ID, e.Message.Text, at)
+			r := said("zalo:"+e.Party.ID, e.Message.Text, e.Message.ID, at)
 			r.ID, r.Reference = z.about(e.Message.Quote)
 			reports = append(reports, r)
 		}

@@ -197,7 +197,7 @@ func TestZaloCallbacks(t *testing.T) {
 		{event("user_received_message", `"sender":{"id":"777"},"message":{"msg_id":"zm-1"}`), []channel.Report{{ID: text.ID, Event: "delivered", Date: when}}},
 		{event("user_seen_message", `"sender":{"id":"777"},"message":{"msg_ids":["zm-1","zm-99"]}`), []channel.Report{{ID: text.ID, Event: "opened", Date: when}, {Reference: "Zalo zm-99", Event: "opened", Date: when}}},
 		{event("user_send_text", `"sender":{"id":"777"},"message":{"msg_id":"in","text":"Còn hàng không?","quote_msg_id":"zm-1"}`),
-			[]channel.Report{{ID: text.ID, Event: "replied", From: "zalo:777", Date: when, Data: map[string]string{"text": "Còn hàng không?"}}}},
+			[]channel.Report{{ID: text.ID, Event: "replied", From: "zalo:777", Date: when, Data: map[string]string{"text": "Còn hàng không?", "id": "in"}}}},
 		{event("user_send_text", `"sender":{"id":"777"},"message":{"text":" TC. "}`),
 			[]channel.Report{{Event: "unsubscribed", From: "zalo:777", Date: when, Data: map[string]string{"text": " TC. "}}}},
 		{event("unfollow", `"follower":{"id":"777"}`), []channel.Report{{Event: "unsubscribed", From: "zalo:777", Date: when, Reason: "unfollow in Zalo"}}},

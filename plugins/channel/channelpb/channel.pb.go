@@ -761,7 +761,7 @@ type ReceiptsResponse struct {
 	DateUnixMs int64  `protobuf:"varint,4,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"` // when it happened; 0 where that is not known
 	From       string `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`                                  // the address it is about, where the message is not known: a STOP by SMS
 	// Small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, "start" of somebody who began a chat, the
-	// code of a link to it or nothing.
+	// code of a link to it or nothing, "id" of what somebody said, by which it is taken once.
 	Data map[string]string `protobuf:"bytes,6,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Instead of `id`: one of the references that the message's receipt gave. The host puts the message to it. If it knows none,
 	// the report is about the address in `from`, or about nothing.
