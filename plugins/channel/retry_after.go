@@ -7,17 +7,23 @@ import (
 	"time"
 )
 
+// maxRetryAfter is the longest wish that is followed.
+const maxRetryAfter = 24 * time.Hour
+
 // RetryAfter reads the header of that name in a provider's answer (RFC 9110, 10.2.3): seconds, or a date. It is for the
-// RetryAfter of a receipt. Anything else, the past and more than a day are no wish: 0.
+// RetryAfter of a receipt. More than a day is a day. The past and anything else are no wish: 0.
 func RetryAfter(text string, now time.Time) time.Duration {
-	wait := time.Duration(0)
-	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && seconds >= 0 && seconds <= 86400 {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
+	text = strings.TrimSpace(text)
+	if text != "" && strings.Trim(text, "0123456789") == "" {
+		seconds, err := strconv.Atoi(text)
+		if longest := int(maxRetryAfter / time.Second); err != nil || seconds > longest { // more than fits is more, too
+			seconds = longest
+		}
+		return time.Duration(seconds) * time.Second
 	}
-	if wait < 0 || wait > 24*time.Hour {
+	at, err := http.ParseTime(text)
+	if err != nil {
 		return 0
 	}
-	return wait
+	return max(0, min(at.Sub(now), maxRetryAfter))
 }

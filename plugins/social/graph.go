@@ -77,7 +77,7 @@ func (g *graph) judge(a answer) channel.Receipt {
 		reason += fmt.Sprintf("/%d", e.Subcode)
 	}
 	reason += ": " + g.clean(e.text())
-	wait := retryAfter(a.header.Get("Retry-After"), g.now())
+	wait := channel.RetryAfter(a.header.Get("Retry-After"), g.now())
 	switch {
 	case e.Subcode == subcodeNobody:
 		return gone(reason)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,7 +103,7 @@ func (l *line) unexpected(a answer) channel.Receipt {
 	if text := l.clean(string(a.body)); text != "" {
 		reason += ": " + text
 	}
-	wait := retryAfter(a.header.Get("Retry-After"), l.now())
+	wait := channel.RetryAfter(a.header.Get("Retry-After"), l.now())
 	switch {
 	case a.code == http.StatusTooManyRequests:
 		return l.limited(reason, wait)
@@ -230,17 +229,6 @@ func (l *line) clean(text string) string {
 		text = strings.ToValidUTF8(text[:maxQuoted], "") + "…"
 	}
 	return strings.TrimSpace(text)
-}
-
-// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date. What is not readable is no wish.
-func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
-		return time.Duration(max(0, min(seconds, int(maxWait/time.Second)))) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, min(at.Sub(now), maxWait))
-	}
-	return 0
 }
 
 // idleLimit is how long a connection is kept for the next request. Servers close theirs after five seconds or more; one

@@ -61,7 +61,7 @@ func (s *slack) send(ctx context.Context, _, to string, m *channel.Message) chan
 	if *got.OK {
 		return s.took(m, got.Channel+"/"+got.Stamp, got.Channel)
 	}
-	return s.judge(s.clean(got.Error), s.clean(got.Needed), retryAfter(a.header.Get("Retry-After"), s.now()))
+	return s.judge(s.clean(got.Error), s.clean(got.Needed), channel.RetryAfter(a.header.Get("Retry-After"), s.now()))
 }
 
 func (s *slack) judge(code, needed string, wait time.Duration) channel.Receipt {
