@@ -20,7 +20,7 @@ const schema = `{
     "connections": {"type": "integer", "minimum": 1, "maximum": 50, "default": 20, "title": "Connections", "description": "How many requests may be under way at once."},
     "timeout": {"type": "integer", "minimum": 1, "maximum": 25, "default": 10, "title": "Timeout", "description": "Seconds that one request may take, with connecting and the answer."},
     "callback_url": {"type": "string", "title": "Callback address", "description": "Where the provider reaches this server: https://news.example.com/callbacks/sms. Without it no delivery reports are asked for."},
-    "stop_words": {"type": "array", "items": {"type": "string", "minLength": 1}, "title": "Further words for STOP", "description": "Beside STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT, TC, TU CHOI and HUY."},
+    "stop_words": {"type": "array", "items": {"type": "string", "minLength": 1}, "title": "Further words for STOP", "description": "Beside STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT, TC, TU CHOI, HUY and DỪNG, with its mark."},
     "start_words": {"type": "array", "items": {"type": "string", "minLength": 1}, "title": "Further words for START", "description": "Beside START, UNSTOP, SUBSCRIBE, OPTIN, DK and DANG KY."},
     "help_words": {"type": "array", "items": {"type": "string", "minLength": 1}, "title": "Further words for HELP", "description": "Beside HELP, INFO and TRO GIUP."},
     "stop_reply": {"type": "string", "maxLength": 600, "title": "Answer to STOP", "description": "Twilio: what is answered where Twilio has not answered itself."},

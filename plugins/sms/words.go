@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"stagecraft/plugins/channel"
 )
 
@@ -17,6 +19,9 @@ var (
 	startWords = []string{"START", "UNSTOP", "SUBSCRIBE", "OPTIN", "DK", "DANGKY"}
 	helpWords  = []string{"HELP", "INFO", "TROGIUP"}
 )
+
+// marked are stop words only as they are written: without its mark dừng, to stop, may be đúng, right.
+var marked = []string{"DỪNG"}
 
 // addressed are the words that one more word may follow, of what they are about: "STOP SHOP", "TC QC". The others are
 // ordinary words: who cancels an order does not unsubscribe.
@@ -60,6 +65,9 @@ func (w words) read(text string) meaning {
 	}
 	if m := w[strings.Join(said, "")]; m != says {
 		return m
+	}
+	if bare := strings.TrimFunc(norm.NFC.String(text), func(r rune) bool { return !unicode.IsLetter(r) }); slices.Contains(marked, strings.ToUpper(bare)) {
+		return stop
 	}
 	if len(said) == 2 && slices.Contains(addressed, said[0]) {
 		return w[said[0]]

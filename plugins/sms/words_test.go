@@ -10,10 +10,10 @@ import (
 func TestWords(t *testing.T) {
 	for text, want := range map[string]string{
 		"STOP": "stop", " stop. ": "stop", "Stop!": "stop", "STOP ALL": "stop", "stop shop": "stop", "opt-out": "stop", "Unsubscribe": "stop",
-		"TC": "stop", "tc": "stop", "TC QC": "stop", "T/C": "stop", "Từ chối": "stop", "TU CHOI": "stop", "Hủy": "stop", "\nSTOP\n": "stop",
+		"TC": "stop", "tc": "stop", "TC QC": "stop", "T/C": "stop", "Từ chối": "stop", "TU CHOI": "stop", "Hủy": "stop", "Dừng": "stop", " dừng! ": "stop", "DU\u031b\u0300NG": "stop", "\nSTOP\n": "stop",
 		"START": "start", "unstop": "start", "DK": "start", "đk": "start", "Đăng ký": "start", "DK QC": "start",
 		"HELP": "help", "info?": "help", "trợ giúp": "help",
-		"": "", "YES": "", "Đúng": "", "stop by at nine": "", "please stop": "", "cancel order": "", "Hủy đơn": "", "end of story": "", "tcp": "", "?": "",
+		"": "", "YES": "", "Đúng": "", "Dung": "", "Dùng": "", "Đừng": "", "dừng lại đây": "", "stop by at nine": "", "please stop": "", "cancel order": "", "Hủy đơn": "", "end of story": "", "tcp": "", "?": "",
 		strings.Repeat("stop ", 100): "",
 	} {
 		if got := sms.Meaning(text); got != want {
