@@ -50,6 +50,15 @@ func (c *connections) slot(channel string) *slot {
 	return c.slots[channel]
 }
 
+// distrust writes down beside a channel what was not believed of it.
+func (c *connections) distrust(channel, text string) {
+	if s := c.slot(channel); s != nil {
+		if serving := s.channel.Load(); serving != nil {
+			serving.Distrust(text)
+		}
+	}
+}
+
 // names returns the channels that have joined: those of the program, then those of others in alphabetical order.
 func (c *connections) names() []string {
 	c.mu.Lock()

@@ -168,6 +168,13 @@ func (c *Channel) note(text string) {
 	c.lastError = c.hide.over(text)
 }
 
+// Distrust writes down what the connector reported and was not believed, in its log and as the last error.
+func (c *Channel) Distrust(text string) {
+	text = "connector " + c.spec.Name + " was not believed: " + text
+	c.log.say(text)
+	c.note(text)
+}
+
 // noteOf records an error of a process, unless it is known already how that has ended: a call that broke off says less.
 func (c *Channel) noteOf(process *channel.Process, text string) {
 	c.mu.Lock()

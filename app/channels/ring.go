@@ -44,6 +44,13 @@ func (r *ring) last() string {
 	return `; its last words: "` + r.kept[len(r.kept)-1] + `"`
 }
 
+// say keeps a line of the host's.
+func (r *ring) say(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.add([]byte(line))
+}
+
 // cover has the secrets of settings hidden in the lines that follow.
 func (r *ring) cover(hide veil) {
 	r.mu.Lock()

@@ -152,15 +152,18 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if m == nil {
 		return Receipt{}, lifecycle.Errorf(lifecycle.NotFound, "%q was reported of message %s, which is not known", in.Event, in.Message.ID)
 	}
+	if in.Channel == "" {
+		in.Channel = m.Channel
+	}
+	if !e.believes(&in, m) {
+		return Receipt{}, lifecycle.Errorf(lifecycle.Forbidden, "%q was reported of message %s, which goes by %s", in.Event, in.Message.ID, m.Channel)
+	}
 	at := in.At
 	if at.IsZero() || at.After(in.Now) {
 		at = in.Now
 	}
 	if (in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked)) && m.Channel != "inapp" { // whose token is the customer's
 		in.Machine = in.Machine || e.tooSoon(tx, m, at)
-	}
-	if in.Channel == "" {
-		in.Channel = m.Channel
 	}
 	if listed, is := e.outbox.(Listed); is && !in.Machine {
 		listed.Answered(tx, m.Decided, m.ID, lifecycle.Answer(in.Event))

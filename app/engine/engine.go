@@ -65,6 +65,8 @@ type Engine struct {
 
 	compileBroadcast func(script.Source) (*script.Program, error)
 
+	distrust func(channel, text string) // nil: nobody writes it down
+
 	referrals referrals
 	failures  failures
 

@@ -130,6 +130,10 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 					r.Message = lifecycle.Ref{}
 					elsewhere = append(elsewhere, e.aboutAddress(finish, r)...)
 				}
+			case code == lifecycle.Forbidden:
+				if r, is := items[i].Input.(told); is {
+					e.disbelieved(r, result.Err)
+				}
 			default:
 				e.log.Warn("a report could not be taken", "error", result.Err)
 			}
