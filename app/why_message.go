@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
@@ -19,6 +20,15 @@ func (x *explaining) message(ctx context.Context, asked string) error {
 	for id, m := range x.messages {
 		if m.Ref == asked || id.String() == asked {
 			name, one = m.Name, id
+		}
+	}
+	if one.IsZero() {
+		id, theirs, err := x.named(ctx, asked)
+		if err != nil {
+			return err
+		}
+		if theirs {
+			name, one = x.messages[id].Name, id
 		}
 	}
 	w := x.why
@@ -108,18 +118,31 @@ func (x *explaining) received(ctx context.Context, entry *engine.TimelineEntry, 
 		}
 	}
 	m, known := x.messages[f.Message]
-	state, reason := lifecycle.MessageState(f.Reason), ""
+	became := outcome(lifecycle.MessageState(f.Reason), "")
 	if known {
-		state, reason, d.Ref = m.State, m.Reason, m.Ref
+		d.Ref = m.Ref
 		life, err := x.delivery.LifeOf(ctx, m.Ref)
 		if err != nil {
 			return nil, err
 		}
-		for _, step := range life.Steps {
-			if text := stepWords(step); text != "" {
+		further, err := x.instead(ctx, life)
+		if err != nil {
+			return nil, err
+		}
+		lives := append([]delivery.Life{life}, further...)
+		for i, life := range lives {
+			for _, step := range life.Steps {
+				text := stepWords(step)
+				if text == "" {
+					continue
+				}
+				if i > 0 {
+					text = "by " + life.Channel + ": " + text
+				}
 				d.Gates = append(d.Gates, WhyGate{step.At.UTC(), text})
 			}
 		}
+		became = outcomes(lives)
 	}
 	sentence := fmt.Sprintf("%s: %s was decided because of %s", when(f.At), f.Name, d.Cause)
 	if f.File != "" {
@@ -136,7 +159,7 @@ func (x *explaining) received(ctx context.Context, entry *engine.TimelineEntry, 
 	if chosen := m.Chosen(); chosen != "" {
 		sentence += "; " + chosen
 	}
-	x.why.Answer = append(x.why.Answer, sentence+"; "+outcome(state, reason)+".")
+	x.why.Answer = append(x.why.Answer, sentence+"; "+became+".")
 	return d, nil
 }
 
