@@ -129,17 +129,21 @@ func addChoice(tx store.Tx, f *lifecycle.Fact) {
 	tx.Set(key, binary.BigEndian.AppendUint64(nil, uint64(count(tx.Get(key))+1)))
 }
 
-// addReason counts why a message of a broadcast did not leave. What a server says when it refuses one is for the ledger.
+// addReason counts why a message of a broadcast did not leave.
 func addReason(tx store.Tx, f *lifecycle.Fact) {
 	if !lifecycle.IsBroadcast(f.Journey) {
 		return
 	}
 	switch lifecycle.MessageState(f.To) {
-	case lifecycle.Suppressed, lifecycle.Expired, lifecycle.Cancelled:
+	case lifecycle.Suppressed, lifecycle.Expired, lifecycle.Cancelled, lifecycle.Failed:
 	default:
 		return
 	}
-	key := counterKey(f.Journey, "because", f.Name, f.To, choiceWord(f.Reason))
+	reason := f.Reason
+	if f.To == string(lifecycle.Failed) {
+		reason = impersonal(reason)
+	}
+	key := counterKey(f.Journey, "because", f.Name, f.To, choiceWord(reason))
 	if tx.Get(key) == nil {
 		if count(tx.Get(counterKey(f.Journey, "reasons"))) >= maxChoices {
 			add(tx, 1, f.Journey, "because", f.Name, f.To, OtherChoices)
