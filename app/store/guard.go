@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"math"
 	"os"
 
@@ -66,21 +66,28 @@ func lastSequence(txn *badger.Txn) (sequence uint64, err error) {
 // without a word; a store that is behind its mark has lost commits that somebody was told are safe.
 type highWater struct{ file *os.File }
 
-func openHighWater(path string, sequence uint64) (*highWater, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the high-water mark cannot be opened")
+// readHighWater returns the number in the mark at path, 0 if there is none.
+func readHighWater(path string) (uint64, error) {
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "the high-water mark cannot be read")
 	}
-	var buf [8]byte
-	if _, err = file.ReadAt(buf[:], 0); err != nil && !errors.Is(err, io.EOF) {
-		file.Close()
-		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the high-water mark cannot be read")
+	if len(data) < 8 {
+		return 0, nil
 	}
-	if mark := binary.BigEndian.Uint64(buf[:]); err == nil && sequence < mark {
-		file.Close()
+	return binary.BigEndian.Uint64(data), nil
+}
+
+// openHighWater opens the mark at path, which was read before, for a store that ends at a commit.
+func openHighWater(path string, mark, sequence uint64) (*highWater, error) {
+	if sequence < mark {
 		return nil, lifecycle.Errorf(lifecycle.Conflict, "the store ends at commit %d, but commit %d was reported as safe: "+
 			"its files were damaged or replaced. Restore a backup, or remove %s to go on without the %d lost commits",
 			sequence, mark, path, mark-sequence)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "the high-water mark cannot be opened")
 	}
 	return &highWater{file}, nil
 }

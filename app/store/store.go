@@ -103,7 +103,7 @@ type Stats struct {
 }
 
 // Open opens or creates the store. It refuses a folder that another process has open, one that was created with
-// another number of partitions, and one that has lost commits it once had.
+// another number of partitions, and one that has lost commits it once had, or would lose them by being opened.
 func Open(opts Options) (*Store, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -116,8 +116,13 @@ func Open(opts Options) (*Store, error) {
 		commits: make(chan *group, lifecycle.Partitions), stopTidying: make(chan struct{}),
 	}
 	var err error
+	var mark uint64
+	markFile := filepath.Join(opts.Dir, "high-water")
 	if opts.Dir != "" {
-		if s.folder, err = currentFolder(opts.Dir); err != nil {
+		if s.folder, err = currentFolder(opts.Dir); err == nil {
+			mark, err = checkNewestValues(s.folder, markFile)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -126,7 +131,7 @@ func Open(opts Options) (*Store, error) {
 	}
 	sequence, err := checkFormat(s.db)
 	if err == nil && opts.Dir != "" {
-		s.mark, err = openHighWater(filepath.Join(opts.Dir, "high-water"), sequence)
+		s.mark, err = openHighWater(markFile, mark, sequence)
 	}
 	if err == nil && opts.Dir != "" { // last: it is the right one, with all that it had
 		err = removeFormer(opts.Dir, s.folder)

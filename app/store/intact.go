@@ -1,0 +1,173 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"stagecraft/app/lifecycle"
+)
+
+// When Badger opens a folder it reads the newest file of values up to the first record that is not whole, and cuts off what is
+// behind. After a kill that is what was being written. After damage it may be everything since, so we look before it does.
+//
+// The file begins with a header of 20 bytes; then come records, and zeros. A record is (memtable.go of Badger v4):
+//
+//	meta, user meta | key length, value length, expiry: as uvarints | key, with the inverse of its version behind | value | CRC-32C
+//
+// All numbers of fixed size are big-endian. The version is the number of the commit, by which a record says itself whether it was
+// reported as safe.
+const (
+	valueHeader  = 20
+	longestStart = 2 + 3*binary.MaxVarintLen64 + 2 + maxKeyBytes + 8 // up to the value
+	zeroBlock    = 4096
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// valueStart is what a record says of itself before its value.
+type valueStart struct {
+	size    int64  // of the whole record
+	version uint64 // the number of its commit
+}
+
+// readValueStart reads a record's beginning; false if this is none.
+func readValueStart(data []byte) (start valueStart, ok bool) {
+	at := min(2, len(data))
+	var lengths [3]uint64
+	for i := range lengths {
+		n := 0
+		if lengths[i], n = binary.Uvarint(data[at:]); n <= 0 || lengths[i] > math.MaxUint32 {
+			return start, false
+		}
+		at += n
+	}
+	key := int(lengths[0])
+	if key < 8 || key > len(data)-at {
+		return start, false
+	}
+	at += key
+	return valueStart{int64(at) + int64(lengths[1]) + crc32.Size, math.MaxUint64 - binary.BigEndian.Uint64(data[at-8:])}, true
+}
+
+// valueReader reads a file of values from one end to the other.
+type valueReader struct {
+	file *os.File
+	size int64
+	at   int64
+	*bufio.Reader
+}
+
+func (r *valueReader) seek(at int64) {
+	r.at = at
+	r.Reset(io.NewSectionReader(r.file, at, r.size-at))
+}
+
+func (r *valueReader) skip(n int) {
+	skipped, _ := r.Discard(n)
+	r.at += int64(skipped)
+}
+
+// start reads the beginning of the record here.
+func (r *valueReader) start() (valueStart, bool) {
+	data, _ := r.Peek(longestStart)
+	start, ok := readValueStart(data)
+	return start, ok && start.size <= r.size-r.at
+}
+
+// intact reads so many bytes as a record, and reports whether they are what was written.
+func (r *valueReader) intact(size int64) bool {
+	sum := uint32(0)
+	for left := size - crc32.Size; left > 0; {
+		data, _ := r.Peek(int(min(left, int64(r.Size()))))
+		if len(data) == 0 {
+			return false
+		}
+		sum, left = crc32.Update(sum, castagnoli, data), left-int64(len(data))
+		r.skip(len(data))
+	}
+	data, _ := r.Peek(crc32.Size)
+	if len(data) < crc32.Size || binary.BigEndian.Uint32(data) != sum {
+		return false
+	}
+	r.skip(crc32.Size)
+	return true
+}
+
+// records reads whole records to where they end, and returns the highest commit among them.
+func (r *valueReader) records() (end int64, highest uint64) {
+	for {
+		end = r.at
+		start, ok := r.start()
+		if !ok || !r.intact(start.size) {
+			return end, highest
+		}
+		highest = max(highest, start.version)
+	}
+}
+
+// safeFrom looks for a record of a commit in [lowest, mark] from an offset on. The one at the offset is not whole: it need only say
+// that it is one. Others have to be whole.
+func (r *valueReader) safeFrom(from int64, lowest, mark uint64) (commit uint64, found bool) {
+	zeros := make([]byte, zeroBlock)
+	for r.seek(from); r.at < r.size; {
+		if block, _ := r.Peek(zeroBlock); bytes.Equal(block, zeros[:len(block)]) {
+			if len(block) == 0 {
+				break
+			}
+			r.skip(len(block))
+			continue
+		}
+		at := r.at
+		if start, ok := r.start(); ok && start.version >= lowest && start.version <= mark {
+			if at == from || r.intact(start.size) {
+				return start.version, true
+			}
+			r.seek(at)
+		}
+		r.skip(1)
+	}
+	return 0, false
+}
+
+// checkNewestValues reads the mark at path, 0 if there is none, and refuses a folder whose newest file of values is damaged in front
+// of something that was reported as safe. It changes nothing. Values that were moved there from a file that is being tidied have
+// lower commits than those around them, and are still in that file: they are no reason to refuse.
+func checkNewestValues(folder, path string) (mark uint64, err error) {
+	if mark, err = readHighWater(path); err != nil || mark == 0 {
+		return 0, err
+	}
+	entries, _ := os.ReadDir(folder)
+	newest := ""
+	for _, entry := range entries { // in order
+		if strings.HasSuffix(entry.Name(), ".vlog") {
+			newest = filepath.Join(folder, entry.Name())
+		}
+	}
+	if newest == "" {
+		return mark, nil // the tree tells that commits are missing
+	}
+	file, err := os.Open(newest)
+	if err != nil {
+		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "the newest file of values cannot be read")
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "the newest file of values cannot be read")
+	}
+	r := &valueReader{file: file, size: info.Size(), Reader: bufio.NewReaderSize(nil, 256<<10)}
+	r.seek(min(valueHeader, r.size))
+	end, highest := r.records()
+	if commit, found := r.safeFrom(end, highest, mark); found {
+		return 0, lifecycle.Errorf(lifecycle.Conflict, "%s is damaged at byte %d: commit %d lies there or behind, and was reported as safe, as all up to %d were. "+
+			"Nothing was changed. Restore a backup, or remove %s to go on without what is behind the damage", newest, end, commit, mark, path)
+	}
+	return mark, nil
+}
