@@ -83,6 +83,8 @@ func (e *Engine) askErasures(tx store.Reader, query any) (answer any, handled bo
 		answer = e.erasuresOf(tx)
 	case scrubs:
 		answer, err = e.scrubs(tx)
+	case surplusOf:
+		answer, err = surplus(tx, q.Customer)
 	case wasErasedHere:
 		_, answer = e.remembered(tx, q.Customer)
 	case oldEntries:
@@ -152,7 +154,11 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 			tx.Delete(runKey(id, ref.ID))
 		}
 	}
-	identities := slices.Clone(c.Identities)
+	further, err := takeSurplus(tx, id)
+	if err != nil {
+		return eraseAnswer{}, err
+	}
+	identities := slices.Concat(c.Identities, further)
 	for _, known := range addressTraits {
 		if identity, ok := traitIdentity(c.Traits[known.trait], known.channel); ok && !slices.Contains(identities, identity) {
 			identities = append(identities, identity)
@@ -197,6 +203,7 @@ func (e *Engine) forgetIdentities(tx store.Tx, order *forget, identities []lifec
 	for _, identity := range identities {
 		if hash := identity.Hash(); hash != order.Customer {
 			one := order.of(identity, hash, namesPerson(identity.Kind))
+			one.Values = nil // only what is looked for everywhere needs them
 			e.instruct(tx, order.At, lifecycle.HashID("forget", order.Customer.Part(), hash.Part()), 35, instruction{Forget: &one})
 		}
 	}
@@ -209,7 +216,7 @@ func (e *Engine) forgetLoser(tx store.Tx, in adopt) error {
 		return nil // of their timeline there is nothing but what came here
 	}
 	order := forget{Customer: in.Customer, IDs: []lifecycle.ID{in.Customer, in.From}, At: in.At}
-	return e.forgetIdentities(tx, &order, in.Loser.Identities, in.Loser.Named() && !in.Loser.Called)
+	return e.forgetIdentities(tx, &order, slices.Concat(in.Loser.Identities, in.Surplus), in.Loser.Named() && !in.Loser.Called)
 }
 
 // anonymous reports whether nobody knows more of a customer than a browser or an app.

@@ -41,6 +41,7 @@ import (
 //	P                                -> sources: how they stand, and what was not taken; see sources.go
 //	N hash                           -> lifecycle.APIKey, in the first partition
 //	Y day, mark                      -> Reply to a request with an Idempotency-Key
+//	Z customer                       -> identities for which their record has no room; see surplus.go
 func customerKey(id lifecycle.ID) []byte { return append([]byte{'c'}, id[:]...) }
 func identityKey(id lifecycle.ID) []byte { return append([]byte{'i'}, id[:]...) }
 

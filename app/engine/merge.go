@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -54,7 +55,11 @@ func (e *Engine) become(tx store.Tx, id lifecycle.ID, in link) error {
 	if err != nil {
 		return err
 	}
-	e.instruct(tx, in.At, id, adoptNumber, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c, Said: said}})
+	further, err := takeSurplus(tx, id)
+	if err != nil {
+		return err
+	}
+	e.instruct(tx, in.At, id, adoptNumber, instruction{Adopt: &adopt{Customer: in.Customer, From: id, At: in.At, Loser: c, Said: said, Surplus: further}})
 	e.instruct(tx, in.At, id, 11, instruction{Move: &moveTimeline{From: id, To: in.Customer, At: in.At}})
 	return nil
 }
@@ -83,7 +88,8 @@ type adopt struct {
 	Entries  []TimelineEntry
 	Part     string // names the chunk of entries
 	Said     []Said
-	Again    int `msgpack:",omitempty"` // how often the customer was not done yet with what was due by then
+	Surplus  []lifecycle.Identity `msgpack:",omitempty"` // of Loser, besides those in the record
+	Again    int                  `msgpack:",omitempty"` // how often the customer was not done yet with what was due by then
 }
 
 func (e *Engine) adopt(tx store.Tx, in adopt) error {
@@ -136,6 +142,9 @@ func (e *Engine) adopt(tx store.Tx, in adopt) error {
 		s.keepSaid(&in.Said[i])
 	}
 	if in.Loser != nil {
+		if err = s.keepSurplus(slices.Concat(in.Loser.Identities, in.Surplus)...); err != nil {
+			return err
+		}
 		s.settleWith(in.Loser, in.At)
 	}
 	for _, entry := range in.Entries {

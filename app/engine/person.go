@@ -112,7 +112,11 @@ func (e *Engine) Person(ctx context.Context, id lifecycle.ID) (Person, error) {
 	c := found.Customer
 	all := Person{Customer: c, IDs: []lifecycle.ID{c.ID}}
 	named := []lifecycle.ID{c.ID}
-	for _, identity := range c.Identities {
+	identities, err := e.identitiesOf(ctx, c)
+	if err != nil {
+		return all, err
+	}
+	for _, identity := range identities {
 		if applicant, is := e.applicant(identity); is {
 			all.IDs, named = append(all.IDs, applicant.Hash()), append(named, applicant.Hash())
 		}
