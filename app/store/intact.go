@@ -112,8 +112,15 @@ func (r *valueReader) records() (end int64, highest uint64) {
 	}
 }
 
+// ended reports whether a record's end was written: where a kill came in between there are zeros.
+func (r *valueReader) ended(at, size int64) bool {
+	var sum [crc32.Size]byte
+	_, err := r.file.ReadAt(sum[:], at+size-int64(len(sum)))
+	return err == nil && sum != [crc32.Size]byte{}
+}
+
 // safeFrom looks for a record of a commit in [lowest, mark] from an offset on. The one at the offset is not whole: it need only say
-// that it is one. Others have to be whole.
+// that it is one, and have been written to its end. Others have to be whole.
 func (r *valueReader) safeFrom(from int64, lowest, mark uint64) (commit uint64, found bool) {
 	zeros := make([]byte, zeroBlock)
 	for r.seek(from); r.at < r.size; {
@@ -126,7 +133,7 @@ func (r *valueReader) safeFrom(from int64, lowest, mark uint64) (commit uint64, 
 		}
 		at := r.at
 		if start, ok := r.start(); ok && start.version >= lowest && start.version <= mark {
-			if at == from || r.intact(start.size) {
+			if at == from && r.ended(at, start.size) || at > from && r.intact(start.size) {
 				return start.version, true
 			}
 			r.seek(at)

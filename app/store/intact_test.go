@@ -117,6 +117,9 @@ func TestHalfWrittenValuesAreTaken(t *testing.T) {
 			first := bytes.Index(data, []byte("001vvv"))
 			put(t, file, append([]byte{0, 0, 9, 9, 9, 9}, data[20:first+350]...), len(data))
 		},
+		"what was being moved there first": func(t *testing.T, _, file string, data []byte) {
+			put(t, file, make([]byte, 150), len(data)-150) // of a commit that was reported as safe, which it is in the file that it came from
+		},
 		"another program's bytes": func(t *testing.T, _, file string, data []byte) {
 			put(t, file, bytes.Repeat([]byte{0xff, 0, 7}, 3000), len(data))
 		},
