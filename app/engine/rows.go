@@ -134,11 +134,26 @@ func (s *session) takeConsents(row *Row, said time.Time) {
 		if dead.At.IsZero() || dead.At.After(said) {
 			dead.At = said
 		}
-		if dead.Address == "" {
+		if dead.Address == "" && dead.Channel != "" {
 			dead.Address, _ = s.customer.Address(dead.Channel) // without one, nothing goes by the channel at all
+		}
+		if dead.Reason == lifecycle.SuppressedErased {
+			s.suppressErased(dead)
+			continue
 		}
 		s.suppressAddress(dead)
 	}
+}
+
+// suppressErased keeps from the customer what an erasure elsewhere keeps from them. It is about this person: an address of theirs
+// that somebody else has here stays that one's.
+func (s *session) suppressErased(dead lifecycle.Suppression) {
+	dead.Channel = lifecycle.KindOf(dead.Channel)
+	if !s.customer.Suppress(dead) {
+		return
+	}
+	s.note(lifecycle.Fact{Kind: lifecycle.FactSuppressed, Name: dead.Channel, Reason: dead.Reason, To: dead.Address})
+	s.withdrawRefused()
 }
 
 // refuses reports whether the customer has said no to anything that a word is about.

@@ -172,6 +172,9 @@ func factWords(f *lifecycle.Fact) string {
 		}
 		return text
 	case lifecycle.FactSuppressed:
+		if f.Reason == lifecycle.SuppressedErased && f.Name == "" {
+			return "nothing is sent to them any more: they had their data erased before"
+		}
 		return "nothing goes to " + cmp.Or(f.To, "any address") + " by " + f.Name + " any more: it " + f.Reason + " for somebody else who has it"
 	case lifecycle.FactEntered:
 		if f.From != "" {

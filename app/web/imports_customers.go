@@ -95,17 +95,28 @@ func (w *wireCustomerRow) row(now time.Time) (lifecycle.Event, engine.Row, error
 		}
 	}
 	for _, dead := range w.Suppressions {
-		if dead.Channel == "" || !isChannelName(dead.Channel) {
-			return event, row, fieldError("suppressions", "channel %.40q is no name of a channel, as email or sms", dead.Channel)
-		}
-		if dead.Reason != lifecycle.SuppressedBounce && dead.Reason != lifecycle.SuppressedComplaint {
-			return event, row, fieldError("suppressions", "the reason of a suppression is %s or %s", lifecycle.SuppressedBounce, lifecycle.SuppressedComplaint)
-		}
-		if len(dead.Address) > 4<<10 {
-			return event, row, fieldError("suppressions", "the address is too long")
+		if err := checkSuppression(dead); err != nil {
+			return event, row, err
 		}
 	}
 	return event, row, event.Validate()
+}
+
+// checkSuppression says what is wrong with a suppression of a row. Who was erased elsewhere and came back is kept from every
+// channel; whatever else is suppressed is an address of one.
+func checkSuppression(dead lifecycle.Suppression) error {
+	erased := dead.Reason == lifecycle.SuppressedErased
+	switch {
+	case erased && dead.Channel == "" && dead.Address == "":
+		return nil
+	case dead.Channel == "" || !isChannelName(dead.Channel):
+		return fieldError("suppressions", "channel %.40q is no name of a channel, as email or sms", dead.Channel)
+	case !erased && dead.Reason != lifecycle.SuppressedBounce && dead.Reason != lifecycle.SuppressedComplaint:
+		return fieldError("suppressions", "the reason of a suppression is %s, %s or %s", lifecycle.SuppressedBounce, lifecycle.SuppressedComplaint, lifecycle.SuppressedErased)
+	case len(dead.Address) > 4<<10:
+		return fieldError("suppressions", "the address is too long")
+	}
+	return nil
 }
 
 func isChannelName(name string) bool {
