@@ -147,6 +147,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 	a.engine.Bind(a.store)
 	a.delivery.Bind(a.store)
 	a.insight.Bind(a.store)
+	a.insight.SetPlans(a.engine)
 	a.store.Start(&machine{a.engine, a.delivery, a.insight})
 	a.scripts = newPublisher(cfg.Scripts, host, a.engine, a.insight, opts.Clock, opts.Log)
 	a.scripts.policy = policy

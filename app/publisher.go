@@ -215,11 +215,11 @@ func (p *publisher) publishSaved(ctx context.Context, source script.Source, prog
 
 // keepsCustomers refuses a version that lacks a stage in which customers are.
 func (p *publisher) keepsCustomers(ctx context.Context, plan *lifecycle.Journey) error {
-	report, err := p.insight.Report(ctx)
+	in, err := p.insight.Stored(ctx, plan.Name)
 	if err != nil {
 		return err
 	}
-	for stage, count := range report.Journey(plan.Name).In {
+	for stage, count := range in {
 		if _, said := plan.Heir(stage); count > 0 && plan.Stage(stage) == nil && !said {
 			return &lifecycle.Error{Code: lifecycle.Conflict, File: plan.Name + "/journey.lua", Line: 1,
 				Message: fmt.Sprintf("stage %q is gone, but customers are in it: %d", stage, count),

@@ -71,6 +71,21 @@ func stageNames(plan *lifecycle.Journey) []string {
 	return names
 }
 
+// Plans returns the plans of the journeys, by name, as they are now. One that cannot be read is left out.
+func (e *Engine) Plans(ctx context.Context) (map[string]*lifecycle.Journey, error) {
+	states, err := e.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plans := make(map[string]*lifecycle.Journey, len(states))
+	for _, state := range states {
+		if program, ok := e.Program(state.Version); ok {
+			plans[state.Name] = &program.Journey
+		}
+	}
+	return plans, nil
+}
+
 // Plan returns the plan of a journey as it runs, or would run if it were not off.
 func (e *Engine) Plan(ctx context.Context, journey string) (*lifecycle.Journey, error) {
 	states, err := e.States(ctx)

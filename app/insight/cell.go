@@ -28,6 +28,14 @@ type Cell struct {
 // AddStays adds how long those who moved had been in From.
 func (c *Cell) AddStays(to *Stays) { to.read(c.stays) }
 
+// named gives the stages of a cell the names that they have by now in the plan. It reports whether the cell counts still: what
+// happened between two stages that have become one is no move any more, and neither an entry nor a stay.
+func (c *Cell) named(plan *lifecycle.Journey) bool {
+	same := c.From == c.To
+	c.From, c.To = plan.Present(c.From), plan.Present(c.To)
+	return same || c.From != c.To
+}
+
 // cellRecord is the version in which cells are written: the counts in the order of the struct, then the stays.
 const cellRecord = 1
 

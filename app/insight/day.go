@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math"
 	"time"
+
+	"stagecraft/app/lifecycle"
 )
 
 // Date is a day, UTC, counted from 1 January 1970.
@@ -26,7 +28,8 @@ func (d Date) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 // String writes the day as 2006-01-02.
 func (d Date) String() string { return d.Time().Format(time.DateOnly) }
 
-// Day is what happened in a journey on one day.
+// Day is what happened in a journey on one day. Of stages that were renamed or have become one, several cells may be of the
+// same pair.
 type Day struct {
 	Date  Date
 	Cells []Cell
@@ -94,8 +97,8 @@ func nextCell(day []byte) (from, to, cell []byte, size int) {
 	return parts[0], parts[1], parts[2], len(day) - len(rest)
 }
 
-// readDay reads a day's record, keeping parts of it.
-func readDay(date Date, record []byte) Day {
+// readDay reads a day's record, keeping parts of it, with the names that stages have by now.
+func readDay(date Date, record []byte, plan *lifecycle.Journey) Day {
 	day := Day{Date: date}
 	for len(record) > 0 {
 		from, to, data, size := nextCell(record)
@@ -103,7 +106,7 @@ func readDay(date Date, record []byte) Day {
 			break
 		}
 		cell := Cell{From: string(from), To: string(to)}
-		if cell.read(data) {
+		if cell.read(data) && cell.named(plan) {
 			day.Cells = append(day.Cells, cell)
 		}
 		record = record[size:]

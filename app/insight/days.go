@@ -34,8 +34,12 @@ func (d *days) changed(journey string, date Date) {
 }
 
 // Days returns what happened in a journey from one day to another, both among them, in order. Days on which nothing happened
-// are left out.
+// are left out; stages have their present names, as in a Report.
 func (i *Insight) Days(ctx context.Context, journey string, from, to Date) ([]Day, error) {
+	plans, err := i.running(ctx)
+	if err != nil {
+		return nil, err
+	}
 	kept, err := i.days.of(ctx, i.store, journey)
 	if err != nil {
 		return nil, err
@@ -73,7 +77,7 @@ func (i *Insight) Days(ctx context.Context, journey string, from, to Date) ([]Da
 	}
 	list := make([]Day, 0, len(all))
 	for date, record := range all {
-		list = append(list, readDay(date, record))
+		list = append(list, readDay(date, record, plans[journey]))
 	}
 	slices.SortFunc(list, func(a, b Day) int { return int(a.Date) - int(b.Date) })
 	return list, nil

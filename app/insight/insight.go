@@ -7,6 +7,7 @@
 package insight
 
 import (
+	"context"
 	"sync/atomic"
 
 	"stagecraft/app/lifecycle"
@@ -16,9 +17,15 @@ import (
 // Insight counts and reports.
 type Insight struct {
 	store   *store.Store
+	plans   Plans // nil: every stage is called as it was counted
 	changes atomic.Uint64
 	changed func() // a hint for commits in which nobody moves
 	days    days
+}
+
+// Plans knows the journeys that run, by name.
+type Plans interface {
+	Plans(ctx context.Context) (map[string]*lifecycle.Journey, error)
 }
 
 // New returns an insight; Bind gives it its store.
@@ -30,6 +37,9 @@ func New() *Insight {
 
 // Bind names the store that reports read.
 func (i *Insight) Bind(s *store.Store) { i.store = s }
+
+// SetPlans says who knows what stages are called by now: what was counted under a former name is reported under that.
+func (i *Insight) SetPlans(plans Plans) { i.plans = plans }
 
 // Changes grows whenever figures may have changed; who shows them live compares it.
 func (i *Insight) Changes() uint64 { return i.changes.Load() }

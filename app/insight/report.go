@@ -14,6 +14,8 @@ type Report struct {
 	Customers int64
 	Late      int64 // events of history that came too late to be handled
 	Journeys  map[string]*Journey
+
+	plans map[string]*lifecycle.Journey // by which stages have their present names
 }
 
 // Journey is one journey in figures. Maps are by stage name or by pair of stages, unless they say otherwise. Whoever is
@@ -119,10 +121,21 @@ func (j *Journey) Waiting() map[string]int64 {
 	return waiting
 }
 
-// Report sums the counters of all journeys.
+// Report sums the counters of all journeys. What was counted of a stage under a former name is in the figures of its present
+// one; see Cell.named for moves between stages that have become one.
 func (i *Insight) Report(ctx context.Context) (*Report, error) { return i.report(ctx, counters{}) }
 
-// Journey sums the counters of one journey.
+// Stored returns how many customers are in each stage of a journey under the names by which their records have it: after a
+// stage was renamed it takes a while until all of them know.
+func (i *Insight) Stored(ctx context.Context, name string) (map[string]int64, error) {
+	report, err := i.sum(ctx, counters{journey: name}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return report.Journey(name).In, nil
+}
+
+// Journey sums the counters of one journey, as Report does it.
 func (i *Insight) Journey(ctx context.Context, name string) (*Journey, error) {
 	report, err := i.report(ctx, counters{journey: name})
 	if err != nil {
@@ -132,7 +145,23 @@ func (i *Insight) Journey(ctx context.Context, name string) (*Journey, error) {
 }
 
 func (i *Insight) report(ctx context.Context, q counters) (*Report, error) {
-	report, parts := &Report{Journeys: map[string]*Journey{}}, make([][]counter, i.store.Partitions())
+	plans, err := i.running(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return i.sum(ctx, q, plans)
+}
+
+// running returns the plans of the journeys that run; none if nobody knows them.
+func (i *Insight) running(ctx context.Context) (map[string]*lifecycle.Journey, error) {
+	if i.plans == nil {
+		return nil, nil
+	}
+	return i.plans.Plans(ctx)
+}
+
+func (i *Insight) sum(ctx context.Context, q counters, plans map[string]*lifecycle.Journey) (*Report, error) {
+	report, parts := &Report{Journeys: map[string]*Journey{}, plans: plans}, make([][]counter, i.store.Partitions())
 	err := eachPartition(i.store, func(p int) error {
 		answer, err := i.store.Ask(ctx, p, q)
 		if err == nil {
@@ -174,21 +203,27 @@ func (r *Report) add(words []string, value []byte) {
 		}
 		return
 	}
-	j := r.Journey(name)
+	j, plan := r.Journey(name), r.plans[name]
 	switch len(rest) {
 	case 1:
+		if metric != metricMessage {
+			rest = []string{plan.Present(rest[0])}
+		}
 		j.addByStage(metric, rest[0], value)
 	case 2:
-		switch metric {
+		switch cell := (Cell{From: rest[0], To: rest[1]}); metric {
 		case metricCell:
-			cell := Cell{From: rest[0], To: rest[1]}
-			if cell.read(value) {
+			if cell.read(value) && cell.named(plan) {
 				j.AddCell(&cell)
 			}
 		case "move":
-			j.Moves[[2]string(rest)] += count(value)
+			if cell.named(plan) {
+				j.Moves[[2]string{cell.From, cell.To}] += count(value)
+			}
 		case "refused":
-			j.Refused[[2]string(rest)] += count(value)
+			if cell.named(plan) {
+				j.Refused[[2]string{cell.From, cell.To}] += count(value)
+			}
 		case "chose":
 			addTo(j.Choices, rest[0], rest[1], count(value))
 		}

@@ -189,12 +189,16 @@ func (s *Server) previewDraft(c *fiber.Ctx) error {
 		return err
 	}
 	var waiting, changed int64
+	var plan *lifecycle.Journey
+	if program, err := s.Compile(source); err == nil {
+		plan = &program.Journey
+	}
 	for place, counts := range report.Journey(name).Lines {
 		if counts.Waiting <= 0 {
 			continue
 		}
 		waiting += counts.Waiting
-		carried, err := s.lines.carry(c.UserContext(), s.Engine.SourceOf, source, place)
+		carried, err := s.lines.carry(c.UserContext(), s.Engine.SourceOf, source, plan, place)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -111,7 +112,7 @@ func (s *Server) lineFigures(c *fiber.Ctx) error {
 	answer := wireFigures{Versions: []wireVersion{{Version: program.Journey.Version}}, Lines: []wireLine{}, Changed: []wireChanged{}}
 	lines, versions := map[int]*wireLine{}, map[string]*wireVersion{program.Journey.Version: &answer.Versions[0]}
 	for place, counts := range figures.Lines {
-		carried, err := s.lines.carry(c.UserContext(), s.Engine.SourceOf, program.Sources(), place)
+		carried, err := s.lines.carry(c.UserContext(), s.Engine.SourceOf, program.Sources(), &program.Journey, place)
 		if err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (s *Server) lineFigures(c *fiber.Ctx) error {
 				version.Changed += counts.Waiting
 			}
 		}
-		if place.File != full {
+		if nowIn(&program.Journey, place.File) != full {
 			continue
 		}
 		if carried.line == 0 {
@@ -191,7 +192,18 @@ type carried struct {
 // maxCarried bounds what is kept, in files.
 const maxCarried = 4096
 
-func (k *carrier) carry(ctx context.Context, sourceOf func(context.Context, string) (script.Source, error), newer script.Source, place insight.Line) (carried, error) {
+// nowIn returns the file in which the lines of a file stand in a plan: that of a stage that was renamed is called like it. Of no
+// plan it is the file itself.
+func nowIn(plan *lifecycle.Journey, file string) string {
+	folder, base := path.Split(file)
+	if stage, is := strings.CutSuffix(base, ".lua"); is && plan != nil && folder == plan.Name+"/" {
+		return folder + plan.Present(stage) + ".lua"
+	}
+	return file
+}
+
+// carry finds where a line stands in a newer version; plan is that version's, nil if it has none that can be read.
+func (k *carrier) carry(ctx context.Context, sourceOf func(context.Context, string) (script.Source, error), newer script.Source, plan *lifecycle.Journey, place insight.Line) (carried, error) {
 	version := newer.Version()
 	if place.Version == version {
 		return carried{line: place.Line}, nil
@@ -207,9 +219,9 @@ func (k *carrier) carry(ctx context.Context, sourceOf func(context.Context, stri
 		if len(k.lines) >= maxCarried || k.lines == nil {
 			k.files, k.lines = map[string][]string{}, map[string][]int{}
 		}
-		path := strings.TrimPrefix(place.File, newer.Name+"/")
-		k.files[key] = splitLines(older.Files[path])
-		k.lines[key] = carryLines(k.files[key], splitLines(newer.Files[path]))
+		in := func(file string) string { return strings.TrimPrefix(file, newer.Name+"/") }
+		k.files[key] = splitLines(older.Files[in(place.File)])
+		k.lines[key] = carryLines(k.files[key], splitLines(newer.Files[in(nowIn(plan, place.File))]))
 	}
 	if place.Line < 1 || place.Line > len(k.lines[key]) {
 		return carried{}, nil
