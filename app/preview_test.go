@@ -20,6 +20,8 @@ func TestPreviewAndTestSend(t *testing.T) {
 		"care/messages/hello.email.liquid":        hello,
 		"care/messages/hello.email.vi.liquid":     strings.Replace(hello, "Hi ", "Chào ", 1),
 		"care/messages/hello.push.liquid":         "---\ntitle: T {{ customer.first_name }}\nurl: 'https://e.com/{{ customer.first_name }}'\n---\nPush\n",
+		"care/messages/owed.email.liquid":         "---\nsubject: Yours\nkind: transactional\n---\nHello\n",
+		"care/messages/owed.email.vi.liquid":      "---\nsubject: 'Của bạn'\n---\nChào\n",
 		"care/messages/layouts/base.email.liquid": "<main>{{ content }}</main>\n",
 		"lib/partials/footer.liquid":              "<i>{{ journey }}</i>",
 	})
@@ -49,6 +51,11 @@ func TestPreviewAndTestSend(t *testing.T) {
 	// It is whole, and its links to unsubscribe lead nowhere.
 	if p.Rendered.Headers["List-Unsubscribe"] != "<"+s.url+"/u/preview>" || !strings.Contains(p.Rendered.HTML, "Ngừng nhận thư") || strings.Contains(p.Rendered.HTML, "/c/") {
 		t.Errorf("%v\n%s", p.Rendered.Headers, p.Rendered.HTML)
+	}
+	// What kind it is, the file without a language says for all of them.
+	p = look(map[string]any{"message": "owed", "user": "u-1"})
+	if p.Kind != "transactional" || p.Rendered.Subject != "Của bạn" || p.Rendered.Headers["List-Unsubscribe"] != "" || strings.Contains(p.Rendered.Text, "Ngừng nhận thư") {
+		t.Errorf("a transactional message in another language: %+v", p)
 	}
 	p = look(map[string]any{"message": "hello", "user": "u-1", "locale": "", "event": map[string]any{"name": "X", "properties": map[string]any{"total": 7}},
 		"files": map[string]string{"messages/layouts/base.email.liquid": "<b>{{ content }}</b>"}})

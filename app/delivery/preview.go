@@ -12,17 +12,13 @@ import (
 // Sample is a message that somebody looks at before customers get it.
 type Sample struct {
 	Template *lifecycle.Template
+	Kind     lifecycle.MessageKind // as the file without a language says it; "" is marketing
 	Customer *lifecycle.Customer
 	Event    lifecycle.Event // behind the message
 	Journey  string
 	Stage    string
 	Options  map[string]string
 	At       time.Time
-}
-
-// Kind returns what kind of message the sample is.
-func (s *Sample) Kind() lifecycle.MessageKind {
-	return lifecycle.MessageKind(cmp.Or(s.Template.Front["kind"], string(lifecycle.Marketing)))
 }
 
 // Preview renders a message as the customer would get it, whole. Policy is not asked, and nothing is kept. Its links to
@@ -34,7 +30,7 @@ func (d *Delivery) Preview(s *Sample) (rendered lifecycle.Rendered, err error) {
 			err = lifecycle.Errorf(lifecycle.Internal, "the template could not be rendered: %v", cause)
 		}
 	}()
-	m := &lifecycle.Message{Customer: s.Customer.ID, Journey: s.Journey, Name: s.Template.Name, Channel: s.Template.Channel, Kind: s.Kind()}
+	m := &lifecycle.Message{Customer: s.Customer.ID, Journey: s.Journey, Name: s.Template.Name, Channel: s.Template.Channel, Kind: cmp.Or(s.Kind, lifecycle.Marketing)}
 	scope := Scope{Customer: s.Customer, Event: &s.Event, Journey: s.Journey, Stage: s.Stage, PublicURL: d.publicURL, Now: s.At, Options: s.Options}
 	d.specimenLinks(&scope, m)
 	if rendered, err = d.renderer.RenderParts(s.Template, "", scope); err != nil {
@@ -59,7 +55,7 @@ func (d *Delivery) Doubts(t lifecycle.Template, there func(variable string) bool
 
 // Try writes a message that is not decided yet, and says why that is not possible. Nothing is kept.
 func (d *Delivery) Try(t *lifecycle.Template, customer *lifecycle.Customer, event *lifecycle.Event, m *lifecycle.Message) error {
-	_, err := d.Preview(&Sample{Template: t, Customer: customer, Event: *event, Journey: m.Journey, Stage: m.Stage, Options: m.Options, At: m.Due})
+	_, err := d.Preview(&Sample{Template: t, Kind: m.Kind, Customer: customer, Event: *event, Journey: m.Journey, Stage: m.Stage, Options: m.Options, At: m.Due})
 	return err
 }
 

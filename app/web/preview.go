@@ -236,7 +236,11 @@ func (s *Server) sampled(c *fiber.Ctx, want *wantedText, open func(*lifecycle.Cu
 	if err != nil {
 		return
 	}
-	sample = &delivery.Sample{Template: template, Customer: customer, At: s.Clock.Now()}
+	kind := lifecycle.Marketing
+	if ruling, ok := program.Template(message, wire.Channel, ""); ok && ruling.Front["kind"] != "" {
+		kind = lifecycle.MessageKind(ruling.Front["kind"])
+	}
+	sample = &delivery.Sample{Template: template, Kind: kind, Customer: customer, At: s.Clock.Now()}
 	if err = fill(sample); err == nil {
 		err = s.render(wire, sample)
 	}
@@ -245,7 +249,7 @@ func (s *Server) sampled(c *fiber.Ctx, want *wantedText, open func(*lifecycle.Cu
 
 // render fills in the message as it would leave now.
 func (s *Server) render(wire *wirePreview, sample *delivery.Sample) (err error) {
-	wire.Event, wire.Kind = sample.Event.Name, sample.Kind()
+	wire.Event, wire.Kind = sample.Event.Name, sample.Kind
 	_, wire.Problem = sample.Customer.Address(wire.Channel)
 	wire.Rendered, err = s.Delivery.Preview(sample)
 	wire.Rendered.Date = wire.Rendered.Date.UTC()
