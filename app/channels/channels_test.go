@@ -563,7 +563,7 @@ func TestHostKilledLeavesNoConnector(t *testing.T) {
 }
 
 func TestLeftoversAreKilledOnlyIfTheyAreOurs(t *testing.T) {
-	run := func(t *testing.T, forge func(text string) string) *exec.Cmd {
+	run := func(t *testing.T, forge func(text string) string, copied bool) *exec.Cmd {
 		o := options(t)
 		c := start(t, o, "puppet", `{}`)
 		ready(t, c)
@@ -587,8 +587,11 @@ func TestLeftoversAreKilledOnlyIfTheyAreOurs(t *testing.T) {
 		boot, _, _ := strings.Cut(record["started"].(string), " ")
 		fields := strings.Fields(string(stat))
 		record["pid"], record["started"] = orphan.Process.Pid, forge(boot+" "+fields[21])
-		data, _ = json.Marshal(record)
 		dir := t.TempDir()
+		if !copied {
+			record["folder"] = dir
+		}
+		data, _ = json.Marshal(record)
 		if err := os.WriteFile(filepath.Join(dir, "email.pid"), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -601,12 +604,17 @@ func TestLeftoversAreKilledOnlyIfTheyAreOurs(t *testing.T) {
 		t.Skip("needs /proc")
 	}
 	t.Run("ours", func(t *testing.T) {
-		if orphan := run(t, func(text string) string { return text }); alive(orphan.Process.Pid) {
+		if orphan := run(t, func(text string) string { return text }, false); alive(orphan.Process.Pid) {
 			t.Error("it lives")
 		}
 	})
 	t.Run("another with the same ID", func(t *testing.T) {
-		if orphan := run(t, func(text string) string { return text + "1" }); !alive(orphan.Process.Pid) {
+		if orphan := run(t, func(text string) string { return text + "1" }, false); !alive(orphan.Process.Pid) {
+			t.Error("it was killed")
+		}
+	})
+	t.Run("another server's, in a copy of its folder", func(t *testing.T) {
+		if orphan := run(t, func(text string) string { return text }, true); !alive(orphan.Process.Pid) {
 			t.Error("it was killed")
 		}
 	})
