@@ -29,7 +29,7 @@
 ---@field entry? string|string[]|false the events at which customers enter; `false`: they are only enrolled by hand. Left out: the first event, whichever it is
 ---@field renamed? table<string, string> former stages and what they are called now: their customers are there, and all that waits goes on
 ---@field retired? table<string, string|false> former stages and where their customers are put, without messages; `false`: out of the journey
----@field phases? string[][] a coarser view: lists of a title and the stages it covers
+---@field phases? string[][] a coarser view: lists of a title and the stages it covers, `{ { "Sell", "offer", "close" }, { "Keep", "delight" } }`
 ---@field exit? string|string[] events at which the customer leaves the journey, from every stage
 ---@field holdout? string the share of customers who get no marketing, for comparison, in every stage that does not say otherwise: `"10%"`
 
