@@ -205,7 +205,7 @@ func (f *ImportFlags) prepare() (*Importer, string, error) {
 		return invalid("standard input has no name; give the import one with --source, the same when you repeat it")
 	}
 	if source == "" {
-		source = filepath.Base(path)
+		source, _ = sourceOfRejects(filepath.Base(path))
 	}
 	if len(source) > 200 || source == "." || source == ".." || strings.ContainsFunc(source, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
 		return invalid("--source %q: a name has at most 200 bytes and no slashes", shorten(source))
@@ -280,30 +280,6 @@ func writeKey(given, data string) (string, error) {
 		return "", failure
 	}
 	return keys.Write, nil
-}
-
-// rejectsPath returns where bad rows go: never into the file that is being read, as when the rejects of a source are imported again.
-func (f *ImportFlags) rejectsPath(source string, format Format, reads string) (string, error) {
-	if f.Rejects != "" {
-		if sameFile(f.Rejects, reads) {
-			return "", lifecycle.Errorf(lifecycle.Invalid, "%s is the file that is read; name another one for bad rows with --rejects", f.Rejects)
-		}
-		return f.Rejects, nil
-	}
-	path := source + ".rejects." + string(format)
-	if sameFile(path, reads) {
-		path = source + ".rejects-2." + string(format)
-	}
-	return path, nil
-}
-
-func sameFile(a, b string) bool {
-	first, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	second, err := os.Stat(b)
-	return err == nil && os.SameFile(first, second)
 }
 
 func (f *ImportFlags) print(out io.Writer, result Result) error {

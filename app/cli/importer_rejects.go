@@ -3,7 +3,10 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -20,6 +23,51 @@ type Rejects struct {
 	rows   *Rows
 	file   *os.File
 	writer *bufio.Writer
+}
+
+var rejectsName = regexp.MustCompile(`^(.+)\.rejects(?:-([0-9]{1,4}))?\.(?:csv|ndjson)$`)
+
+// sourceOfRejects returns the source whose bad rows a file has by its name, and which such file it is, from 1 on. Of any other
+// file it is the name itself, and 0.
+func sourceOfRejects(name string) (source string, nth int) {
+	parts := rejectsName.FindStringSubmatch(name)
+	if parts == nil {
+		return name, 0
+	}
+	nth = 1
+	if parts[2] != "" {
+		nth, _ = strconv.Atoi(parts[2])
+	}
+	return parts[1], nth
+}
+
+// rejectsPath returns where bad rows go: those of a source's rejects into the next file, and never into the one that is being read.
+func (f *ImportFlags) rejectsPath(source string, format Format, reads string) (string, error) {
+	if f.Rejects != "" {
+		if sameFile(f.Rejects, reads) {
+			return "", lifecycle.Errorf(lifecycle.Invalid, "%s is the file that is read; name another one for bad rows with --rejects", f.Rejects)
+		}
+		return f.Rejects, nil
+	}
+	_, nth := sourceOfRejects(filepath.Base(reads))
+	for {
+		path := source + ".rejects." + string(format)
+		if nth++; nth > 1 {
+			path = fmt.Sprintf("%s.rejects-%d.%s", source, nth, format)
+		}
+		if !sameFile(path, reads) {
+			return path, nil
+		}
+	}
+}
+
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 // NewRejects writes to a path, replacing what is there.
