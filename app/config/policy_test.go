@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,28 @@ func TestBadPolicies(t *testing.T) {
 		if !errors.As(err, &problems) || len(problems) != 1 || problems[0].Flag != c.flag || !strings.Contains(problems[0].Message, c.want) {
 			t.Errorf("%s %q: %v", c.flag, c.value, err)
 		}
+	}
+}
+
+// Every value that the help shows in quotes is one that is taken.
+func TestExamplesOfTheHelpAreTaken(t *testing.T) {
+	quoted := regexp.MustCompile(`'([^']*=[^']*)'`)
+	kind, shown := reflect.TypeFor[config.Policy](), 0
+	for i := range kind.NumField() {
+		flag, help := "--"+kind.Field(i).Tag.Get("name"), kind.Field(i).Tag.Get("help")
+		for _, example := range quoted.FindAllStringSubmatch(help, -1) {
+			shown++
+			parsed, err := parse(t, flag, example[1])
+			if err == nil {
+				err = parsed.Check()
+			}
+			if err != nil {
+				t.Errorf("%s %q: %v", flag, example[1], err)
+			}
+		}
+	}
+	if shown < 4 {
+		t.Errorf("only %d examples are shown", shown)
 	}
 }
 
