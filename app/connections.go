@@ -275,7 +275,11 @@ func (c *connections) View(ctx context.Context) (web.ChannelsView, error) {
 	}
 	for _, name := range c.shown(queues, brought) {
 		one := c.viewOf(name, schemas)
-		one.Queued = queues[name]
+		if one.Queued = queues[name]; one.Queued > 0 && one.State == "none" {
+			if one.Held, err = c.outbox.HeldOf(ctx, name); err != nil {
+				return view, err
+			}
+		}
 		view.Channels = append(view.Channels, one)
 	}
 	webhook := web.ChannelView{Status: c.webhook.status(), Limits: c.limitsOf(c.webhook.spec.Channel), From: "built-in", Queued: queues[c.webhook.spec.Channel]}

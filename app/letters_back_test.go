@@ -127,6 +127,13 @@ func TestLettersAreTakenBack(t *testing.T) {
 	}
 	state("cat", "cancelled withdrawn: cancelled")
 
+	// Who is erased before there is a batch has no letter given out.
+	s.track("hal", "Order", map[string]any{"context": map[string]any{"traits": map[string]any{"name": "Halplanted", "address": map[string]any{"street": "12 Main St", "city": "Huế"}}}})
+	state("hal", "accepted")
+	if text := s.must("POST", "/v1/customers/hal/erase", nil); strings.Contains(text, "letters") {
+		t.Errorf("of a letter that was taken back the answer says %s", text)
+	}
+
 	// The connector is stopped while bob's consent is taken back, killed, and the host goes away before it could be told.
 	pid := 0
 	for _, c := range s.channels().Channels {
@@ -195,7 +202,9 @@ func TestLettersAreTakenBack(t *testing.T) {
 	if len(s.filesWith([]string{inUTF16("Danplanted")})) == 0 {
 		t.Error("the name is not found in the PDF: the search is blind")
 	}
-	s.must("POST", "/v1/customers/dan/erase", nil)
+	if text := s.must("POST", "/v1/customers/dan/erase", nil); !strings.Contains(text, `"letters":1`) {
+		t.Errorf("of a letter that was printed the answer says %s", text)
+	}
 	if text := read("manifest.json"); !strings.Contains(text, `"removed": 1`) || strings.Contains(read("addresses.csv"), "Danplanted") {
 		t.Errorf("when the answer comes, the batch is %s", text)
 	}

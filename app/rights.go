@@ -131,7 +131,7 @@ func (r *rights) scrubFiles(ctx context.Context) error {
 }
 
 // erase forgets a customer in the store. What their messages were called is asked for before: connectors know no more. It
-// returns how many letters of theirs were accepted for printing.
+// returns how many letters of theirs were given out for printing: one that the connector still keeps is in no batch yet.
 func (r *rights) erase(ctx context.Context, id lifecycle.ID) (letters int, err error) {
 	person, err := r.engine.Person(ctx, id)
 	if err != nil {
@@ -145,7 +145,7 @@ func (r *rights) erase(ctx context.Context, id lifecycle.ID) (letters int, err e
 		}
 		for _, m := range part.Messages {
 			messages = append(messages, m.ID)
-			if lifecycle.KindOf(m.Channel) == "letter" && m.State == lifecycle.Accepted {
+			if lifecycle.KindOf(m.Channel) == "letter" && m.State == lifecycle.Accepted && !m.Kept {
 				letters++
 			}
 		}

@@ -45,6 +45,7 @@ type channelSeen struct {
 	Rate        float64        `json:"rate"`
 	Concurrency int            `json:"concurrency"`
 	Queued      int            `json:"queued"`
+	Held        int            `json:"held"`
 	Pauses      []messageOrder `json:"pauses"`
 }
 
@@ -74,7 +75,9 @@ func (a *channelsAnswer) show(w *world, name string) error {
 			fmt.Fprintf(table, "  paused%s by %s: %s\n", spaced(pause.Kind), pause.By, cmp.Or(pause.Why, "no reason is given"))
 		}
 		if c.Queued > 0 && c.State == "none" {
-			fmt.Fprintf(table, "  %s\n", waitingText(c.Queued, c.From))
+			for _, text := range waitingTexts(c.Queued, c.Held, c.From) {
+				fmt.Fprintf(table, "  %s\n", text)
+			}
 		}
 		if c.LastError != "" {
 			fmt.Fprintf(table, "  last error: %s\n", c.LastError)
@@ -84,6 +87,23 @@ func (a *channelsAnswer) show(w *world, name string) error {
 		}
 	}
 	return table.Flush()
+}
+
+// waitingTexts says what becomes of the messages of a channel that does not run: those in doubt wait for a person.
+func waitingTexts(queued, held int, from string) (texts []string) {
+	if waiting := queued - held; waiting > 0 {
+		if queued >= delivery.MaxQueued {
+			waiting = queued // which were not all counted
+		}
+		texts = append(texts, waitingText(waiting, from))
+	}
+	switch {
+	case held == 1:
+		texts = append(texts, "1 message is held in doubt, for somebody to decide about: stagecraft messages list --state held")
+	case held > 0:
+		texts = append(texts, fmt.Sprintf("%d messages are held in doubt, for somebody to decide about: stagecraft messages list --state held", held))
+	}
+	return texts
 }
 
 // waitingText says how many messages wait for a channel that does not run, and for what.

@@ -84,7 +84,7 @@ func (c *CustomersEraseCommand) Run(w *world) error {
 	fmt.Fprintf(w.stdout, "%s is erased; from the store's files with its next rewrite (stagecraft privacy rewrite does it now)\n", c.Who)
 	var told struct{ Letters int }
 	if json.Unmarshal(answer, &told) == nil && told.Letters > 0 {
-		fmt.Fprintf(w.stdout, "letters to them were given out for printing (%d): a PDF of a batch keeps its pages until it is deleted; the setting keep_batches of the channel letter does that\n", told.Letters)
+		fmt.Fprintf(w.stdout, "letters to them were given out for printing (%d): their pages are cut out of the batches in the channel's folder; paper, and copies that were taken elsewhere, are there still\n", told.Letters)
 	}
 	return nil
 }

@@ -205,6 +205,9 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 	switch q := query.(type) {
 	case queuesOf:
 		return queues(tx, q), true, nil
+	case heldOf:
+		answer, err = heldIn(tx, q)
+		return answer, true, err
 	case chores:
 		return choreOf(tx), true, nil
 	case ordersOf:

@@ -93,6 +93,7 @@ type oneLife struct{ Ref string }
 type Life struct {
 	FullMessage
 	Steps []Step
+	Kept  bool // its connector keeps it, and can still take it back
 }
 
 // LifeOf returns a message with its life; NotFound if there is none.
@@ -156,7 +157,7 @@ func (d *Delivery) oneLife(tx store.Reader, q oneLife) (Life, error) {
 		steps = append(steps, Step{Kind: StepSettled, At: m.Settled, State: m.State, Reason: m.Reason})
 	}
 	SortSteps(steps)
-	return Life{full, steps}, nil
+	return Life{full, steps, isKept(tx, m)}, nil
 }
 
 // SortSteps puts the oldest first; of what happened at one moment, in the order in which it can only have happened.

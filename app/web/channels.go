@@ -53,6 +53,7 @@ type ChannelView struct {
 	Settings json.RawMessage `json:"settings,omitempty"`
 	Callback string          `json:"callback,omitempty"` // the address to give to the provider
 	Queued   int             `json:"queued,omitempty"`   // messages that have not left; delivery.MaxQueued: that many or more
+	Held     int             `json:"held,omitempty"`     // of them, where the channel does not run: in doubt, for somebody to decide about
 	// Pauses are those of the whole channel, or of all of a kind that leaves by it.
 	Pauses []delivery.Order `json:"pauses,omitempty"`
 }

@@ -18,8 +18,8 @@ import (
 
 // Rights does what people may ask for of what is kept of them, where it takes more than one part of the program.
 type Rights interface {
-	// Erase forgets a customer for good. It returns how many letters of theirs were accepted for printing, of which PDFs may
-	// have copies.
+	// Erase forgets a customer for good. It returns how many letters of theirs were given out for printing, of which there
+	// may be paper, and copies of batches.
 	Erase(ctx context.Context, customer lifecycle.ID) (letters int, err error)
 	// StartRewrite begins to make the store's files anew without what was removed, in the background; a Conflict if that is
 	// under way.
