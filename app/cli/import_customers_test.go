@@ -35,6 +35,8 @@ idle("Order Completed", "180 days", function() move "gone" end)
 
 // Numbers as people write them within the country of the calling code name customers like international ones do.
 func TestNumbersOfTheCallingCode(t *testing.T) {
+	builtBinary(t) // which is built from where the tests begin
+	t.Chdir(t.TempDir())
 	server := fresh(t, "", "STAGECRAFT_CALLING_CODE=84")
 	list := filepath.Join(t.TempDir(), "list.csv")
 	if err := os.WriteFile(list, []byte("phone,city\n090 123 45 67,Hanoi\n+84 (90) 123-45-67,Hue\n901234567,Vinh\n"), 0o600); err != nil {

@@ -144,8 +144,8 @@ func (r *valueReader) safeFrom(from int64, lowest, mark uint64) (commit uint64, 
 }
 
 // checkNewestValues reads the mark at path, 0 if there is none, and refuses a folder whose newest file of values is damaged in front
-// of something that was reported as safe. It changes nothing. Values that were moved there from a file that is being tidied have
-// lower commits than those around them, and are still in that file: they are no reason to refuse.
+// of something that was reported as safe. It changes nothing. Values that were being moved there, from a file that is tidied, when
+// the program was killed have lower commits than those before them, and are still in that file: they are no reason to refuse.
 func checkNewestValues(folder, path string) (mark uint64, err error) {
 	if mark, err = readHighWater(path); err != nil || mark == 0 {
 		return 0, err
@@ -171,8 +171,11 @@ func checkNewestValues(folder, path string) (mark uint64, err error) {
 	}
 	r := &valueReader{file: file, size: info.Size(), Reader: bufio.NewReaderSize(nil, 256<<10)}
 	r.seek(min(valueHeader, r.size))
-	end, highest := r.records()
-	if commit, found := r.safeFrom(end, highest, mark); found {
+	end, lowest := r.records()
+	if r.size < 2*valueFileSize { // Badger makes it that long, and cuts it when it is closed: nothing was being written
+		lowest = 0
+	}
+	if commit, found := r.safeFrom(end, lowest, mark); found {
 		return 0, lifecycle.Errorf(lifecycle.Conflict, "%s is damaged at byte %d: commit %d lies there or behind, and was reported as safe, as all up to %d were. "+
 			"Nothing was changed. Restore a backup, or remove %s to go on without what is behind the damage", newest, end, commit, mark, path)
 	}

@@ -100,6 +100,30 @@ func TestDamageToTheNewestValuesIsRefused(t *testing.T) {
 	}
 }
 
+// In a file that was closed nothing is half written.
+func TestDamageToClosedValuesIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	do(t, s, 0, set("k", strings.Repeat("v", 300)))
+	do(t, s, 0, set("k", strings.Repeat("w", 300)))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "badger", "000001.vlog")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := bytes.LastIndex(data[:bytes.Index(data, []byte("www"))], []byte{0, 0})
+	put(t, file, append([]byte{1, 2, 3}, data[20:second]...), len(data)) // the first commit behind the second, as after a rewrite
+	if s, err = store.Open(store.Options{Dir: dir}); lifecycle.CodeOf(err) != lifecycle.Conflict {
+		if err == nil {
+			s.Close()
+		}
+		t.Errorf("got %v", err)
+	}
+}
+
 // What a kill or a loss of power leaves half written at the end is nobody's loss: nobody was told that it is safe.
 func TestHalfWrittenValuesAreTaken(t *testing.T) {
 	for name, tear := range map[string]func(t *testing.T, dir, file string, data []byte){
