@@ -179,11 +179,11 @@ func (x *explaining) missed(state engine.JourneyState, program *script.Program, 
 		say("journey %s is in shadow, so it sends nothing; it would have to be live", state.Name)
 	}
 	visit := x.life.Customer.Visit(state.Name)
-	x.notThere(visit, state, s, say)
+	x.notThere(visit, state, &program.Journey, s, say)
 	last := x.lastCall(state.Name, s, h)
 	if last == nil {
 		if h != nil && len(m.Reasons) == 0 || visit != nil {
-			x.neverRan(h, s, visit, say)
+			x.neverRan(state.Name, h, s, visit, say)
 		}
 		if len(m.Reasons) == 0 {
 			say("the handler has never run for them")
@@ -210,11 +210,14 @@ func (x *explaining) missed(state engine.JourneyState, program *script.Program, 
 }
 
 // notThere says that the customer is not in the stage.
-func (x *explaining) notThere(visit *lifecycle.Visit, state engine.JourneyState, s script.Sending, say func(string, ...any)) {
+func (x *explaining) notThere(visit *lifecycle.Visit, state engine.JourneyState, plan *lifecycle.Journey, s script.Sending, say func(string, ...any)) {
 	c := x.life.Customer
 	switch {
 	case visit == nil:
 		say("they have never entered journey %s", state.Name)
+		if !plan.ByHand {
+			x.slept(state.Name, time.Time{}, plan.Entry, say)
+		}
 	case s.Stage == "" && visit.Stage == "":
 		say("they have left journey %s (%s)", state.Name, x.cameBy(state.Name))
 	case s.Stage == "" || visit.Stage == s.Stage:
@@ -234,6 +237,9 @@ func (x *explaining) notThere(visit *lifecycle.Visit, state engine.JourneyState,
 		say("they have left journey %s without ever being in stage %s", state.Name, s.Stage)
 	default:
 		say("they have never been in stage %s: they are in %s since %s (%s)", s.Stage, visit.Stage, when(c.Real(visit.Entered)), x.cameBy(state.Name))
+		if heard := heardIn(plan, visit.Stage); len(heard) > 0 {
+			x.slept(state.Name, c.Real(visit.Entered), heard, say)
+		}
 	}
 }
 
@@ -255,7 +261,7 @@ func (x *explaining) lastCall(journey string, s script.Sending, h *lifecycle.Han
 }
 
 // neverRan says what would have started the handler.
-func (x *explaining) neverRan(h *lifecycle.Handler, s script.Sending, visit *lifecycle.Visit, say func(string, ...any)) {
+func (x *explaining) neverRan(journey string, h *lifecycle.Handler, s script.Sending, visit *lifecycle.Visit, say func(string, ...any)) {
 	if h == nil {
 		return
 	}
@@ -270,6 +276,7 @@ func (x *explaining) neverRan(h *lifecycle.Handler, s script.Sending, visit *lif
 		default:
 			say("%q came %d times, last %s, but not while this script was live for them", h.Event, times, when(last))
 		}
+		x.slept(journey, time.Time{}, []string{h.Event}, say)
 	case lifecycle.OnIdle:
 		if visit == nil {
 			return
