@@ -125,6 +125,9 @@ func TestAFailedStepIsReplayedAfterMending(t *testing.T) {
 	if len(o.Errors) != 1 || o.Errors[0].File != "trial/a.lua" || o.Errors[0].Line != 3 || o.Errors[0].User != "ada" {
 		t.Fatalf("want the error at trial/a.lua:3, got %+v", o.Errors)
 	}
+	if a := o.Journeys[0].Stages[0]; a.Errors != 1 || a.OpenErrors != 1 {
+		t.Errorf("the stage has %d errors, %d of them open, want 1 and 1", a.Errors, a.OpenErrors)
+	}
 	writeScripts(t, s.cfg.Scripts, trial("stage { title = \"A\" }\non(\"Order\", function() send \"hello\" move \"b\" end)\n"))
 	version := o.Journeys[0].Version
 	s.eventually("the mended version runs", func() bool { return s.overview().Journeys[0].Version != version })
@@ -132,6 +135,9 @@ func TestAFailedStepIsReplayedAfterMending(t *testing.T) {
 	o = s.overview()
 	if len(o.Errors) != 0 || o.stages("trial")["b"] != 1 || len(o.Messages) != 1 {
 		t.Errorf("after the replay: %+v", o)
+	}
+	if a := o.Journeys[0].Stages[0]; a.Errors != 1 || a.OpenErrors != 0 {
+		t.Errorf("after the replay the stage has %d errors, %d of them open, want 1 and 0", a.Errors, a.OpenErrors)
 	}
 }
 

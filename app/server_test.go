@@ -183,6 +183,7 @@ type overview struct {
 		Stages              []struct {
 			Name                       string
 			Customers, Entered, Errors int
+			OpenErrors                 int
 		}
 		Moves []struct {
 			From, To string

@@ -107,13 +107,13 @@ type wireChannel struct {
 }
 
 func (s *Server) overview(ctx context.Context) (*overview, error) {
-	report, err := s.Insight.Report(ctx)
+	report, letters, err := s.counted(ctx)
 	if err != nil {
 		return nil, err
 	}
 	o := &overview{At: s.Clock.Now(), Version: s.Version, PublicURL: s.PublicURL, InDoubt: report.InDoubt(),
 		Messages: []wireMessage{}, Errors: []wireScriptError{}, Channels: []wireChannel{}}
-	if o.Journeys, o.Problems, err = s.journeys(ctx, report); err != nil {
+	if o.Journeys, o.Problems, err = s.journeys(ctx, report, letters); err != nil {
 		return nil, err
 	}
 	for _, channel := range s.Channels() {
@@ -122,11 +122,31 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 	if err = s.addMessages(ctx, o); err != nil {
 		return nil, err
 	}
-	return o, s.addErrors(ctx, o)
+	o.addErrors(letters)
+	return o, nil
+}
+
+// counted returns the figures of all journeys, and the script errors that wait to be replayed, newest first: of each
+// partition the newest.
+func (s *Server) counted(ctx context.Context) (*insight.Report, []engine.DeadLetter, error) {
+	report, err := s.Insight.Report(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var letters []engine.DeadLetter
+	for p := range s.Store.Partitions() {
+		answer, err := s.Store.Ask(ctx, p, engine.DeadLetters{Limit: newest})
+		if err != nil {
+			return nil, nil, err
+		}
+		letters = append(letters, answer.([]engine.DeadLetter)...)
+	}
+	sort.SliceStable(letters, func(i, j int) bool { return letters[i].At.After(letters[j].At) })
+	return report, letters, nil
 }
 
 // journeys returns the journeys with their figures, those at work first, and what is wrong beside them.
-func (s *Server) journeys(ctx context.Context, report *insight.Report) (list []wireJourney, beside []wireScriptError, err error) {
+func (s *Server) journeys(ctx context.Context, report *insight.Report, letters []engine.DeadLetter) (list []wireJourney, beside []wireScriptError, err error) {
 	states, err := s.Engine.States(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -150,6 +170,13 @@ func (s *Server) journeys(ctx context.Context, report *insight.Report) (list []w
 				Moves: []wireMove{}, Messages: []wireMessageTotals{}, PublishError: problemOf(problem)})
 		}
 	}
+	for _, letter := range letters {
+		for i := range list {
+			if list[i].Name == letter.Journey {
+				list[i].addOpen(letter.Stage)
+			}
+		}
+	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Mode != lifecycle.Off && list[j].Mode == lifecycle.Off })
 	sort.Slice(beside, func(i, j int) bool { return beside[i].File < beside[j].File })
 	return list, beside, nil
@@ -157,11 +184,11 @@ func (s *Server) journeys(ctx context.Context, report *insight.Report) (list []w
 
 // listJourneys answers with the journeys and their figures.
 func (s *Server) listJourneys(c *fiber.Ctx) error {
-	report, err := s.Insight.Report(c.UserContext())
+	report, letters, err := s.counted(c.UserContext())
 	if err != nil {
 		return err
 	}
-	list, beside, err := s.journeys(c.UserContext(), report)
+	list, beside, err := s.journeys(c.UserContext(), report, letters)
 	if err != nil {
 		return err
 	}
@@ -174,11 +201,11 @@ func (s *Server) oneJourney(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.Insight.Report(c.UserContext())
+	report, letters, err := s.counted(c.UserContext())
 	if err != nil {
 		return err
 	}
-	list, _, err := s.journeys(c.UserContext(), report)
+	list, _, err := s.journeys(c.UserContext(), report, letters)
 	if err != nil {
 		return err
 	}
@@ -228,22 +255,12 @@ func messageOf(m delivery.Listed) wireMessage {
 	return wire
 }
 
-func (s *Server) addErrors(ctx context.Context, o *overview) error {
-	var all []engine.DeadLetter
-	for p := range s.Store.Partitions() {
-		answer, err := s.Store.Ask(ctx, p, engine.DeadLetters{Limit: newest})
-		if err != nil {
-			return err
-		}
-		all = append(all, answer.([]engine.DeadLetter)...)
-	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].At.After(all[j].At) })
-	for _, letter := range all[:min(newest, len(all))] {
+func (o *overview) addErrors(letters []engine.DeadLetter) {
+	for _, letter := range letters[:min(newest, len(letters))] {
 		at := letter.At.UTC()
 		o.Errors = append(o.Errors, wireScriptError{Ref: letter.Ref, At: &at, Journey: letter.Journey, Stage: letter.Stage,
 			File: letter.File, Line: letter.Line, Message: letter.Message, Hint: letter.Hint, User: letter.User, Replayable: true})
 	}
-	return nil
 }
 
 func (s *Server) replay(c *fiber.Ctx) error {

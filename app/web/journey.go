@@ -46,7 +46,8 @@ type wireStage struct {
 	HeldConverted int64    `json:"heldConverted"`
 	Exit          []string `json:"exit"`
 	Reenter       string   `json:"reenter"`
-	Errors        int64    `json:"errors"`
+	Errors        int64    `json:"errors"`     // since the first day
+	OpenErrors    int      `json:"openErrors"` // that wait to be replayed, at least
 }
 
 type wireMove struct {
@@ -109,6 +110,15 @@ func journeyOf(state engine.JourneyState, program *script.Program, figures *insi
 			m[string(lifecycle.Failed)], m[string(lifecycle.Suppressed)] + m[string(lifecycle.Expired)], m[string(lifecycle.Queued)] + m[string(lifecycle.Held)]})
 	}
 	return j
+}
+
+// addOpen counts a script error that waits to be replayed.
+func (j *wireJourney) addOpen(stage string) {
+	for i := range j.Stages {
+		if j.Stages[i].Name == stage {
+			j.Stages[i].OpenErrors++
+		}
+	}
 }
 
 // stageOf is a stage with what it measures.

@@ -72,7 +72,10 @@ export interface Stage {
   exit: string[];
   /** When one may come again, in words; or empty. */
   reenter: string;
+  /** Script errors since the first day. */
   errors: number;
+  /** Those that wait to be replayed. */
+  openErrors: number;
 }
 
 export interface Move {
