@@ -52,15 +52,16 @@ export function sentence(figures: LineFigures): string {
   return parts.join(', ');
 }
 
-/** A stay in words of one unit, two where that is short: "40 min", "3.5 days", "12 days". */
+/** A stay in words of one unit, two where that is short: "40 min", "3.5 days", "12 days", "2.3 years". */
 export function stay(seconds: number | null): string {
   if (seconds === null) return '–';
   const say = (value: number, unit: string) => {
     const text = value < 9.95 ? value.toFixed(1).replace(/\.0$/, '') : String(Math.round(value));
-    return `${text} ${unit}${unit === 'day' && text !== '1' ? 's' : ''}`;
+    return `${text} ${unit}${(unit === 'day' || unit === 'year') && text !== '1' ? 's' : ''}`;
   };
   if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
   if (seconds < 3600) return say(seconds / 60, 'min');
   if (seconds < 86_400) return say(seconds / 3600, 'h');
-  return say(seconds / 86_400, 'day');
+  if (seconds < 2 * 365 * 86_400) return say(seconds / 86_400, 'day');
+  return say(seconds / (365 * 86_400), 'year');
 }

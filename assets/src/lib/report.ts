@@ -109,7 +109,7 @@ export function getReport(journey: string, query: string, signal?: AbortSignal):
   return call('GET', reportPath(journey, '', query), undefined, signal);
 }
 
-/** One bar of the chart: a day, a week from Monday on, or a month. */
+/** One bar of the chart: a day, a week from Monday on, a month, or a year. */
 export interface Bar {
   from: string;
   to: string;
@@ -120,7 +120,7 @@ export interface Bar {
   converted: number[];
 }
 
-export type Unit = 'day' | 'week' | 'month';
+export type Unit = 'day' | 'week' | 'month' | 'year';
 
 /** The most bars that can be told apart. */
 const mostBars = 93;
@@ -128,16 +128,18 @@ const mostBars = 93;
 /** The smallest unit in which the time fits the chart. */
 export function unitOf(from: string, to: string): Unit {
   const days = (Date.parse(to) - Date.parse(from)) / dayLength + 1;
-  return days <= mostBars ? 'day' : days <= mostBars * 7 ? 'week' : 'month';
+  return days <= mostBars ? 'day' : days <= mostBars * 7 ? 'week' : days <= 20 * 366 ? 'month' : 'year';
 }
 
 function begin(day: string, unit: Unit): string {
+  if (unit === 'year') return `${day.slice(0, 5)}01-01`;
   if (unit === 'month') return `${day.slice(0, 8)}01`;
   if (unit === 'week') return shiftDay(day, -((new Date(day).getUTCDay() + 6) % 7));
   return day;
 }
 
 function next(day: string, unit: Unit): string {
+  if (unit === 'year') return begin(shiftDay(day, 366), 'year');
   if (unit === 'month') return begin(shiftDay(day, 31), 'month');
   return shiftDay(day, unit === 'week' ? 7 : 1);
 }
@@ -146,8 +148,9 @@ const written = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short
 const writtenYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 const writtenMonth = new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric', timeZone: 'UTC' });
 
-/** "3 Mar", "Mar 2026" */
+/** "3 Mar", "Mar 2026", "2026" */
 export function sayDay(day: string, unit: Unit = 'day'): string {
+  if (unit === 'year') return day.slice(0, 4);
   return (unit === 'month' ? writtenMonth : written).format(Date.parse(day));
 }
 
@@ -156,14 +159,16 @@ export function sayDate(day: string): string {
   return writtenYear.format(Date.parse(day));
 }
 
+/** All time begins here at the earliest: who tells a time before it has a clock that was never set. */
+const earliest = '1970-01-02';
+
 /**
- * The bars of a report, without gaps. All time begins with the first day on which something happened, but not more than
- * twenty years ago: a clock that went wrong once would press everything else against the edge.
+ * The bars of a report, without gaps. All time begins with the first day on which something happened. Days of clocks
+ * that were never set would press everything else against the edge: they are left out, and counted.
  */
-export function barsOf(report: Report): { unit: Unit; bars: Bar[] } {
+export function barsOf(report: Report): { unit: Unit; bars: Bar[]; leftOut: number } {
   const to = report.to || report.today;
-  const oldest = shiftDay(to, -20 * 366);
-  const first = report.days.find((one) => one.day >= oldest)?.day ?? to;
+  const first = report.days.find((one) => one.day >= earliest)?.day ?? to;
   const from = report.from || (first < shiftDay(to, -13) ? first : shiftDay(to, -13));
   const unit = unitOf(from, to);
   const zeros = () => report.stages.map(() => 0);
@@ -171,20 +176,27 @@ export function barsOf(report: Report): { unit: Unit; bars: Bar[] } {
   const places = new Map<string, Bar>();
   for (let day = begin(from, unit); day <= to; day = next(day, unit)) {
     const last = shiftDay(next(day, unit), -1);
-    const title = unit === 'day' ? sayDate(day) : unit === 'month' ? sayDay(day, unit) : `${sayDay(day)} – ${sayDate(last)}`;
+    const title = unit === 'day' ? sayDate(day) : unit !== 'week' ? sayDay(day, unit) : `${sayDay(day)} – ${sayDate(last)}`;
     const bar = { from: day, to: last, title, entered: zeros(), left: zeros(), back: zeros(), converted: zeros() };
     bars.push(bar);
     places.set(day, bar);
   }
+  let leftOut = 0;
   for (const day of report.days) {
     const bar = places.get(begin(day.day, unit));
-    if (!bar) continue;
+    if (!bar) {
+      leftOut++;
+      continue;
+    }
     for (const key of ['entered', 'left', 'back', 'converted'] as const) {
       day[key].forEach((n, i) => (bar[key][i] = (bar[key][i] ?? 0) + n));
     }
   }
-  return { unit, bars };
+  return { unit, bars, leftOut };
 }
+
+/** The share of an axis that the name of a tick takes. */
+const tickRoom = 0.18;
 
 /** Round times between two, for an axis whose steps are factors. */
 export function timeTicks(low: number, high: number): { at: number; text: string }[] {
@@ -204,10 +216,16 @@ export function timeTicks(low: number, high: number): { at: number; text: string
     [20 * 365 * 86_400, '20 years'],
     [100 * 365 * 86_400, '100 years'],
   ] as const;
-  const inside = marks.filter(([at]) => at >= low && at <= high);
-  // Not more than can be read.
-  const step = Math.ceil(inside.length / 7);
-  return inside.filter((_, i) => i % step === 0).map(([at, text]) => ({ at, text }));
+  const ticks: { at: number; text: string }[] = [];
+  let last = Number.NEGATIVE_INFINITY;
+  for (const [at, text] of marks) {
+    const place = onScale(at, { low, high });
+    // Not closer than can be read.
+    if (at < low || at > high || place - last < tickRoom) continue;
+    ticks.push({ at, text });
+    last = place;
+  }
+  return ticks;
 }
 
 /** From where to where an axis goes that all times fit on; a second is the least. */

@@ -47,9 +47,18 @@ describe('days', () => {
     expect(long.bars).toHaveLength(51);
   });
 
+  test('of thirty years ago are shown, year by year', () => {
+    const { unit, bars, leftOut } = barsOf(report([['1997-01-01', 3], ['1998-06-30', 2], ['2026-03-01', 4]]));
+    expect(unit).toBe('year');
+    expect(bars.map((one) => one.title)).toEqual(Array.from({ length: 30 }, (_, i) => String(1997 + i)));
+    expect([bars[0]?.entered, bars[1]?.entered, bars[29]?.entered]).toEqual([[3], [2], [4]]);
+    expect(leftOut).toBe(0);
+  });
+
   test('of a clock that went wrong do not press the rest against the edge', () => {
-    const { bars } = barsOf(report([['0001-01-01', 1], ['2026-03-01', 4]]));
+    const { bars, leftOut } = barsOf(report([['0001-01-01', 1], ['1970-01-01', 1], ['2026-03-01', 4]]));
     expect(bars).toHaveLength(14);
+    expect(leftOut).toBe(2);
     expect(unitOf('2026-01-01', '2026-01-01')).toBe('day');
   });
 });
@@ -63,6 +72,12 @@ test('times stand on a scale of factors', () => {
   const ticks = timeTicks(scale.low, scale.high);
   expect(ticks.map((one) => one.text)).toContain('1 day');
   expect(ticks.length).toBeLessThanOrEqual(7);
+  // However long it reaches, no two names of ticks lie upon each other.
+  for (const high of [3600, 86_400 * 400, 86_400 * 11_000, 86_400 * 40_000]) {
+    const long = timeScale([{ ...day, p10: 86_400 / 2, p99: high }, { ...day, p99: high }]);
+    const places = timeTicks(long.low, long.high).map((one) => onScale(one.at, long));
+    places.slice(1).forEach((place, i) => expect(place - (places[i] ?? 0)).toBeGreaterThan(0.15));
+  }
   expect(timeScale([])).toEqual({ low: 1, high: 86_400 });
 });
 

@@ -60,6 +60,8 @@ describe('figures', () => {
     [86_400, '1 day'],
     [86_400 * 3.44, '3.4 days'],
     [86_400 * 31, '31 days'],
+    [10_517 * 86_400, '29 years'],
+    [730 * 86_400, '2 years'],
   ])('a stay of %s s is %s', (seconds, text) => expect(stay(seconds)).toBe(text));
 });
 
