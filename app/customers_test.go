@@ -101,7 +101,7 @@ func TestCustomersOverHTTP(t *testing.T) {
 			break
 		}
 	}
-	if orders != 5 || !strings.Contains(text, "moved member > single-purchase\n") || !strings.Contains(text, "message thank-you") {
+	if orders != 5 || !strings.Contains(text, "moved member > single-purchase\n") || !strings.Contains(text, "message thank-you: put into the outbox") || strings.Contains(text, "queued") {
 		t.Errorf("%d orders in the timeline, and\n%s", orders, text)
 	}
 

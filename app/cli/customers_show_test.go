@@ -40,7 +40,8 @@ func TestCustomersListAndShow(t *testing.T) {
 		"customer-lifecycle/single-purchase": {"list", "--newest"},
 		"nobody":                             {"list", "--search", "bob"},
 		"customer-lifecycle: moved member > single-purchase (custom": {"show", "ada", "--timeline", "9"},
-		`"ada@example.com"`: {"show", "ada"},
+		`"ada@example.com"`:                      {"show", "ada"},
+		"message thank-you: put into the outbox": {"show", "ada", "--timeline", "9"},
 	} {
 		if code, out := verb(args...); code != 0 || !strings.Contains(out, said) {
 			t.Errorf("%q: %d %s", args, code, out)

@@ -91,6 +91,9 @@ func TellFact(f lifecycle.Fact) string {
 	case lifecycle.FactExited:
 		return "left the journey from " + f.From
 	case lifecycle.FactMessage:
+		if f.Reason == string(lifecycle.Queued) { // so it began; how it stands now is the ledger's word
+			return "message " + f.Name + ": put into the outbox" + place
+		}
 		return strings.TrimSuffix("message "+f.Name+": "+f.Reason, ": ") + place
 	case lifecycle.FactReceipt:
 		return "message " + f.Name + " was " + f.To + place
