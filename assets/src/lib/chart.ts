@@ -3,6 +3,7 @@
 // unless it ends in a move or a return. Sizes depend on what a node is and never on its figures, so that nothing jumps
 // when these change.
 import type { FlowNode } from '../api';
+import { lookOf } from './flowtext';
 
 export interface Box {
   node: FlowNode;
@@ -47,10 +48,16 @@ export const sizes = { node: 196, gap: 20, arm: 22, bypass: 34, label: 22, end: 
 /** What may say much, and then says it on two lines. */
 const wordy = new Set(['branch', 'loop', 'idle', 'on', 'goal', 'exit']);
 
-/** How high a node is: a line, two for who waits or for a long condition, three with a row of figures. */
+/** How many letters a line of a node has room for. */
+const lineLetters = 20;
+
+/** How high a node is: a line, two for who waits or for a long condition, three with a row of figures or for a long wait. */
 export function heightOf(node: FlowNode): number {
   if (node.kind === 'send') return 64;
-  if (node.kind === 'wait' || node.kind === 'wait_until' || node.kind === 'wait_for') return 48;
+  if (node.kind === 'wait' || node.kind === 'wait_until' || node.kind === 'wait_for') {
+    const { verb, what } = lookOf(node);
+    return verb.length + 1 + what.length > lineLetters ? 64 : 48;
+  }
   return wordy.has(node.kind) && node.label.length > 16 ? 48 : 34;
 }
 
@@ -245,7 +252,7 @@ function branch(node: FlowNode): Block {
 
 /** About how wide a label is at its size. What is longer is cut where it is shown. */
 function labelWidth(text: string): number {
-  return text ? Math.min(sizes.node, text.length * 6.4 + 16) : 0;
+  return text ? Math.min(sizes.node, text.length * 7 + 16) : 0;
 }
 
 function line(points: Point[], back = false): Line {

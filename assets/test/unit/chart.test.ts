@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FlowBranch, FlowNode } from '../../src/api';
-import { layoutChart, path, sizes, type Box, type Chart } from '../../src/lib/chart';
+import { heightOf, layoutChart, path, sizes, type Box, type Chart } from '../../src/lib/chart';
 
 function node(kind: string, more: Partial<FlowNode> = {}): FlowNode {
   return { kind, label: '', file: '', line: 1, end_line: 1, name: '', children: [], branches: [], ...more };
@@ -71,6 +71,14 @@ describe('layoutChart', () => {
   test('the ways of a wait say what they are', () => {
     const chart = layoutChart(enter(node('wait_for', { branches: [way('came', [node('send')]), way('time ran out', [node('send')])] })));
     expect(chart.labels.map((label) => label.text)).toEqual(['came', 'time ran out']);
+  });
+
+  test('a way that does nothing has room for what it says, and a long wait for two lines', () => {
+    const { labels } = layoutChart(enter(node('wait_for', { branches: [way('it came', []), way('time ran out', [node('send')])] })));
+    // A letter of the labels is 6.92 wide in the widest of their fonts, and 14 lie around them.
+    expect(labels[0]?.width).toBeGreaterThanOrEqual(7 * 6.92 + 14);
+    expect(heightOf(node('wait_until', { label: 'mon-fri 09:00' }))).toBe(64);
+    expect(heightOf(node('wait', { label: '30 days' }))).toBe(48);
   });
 
   test('a loop goes back up', () => {
