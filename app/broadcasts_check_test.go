@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"stagecraft/app/config"
 )
 
 // textDraft is a draft to everybody with one text.
@@ -45,6 +47,22 @@ func TestAVariableThatIsMissingStopsABroadcastBeforeItsStart(t *testing.T) {
 	saved = s.must("PUT", "/api/broadcasts/links", textDraft(all, "email", `<a href="{{ customer.url | default: 'https://e.com' }}">x</a>`))
 	if !strings.Contains(saved, "leads wherever") || !strings.Contains(saved, `"stops":false`) {
 		t.Errorf("saved: %s", saved)
+	}
+}
+
+// Those who would have to wait are some of those who would get it: whose message would fail waits for nothing.
+func TestWhoWouldWaitIsReached(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()), func(c *config.Config) { c.Policy.SendHours = []string{"email=mon-fri 08:00-18:00"} })
+	s.people(8)
+	const sunday = `"at": "2099-06-07T12:00:00Z", `
+	for text, want := range map[string]string{
+		"Hi":                   `"reached":6,"waiting":{"quiet hours":6}`,
+		"Hi {{ customer.no }}": `"reached":0,"waiting":{}`,
+	} {
+		s.must("PUT", "/api/broadcasts/late", "{"+sunday+textDraft(`{"everybody": true}`, "email", text)[1:])
+		if ahead := s.must("POST", "/api/broadcasts/late/ahead", "{}"); !strings.Contains(ahead, want) {
+			t.Errorf("%s: ahead: %s, want %s", text, ahead, want)
+		}
 	}
 }
 

@@ -218,7 +218,15 @@ func (c *BroadcastAheadCommand) Run(w *world) error {
 	if _, err = client.Post(w.ctx, broadcastPath(c.Name, "/ahead"), map[string]string{}, &ahead); err != nil {
 		return err
 	}
-	fmt.Fprintf(w.stdout, "%d of %d are meant, %d are reached, %d held out\n", ahead.Matched, ahead.Looked, ahead.Reached, ahead.Heldout)
+	now := ahead.Reached
+	for _, n := range ahead.Waiting {
+		now -= n
+	}
+	fmt.Fprintf(w.stdout, "%d of %d are meant, %d would get it", ahead.Matched, ahead.Looked, ahead.Reached)
+	if now < ahead.Reached {
+		fmt.Fprintf(w.stdout, " (%d of them now)", now)
+	}
+	fmt.Fprintf(w.stdout, ", %d held out\n", ahead.Heldout)
 	for _, list := range []struct {
 		what   string
 		counts map[string]int64

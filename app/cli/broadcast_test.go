@@ -47,6 +47,7 @@ func TestBroadcast(t *testing.T) {
 	run(0, "draft", "broadcast", "save", "hello", draft)
 	run(0, "2 put on the list, 1 were there already, 1 are not known", "broadcast", "add", "hello", file("list.csv", "userId,code\nada,\"A;1\"\nbob,B2\nada,A3\nnobody,C4\n"))
 	run(0, "kept back: no address", "broadcast", "ahead", "hello")
+	run(0, "2 of 2 are meant, 0 would get it, 0 held out", "broadcast", "ahead", "hello")
 	run(1, "list", "broadcast", "save", "wrong", file("wrong.json", `{"audience": {"list": true, "everybody": true}, "parts": []}`))
 	run(0, "", "broadcast", "start", "hello")
 	var shown string

@@ -111,6 +111,7 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 		sum.Heldout++
 		return
 	}
+	waits := "" // why
 	if e.judge != nil {
 		state, reason, until := e.judge.Judge(tx, m, c, at)
 		if state != lifecycle.Queued {
@@ -118,7 +119,7 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 			return
 		}
 		if !until.IsZero() {
-			sum.Waiting[reason]++
+			waits = reason
 		}
 	}
 	if in.tried++; e.judge != nil && in.tried <= aheadTried {
@@ -130,6 +131,9 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 		sum.Tried++
 	}
 	sum.Reached++
+	if waits != "" {
+		sum.Waiting[waits]++
+	}
 	sum.Parts[name]++
 	sum.Channels[template.Channel]++
 	if sum.Example == "" {

@@ -3,6 +3,7 @@
 import { call, type Message } from '../api';
 import type { MessagePreview } from '../workshop';
 import type { Audience } from './audience.svelte';
+import { number, plural } from './format';
 import { jobsOf } from './jobs';
 
 export interface Part {
@@ -78,6 +79,14 @@ export interface Ahead {
   failing: Record<string, number>;
   complete: boolean;
   example: string;
+}
+
+/** Who would get it, and how many of them now: "2 of 887 customers would get it, none of them now". */
+export function reachText(ahead: Ahead): string {
+  const later = Object.values(ahead.waiting).reduce((sum, n) => sum + n, 0);
+  const now = ahead.reached - later;
+  const text = `${ahead.complete ? '' : 'At least '}${number(ahead.reached)} of ${plural(ahead.matched, 'customer')} would get it`;
+  return later === 0 ? text : `${text}, ${now > 0 ? number(now) : 'none'} of them now`;
 }
 
 export interface Sample {
