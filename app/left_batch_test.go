@@ -21,12 +21,14 @@ func TestWhatWaitsIsNotForWhoLeftInTheSameBatch(t *testing.T) {
 on("Offered", function() send "offer" end)
 on("Bought", function() move "old" end)
 on("Ended", function() send "offer" move "old" end)
+on("Thanked", function() send "offer" track "Grown" end)
+on("Grown", function() move "old" end)
 `,
 		"old.lua":                     "stage { title = \"Old\" }\non(\"Back\", function() move \"new\" end)\n",
 		"messages/offer.email.liquid": "---\nsubject: Offer\n---\nOffer\n",
 	})
 	at := w.clock.Now()
-	batches := map[string][]string{"stays": {"Offered"}, "leaves": {"Offered", "Bought"}, "leaving": {"Ended"}, "back": {"Offered", "Bought", "Back"}}
+	batches := map[string][]string{"stays": {"Offered"}, "leaves": {"Offered", "Bought"}, "leaving": {"Ended"}, "follows": {"Thanked"}, "back": {"Offered", "Bought", "Back"}}
 	for user, names := range batches {
 		w.settled(lifecycle.Event{Type: lifecycle.Identify, UserID: user, Traits: []byte(`{"email":"` + user + `@shop.example"}`), Timestamp: at})
 		var batch []lifecycle.Event

@@ -32,6 +32,9 @@ func match(messages []Outgoing, wire []channel.Message, answers []channel.Receip
 		}
 		receipts[i].Outcome, receipts[i].Reason = outcome, bounded(r.Reason)
 		receipts[i].Reply = replyOf(r.Data)
+		if outcome == lifecycle.OutcomePermanent {
+			receipts[i].Refused = r.Data[channel.FactUnsubscribed] != "" || r.Data[channel.FactGone] != ""
+		}
 		if outcome == lifecycle.OutcomeTemporary {
 			receipts[i].RetryAfter = r.RetryAfter
 			receipts[i].Untried, receipts[i].Pause = r.Data[channel.FactUntried] != "", bounded(r.Data[channel.FactPause])

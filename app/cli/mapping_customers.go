@@ -296,7 +296,7 @@ var refusing = map[string]string{
 	"email opt out": "unsubscribed.email", "email optout": "unsubscribed.email", "email opted out": "unsubscribed.email", "email unsubscribed": "unsubscribed.email",
 	"do not email": "unsubscribed.email", "donotemail": "unsubscribed.email", "unsub time": "unsubscribed.email", // Mautic, Mailchimp
 	"hasoptedoutofemail": "unsubscribed.email", "hs email optout": "unsubscribed.email", "unsubscribed from all email": "unsubscribed.email", // Salesforce, HubSpot
-	"email subscribe": "unsubscribed.email", "email unsubscribed at": "unsubscribed.email", // Braze
+	"email unsubscribed at": "unsubscribed.email", "email subscribe": "status.email", // Braze; the second says how they stand
 }
 
 // GuessCustomerRules proposes rules for a list whose columns have the names that such lists usually have. What is not

@@ -78,13 +78,13 @@ func waitingCall(tx store.Reader, m *lifecycle.Message) *Call {
 	return call
 }
 
-// cancelCall drops one call, unless it is over, or an agent has it at this moment.
+// cancelCall drops one call, unless it is over, or an agent has it: who closes it late may have heard a refusal.
 func (d *Delivery) cancelCall(tx store.Tx, call *Call, in Order) error {
 	switch {
 	case call.State == CallClosed || call.State == CallDropped:
 		return call.over()
-	case call.held(in.At):
-		return lifecycle.Errorf(lifecycle.Conflict, "%s has this call until %s; cancel it again if it is not closed", call.Agent, clockTime(call.Due))
+	case call.State == CallClaimed:
+		return lifecycle.Errorf(lifecycle.Conflict, "%s has this call until %s; cancel it again when it is given back", call.Agent, clockTime(call.Due))
 	}
 	return d.dropCall(tx, call, lifecycle.Cancelled, in.reason("cancelled"), in.At)
 }
@@ -117,7 +117,7 @@ func (d *Delivery) cancelCalls(tx store.Tx, c *cancellation, at time.Time) (next
 		if err != nil {
 			return nil, err
 		}
-		if m == nil || m.Decided.After(c.At) || !c.covers(&m.Message, endpointOf(&m.Message)) || call.held(at) {
+		if m == nil || m.Decided.After(c.At) || !c.covers(&m.Message, endpointOf(&m.Message)) || call.State == CallClaimed {
 			continue
 		}
 		if err = d.dropCall(tx, call, lifecycle.Cancelled, c.reason("cancelled"), at); err != nil {

@@ -117,16 +117,6 @@ func (d *Delivery) Occupy(channel string, occupied bool) {
 	}
 }
 
-// Serves reports whether a channel has somebody to send for it.
-func (d *Delivery) Serves(channel string) bool {
-	for _, name := range lanesOf(channel) {
-		if l := d.lane(name); l != nil && !l.vacant.Load() {
-			return true
-		}
-	}
-	return false
-}
-
 // welcome is the input "these lanes are new here". It answers when each has something due first. What was decided before it is
 // in that answer, what is decided after it knows the lanes; and no order about their channel crosses it.
 type welcome struct{ Lanes []string }

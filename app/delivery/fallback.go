@@ -24,8 +24,11 @@ func (d *Delivery) SetAlternatives(a Alternatives) { d.alternatives = a }
 // fallBack sends a message that has failed for good by the next channel that the customer prefers and policy allows, if it
 // has another one with a connector, and is still wanted. It is a message of its own; both know of each other in the ledger.
 // Whoever waits for the first then waits for this one.
-func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, at time.Time) {
+func (d *Delivery) fallBack(tx store.Tx, m *lifecycle.Message, refused bool, at time.Time) {
 	if customer := d.canFallBack(tx, m); customer != nil {
+		if refused { // the report of it may come a moment later
+			customer.Say(lifecycle.Consent{Channel: m.Channel, At: at, Source: "reply"}.Strict())
+		}
 		d.sendInstead(tx, m, customer, at, func(store.Tx, question) bool { return true })
 	}
 }

@@ -84,7 +84,7 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 		case arrived != "":
 			d.settleArrived(tx, &m, arrived, &r)
 		case r.Receipt.Outcome == lifecycle.OutcomePermanent:
-			d.fallBack(tx, &m, r.At)
+			d.fallBack(tx, &m, r.Receipt.Refused, r.At)
 			d.change(tx, &m, lifecycle.Failed, r.Receipt.Reason, r.At)
 		case r.Receipt.Outcome == lifecycle.OutcomeTemporary:
 			d.retry(tx, &m, StepTemporary, r)

@@ -41,6 +41,9 @@ func (e *Engine) tooSoon(tx store.Tx, m *lifecycle.Message, at time.Time) bool {
 // arrived lets a message be settled of which a report shows that it has arrived. An answer that named no message is of the newest
 // one by guess only, and shows nothing of it.
 func (e *Engine) arrived(tx store.Tx, m *lifecycle.Message, in *told) {
+	if m.State != lifecycle.Queued && m.State != lifecycle.Held {
+		return
+	}
 	if doubter, is := e.outbox.(Doubter); is && !in.Machine && !in.byAddress {
 		doubter.Arrived(tx, m.Decided, m.ID, lifecycle.Answer(in.Event), in.Now)
 	}

@@ -155,7 +155,7 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if in.Channel == "" {
 		in.Channel = m.Channel
 	}
-	if !e.believes(&in, m) {
+	if !believes(&in, m) {
 		return Receipt{}, lifecycle.Errorf(lifecycle.Forbidden, "%q was reported of message %s, which goes by %s", in.Event, in.Message.ID, m.Channel)
 	}
 	at := in.At
@@ -172,9 +172,10 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if in.From != "" { // it went elsewhere in the end
 		to = in.From
 	}
+	alive := in.revives()
 	receive := reported(in.Report, at, in.Now, m)
-	receive.Target = m.Customer
-	if in.Event == "unsubscribed" && in.From != "" { // the address is told too, which leads to them as well
+	receive.Target, receive.Alive = m.Customer, alive
+	if receive.Word != nil && in.From != "" { // the address is told too, which leads to them as well
 		receive.Mark = forCustomer(reported(in.Report, at, in.Now, nil), m.Customer).Mark
 		receive.Event.MessageID = receive.Mark.String()
 	}
@@ -223,11 +224,9 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 	name := lifecycle.ChannelInEvents(r.Channel) + " "
 	switch r.Event {
 	case "unsubscribed", "subscribed":
-		// A refusal that comes late counts from now on; a yes only from when it was said: networks deliver for days what nobody took.
-		word := lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: now, Source: cmp.Or(r.Data["source"], "reply")}.Strict()
-		if word.Granted {
-			word.At = at
-		}
+		// Networks deliver for days what nobody took: in the order of when it was said, also where that is not the order in which it
+		// comes.
+		word := lifecycle.Consent{Channel: r.Channel, Granted: r.Event == "subscribed", At: at, Source: cmp.Or(r.Data["source"], "reply")}.Strict()
 		in.Word = &word
 		properties["source"] = in.Word.Source
 		if name = unsubscribed; in.Word.Granted {
@@ -265,6 +264,10 @@ func reported(r Report, at, now time.Time, m *lifecycle.Message) Receive {
 // takeWord lets what came with an event take effect. late: it is history older than what is known of the customer.
 func (s *session) takeWord(in Receive, late bool) {
 	if word := in.Word; word != nil {
+		if in.Inner { // a refusal that was reported late counts nevertheless, whatever was allowed meanwhile
+			strict := s.customer.Against(*word)
+			word = &strict
+		}
 		s.sayWord(*word, &in.Event, !word.At.Before(in.At) || in.Inner && word.At.After(s.customer.OptedOutAt()))
 	}
 	spoken := in.Event

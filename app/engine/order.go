@@ -204,7 +204,7 @@ func (s *session) move(j *journey, visit *lifecycle.Visit, request moveRequest) 
 	s.endRuns(visit, false, leftStage)
 	s.note(lifecycle.Fact{Kind: lifecycle.FactMoved, Journey: j.name, From: from, To: request.to, Name: request.by, Reason: request.why,
 		File: request.file, Line: request.line, Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
-	s.customer.SetLeft(j.name, from, s.now)
+	s.left(j, from)
 	return s.enter(j, visit, from, request)
 }
 
@@ -216,8 +216,8 @@ func (s *session) exit(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stag
 	s.endRuns(visit, true, "they left the journey")
 	s.note(lifecycle.Fact{Kind: lifecycle.FactExited, Journey: j.name, From: stage.Name, Name: request.by, Reason: request.why,
 		File: request.file, Line: request.line, Heldout: s.heldOut(j, stage), Stayed: s.now.Sub(visit.Entered), Version: j.plan().Version})
-	s.customer.SetLeft(j.name, stage.Name, s.now)
-	s.customer.SetLeft(j.name, "", s.now)
+	s.left(j, stage.Name)
+	s.left(j, "")
 	s.tellChange(j, visit, stage.Name, request)
 	visit.Stage, visit.Timers = "", nil
 	return nil

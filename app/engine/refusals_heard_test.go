@@ -190,3 +190,36 @@ func TestAYesThatComesLate(t *testing.T) {
 	report("subscribed", time.Second)
 	h.eventually(lifted)
 }
+
+// Words that come in late, all at once, count in the order in which they were said; a refusal holds against whatever was allowed
+// before it came.
+func TestWordsThatComeLateTogether(t *testing.T) {
+	h := newHarness(t)
+	for user, chat := range map[string]string{"ada": "41", "bea": "42"} {
+		h.receive(lifecycle.Event{Type: lifecycle.Identify, UserID: user, MessageID: user, Traits: json.RawMessage(`{"telegram":"` + chat + `"}`)})
+	}
+	h.clock.Advance(2 * time.Hour)
+	report := func(chat, event string, ago time.Duration) {
+		h.engine.Keep(t.Context(), []engine.Report{{Channel: "social", From: "telegram:" + chat, Event: event, At: h.clock.Now().Add(-ago)}})
+	}
+	want := func(user string, granted bool, n int) {
+		t.Helper()
+		h.eventually(func() bool {
+			said, err := h.engine.ConsentHistory(t.Context(), h.customer(user).ID)
+			return err == nil && len(said) == n
+		})
+		if word, said := h.customer(user).Consented("social", ""); !said || word.Granted != granted {
+			t.Errorf("%s: %+v", user, word)
+		}
+	}
+	report("41", "unsubscribed", 29*time.Minute)
+	want("ada", false, 1)
+	report("41", "subscribed", 25*time.Minute)
+	want("ada", true, 2)
+
+	if err := h.engine.SayOf(t.Context(), lifecycle.Event{UserID: "bea", Timestamp: h.clock.Now().Add(-time.Minute)}, lifecycle.Consent{Channel: "social", Granted: true}); err != nil {
+		t.Fatal(err)
+	}
+	report("42", "unsubscribed", time.Hour)
+	want("bea", false, 2)
+}

@@ -103,7 +103,7 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 		switch {
 		case !r.Message.IsZero():
 			items = append(items, store.Item{Partition: r.Message.Partition, Input: r})
-			if r.Event == "unsubscribed" && r.From != "" {
+			if (r.Event == "unsubscribed" || r.Event == "subscribed") && r.From != "" {
 				items = append(items, e.aboutAddress(finish, r)...)
 			}
 		case r.From != "":
@@ -126,7 +126,7 @@ func (e *Engine) storeReports(ctx context.Context, batch []told) {
 				left = append(left, items[i])
 			case code == lifecycle.NotFound: // made up, or long gone; as often as whoever reports likes
 				e.log.Debug("a report was about nothing that is known", "error", result.Err)
-				if r, is := items[i].Input.(told); is && r.From != "" && !r.byAddress && r.Event != "unsubscribed" {
+				if r, is := items[i].Input.(told); is && r.From != "" && !r.byAddress && r.Event != "unsubscribed" && r.Event != "subscribed" {
 					r.Message = lifecycle.Ref{}
 					elsewhere = append(elsewhere, e.aboutAddress(finish, r)...)
 				}
@@ -169,11 +169,7 @@ func (e *Engine) aboutAddress(ctx context.Context, r told) []store.Item {
 			}
 		}
 	}
-	alive := ""
-	if r.Event == "subscribed" { // the event keeps it: a replay is to know it too
-		alive, r.Data = r.From, maps.Clone(r.Data)
-		r.Data["address"] = alive
-	}
+	alive := r.revives()
 	in := reported(r.Report, at, r.Now, nil)
 	in.Alive = alive
 	if reason := keepsFrom(r.Report); reason != "" {
@@ -209,4 +205,18 @@ func cut(text string) string {
 		return text
 	}
 	return string([]rune(text[:maxReason])) // what was cut in two becomes a replacement character
+}
+
+// revives returns the address of which a report shows that it is alive; "" if it shows that of none. The event keeps it, so that
+// a replay knows it too.
+func (r *Report) revives() string {
+	if r.Event != "subscribed" || r.From == "" {
+		return ""
+	}
+	r.Data = maps.Clone(r.Data)
+	if r.Data == nil {
+		r.Data = map[string]string{}
+	}
+	r.Data["address"] = r.From
+	return r.From
 }

@@ -54,6 +54,7 @@ type session struct {
 	step      *step             // the journey's step under way
 	failed    error             // a reason to refuse the whole input
 	written   int               // about how many bytes this input writes so far
+	spoke     []spoken          // where earlier steps of this input have sent something
 	said      []Said            // words of consent of who was not there before
 	assessing assessment        // what segments may look at and has changed
 	accepted  bool              // the input was accepted elsewhere: it must take effect

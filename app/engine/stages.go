@@ -70,8 +70,8 @@ func (s *session) leftLast(plan *lifecycle.Journey, stage string) time.Time {
 func (s *session) retireStage(j *journey, visit *lifecycle.Visit, to string) {
 	s.endRuns(visit, to == "", "the stage is gone")
 	if to == "" {
-		s.customer.SetLeft(j.name, visit.Stage, s.now)
-		s.customer.SetLeft(j.name, "", s.now)
+		s.left(j, visit.Stage)
+		s.left(j, "")
 		visit.Stage, visit.Timers = "", nil
 		return
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -19,6 +20,27 @@ type step struct {
 type sending struct {
 	*lifecycle.Message
 	run lifecycle.ID
+}
+
+// spoken is a stage in which something was sent, and when; without a stage it is the journey.
+type spoken struct {
+	journey, stage string
+	at             time.Time
+}
+
+// left notes that the customer leaves a stage, under its former names too, or the journey if stage is empty. What another step of
+// this input has sent there, at this very time, is wanted nevertheless: they leave a moment before it.
+func (s *session) left(j *journey, stage string) {
+	at := s.now
+	if slices.Contains(s.spoke, spoken{j.name, stage, s.now}) {
+		at = at.Add(-1)
+	}
+	s.customer.SetLeft(j.name, stage, at)
+	for former, present := range j.plan().Renamed {
+		if present == stage {
+			s.customer.SetLeft(j.name, former, at)
+		}
+	}
 }
 
 // setRun writes a run at the end of the step, or deletes it if it is nil.
@@ -68,6 +90,7 @@ func (s *session) inStep(j *journey, letter DeadLetter, act func() error) bool {
 	visit := c.Visit(j.name)
 	for _, m := range done.messages {
 		m.Leaving = visit == nil || visit.Stage != m.Stage
+		s.spoke = append(s.spoke, spoken{j.name, m.Stage, s.now}, spoken{journey: j.name, at: s.now})
 		due := m.Due
 		s.engine.outbox.Put(s.tx, m.Message, c, s.at)
 		if m.State == lifecycle.Queued && m.Due.After(due) && !m.Test {

@@ -125,6 +125,17 @@ func (c *Customer) SayNow(word Consent) bool {
 	return c.Say(word)
 }
 
+// Against returns a refusal with the moment from which it counts against all that was allowed of the same, the earliest that is
+// not before its own. Other words are returned as they are.
+func (c *Customer) Against(word Consent) Consent {
+	for _, said := range c.Consents {
+		if !word.Granted && said.Granted && !said.At.Before(word.At) && (word.covers(said.Channel, said.Topic) || said.covers(word.Channel, word.Topic)) {
+			word.At = said.At.Add(1)
+		}
+	}
+	return word
+}
+
 // Lifts returns the no to everything that a trait says and a word of this moment lifts; nil if there is none.
 func (c *Customer) Lifts(word Consent) *Consent {
 	if !word.Granted || !c.OptedOut() {
@@ -319,6 +330,10 @@ func sameAddress(channel, a, b string) bool {
 		return true
 	case kind == "email":
 		return sameMailbox(a, b)
+	case kind == "social": // as it was kept before numbers were read, too
+		one, unread := chatAddress(a)
+		other, illegible := chatAddress(b)
+		return unread == "" && illegible == "" && one == other
 	case kind == "push" && (strings.HasPrefix(a, "{") || strings.HasPrefix(b, "{")): // the keys of a subscription may be written in any order
 		one, ok := pushEndpoint(a)
 		other, is := pushEndpoint(b)

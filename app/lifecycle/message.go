@@ -117,6 +117,8 @@ type Receipt struct {
 	Reply      *Reply        `msgpack:"w"` // nil: the connector does not tell
 	// Untried says that a temporary failure was no attempt: it was not even handed over, or the connector kept it back.
 	Untried bool `msgpack:"n,omitempty"`
+	// Refused says of a permanent failure that whoever has the address wants to hear nothing there, or that it does not exist.
+	Refused bool `msgpack:"f,omitempty"`
 	// Pause says why marketing by this channel has to stop until a person lets it go on; empty: it has not.
 	Pause string `msgpack:"p,omitempty"`
 }

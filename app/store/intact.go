@@ -151,15 +151,16 @@ func checkNewestValues(folder, path string) (mark uint64, err error) {
 		return 0, err
 	}
 	entries, _ := os.ReadDir(folder)
-	newest := ""
+	var files []string
 	for _, entry := range entries { // in order
 		if strings.HasSuffix(entry.Name(), ".vlog") {
-			newest = filepath.Join(folder, entry.Name())
+			files = append(files, filepath.Join(folder, entry.Name()))
 		}
 	}
-	if newest == "" {
+	if len(files) == 0 {
 		return mark, nil // the tree tells that commits are missing
 	}
+	newest := files[len(files)-1]
 	file, err := os.Open(newest)
 	if err != nil {
 		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "the newest file of values cannot be read")
@@ -172,12 +173,41 @@ func checkNewestValues(folder, path string) (mark uint64, err error) {
 	r := &valueReader{file: file, size: info.Size(), Reader: bufio.NewReaderSize(nil, 256<<10)}
 	r.seek(min(valueHeader, r.size))
 	end, lowest := r.records()
-	if r.size < 2*valueFileSize { // Badger makes it that long, and cuts it when it is closed: nothing was being written
+	closed := r.size < 2*valueFileSize // Badger makes it that long, and cuts it when it is closed: nothing was being written
+	if closed {
 		lowest = 0
 	}
-	if commit, found := r.safeFrom(end, lowest, mark); found {
+	commit, found := r.safeFrom(end, lowest, mark)
+	if found && !closed { // what was being moved there, from the files before it, may be all that is in it
+		for _, older := range files[:len(files)-1] {
+			highest, err := highestCommit(older)
+			if err != nil {
+				return 0, err
+			}
+			lowest = max(lowest, highest+1)
+		}
+		commit, found = r.safeFrom(end, lowest, mark)
+	}
+	if found {
 		return 0, lifecycle.Errorf(lifecycle.Conflict, "%s is damaged at byte %d: commit %d lies there or behind, and was reported as safe, as all up to %d were. "+
 			"Nothing was changed. Restore a backup, or remove %s to go on without what is behind the damage", newest, end, commit, mark, path)
 	}
 	return mark, nil
+}
+
+// highestCommit returns the highest commit of the records of a file of values, up to where they end.
+func highestCommit(path string) (uint64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "a file of values cannot be read")
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "a file of values cannot be read")
+	}
+	r := &valueReader{file: file, size: info.Size(), Reader: bufio.NewReaderSize(nil, 256<<10)}
+	r.seek(min(valueHeader, r.size))
+	_, highest := r.records()
+	return highest, nil
 }

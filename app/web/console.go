@@ -154,9 +154,11 @@ func (s *Server) journeys(ctx context.Context, report *insight.Report, letters [
 	list, beside = []wireJourney{}, []wireScriptError{}
 	problems := s.Scripts.Problems()
 	known := map[string]bool{}
+	plans := map[string]*lifecycle.Journey{}
 	for _, state := range states {
 		known[state.Name] = true
 		if program, ok := s.Engine.Program(state.Version); ok {
+			plans[state.Name] = &program.Journey
 			list = append(list, journeyOf(state, program, report.Journey(state.Name), problems[state.Name]))
 		}
 	}
@@ -173,7 +175,7 @@ func (s *Server) journeys(ctx context.Context, report *insight.Report, letters [
 	for _, letter := range letters {
 		for i := range list {
 			if list[i].Name == letter.Journey {
-				list[i].addOpen(letter.Stage)
+				list[i].addOpen(plans[letter.Journey].Present(letter.Stage))
 			}
 		}
 	}

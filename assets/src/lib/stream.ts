@@ -71,6 +71,7 @@ export class Stream {
 
   // Who is not looked at holds no stream: a browser may put it to sleep.
   #look(): void {
+    if (shared() && !this.#channel) return; // it comes back from where pages are kept, and joins in a moment
     if (document.hidden) return this.#yield();
     this.#listener.shown();
     this.#want();
