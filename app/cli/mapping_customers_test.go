@@ -58,6 +58,12 @@ func TestCustomerMapping(t *testing.T) {
 				`list.csv:6: unsubscribed "perhaps" is neither yes nor no, nor a date` + "\n" +
 				`{"userId":"6","consents":[{"granted":false,"source":""}]}` + "\n" + `{"userId":"7"}` + "\n",
 		},
+		"guessed of how they stand": {
+			in: "id,email_subscribe\n1,opted_in\n2,unsubscribed\n3,true\n",
+			want: `{"userId":"1","consents":[{"channel":"email","granted":true,"source":""}]}` + "\n" +
+				`{"userId":"2","consents":[{"channel":"email","granted":false,"source":""}]}` + "\n" +
+				`list.csv:4: status.email "true" is not known; there are subscribed, enabled, confirmed, active, unconfirmed, pending, unsubscribed, disabled, blocklisted, blacklisted, bounced, bounce, cleaned, complained, complaint, abuse` + "\n",
+		},
 		"placed": {
 			in:     "id,stage,when\n1,VIP,2024-05-01\n2,,\n3,gone,2024-05-02\n4,member,soon\n",
 			stages: map[string]string{"VIP": "active", "gone": ""},

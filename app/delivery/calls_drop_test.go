@@ -105,3 +105,17 @@ func TestACancellationDropsCalls(t *testing.T) {
 	cancelled(3)
 	c.claim(other, "Edsger")
 }
+
+// An agent may still be talking when the lease is over: what they hear is kept, whatever was cancelled meanwhile.
+func TestACallInHandIsNotCancelled(t *testing.T) {
+	c := newCentre(t, delivery.Policy{})
+	ada := c.person("Ada", "+442079460001")
+	ref := c.ring(ada, wanted)
+	c.claim(ref, "Grace")
+	c.clock.Set(start.Add(time.Hour))
+	refused(t, c.delivery.CancelMessage(t.Context(), ref, "ops", ""), lifecycle.Conflict, "Grace has this call")
+	_, err := c.delivery.CancelMessages(t.Context(), delivery.Target{Journey: "j"}, "ops", "")
+	c.must(err)
+	c.closes(ref, delivery.Ending{Agent: "Grace", Disposition: "refused"})
+	c.became(ref, lifecycle.Accepted, "")
+}
