@@ -161,17 +161,11 @@ func checkNewestValues(folder, path string) (mark uint64, err error) {
 		return mark, nil // the tree tells that commits are missing
 	}
 	newest := files[len(files)-1]
-	file, err := os.Open(newest)
+	r, err := openValues(newest)
 	if err != nil {
-		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "the newest file of values cannot be read")
+		return 0, err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "the newest file of values cannot be read")
-	}
-	r := &valueReader{file: file, size: info.Size(), Reader: bufio.NewReaderSize(nil, 256<<10)}
-	r.seek(min(valueHeader, r.size))
+	defer r.file.Close()
 	end, lowest := r.records()
 	closed := r.size < 2*valueFileSize // Badger makes it that long, and cuts it when it is closed: nothing was being written
 	if closed {
@@ -195,19 +189,29 @@ func checkNewestValues(folder, path string) (mark uint64, err error) {
 	return mark, nil
 }
 
-// highestCommit returns the highest commit of the records of a file of values, up to where they end.
-func highestCommit(path string) (uint64, error) {
+// openValues opens a file of values at its first record.
+func openValues(path string) (*valueReader, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "a file of values cannot be read")
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "a file of values cannot be read")
 	}
-	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return 0, lifecycle.Wrap(lifecycle.Unavailable, err, "a file of values cannot be read")
+		file.Close()
+		return nil, lifecycle.Wrap(lifecycle.Unavailable, err, "a file of values cannot be read")
 	}
 	r := &valueReader{file: file, size: info.Size(), Reader: bufio.NewReaderSize(nil, 256<<10)}
 	r.seek(min(valueHeader, r.size))
+	return r, nil
+}
+
+// highestCommit returns the highest commit of the records of a file of values, up to where they end.
+func highestCommit(path string) (uint64, error) {
+	r, err := openValues(path)
+	if err != nil {
+		return 0, err
+	}
+	defer r.file.Close()
 	_, highest := r.records()
 	return highest, nil
 }
