@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,22 +17,23 @@ const dryRows = maxBatchEvents
 
 // Outlook is what an import would do. Nothing was changed for it.
 type Outlook struct {
-	Source    string         `json:"source"`
-	Rows      int            `json:"rows"`
-	Rejected  int            `json:"rejected"`  // bad rows
-	Repeats   int            `json:"repeats"`   // taken before under this name
-	Known     int            `json:"known"`     // rows about customers who are there
-	Unknown   int            `json:"unknown"`   // rows about customers who are not
-	Skipped   int            `json:"skipped"`   // later than --until
-	Events    map[string]int `json:"events"`    // good rows by the event's name, or its type
-	From      time.Time      `json:"from"`      // of the timestamps
-	To        time.Time      `json:"to"`        //
-	Stages    map[string]int `json:"stages"`    // placements, by journey and stage
-	Consents  map[string]int `json:"consents"`  // granted, refused
-	Suppress  map[string]int `json:"suppress"`  // by reason
-	Tagged    int            `json:"tagged"`    // customers with tags
-	FirstRows []string       `json:"firstRows"` // the first rows as the server would get them
-	Errors    []string       `json:"errors"`    // the first bad rows
+	Source    string            `json:"source"`
+	Guessed   map[string]string `json:"guessed,omitempty"` // columns whose meaning was guessed, and that
+	Rows      int               `json:"rows"`
+	Rejected  int               `json:"rejected"`  // bad rows
+	Repeats   int               `json:"repeats"`   // taken before under this name
+	Known     int               `json:"known"`     // rows about customers who are there
+	Unknown   int               `json:"unknown"`   // rows about customers who are not
+	Skipped   int               `json:"skipped"`   // later than --until
+	Events    map[string]int    `json:"events"`    // good rows by the event's name, or its type
+	From      time.Time         `json:"from"`      // of the timestamps
+	To        time.Time         `json:"to"`        //
+	Stages    map[string]int    `json:"stages"`    // placements, by journey and stage
+	Consents  map[string]int    `json:"consents"`  // granted, refused
+	Suppress  map[string]int    `json:"suppress"`  // by reason
+	Tagged    int               `json:"tagged"`    // customers with tags
+	FirstRows []string          `json:"firstRows"` // the first rows as the server would get them
+	Errors    []string          `json:"errors"`    // the first bad rows
 }
 
 // shownFirst and shownErrors bound what a dry run shows.
@@ -42,7 +44,7 @@ const (
 
 // Look reads a source to its end and says what importing it would do.
 func (im *Importer) Look(ctx context.Context, events *Events) (Outlook, error) {
-	out := Outlook{Source: im.Source, Events: map[string]int{}, Stages: map[string]int{}, Consents: map[string]int{}, Suppress: map[string]int{}}
+	out := Outlook{Source: im.Source, Guessed: events.Guessed, Events: map[string]int{}, Stages: map[string]int{}, Consents: map[string]int{}, Suppress: map[string]int{}}
 	var batch []item
 	size := 0
 	flush := func() error {
@@ -155,9 +157,21 @@ func (o *Outlook) count(next item) {
 	}
 }
 
+// guessedColumns says in words what the columns of a list were taken for.
+func guessedColumns(guessed map[string]string) string {
+	var columns []string
+	for _, column := range slices.Sorted(maps.Keys(guessed)) {
+		columns = append(columns, fmt.Sprintf("%q as %s", column, guessed[column]))
+	}
+	return "by their names columns are taken " + strings.Join(columns, ", ") + ", and the others as traits; --map says otherwise"
+}
+
 // print says it in words.
 func (o *Outlook) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s: %s; nothing was changed\n", o.Source, plural(o.Rows, "row", "rows"))
+	if len(o.Guessed) > 0 {
+		fmt.Fprintln(out, guessedColumns(o.Guessed))
+	}
 	if len(o.FirstRows) > 0 {
 		fmt.Fprintln(out, "the first ones, as they would be taken:")
 		for _, row := range o.FirstRows {

@@ -104,6 +104,9 @@ func (f *ImportFlags) Import(ctx context.Context, stdin io.Reader, stdout, stder
 	importer.Busy = func(answer error) {
 		progress.Print("the server answers 429: %s; the import goes on trying", answer)
 	}
+	if len(events.Guessed) > 0 {
+		progress.Print("%s", guessedColumns(events.Guessed))
+	}
 	shown := 0
 	var rejectsErr error
 	importer.Rejected = func(record Record, reason error) {

@@ -299,10 +299,10 @@ var refusing = map[string]string{
 	"email unsubscribed at": "unsubscribed.email", "email subscribe": "status.email", // Braze; the second says how they stand
 }
 
-// GuessCustomerRules proposes rules for a list whose columns have the names that such lists usually have. What is not
-// known becomes a trait.
-func GuessCustomerRules(columns []string) []string {
-	guesses := map[string]string{}
+// GuessCustomerRules proposes rules for a list whose columns have the names that such lists usually have, and says which
+// columns it knew. What is not known becomes a trait.
+func GuessCustomerRules(columns []string) (rules []string, guesses map[string]string) {
+	guesses = map[string]string{}
 	for target, names := range map[string][]string{
 		"userId": {"userid", "user_id", "customer_id", "customerid", "id"}, "anonymousId": {"anonymousid", "anonymous_id"},
 		"email": {"email", "email_address", "email address", "e-mail", "mail"}, "phone": {"phone", "mobile", "phone_number", "phone number"},
@@ -321,7 +321,6 @@ func GuessCustomerRules(columns []string) []string {
 			guesses[column] = target
 		}
 	}
-	var rules []string
 	for _, column := range columns {
 		if target, known := guesses[column]; known {
 			rules = append(rules, target+"="+column)
@@ -329,5 +328,5 @@ func GuessCustomerRules(columns []string) []string {
 			rules = append(rules, fmt.Sprintf("traits.%s=%s", strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(column), " ", "_"), ".", "_"), column))
 		}
 	}
-	return rules
+	return rules, guesses
 }

@@ -23,7 +23,8 @@ type Record struct {
 
 // Events reads a source as events: rows, and the mapping over them. It is used by one goroutine.
 type Events struct {
-	Rows *Rows
+	Rows    *Rows
+	Guessed map[string]string // targets of a list's columns that were guessed by their names; the others are traits
 
 	source    string
 	mapping   *Mapping
@@ -66,7 +67,9 @@ func OpenCustomers(path string, stdin io.Reader, source string, rules []string, 
 	if ours := len(rules) == 0 && rows.Format == CSV && isExport(rows.csv.header); rows.Format == CSV && !ours && !slices.ContainsFunc(rules, func(rule string) bool {
 		return !strings.HasPrefix(rule, "stage.") && !strings.HasPrefix(rule, "since.")
 	}) {
-		rules = append(GuessCustomerRules(rows.csv.header), rules...)
+		var guessed []string
+		guessed, events.Guessed = GuessCustomerRules(rows.csv.header)
+		rules = append(guessed, rules...)
 	}
 	if events.mapping, err = ParseCustomerMapping(rules); err == nil && events.mapping != nil {
 		events.mapping.stages = stages

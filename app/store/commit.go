@@ -2,9 +2,13 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"stagecraft/app/lifecycle"
 )
 
 // Bounds of one synced commit.
@@ -187,6 +191,10 @@ func (s *Store) watchDisk() {
 		return
 	}
 	free, err := freeBytes(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.fail(lifecycle.Wrap(lifecycle.Unavailable, err, "the data folder %s has been removed: what is written now would be lost", s.dir))
+		return
+	}
 	if err != nil {
 		s.log.Warn("the free disk space cannot be read", "error", err)
 		return

@@ -237,6 +237,33 @@ func TestAFullDisk(t *testing.T) {
 	}
 }
 
+// What is written to files without a folder is lost at the end: the store looks once in a second whether it is still there.
+func TestARemovedFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	failed := make(chan error, 1)
+	s, err := store.Open(store.Options{Dir: dir, OnFailed: func(err error) { failed <- err }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Start(machine{})
+	if _, err := s.Do(context.Background(), 0, set("a", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = s.Do(context.Background(), 0, set("a", "2"))
+	}
+	if lifecycle.CodeOf(err) != lifecycle.Unavailable {
+		t.Errorf("an input without a folder: %v", err)
+	}
+	if err := <-failed; !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "removed") {
+		t.Errorf("it failed with: %v", err)
+	}
+}
+
 // Keys that hold a time sort by it, before and after 1970.
 func TestKeyTimes(t *testing.T) {
 	for _, nanos := range []int64{math.MinInt64, -1, 0, 1, 1 << 60, math.MaxInt64} {

@@ -8,7 +8,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -375,7 +377,10 @@ func (s *Store) Close() error {
 	s.reading.Lock()
 	s.closed = true
 	s.reading.Unlock()
-	err := s.db.Close()
+	var err error
+	if cause := s.failed.Load(); cause == nil || !errors.Is(*cause, fs.ErrNotExist) { // without a folder Badger would try for ever
+		err = s.db.Close()
+	}
 	if s.mark != nil {
 		if e := s.mark.close(); err == nil {
 			err = e
