@@ -163,11 +163,13 @@ export function sayDate(day: string): string {
 const earliest = '1970-01-02';
 
 /**
- * The bars of a report, without gaps. All time begins with the first day on which something happened. Days of clocks
+ * The bars of a report, without gaps. All time begins with the first day on which something happened and ends today, or
+ * with the last such day where that is more than a year ago: what is history only would leave the rest empty. Days of clocks
  * that were never set would press everything else against the edge: they are left out, and counted.
  */
 export function barsOf(report: Report): { unit: Unit; bars: Bar[]; leftOut: number } {
-  const to = report.to || report.today;
+  const latest = report.days.findLast((one) => one.day <= report.today)?.day ?? report.today;
+  const to = report.to || (latest < shiftDay(report.today, -366) ? latest : report.today);
   const first = report.days.find((one) => one.day >= earliest)?.day ?? to;
   const from = report.from || (first < shiftDay(to, -13) ? first : shiftDay(to, -13));
   const unit = unitOf(from, to);

@@ -40,7 +40,7 @@ describe('days', () => {
     expect(year.bars.every((one) => new Date(one.from).getUTCDay() === 1)).toBe(true);
     expect(year.bars.at(-1)?.entered).toEqual([6]);
     expect(year.bars.reduce((sum, one) => sum + (one.entered[0] ?? 0), 0)).toBe(7);
-    const long = barsOf(report([['2022-01-31', 1], ['2024-02-29', 1]]));
+    const long = barsOf(report([['2022-01-31', 1], ['2025-03-31', 1]]));
     expect(long.unit).toBe('month');
     expect(long.bars[0]?.from).toBe('2022-01-01');
     expect(long.bars.at(-1)?.from).toBe('2026-03-01');
@@ -53,6 +53,13 @@ describe('days', () => {
     expect(bars.map((one) => one.title)).toEqual(Array.from({ length: 30 }, (_, i) => String(1997 + i)));
     expect([bars[0]?.entered, bars[1]?.entered, bars[29]?.entered]).toEqual([[3], [2], [4]]);
     expect(leftOut).toBe(0);
+  });
+
+  test('of history alone end with it', () => {
+    const { unit, bars } = barsOf(report([['1997-01-01', 3], ['1998-06-30', 2]]));
+    expect(unit).toBe('week');
+    expect(bars.at(-1)?.entered).toEqual([2]);
+    expect(barsOf(report([['1997-01-01', 3], ['1998-06-30', 2]], { to: '2026-03-10' })).bars.at(-1)?.title).toBe('2026');
   });
 
   test('of a clock that went wrong do not press the rest against the edge', () => {
