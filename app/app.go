@@ -86,7 +86,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 	if _, err = os.Stat(cfg.Scripts); err != nil && !ownScripts {
 		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "the scripts folder %s cannot be read", cfg.Scripts)
 	}
-	if a.store, err = store.Open(store.Options{Dir: cfg.Data, Log: opts.Log, OnFailed: func(err error) { a.failed <- err }}); err != nil {
+	if a.store, err = store.Open(store.Options{
+		Dir: cfg.Data, Log: opts.Log, Records: lifecycle.Records + engine.Records + delivery.Records, OnFailed: func(err error) { a.failed <- err },
+	}); err != nil {
 		return nil, err
 	}
 	// The store's lock makes this process the only one that works in the folder, from here on.

@@ -216,6 +216,9 @@ func duplicateMark(q question) uint64 {
 // leavingsRecord is the version in which leavings are written.
 const leavingsRecord = 1
 
+// Records is how far the records of this package have come, over all kinds.
+const Records = leavingsRecord
+
 // leastLeaving is how few bytes one takes.
 const leastLeaving = 10
 

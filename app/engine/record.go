@@ -10,6 +10,9 @@ import (
 // Version 1 had no mark.
 const entryRecord = 2
 
+// Records is how far the records of this package have come, over all kinds.
+const Records = entryRecord
+
 // RecordSize returns about how many bytes AppendRecord appends.
 func (t *TimelineEntry) RecordSize() int {
 	size := 48

@@ -90,7 +90,9 @@ func (s *session) inStep(j *journey, letter DeadLetter, act func() error) bool {
 	visit := c.Visit(j.name)
 	for _, m := range done.messages {
 		m.Leaving = visit == nil || visit.Stage != m.Stage
-		s.spoke = append(s.spoke, spoken{j.name, m.Stage, s.now}, spoken{journey: j.name, at: s.now})
+		if m.Kind != lifecycle.Transactional { // which goes to whoever has left, too
+			s.spoke = append(s.spoke, spoken{j.name, m.Stage, s.now}, spoken{journey: j.name, at: s.now})
+		}
 		due := m.Due
 		s.engine.outbox.Put(s.tx, m.Message, c, s.at)
 		if m.State == lifecycle.Queued && m.Due.After(due) && !m.Test {

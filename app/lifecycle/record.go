@@ -173,6 +173,9 @@ func (r *RecordReader) byte() byte {
 	return r.data[r.at-1]
 }
 
+// Records is how far the records of this package have come, over all kinds: it grows with every new version of one.
+const Records = customerRecord + eventRecord + factRecord + messageRecord + renderedRecord
+
 // Version reads the byte with which the record of a thing begins. One that is newer than this program is an error.
 func (r *RecordReader) Version(what string, newest byte) byte {
 	version := r.byte()

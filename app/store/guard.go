@@ -19,6 +19,7 @@ var format = fmt.Sprintf("stagecraft store 1, %d partitions, sha256/16", lifecyc
 // The store's own keys stand behind all partitions.
 func formatKey() []byte   { return []byte{0xff, 0xff, 'f'} }
 func sequenceKey() []byte { return []byte{0xff, 0xff, 's'} }
+func recordsKey() []byte  { return []byte{0xff, 0xff, 'r'} }
 
 // checkFormat writes the format into a new store, refuses a store of another one, and returns the number of the last
 // commit.
@@ -46,6 +47,35 @@ func checkFormat(db *badger.DB) (sequence uint64, err error) {
 		return 0, lifecycle.Wrap(lifecycle.Conflict, err, "the store cannot be used")
 	}
 	return sequence, nil
+}
+
+// checkRecords refuses a store in which a newer program has written, before anything is half understood, and notes that this one
+// will. sequence is the number of the last commit.
+func checkRecords(db *badger.DB, records, sequence uint64) error {
+	txn := db.NewTransactionAt(math.MaxUint64, true)
+	defer txn.Discard()
+	written := uint64(0)
+	item, err := txn.Get(recordsKey())
+	if err == nil {
+		err = item.Value(func(value []byte) error {
+			written = binary.BigEndian.Uint64(value)
+			return nil
+		})
+	} else if errors.Is(err, badger.ErrKeyNotFound) {
+		err = nil
+	}
+	if err == nil && written > records {
+		return lifecycle.Errorf(lifecycle.Conflict, "a newer stagecraft has written in this data folder (records %d; this one reads up to %d): use that one, or a backup from before", written, records)
+	}
+	if err == nil && written < records {
+		if err = txn.Set(recordsKey(), binary.BigEndian.AppendUint64(nil, records)); err == nil {
+			err = txn.CommitAt(sequence, nil)
+		}
+	}
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Conflict, err, "the store cannot be used")
+	}
+	return nil
 }
 
 func lastSequence(txn *badger.Txn) (sequence uint64, err error) {

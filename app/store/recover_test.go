@@ -207,6 +207,28 @@ func TestAnotherFormatIsRefused(t *testing.T) {
 	}
 }
 
+// A folder goes on with newer programs, and is refused by older ones, which would understand the half of it.
+func TestNewerRecordsAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	for _, records := range []uint64{20, 20, 21, 0, 20} {
+		s, err := store.Open(store.Options{Dir: dir, Records: records})
+		if records == 20 && err != nil && strings.Contains(err.Error(), "records 21; this one reads up to 20") && lifecycle.CodeOf(err) == lifecycle.Conflict {
+			return
+		}
+		if err != nil {
+			t.Fatalf("records %d: %v", records, err)
+		}
+		s.Start(machine{})
+		if _, err := s.Do(context.Background(), 0, set("a", "1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("an older program was let in")
+}
+
 func TestASecondHandleIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)

@@ -54,6 +54,7 @@ type Options struct {
 	Dir      string // the folder; empty keeps everything in memory, for simulations
 	MinFree  uint64 // bytes of free disk below which inputs are refused; default 256 MiB
 	Log      *slog.Logger
+	Records  uint64      // how far the records of the machine have come: a folder written with more is refused; 0: not looked at
 	OnFailed func(error) // called once when the store has failed for good; the process should end and start anew
 }
 
@@ -134,6 +135,9 @@ func Open(opts Options) (*Store, error) {
 	sequence, err := checkFormat(s.db)
 	if err == nil && opts.Dir != "" {
 		s.mark, err = openHighWater(markFile, mark, sequence)
+	}
+	if err == nil && opts.Records > 0 {
+		err = checkRecords(s.db, opts.Records, sequence)
 	}
 	if err == nil && opts.Dir != "" { // last: it is the right one, with all that it had
 		err = removeFormer(opts.Dir, s.folder)
