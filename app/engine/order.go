@@ -19,8 +19,11 @@ func (s *session) handle() {
 	if s.customer.Applicant() {
 		return
 	}
+	var begun []*journey
 	for _, j := range s.journeys {
-		s.beginAtEvent(j)
+		if s.beginAtEvent(j) {
+			begun = append(begun, j)
+		}
 	}
 	for _, j := range s.journeys {
 		visit := s.customer.Visit(j.name)
@@ -28,7 +31,10 @@ func (s *session) handle() {
 			continue // the entry failed, or the customer has left the journey
 		}
 		s.resetSilences(j, s.event.Name)
-		awaiting := s.awaiting(visit)
+		var awaiting []lifecycle.ID
+		if !slices.Contains(begun, j) { // else what waits there began to wait at this event
+			awaiting = s.awaiting(visit)
+		}
 		s.first, s.depth = moveRequest{}, s.event.Depth
 		s.inStep(j, DeadLetter{Kind: letterEvent}, func() error { return s.handleIn(j) })
 		for _, id := range awaiting {
@@ -37,17 +43,19 @@ func (s *session) handle() {
 	}
 }
 
-// beginAtEvent lets the customer enter a journey's first stage if the event is one at which that is done, or records why not.
-func (s *session) beginAtEvent(j *journey) {
+// beginAtEvent lets the customer enter a journey's first stage if the event is one at which that is done, or records why not. It
+// reports whether they have entered.
+func (s *session) beginAtEvent(j *journey) bool {
 	if visit := s.customer.Visit(j.name); visit != nil && visit.Stage != "" || !s.atEntry(j.plan()) {
-		return
+		return false
 	}
 	switch why := s.whyNotBegin(j); {
 	case why == "":
-		s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
+		return s.inStep(j, DeadLetter{Kind: letterEntry}, func() error { return s.begin(j) })
 	case len(j.plan().Entry) > 0: // else every event would be one at which they do not enter
 		s.refuseFrom(j, "", moveRequest{to: j.plan().Stages[0].Name}, why)
 	}
+	return false
 }
 
 // whyNotBegin says why somebody who is in no stage of a journey may not enter it, "" if they may: because they were never in
