@@ -143,7 +143,7 @@ func (s *Store) discard(before uint64) {
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	if !s.pinned {
-		s.db.SetDiscardTs(before)
+		letGo(s.db, before)
 	}
 }
 

@@ -23,6 +23,9 @@ func MergeLog(merged func(took time.Duration)) badger.Logger {
 	return badgerLog{slog.New(slog.DiscardHandler), func(error) {}, merged}
 }
 
+// LetGo lets merges drop what was overwritten before a commit.
+var LetGo = letGo
+
 // Tidy merges the tree, as load would, and rewrites a wasteful file of values if there is one.
 func (s *Store) Tidy() (rewritten bool, err error) {
 	s.db.SetDiscardTs(s.readable.Load())

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // Merging the newest tables into the base level is seconds of work for a processor. Done at once it would take what
@@ -58,6 +60,18 @@ func (m *mergePace) merged(took time.Duration) {
 	select {
 	case <-timer.C:
 	case <-m.stop:
+	}
+}
+
+// letGo lets merges drop the versions that were overwritten before a commit, and deletions. Not while everything is in level 0:
+// Badger merges tables of that level with each other, also while older ones are on their way down, and asks only the levels below
+// whether there is anything that a deletion hides. With nothing there yet it drops the deletion, and what was deleted is back.
+func letGo(db *badger.DB, before uint64) {
+	for _, level := range db.Levels() {
+		if level.Level > 0 && level.NumTables > 0 { // each commit writes the sequence: from then on there is something in the range of all tables
+			db.SetDiscardTs(before)
+			return
+		}
 	}
 }
 

@@ -82,3 +82,84 @@ func TestBadgerTellsOfMergedTables(t *testing.T) {
 		t.Errorf("it told of %d tables, the slowest of which took %v", tables.Load(), time.Duration(longest.Load()))
 	}
 }
+
+// What was deleted stays deleted while the first tables of a store are merged: Badger alone brings it back where that takes more
+// than the ten seconds after which it merges newer tables with each other.
+func TestTheDeletedStayDeletedInAYoungStore(t *testing.T) {
+	slow := make(chan struct{})
+	settings := badger.DefaultOptions(t.TempDir()).WithMemTableSize(1 << 20).WithValueThreshold(1 << 10).WithNumLevelZeroTables(8).WithNumLevelZeroTablesStall(40).
+		WithBaseTableSize(512 << 10).WithBaseLevelSize(16 << 20).WithNumCompactors(2).WithLogger(store.MergeLog(func(time.Duration) { <-slow }))
+	db, err := badger.OpenManaged(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	random, sequence := rand.New(rand.NewPCG(1, 2)), uint64(0)
+	commit := func(write func(txn *badger.Txn) error) {
+		t.Helper()
+		txn := db.NewTransactionAt(sequence, true)
+		defer txn.Discard()
+		sequence++
+		err := write(txn)
+		if err == nil {
+			err = txn.Set([]byte{0xff, 0xff, 's'}, binary.BigEndian.AppendUint64(nil, sequence))
+		}
+		if err == nil {
+			err = txn.CommitAt(sequence, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill := func(until func(tables int) bool) {
+		t.Helper()
+		for !until(db.Levels()[0].NumTables) {
+			commit(func(txn *badger.Txn) error {
+				for range 500 {
+					if err := txn.Set(binary.BigEndian.AppendUint64(nil, random.Uint64()), make([]byte, 64)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	const gone = 100
+	key := func(i int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(i)*600) }
+	commit(func(txn *badger.Txn) error {
+		for i := range gone {
+			if err := txn.Set(key(i), []byte("here")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	fill(func(tables int) bool { return tables >= 9 })
+	time.Sleep(2 * time.Second) // the first merge begins within one
+	commit(func(txn *badger.Txn) error {
+		for i := range gone {
+			if err := txn.Delete(key(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	fill(func(tables int) bool { return tables >= 15 })
+	store.LetGo(db, sequence)
+	time.Sleep(11 * time.Second)
+	close(slow)
+	for db.Levels()[0].NumTables > 8 {
+		time.Sleep(20 * time.Millisecond)
+	}
+	store.LetGo(db, sequence)
+	if err := db.Flatten(2); err != nil {
+		t.Fatal(err)
+	}
+	txn := db.NewTransactionAt(sequence, false)
+	defer txn.Discard()
+	for i := range gone {
+		if _, err := txn.Get(key(i)); err != badger.ErrKeyNotFound {
+			t.Fatalf("what was deleted is back: %v", err)
+		}
+	}
+}

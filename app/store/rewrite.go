@@ -143,7 +143,7 @@ func (s *Store) changeOver(ctx context.Context, next *badger.DB, folder string, 
 	if err := writeCurrent(s.dir, filepath.Base(folder), began); err != nil {
 		return 0, err
 	}
-	next.SetDiscardTs(s.readable.Load())
+	letGo(next, s.readable.Load())
 	s.db, s.folder = next, folder
 	return time.Since(stopped), nil
 }

@@ -151,7 +151,7 @@ func Open(opts Options) (*Store, error) {
 	}
 	s.watchDisk()
 	s.readable.Store(sequence)
-	s.db.SetDiscardTs(sequence)
+	letGo(s.db, sequence)
 	s.commited.Add(1)
 	go s.commitLoop(sequence)
 	if opts.Dir != "" {
