@@ -53,6 +53,22 @@ end, { parallel = true })`, "b", `stage { title = "B" }`))
 		0 log j/a got 2`)
 }
 
+// Nor does the event at which the customer enters wake what the entry began.
+func TestTheEntryDoesNotWakeWhatBeganToWaitAtIt(t *testing.T) {
+	h := newHarness(t, journey("j", twoStages, "a", `stage { title = "A" }
+enter(function()
+  local order = wait_for("Order", "5 days")
+  log("got", order and order.properties.n)
+end)`, "b", `stage { title = "B" }`))
+	h.track("ada", "Order", "n", 1)
+	h.track("ada", "Order", "n", 2)
+	h.want(`
+		0 event Order
+		0 entered j/a
+		0 event Order
+		0 log j/a got 2`)
+}
+
 func TestAWokenRunThatMovesComesAfterTheFirstMove(t *testing.T) {
 	h := newHarness(t, journey("j", `journey { title = "J", stages = { "a", "b", "c" }, moves = { a = { "b", "c" }, b = { "c" } } }
 on("Start", function() wait_for("Order", "5 days") move "c" end)`,

@@ -21,3 +21,12 @@ func (s *session) serverTells() bool {
 	return slices.Contains(toldHere, event.Name) || s.inner && event.Depth == 0 &&
 		(strings.HasSuffix(event.Name, " Delivered") || strings.HasSuffix(event.Name, toldBounced) || strings.HasSuffix(event.Name, byMachine))
 }
+
+// askedFor are the events of toldHere that happen only where a script or a segment names them.
+var askedFor = []string{MoveRefused, ScoreFellBelow, ScoreReached, SegmentEntered, SegmentLeft, StageEntered, StageLeft}
+
+// toldOthers reports whether the event being handled happens only because others ask for it: nothing changes in a journey by what
+// another one listens to.
+func (s *session) toldOthers(j *journey) bool {
+	return s.event.Depth > 0 && slices.Contains(askedFor, s.event.Name) && !j.program.Mentions(s.event.Name)
+}

@@ -144,12 +144,12 @@ func (s *session) handleIn(j *journey) error {
 }
 
 // reached reports whether the event reaches the stage's goal. A goal that is a function is asked at every event while
-// its answer can make a difference.
+// its answer can make a difference, but for those that only others have asked for.
 func (s *session) reached(j *journey, visit *lifecycle.Visit, stage *lifecycle.Stage) (bool, error) {
 	if s.event.Name != "" && slices.Contains(stage.Goals, s.event.Name) {
 		return true, nil
 	}
-	if stage.GoalFunc == "" || visit.Converted && stage.Next == "" {
+	if stage.GoalFunc == "" || visit.Converted && stage.Next == "" || s.toldOthers(j) {
 		return false, nil
 	}
 	r := s.newRun(j, visit, stage.GoalFunc, stage.Name)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 )
 
 const twoStages = `journey { title = "J", stages = { "a", "b" }, moves = { a = { "b" }, b = { "a" } } }`
@@ -240,4 +241,24 @@ on("Order", function() send "hello" end)`, "b", `stage { title = "B" }`))
 		0 entered j/a
 		0 message j/a hello suppressed
 		0 event Order`)
+}
+
+// A journey comes to the same whether or not another one listens to what the server tells.
+func TestWhatOthersListenToChangesNoGoal(t *testing.T) {
+	goals := journey("goals", `journey { title = "J", stages = { "a", "b" }, moves = { a = { "b" }, b = { "a" } } }`,
+		"a", `stage { title = "A", goal = function() return count "Order" >= 1 end, next = "b" }`,
+		"b", `stage { title = "B" }
+on("Back", function() move "a" end)`)
+	listens := journey("listens", `journey { title = "L", stages = { "a" }, moves = {} }`, "a", `stage { title = "A" }
+on("Stage Entered", function() log "heard" end)`)
+	for name, journeys := range map[string][]script.Source{"alone": {goals}, "beside": {goals, listens}} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, journeys...)
+			h.track("ada", "Order")
+			h.track("ada", "Back")
+			if stage := h.customer("ada").Visit("goals").Stage; stage != "a" {
+				t.Errorf("they are in %s", stage)
+			}
+		})
+	}
 }
