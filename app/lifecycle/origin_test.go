@@ -40,6 +40,26 @@ func TestRanksOfMuchMoney(t *testing.T) {
 	}
 }
 
+// Ranks do not hang by the unit in which money is counted.
+func TestRanksOfSmallMoney(t *testing.T) {
+	for _, unit := range []float64{1e6, 1, 1e-3, 1e-9} {
+		var bought lifecycle.Bought
+		total := func(i int) float64 { return (10 + float64(i)/10) * unit }
+		for i := range 500 {
+			bought.Add(lifecycle.Revenue{Orders: 1, Total: total(i)})
+		}
+		ranks, counts := bought.Ranks(noon), [6]int{}
+		for i := range 500 {
+			counts[ranks.Of(lifecycle.Revenue{Orders: 1, Total: total(i)}).Monetary]++
+		}
+		for rank, n := range counts[1:] {
+			if n < 95 || n > 105 {
+				t.Errorf("in units of %v rank %d has %d of 500", unit, rank+1, n)
+			}
+		}
+	}
+}
+
 // A key is a source of its own, but for one that is called like the words for what anybody says.
 func TestKeysAreSources(t *testing.T) {
 	for name, want := range map[string]string{"shopA": "shopA", "till 2": "till 2", "api": "", "browser": "", "form:news": "", "x, not confirmed": ""} {

@@ -115,11 +115,15 @@ func bounds(cells map[float64]int64, all int64, beyond float64) (bounds [4]float
 	return bounds
 }
 
-// threeDigits rounds down to three digits, below 1000 to whole ones: the cell of a value begins there.
+// threeDigits rounds down to three digits: the cell of a value begins there.
 func threeDigits(v float64) float64 {
-	if math.Abs(v) < 1000 {
-		return math.Floor(v)
+	if v == 0 {
+		return 0
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
-	return math.Floor(v/unit) * unit
+	digits := min(2-math.Floor(math.Log10(math.Abs(v))), 300) // behind the point
+	if scale := math.Pow(10, math.Abs(digits)); digits < 0 {
+		return math.Floor(v/scale) * scale
+	} else {
+		return math.Floor(v*scale) / scale
+	}
 }
