@@ -47,6 +47,42 @@ func TestBodiesOfStrangersAreSmall(t *testing.T) {
 	}
 }
 
+// Who only announces bodies, without a key, fills no memory: room is made for what headers announce before it comes.
+func TestBodiesAnnouncedWithoutAKeyAreBoundedTogether(t *testing.T) {
+	s := startServer(t)
+	address := strings.TrimPrefix(s.url, "http://")
+	for range 64 << 20 / 500_000 {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n")
+	}
+	// Answers come before a byte of the body.
+	announce := func(header string) *http.Response {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		fmt.Fprintf(conn, "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n%s\r\n", header)
+		response, _ := http.ReadResponse(bufio.NewReader(conn), nil)
+		return response
+	}
+	s.eventually("what is on its way is counted", func() bool {
+		response := announce("")
+		return response != nil && response.StatusCode == http.StatusTooManyRequests && response.Header.Get("Retry-After") == "1"
+	})
+	if response := announce("Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(key+":")) + "\r\n"); response != nil {
+		t.Errorf("with a key in its header a body is not waited for: %d", response.StatusCode)
+	}
+	if status, _, _ := s.call("POST", "/v1/track", map[string]any{"userId": "ada", "event": "Order"}); status != http.StatusOK {
+		t.Errorf("an event: %d", status)
+	}
+}
+
 // Who sends tests from the console cannot flood a mailbox, nor write to whoever has complained.
 func TestTestsAreBounded(t *testing.T) {
 	dir := t.TempDir()

@@ -65,7 +65,12 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		case fiber.StatusForbidden:
 			code = lifecycle.Forbidden
 		case fiber.StatusRequestEntityTooLarge:
-			code = lifecycle.TooLarge
+			if code = lifecycle.TooLarge; s.busyAtTheDoor(&c.Request().Header) {
+				own = lifecycle.Errorf(lifecycle.Busy, "too much is on its way by requests that show no key in their header; try again in a moment")
+			}
+		}
+		if own != nil {
+			break
 		}
 		// The server's own words may quote the request, key and all.
 		own = lifecycle.Errorf(code, "%s", strings.ToLower(utils.StatusMessage(http.Code)))
