@@ -265,6 +265,12 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = nil, e.keepSource(tx, in)
 	case dropReject:
 		answer, err = nil, e.dropReject(tx, in)
+	case nameFirst:
+		answer, err = e.nameFirst(tx, in)
+	case unname:
+		answer, err = nil, e.unname(tx, in)
+	case sweepFirst:
+		answer = sweepFirstNames(tx, in)
 	case saveAPIKey, dropAPIKey, useAPIKey:
 		answer, err = e.applyAPIKeys(tx, input)
 	case beginReply, keepReply, sweepReplies:

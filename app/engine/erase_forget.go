@@ -288,9 +288,13 @@ func mentionsAny(value []byte, ids []lifecycle.ID) bool {
 }
 
 // forgetRefused removes what a partition could not take, if it is about the customer: instructions that were set aside,
-// and what sources sent. What was answered to requests goes whoever it was about: it need not name them.
+// what sources sent, and under which name it was taken. What was answered to requests goes whoever it was about: it need not name them.
 func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
 	more, err := forgetReplies(tx)
+	if err != nil {
+		return err
+	}
+	further, err := forgetFirstNames(tx, in.IDs)
 	if err != nil {
 		return err
 	}
@@ -306,7 +310,7 @@ func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
 	for _, key := range keys {
 		tx.Delete(key)
 	}
-	if more || len(keys) >= maxForgetRefused {
+	if more || further || len(keys) >= maxForgetRefused {
 		in.Pass++
 		e.instruct(tx, in.At, in.cause(), 37, instruction{Forget: &in})
 	}

@@ -38,7 +38,7 @@ import (
 //	M                                -> bulks, see bulk_state.go
 //	E                                -> who was erased, and what is still to be removed; see erase.go
 //	U customer, time, n              -> what was said about consent, and how; see said.go
-//	P                                -> sources: how they stand, and what was not taken; see sources.go
+//	P                                -> sources: how they stand, and what was not taken; see sources.go and posted.go
 //	N hash                           -> lifecycle.APIKey, in the first partition
 //	Y day, mark                      -> Reply to a request with an Idempotency-Key
 //	Z customer                       -> identities for which their record has no room; see surplus.go

@@ -46,7 +46,11 @@ func deleteUntil(tx store.Tx, from, until []byte, limit int) (next []byte) {
 }
 
 func (e *Engine) sweepMarks(ctx context.Context, p int, now time.Time) error {
-	return e.repeatSweep(ctx, p, func(from []byte) any { return sweep{now, from, 1000} })
+	err := e.repeatSweep(ctx, p, func(from []byte) any { return sweep{now, from, 1000} })
+	if err != nil {
+		return err
+	}
+	return e.repeatSweep(ctx, p, func(from []byte) any { return sweepFirst{now, from, 1000} })
 }
 
 // repeatSweep gives a partition one input after the other, each from where the one before ended, until there is no more.
