@@ -71,7 +71,7 @@ type SourceRow struct {
 	Line   int
 	Head   string         // of CSV: the line with the names of its columns
 	Text   string         // as it stands in the file
-	Values map[string]any // decoded JSON; cells of CSV are texts
+	Values map[string]any // decoded JSON, as by script.DecodeJSON; cells of CSV are texts
 	Event  lifecycle.Event
 	Err    error
 }
@@ -250,6 +250,9 @@ func (s *sources) Try(_ context.Context, name string, request script.Request) (s
 	var refusal *script.Refusal
 	if errors.As(err, &refusal) {
 		err = lifecycle.Errorf(lifecycle.Invalid, "the source refuses it: %s", refusal.Reason)
+	}
+	if err == nil && len(taken.Unfit) > 0 {
+		err = lifecycle.Errorf(lifecycle.Invalid, "%s", taken.Unfit[0])
 	}
 	for i := range taken.Events {
 		if err == nil {

@@ -21,7 +21,9 @@ func TestAnAmountThatCannotBeRead(t *testing.T) {
 		`{"id":"1","total":"zz"}`:                    `total \"zz\" is no amount`,
 		`{"id":"2","total":"7,50"}`:                  `total \"7,50\" is no amount`,
 		`{"id":"3","total":7,"email":"bad"}`:         `email \"bad\" is no mail address`,
-		`{"id":"4","total":7,"at":"9999"}`:           "the script of source posts failed",
+		`{"id":"4","total":7,"at":"9999"}`:           `"accepted":0,"refused":"sources/posts.lua:4: at of event is no time: 9999`,
+		`{"id":{"a":1},"total":7}`:                   `"accepted":0,"refused":"sources/posts.lua:4: id of event must be a text, not table`,
+		`null`:                                       `"accepted":0,"refused":"the body is neither an object nor a list: null"`,
 		`{"id":"5","total":"7.50","email":"a@b.co"}`: `{"accepted":1}`,
 		`{"id":"6","at":1767225600}`:                 `{"accepted":1}`,
 	} {

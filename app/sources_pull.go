@@ -2,11 +2,11 @@ package app
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -289,12 +289,14 @@ func (f *fetch) row(ctx context.Context, row SourceRow) error {
 			}
 		}
 	}
-	events, err := eventsOf(f.intake, row, f.now)
+	taken, err := eventsOf(f.intake, row, f.now)
 	if err != nil {
-		events = nil
-		f.reject(f.rejectOf(row, err.Error()))
+		taken = script.Taken{Unfit: []error{err}}
 	}
-	for _, event := range events {
+	for _, wrong := range taken.Unfit {
+		f.reject(f.rejectOf(row, wrong.Error()))
+	}
+	for _, event := range taken.Events {
 		if err := f.check(&event, false); err != nil {
 			f.reject(f.rejectOf(row, err.Error()))
 			continue
@@ -316,13 +318,12 @@ func (f *fetch) row(ctx context.Context, row SourceRow) error {
 }
 
 // eventsOf makes the events of a row, by its source's rules or by its function.
-func eventsOf(intake *script.Intake, row SourceRow, now time.Time) ([]lifecycle.Event, error) {
+func eventsOf(intake *script.Intake, row SourceRow, now time.Time) (script.Taken, error) {
 	if row.Err != nil {
-		return nil, row.Err
+		return script.Taken{}, row.Err
 	}
 	if len(intake.Pull.Map) == 0 {
-		taken, err := intake.Row(row.Values, []byte(row.Text), now)
-		return taken.Events, err
+		return intake.Row(row.Values, []byte(row.Text), now)
 	}
 	event := row.Event
 	id := event.MessageID
@@ -334,10 +335,10 @@ func eventsOf(intake *script.Intake, row SourceRow, now time.Time) ([]lifecycle.
 	}
 	if event.Source, event.Public = intake.Name, intake.Open; event.Public {
 		if err := event.ValidatePublic(); err != nil {
-			return nil, err
+			return script.Taken{}, err
 		}
 	}
-	return []lifecycle.Event{event}, nil
+	return script.Taken{Events: []lifecycle.Event{event}}, nil
 }
 
 // flush gives the events to the engine, and waits while it is busy.
@@ -423,15 +424,15 @@ func (s *sources) again(ctx context.Context, name string, reject engine.SourceRe
 	if _, err = s.state(ctx, name); err != nil {
 		return answer, err
 	}
-	var events []lifecycle.Event
+	var taken script.Taken
 	err = s.rows.Read(name, bytes.NewReader(reject.Body), intake.Pull.Map, func(row SourceRow) (wrong error) {
-		events, wrong = eventsOf(intake, row, s.clock.Now())
+		taken, wrong = eventsOf(intake, row, s.clock.Now())
 		return wrong
 	})
 	if err != nil {
 		return web.SourceAnswer{Refused: err.Error()}, nil
 	}
-	return s.receive(ctx, intake, events, func(ctx context.Context, events []lifecycle.Event) ([]store.Result, error) {
+	return s.receive(ctx, intake, taken, func(ctx context.Context, events []lifecycle.Event) ([]store.Result, error) {
 		return s.engine.ReceivePulled(ctx, name, events)
 	}, &reject)
 }
@@ -467,7 +468,9 @@ func before(a, b string) bool {
 		return x < y
 	}
 	if wrong == nil && wrongToo == nil {
-		return cmp.Less(len(a), len(b)) // of more digits than a float64 holds
+		m, isWhole := new(big.Int).SetString(a, 10) // of more digits than a float64 holds
+		n, isWholeToo := new(big.Int).SetString(b, 10)
+		return isWhole && isWholeToo && m.Cmp(n) < 0
 	}
 	return a < b
 }

@@ -39,22 +39,26 @@ func (s *sources) Take(ctx context.Context, name string, request script.Request)
 	if err != nil {
 		return s.refused(ctx, intake, kept, taken.Verified || intake.Open || request.Trust, err)
 	}
-	answer, err := s.receive(ctx, intake, taken.Events, s.engine.Receive, &kept)
+	answer, err := s.receive(ctx, intake, taken, s.engine.ReceivePosted, &kept)
 	answer.Text = taken.Answer
 	return answer, err
 }
 
 // receive gives events to the engine. The good ones are taken; what is wrong with the others is kept with the request.
-func (s *sources) receive(ctx context.Context, intake *script.Intake, events []lifecycle.Event, take taker, kept *engine.SourceReject) (web.SourceAnswer, error) {
+func (s *sources) receive(ctx context.Context, intake *script.Intake, taken script.Taken, take taker, kept *engine.SourceReject) (web.SourceAnswer, error) {
 	answer := web.SourceAnswer{}
-	refuse := func(event *lifecycle.Event, err error) {
+	refuse := func(event string, code lifecycle.Code, err error) {
 		answer.Refused = err.Error()
-		answer.Errors = append(answer.Errors, web.SourceError{Event: event.Name, Code: lifecycle.CodeOf(err), Message: err.Error()})
+		answer.Errors = append(answer.Errors, web.SourceError{Event: event, Code: code, Message: err.Error()})
 	}
+	for _, err := range taken.Unfit {
+		refuse("", lifecycle.Invalid, err)
+	}
+	events := taken.Events
 	good := make([]lifecycle.Event, 0, len(events))
 	for i := range events {
 		if err := s.check(&events[i], !kept.Row); err != nil {
-			refuse(&events[i], err)
+			refuse(events[i].Name, lifecycle.CodeOf(err), err)
 			continue
 		}
 		good = append(good, events[i])
@@ -75,7 +79,7 @@ func (s *sources) receive(ctx context.Context, intake *script.Intake, events []l
 			case lifecycle.Busy, lifecycle.Unavailable, lifecycle.Full:
 				return answer, result.Err // all of it may come again
 			default:
-				refuse(&events[i], result.Err)
+				refuse(events[i].Name, lifecycle.CodeOf(result.Err), result.Err)
 			}
 		}
 	}
@@ -92,12 +96,19 @@ func (s *sources) receive(ctx context.Context, intake *script.Intake, events []l
 }
 
 // check says what is wrong with an event, as an import does: a total that cannot be read would be an order of nothing, for good.
-// What is posted is for one person, and whoever has no mail address that could be written to is nobody whom it would name.
+// What is posted is for one person, and whoever has no mail address that could be written to is nobody whom it would name. Nor
+// does such an address name whom a row that was fetched is about; beside an ID it may stand.
 func (s *sources) check(event *lifecycle.Event, posted bool) error {
 	said := *event
 	said.Public = false // what scripts add up is wrong all the same
-	if err := s.engine.CheckAmount(&said); err != nil || !posted {
+	if err := s.engine.CheckAmount(&said); err != nil {
 		return err
+	}
+	if !posted {
+		if name, is := strings.CutPrefix(event.AnonymousID, "email:"); is && event.UserID == "" && !lifecycle.IsMailAddress(name) {
+			return lifecycle.Errorf(lifecycle.Invalid, "email %.80q is no mail address, and nothing else says whose the row is", name)
+		}
+		return nil
 	}
 	var traits struct {
 		Email any `json:"email"`

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -66,8 +65,7 @@ func (r Row) values() map[string]any {
 		return values
 	}
 	for name, raw := range r.object {
-		var value any
-		if json.Unmarshal(raw, &value) == nil {
+		if value, err := script.DecodeJSON(raw); err == nil {
 			values[name] = value
 		}
 	}

@@ -170,6 +170,7 @@ type Request struct {
 // Taken is what came of a request or a row.
 type Taken struct {
 	Events   []lifecycle.Event // complete but for the time of receipt
+	Unfit    []error           // why further events that the script wanted to make are none: their values are not such as they can have
 	Answer   string            // what the provider wants to read; empty: nothing special
 	Verified bool              // the sender proved to be who it is, also when there is an error
 	Steps    int
@@ -219,7 +220,7 @@ func (in *Intake) run(run intakeRun, start func(*intakeMachine) (*lua.LFunction,
 		}
 		failed = m.exec(fn, argument)
 	}
-	taken = Taken{Events: m.events, Answer: m.answer, Verified: m.verified, Steps: m.budget.steps()}
+	taken = Taken{Events: m.events, Unfit: m.unfitEvents, Answer: m.answer, Verified: m.verified, Steps: m.budget.steps()}
 	switch {
 	case m.refused != nil:
 		sound = true

@@ -30,11 +30,12 @@ type intakeRun struct {
 	declared     bool
 	receive, row *lua.LFunction
 
-	verified bool
-	events   []lifecycle.Event
-	answer   string
-	refused  error
-	ids      map[string]int // how often the script gave an event an id
+	verified    bool
+	events      []lifecycle.Event
+	unfitEvents []error // why further events are none
+	answer      string
+	refused     error
+	ids         map[string]int // how often the script gave an event an id
 }
 
 func newIntakeMachine() *intakeMachine {
@@ -54,9 +55,22 @@ func newIntakeMachine() *intakeMachine {
 		verify.RawSetString(name, L.NewFunction(ways[name]))
 	}
 	words.RawSetString("verify", m.frozen(verify))
+	words.RawSetString("null", &lua.LUserData{Value: null{}})
 	m.requestMeta = m.readOnly(m.requestField)
 	m.headerMeta = m.readOnly(m.headerField)
 	return m
+}
+
+// null is what the word null stands for: JSON's null, which removes a trait. A field that is nil is not there at all.
+type null struct{}
+
+func isNull(value lua.LValue) bool {
+	object, ok := value.(*lua.LUserData)
+	if !ok {
+		return false
+	}
+	_, ok = object.Value.(null)
+	return ok
 }
 
 // readOnly is the metatable of what is read by a function and cannot be set.
@@ -87,7 +101,7 @@ func intakeVocabulary() *vocabulary {
 		delete(known.words, word)
 	}
 	known.stage = slices.Sorted(maps.Keys(m.intakeWords()))
-	for _, word := range append(known.stage, "verify") {
+	for _, word := range append(known.stage, "verify", "null") {
 		known.words[word] = true
 	}
 	known.fields["verify"] = slices.Sorted(maps.Keys(m.verifyWords()))
@@ -103,6 +117,24 @@ func (m *intakeMachine) handling(L *lua.LState, word string) {
 		m.fail(L, `say verify.hmac_sha256 { … } or verify.token { … } first; where the provider signs nothing, say source { open = true }`,
 			"%s comes before the request was verified", word)
 	}
+}
+
+// reading runs what reads values that came from outside, and returns what is wrong with them. That is not the script's fault,
+// which goes on.
+func (m *intakeMachine) reading(read func()) (wrong *lifecycle.Error) {
+	m.catching = true
+	defer func() {
+		m.catching = false
+		if r := recover(); r != nil {
+			c, ours := r.(caught)
+			if !ours {
+				panic(r)
+			}
+			wrong = c.err
+		}
+	}()
+	read()
+	return nil
 }
 
 // refuseNow ends the run with an error that no pcall catches and that is not the script's fault.

@@ -63,7 +63,8 @@ func (m *intakeMachine) headerField(L *lua.LState) int {
 	return 1
 }
 
-// wordJSON is json(), the body, or json(text). What is no JSON is refused, which is not the script's fault.
+// wordJSON is json(), the body, or json(text). What is no JSON, or a body without any structure, is refused, which is not the
+// script's fault.
 func (m *intakeMachine) wordJSON(L *lua.LState) int {
 	data := m.given(L, "json")
 	value, err := decodeNumbers(data)
@@ -72,6 +73,13 @@ func (m *intakeMachine) wordJSON(L *lua.LState) int {
 	}
 	if err != nil {
 		m.refuseNow(L, &Refusal{"the body is not JSON: " + cut(err.Error(), 200)})
+	}
+	switch value.(type) {
+	case map[string]any, []any:
+	default:
+		if L.GetTop() == 0 { // scripts look into it
+			m.refuseNow(L, &Refusal{"the body is neither an object nor a list: " + cut(string(data), 80)})
+		}
 	}
 	L.Push(m.toLua(L, value, 0))
 	return 1
@@ -110,6 +118,9 @@ func (m *intakeMachine) given(L *lua.LState, word string) []byte {
 	m.charge(L, len(data)/costBytes)
 	return data
 }
+
+// DecodeJSON reads one JSON value as json() does. A whole number that a float64 does not hold to its last digit becomes a text.
+func DecodeJSON(data []byte) (any, error) { return decodeNumbers(data) }
 
 // decodeNumbers reads one JSON value. A whole number that a float64 does not hold to its last digit, as the IDs of some
 // providers are, becomes a text.

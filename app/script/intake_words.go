@@ -3,7 +3,9 @@ package script
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,14 +46,43 @@ func (m *intakeMachine) makeEvent(L *lua.LState, word string, kind lifecycle.Eve
 	if len(m.events) >= maxIntakeEvents {
 		m.fail(L, "look for an endless loop", "one request becomes at most %d events", maxIntakeEvents)
 	}
+	values := map[string]lua.LValue{}
+	for name, value := range m.options(L, 1, word, form, known) {
+		if value != lua.LNil && !isNull(value) {
+			values[name] = value
+		}
+	}
+	var e lifecycle.Event
+	wrong := m.reading(func() {
+		e = m.eventOf(L, word, form, kind, values)
+		if e.Identity().Value == "" || kind == lifecycle.Track && e.Name == "" {
+			return
+		}
+		if err := e.Validate(); err != nil {
+			m.unfit(L, form, "%s", cut(err.Error(), 300))
+		}
+	})
+	switch {
+	case wrong != nil:
+		m.unfitEvents = append(m.unfitEvents, wrong)
+		return 0
+	case e.Identity().Value == "":
+		m.fail(L, form, "%s does not say whose it is: give user_id, anonymous_id, external_id, email or phone", word)
+	case kind == lifecycle.Track && e.Name == "":
+		m.fail(L, form, "%s does not say what happened: give its name", word)
+	}
+	m.charge(L, costTable)
+	m.events = append(m.events, e)
+	return 0
+}
+
+// eventOf makes an event of the fields of a word. It is nobody's if none of them says whose it is.
+func (m *intakeMachine) eventOf(L *lua.LState, word, form string, kind lifecycle.EventType, values map[string]lua.LValue) lifecycle.Event {
 	e := lifecycle.Event{Type: kind, Source: m.intake.Name, Public: m.intake.Open}
 	var id, external, email, phone string
 	objects := map[string]map[string]any{}
-	for name, value := range m.options(L, 1, word, form, known) {
-		if value == lua.LNil {
-			continue
-		}
-		switch name {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch value := values[name]; name {
 		case "name":
 			e.Name = m.nameOf(L, word, name, value)
 		case "id":
@@ -71,7 +102,7 @@ func (m *intakeMachine) makeEvent(L *lua.LState, word string, kind lifecycle.Eve
 		default:
 			object, ok := m.fromLua(L, value, name+" of "+word).(map[string]any)
 			if !ok {
-				m.fail(L, form, "%s of %s must be a table with names", name, word)
+				m.unfit(L, form, "%s of %s must be a table with names", name, word)
 			}
 			objects[name] = object
 		}
@@ -91,7 +122,7 @@ func (m *intakeMachine) makeEvent(L *lua.LState, word string, kind lifecycle.Eve
 	}
 	if m.intake.Open {
 		if err := e.ValidatePublic(); err != nil {
-			m.fail(L, "", "%s", cut(err.Error(), 300))
+			m.unfit(L, "", "%s", cut(err.Error(), 300))
 		}
 	}
 	if e.UserID == "" && e.AnonymousID == "" {
@@ -107,18 +138,11 @@ func (m *intakeMachine) makeEvent(L *lua.LState, word string, kind lifecycle.Eve
 			e.AnonymousID = "email:" + strings.ToLower(email)
 		case phone != "":
 			e.AnonymousID = "phone:" + phone
-		default:
-			m.fail(L, form, "%s does not say whose it is: give user_id, anonymous_id, external_id, email or phone", word)
 		}
 	}
 	e.Properties, e.Traits, e.Context = m.object(L, objects["properties"]), m.object(L, objects["traits"]), m.object(L, objects["context"])
 	e.MessageID = m.messageID(id)
-	if err := e.Validate(); err != nil {
-		m.fail(L, form, "%s", cut(err.Error(), 300))
-	}
-	m.charge(L, costTable)
-	m.events = append(m.events, e)
-	return 0
+	return e
 }
 
 func put(object map[string]any, name, value string) {
@@ -166,13 +190,13 @@ func (m *intakeMachine) nameOf(L *lua.LState, word, option string, value lua.LVa
 	case lua.LNumber:
 		text = formatNumber(float64(v))
 	default:
-		m.fail(L, "", "%s of %s must be a text, not %s", option, word, value.Type())
+		m.unfit(L, "", "%s of %s must be a text, not %s", option, word, value.Type())
 	}
 	if len(text) > lifecycle.MaxNameBytes {
-		m.fail(L, "", "%s of %s is longer than %d bytes", option, word, lifecycle.MaxNameBytes)
+		m.unfit(L, "", "%s of %s is longer than %d bytes", option, word, lifecycle.MaxNameBytes)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) {
-		m.fail(L, "", "%s of %s holds control characters or broken text", option, word)
+		m.unfit(L, "", "%s of %s holds control characters or broken text", option, word)
 	}
 	return text
 }
@@ -197,7 +221,7 @@ func (m *intakeMachine) moment(L *lua.LState, word string, value lua.LValue) tim
 		}
 	}
 	if !ok || at.Year() < 1900 || at.Year() > 2200 {
-		m.fail(L, form, "at of %s is no time: %s", word, cut(m.display(L, value), 60))
+		m.unfit(L, form, "at of %s is no time: %s", word, cut(m.display(L, value), 60))
 	}
 	return at
 }

@@ -80,6 +80,8 @@ type run struct {
 	outcome outcome
 	fatally *lifecycle.Error
 	failed  *lifecycle.Error // the last error that a word raised, with its hint
+
+	catching bool // a word of a source reads values, and hears what is wrong with them
 }
 
 // outcome is with what a handler suspended or ended itself, and where.
@@ -244,6 +246,20 @@ func (m *machine) fail(L *lua.LState, hint, format string, args ...any) {
 	}
 	L.Error(lua.LString(text), 1)
 }
+
+// unfit is fail for a value that may well have come from outside. Where a source reads such values, the word hears of it and
+// the script goes on.
+func (m *machine) unfit(L *lua.LState, hint, format string, args ...any) {
+	if m.catching {
+		err := problem("", 0, hint, format, args...)
+		err.File, err.Line = m.where(L)
+		panic(caught{err})
+	}
+	m.fail(L, hint, format, args...)
+}
+
+// caught is the panic by which an error reaches the word that reads values, without the Lua machine between.
+type caught struct{ err *lifecycle.Error }
 
 // where returns the file and line of the innermost function of the script.
 func (m *machine) where(L *lua.LState) (string, int) {

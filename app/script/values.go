@@ -27,7 +27,7 @@ func (m *machine) fromLua(L *lua.LState, value lua.LValue, what string) any {
 func (m *machine) given(L *lua.LState, value lua.LValue, what string, depth int, size *int) any {
 	grow := func(n int) {
 		if *size += n; *size > lifecycle.MaxEventBytes {
-			m.fail(L, "", "%s is larger than %d KB", what, lifecycle.MaxEventBytes>>10)
+			m.unfit(L, "", "%s is larger than %d KB", what, lifecycle.MaxEventBytes>>10)
 		}
 	}
 	grow(8)
@@ -48,6 +48,9 @@ func (m *machine) given(L *lua.LState, value lua.LValue, what string, depth int,
 	case *lua.LTable:
 		return m.givenTable(L, v, what, depth, size)
 	case *lua.LUserData:
+		if isNull(v) {
+			return nil
+		}
 		if d, ok := v.Value.(data); ok {
 			if all, ok := m.plain(L, d); ok {
 				n := valueSize(all)
@@ -66,7 +69,7 @@ func (m *machine) given(L *lua.LState, value lua.LValue, what string, depth int,
 
 func (m *machine) givenTable(L *lua.LState, t *lua.LTable, what string, depth int, size *int) any {
 	if depth >= maxGivenDepth {
-		m.fail(L, "a table may not hold itself", "%s is nested more than %d levels deep", what, maxGivenDepth)
+		m.unfit(L, "a table may not hold itself", "%s is nested more than %d levels deep", what, maxGivenDepth)
 	}
 	m.charge(L, costTable)
 	if n := t.Len(); n > 0 {
