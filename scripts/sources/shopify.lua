@@ -6,9 +6,13 @@
 --   stagecraft sources secret shopify signing
 --
 -- An order that was paid is Order Completed; a customer's data are traits. Refunds are taken from orders/updated, which says
--- whose order it was; refunds/create does not.
+-- whose order it was; refunds/create does not. Who unsubscribes in the shop gets no marketing from here either: since version
+-- 2025-01 of Shopify's webhooks customers_email_marketing_consent/update tells of it, and customers/update does not any more.
 
 source { title = "Shopify", secrets = { "signing" } }
+
+-- true: orders for practice count like others. Only for a server that is a trial itself.
+local test_mode = false
 
 -- money is nil where the shop says nothing: a 0 would count as an order of nothing.
 local function money(text)
@@ -28,7 +32,7 @@ local function products(lines)
       price = money(line.price), quantity = line.quantity,
     }
   end
-  return list
+  return #list > 0 and list or nil
 end
 
 local function some(text)
@@ -109,9 +113,29 @@ local function refunded(order)
   end
 end
 
+-- agreed is what a customer has said to being written to by mail, at the time at which they said it: later changes of other
+-- things repeat it. Only who was subscribed, or never asked, has not refused.
+local function agreed(who, consent, at)
+  local state = consent and consent.state
+  if not state then
+    return
+  end
+  local said = { external_id = who.external_id, email = who.email, phone = who.phone, at = consent.consent_updated_at or at,
+    traits = { accepts_marketing = state == "subscribed" } }
+  if state == "unsubscribed" or state == "redacted" then
+    said.traits.unsubscribed = true
+  elseif state == "subscribed" and consent.consent_updated_at then
+    said.traits.unsubscribed = false -- lifts what they refused before it, and nothing that was refused since
+  end
+  identify(said)
+end
+
 receive(function(request)
   verify.hmac_sha256 { header = "X-Shopify-Hmac-Sha256", secret = "signing", encoding = "base64" }
   local topic, body = request.headers["X-Shopify-Topic"], json()
+  if body.test and not test_mode then
+    refuse "test mode: nobody has paid (scripts/sources/shopify.lua can be told to take it)"
+  end
   if topic == "orders/paid" then
     order_event("Order Completed", body)
   elseif topic == "orders/updated" then
@@ -130,9 +154,17 @@ receive(function(request)
     end
   elseif topic == "customers/create" or topic == "customers/update" then
     local who = known(body)
-    who.traits.accepts_marketing = body.email_marketing_consent and body.email_marketing_consent.state == "subscribed" or nil
-    who.traits.shopify_tags = some(body.tags)
+    if body.tags then
+      who.traits.shopify_tags = some(body.tags) or null
+    end
     identify { external_id = who.external_id, email = who.email, phone = who.phone, traits = who.traits, at = body.updated_at }
+    agreed(who, body.email_marketing_consent, body.updated_at)
+  elseif topic == "customers_email_marketing_consent/update" then
+    if body.customer_id or some(body.email_address) then
+      agreed({ external_id = body.customer_id, email = some(body.email_address) }, body.email_marketing_consent)
+    end
+  elseif topic == "customers/redact" or topic == "customers/data_request" or topic == "shop/redact" then
+    refuse("Shopify asks for " .. topic .. ", which is for a person to do: stagecraft customers erase, or export")
   end
   -- Other topics are taken and nothing comes of them.
 end)
