@@ -13,12 +13,22 @@ import (
 // partition of the address remembers it and knows who has the address; each of them carries the suppression in their own
 // record, where it is asked for before every message.
 
-// ban is the input "nothing may go to this address", for the partition of the address, or for somebody who has it.
+// ban is the input "nothing may go to this address", or "whoever has it does not want that", for the partition of the address, or
+// for somebody who has it.
 type ban struct {
 	Identity    lifecycle.Identity
 	Suppression lifecycle.Suppression
-	Customer    lifecycle.ID // who has it; zero: it is for the address's own partition
+	Word        *lifecycle.Consent `msgpack:",omitempty"` // a refusal, in the place of the suppression
+	Customer    lifecycle.ID       // who has it; zero: it is for the address's own partition
 	At          time.Time
+}
+
+// cause tells what one ban makes of somebody apart from what others make of them.
+func (b *ban) cause(about string, who lifecycle.ID) lifecycle.ID {
+	if b.Word != nil {
+		return lifecycle.HashID(about+" no", who.Part(), b.Identity.Hash().Part(), b.Word.Channel, b.Word.Topic)
+	}
+	return lifecycle.HashID(about, who.Part(), b.Suppression.Channel, b.Suppression.Address)
 }
 
 func (b *ban) partition() int {
@@ -39,8 +49,21 @@ func (s *session) suppressAddress(suppression lifecycle.Suppression) {
 		s.withdrawRefused()
 	}
 	if identity, ok := lifecycle.AddressIdentity(suppression.Channel, suppression.Address); ok {
-		cause := lifecycle.HashID("ban", s.customer.ID.Part(), suppression.Channel, suppression.Address)
-		s.engine.instruct(s.tx, s.at, cause, 30, instruction{Ban: &ban{Identity: identity, Suppression: suppression, At: s.at}})
+		of := ban{Identity: identity, Suppression: suppression, At: s.at}
+		s.engine.instruct(s.tx, s.at, of.cause("ban", s.customer.ID), 30, instruction{Ban: &of})
+	}
+}
+
+// refuseAddress tells the partition of an address what somebody refuses who is known by it alone, where that joins nobody:
+// whoever has the address, or says later that it is theirs, would never hear of it otherwise.
+func (s *session) refuseAddress(word lifecycle.Consent, event *lifecycle.Event) {
+	name := event.Identity()
+	if name.Kind != lifecycle.AnonymousID || s.customer.Test() {
+		return
+	}
+	if identity, is := lifecycle.NamedAddress(name.Value); is && identity.Meaningless() {
+		of := ban{Identity: identity, Word: &word, At: s.at}
+		s.engine.instruct(s.tx, s.at, of.cause("ban", s.customer.ID), 30, instruction{Ban: &of})
 	}
 }
 
@@ -52,14 +75,18 @@ func (e *Engine) ban(tx store.Tx, in ban) error {
 	if err != nil {
 		return err
 	}
-	if !known.hear(nil, &in.Suppression) {
+	suppressed := &in.Suppression
+	if in.Word != nil {
+		suppressed = nil
+	}
+	if !known.hear(in.Word, suppressed) {
 		return nil
 	}
 	known.write(tx)
 	for _, customer := range known.having(tx) {
 		one := in
 		one.Customer = customer
-		e.instruct(tx, in.At, lifecycle.HashID("had", customer.Part(), in.Suppression.Channel, in.Suppression.Address), 31, instruction{Ban: &one})
+		e.instruct(tx, in.At, in.cause("had", customer), 31, instruction{Ban: &one})
 	}
 	return nil
 }
@@ -67,7 +94,7 @@ func (e *Engine) ban(tx store.Tx, in ban) error {
 func (e *Engine) banFor(tx store.Tx, in ban) error {
 	id, record, here := e.find(tx, in.Customer)
 	if !here {
-		cause := lifecycle.HashID("had", in.Customer.Part(), in.Suppression.Channel, in.Suppression.Address)
+		cause := in.cause("had", in.Customer)
 		in.Customer = id
 		e.instruct(tx, in.At, cause, 32, instruction{Ban: &in})
 		return nil
@@ -79,7 +106,8 @@ func (e *Engine) banFor(tx store.Tx, in ban) error {
 	if err := store.Decode(record, &c); err != nil {
 		return lifecycle.Wrap(lifecycle.Internal, err, "customer %s cannot be read", id)
 	}
-	if c.Test() || !c.Clone().Suppress(in.Suppression) {
+	tried := c.Clone()
+	if c.Test() || in.Word != nil && !tried.Say(*in.Word) || in.Word == nil && !tried.Suppress(in.Suppression) {
 		return nil
 	}
 	s, err := e.openRecord(tx, id, record)
@@ -88,6 +116,10 @@ func (e *Engine) banFor(tx store.Tx, in ban) error {
 	}
 	s.at, s.event = in.At, nil
 	s.now = later(c.Lapsed(in.At), c.Clock)
+	if in.Word != nil {
+		s.sayWord(*in.Word, nil, false)
+		return s.save()
+	}
 	s.customer.Suppress(in.Suppression)
 	s.withdrawRefused()
 	s.note(lifecycle.Fact{Kind: lifecycle.FactSuppressed, Name: in.Suppression.Channel, Reason: in.Suppression.Reason, To: in.Suppression.Address})

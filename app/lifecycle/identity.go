@@ -116,7 +116,7 @@ func SourceName(source, external string) string { return sourcePrefix + source +
 
 // nobodysNames are what programs send when they know nobody, in lower case.
 var nobodysNames = []string{
-	"null", "nil", "none", "undefined", "nan", "true", "false", "0", "-1", "[object object]", "not_authenticated",
+	"null", "nil", "none", "undefined", "nan", "true", "false", "0", "-1", "n/a", "#n/a", `\n`, "[object object]", "not_authenticated",
 	"00000000-0000-0000-0000-000000000000", "distinct_id", "userid", "user_id", "anonymousid", "anonymous_id",
 }
 
@@ -127,16 +127,16 @@ var (
 		"email.com", "mail.com", "nowhere.com", "localhost"}
 )
 
-// Meaningless reports whether a value names nobody, whoever sends it: "null" as a user ID, test@test.com, a number of
-// zeros. Nobody becomes somebody else's because both have it.
+// Meaningless reports whether a value names nobody, whoever sends it: "null" as a user ID, test@test.com, a number whose digits
+// behind the calling code are all the same. Nobody becomes somebody else's because both have it.
 func (i Identity) Meaningless() bool {
 	switch {
 	case i.Kind == EmailIdentity:
 		name, host, _ := strings.Cut(i.Value, "@")
 		return slices.Contains(tryOutNames, name) && slices.Contains(tryOutHosts, host)
-	case i.Kind == PhoneIdentity: // the digits behind a country's code are all the same
-		tail := i.Value[max(0, len(i.Value)-7):]
-		return len(i.Value) > 7 && strings.Trim(tail, tail[:1]) == "" || strings.HasSuffix(i.Value, "1234567890")
+	case i.Kind == PhoneIdentity: // numbers that end with many of one digit are sold, and somebody has them
+		national := withoutCallingCode(i.Value)
+		return national != "" && strings.Trim(national, national[:1]) == "" || strings.HasSuffix(i.Value, "1234567890")
 	}
 	return slices.Contains(nobodysNames, strings.ToLower(i.Value))
 }

@@ -57,7 +57,9 @@ func TestMeaningless(t *testing.T) {
 	}{
 		{"email", "test@test.com", true}, {"email", "test@shop.example", false}, {"email", "a@a.com", true},
 		{"phone", "+84000000000", true}, {"phone", "+11234567890", true}, {"phone", "+84901234567", false},
-		{"user", "NULL", true}, {"anonymous", "undefined", true}, {"user", "ada", false}, {"external:shopify", "0", true},
+		{"phone", "+84908888888", false}, {"phone", "+84900000000", false}, {"phone", "+84999999999", true}, {"phone", "+15555555555", true},
+		{"phone", "+12025555555", false}, {"phone", "+3530000000", true}, {"phone", "+35318888888", false},
+		{"user", "NULL", true}, {"anonymous", "undefined", true}, {"user", "ada", false}, {"user", "#N/A", true}, {"user", `\N`, true}, {"external:shopify", "0", true},
 		{"user", "00000000-0000-0000-0000-000000000000", true},
 	} {
 		if got := (lifecycle.Identity{Kind: c.kind, Value: c.value}).Meaningless(); got != c.nobodys {

@@ -90,3 +90,20 @@ func international(digits, code string) (string, bool) {
 	}
 	return "", false
 }
+
+// callingCodes are those of two digits (ITU-T E.164, list of assigned country codes). 1 and 7 have one, all others three.
+const callingCodes = " 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 "
+
+// withoutCallingCode returns the digits behind the calling code of a number in the form of E.164.
+func withoutCallingCode(number string) string {
+	digits := strings.TrimPrefix(number, "+")
+	switch {
+	case len(digits) < minPhoneDigits:
+		return ""
+	case digits[0] == '1' || digits[0] == '7':
+		return digits[1:]
+	case strings.Contains(callingCodes, " "+digits[:2]+" "):
+		return digits[2:]
+	}
+	return digits[3:]
+}

@@ -1,0 +1,65 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
+)
+
+// byPhone is a row about somebody of whom only a number is known.
+func byPhone(number string, row engine.Row) engine.RowLine {
+	line := person("", `{"phone":"`+number+`"}`, row)
+	line.Event.AnonymousID, line.Event.MessageID = "phone:"+number, "row-"+number
+	return line
+}
+
+// A list's no to a number holds for whoever has that number, also where it is one that joins nobody, or ends like one.
+func TestARefusalByANumberIsKept(t *testing.T) {
+	for name, number := range map[string]string{"plain": "+84908888881", "premium": "+84908888888", "all the same": "+84999999999"} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			refused := func(user string) func() bool {
+				return func() bool {
+					word, said := h.customer(user).Consented("sms", "")
+					return said && !word.Granted
+				}
+			}
+			joins := !(lifecycle.Identity{Kind: lifecycle.PhoneIdentity, Value: number}).Meaningless()
+			if !joins { // two who have it before the list comes are told as well
+				h.receive(h.says("early", "", map[string]any{"phone": number}))
+				h.quiet()
+			}
+			h.rows("crm", byPhone(number, engine.Row{Consents: []lifecycle.Consent{{}}}))
+			h.quiet()
+			if !joins {
+				h.eventually(refused("early"))
+			}
+			h.clock.Advance(time.Hour)
+			h.receive(h.says("late", "", map[string]any{"phone": number}))
+			h.quiet()
+			h.eventually(refused("late"))
+			if who := h.of(lifecycle.AnonymousID, "phone:"+number); (who == h.of(lifecycle.UserID, "late")) != joins {
+				t.Errorf("they became one: %v", !joins)
+			}
+		})
+	}
+}
+
+// So does the trait that refuses.
+func TestARefusalByATraitReachesWhoeverHasTheNumber(t *testing.T) {
+	const number = "+84999999999"
+	h := newHarness(t)
+	event := h.says("", "phone:"+number, nil)
+	event.Traits = json.RawMessage(`{"phone":"` + number + `","unsubscribed":true}`)
+	h.receive(event)
+	h.quiet()
+	h.receive(h.says("late", "", map[string]any{"phone": number}))
+	h.quiet()
+	h.eventually(func() bool {
+		word, said := h.customer("late").Consented("email", "")
+		return said && !word.Granted
+	})
+}
