@@ -96,3 +96,29 @@ func TestPeopleKnownByAnAddress(t *testing.T) {
 		return status == http.StatusConflict && strings.Contains(body, "web-1") && strings.Contains(body, "web-2")
 	})
 }
+
+// What a list writes where it knows no name is nobody's name: the addresses say who it is, and what they refuse holds.
+func TestAListsNobodyIsNoCustomer(t *testing.T) {
+	s := startServer(t)
+	s.must("POST", "/v1/import", map[string]any{"source": "list"})
+	row := func(id, user, email string, granted bool) map[string]any {
+		return map[string]any{"id": id, "customer": map[string]any{"userId": user, "email": email,
+			"consents": []map[string]any{{"channel": "email", "granted": granted, "at": "2025-05-01T00:00:00Z", "source": "list"}}}}
+	}
+	text := s.must("POST", "/v1/import/list/customers", map[string]any{"customers": []map[string]any{
+		row("1", "NULL", "nu1@example.com", false), row("2", "NULL", "nu2@example.com", true), row("3", "#N/A", "nu3@example.com", false), row("4", "0", "", false)}})
+	if !strings.Contains(text, `"accepted":3`) || !strings.Contains(text, `userId \"0\" names nobody`) {
+		t.Error(text)
+	}
+	s.must("POST", "/v1/import/list/close", map[string]any{})
+	if status, body, _ := s.call("GET", "/v1/customers/NULL", nil); status != http.StatusNotFound {
+		t.Errorf("NULL is a customer: %s", body)
+	}
+	for user, granted := range map[string]string{"nu1": "false", "nu2": "true", "nu3": "false"} {
+		s.must("POST", "/v1/identify", map[string]any{"userId": user, "traits": map[string]any{"email": user + "@example.com"}})
+		s.eventually(user+" is the list's", func() bool {
+			_, body, _ := s.call("GET", "/v1/customers/"+user, nil)
+			return strings.Contains(body, `"granted":`+granted)
+		})
+	}
+}

@@ -237,9 +237,26 @@ func (m *Mapping) customer(row Row) (customer, error) {
 	return c, c.known()
 }
 
-// known reports, as an error, that a row does not say who it is about. Who is known by the ID of another system only gets the
-// name that a source of that system's name would give.
+// known reports, as an error, that a row does not say who it is about. Names that mean nobody, as NULL or #N/A, are none: with an
+// address it is whoever has that. Who is known by the ID of another system only gets the name that a source of that system's name
+// would give.
 func (c *customer) known() error {
+	nobody := ""
+	for _, name := range []struct {
+		kind lifecycle.IdentityKind
+		text *string
+	}{{lifecycle.UserID, &c.UserID}, {lifecycle.AnonymousID, &c.AnonymousID}} {
+		if (lifecycle.Identity{Kind: name.kind, Value: *name.text}).Meaningless() {
+			nobody, *name.text = *name.text, ""
+		}
+	}
+	c.Identities = slices.DeleteFunc(c.Identities, func(i lifecycle.Identity) bool {
+		if i.Kind.External() == "" || !i.Meaningless() {
+			return false
+		}
+		nobody = i.Value
+		return true
+	})
 	if c.UserID != "" || c.AnonymousID != "" || c.Email != "" || c.Phone != "" {
 		return nil
 	}
@@ -248,6 +265,9 @@ func (c *customer) known() error {
 			c.AnonymousID = lifecycle.SourceName(system, identity.Value)
 			return nil
 		}
+	}
+	if nobody != "" {
+		return invalidField("userId", "the row does not say who it is about: %q names nobody, and there is no email or phone", shorten(nobody))
 	}
 	return invalidField("userId", "the row does not say who it is about")
 }

@@ -58,6 +58,15 @@ func TestCustomerMapping(t *testing.T) {
 				`list.csv:6: unsubscribed "perhaps" is neither yes nor no, nor a date` + "\n" +
 				`{"userId":"6","consents":[{"granted":false,"source":""}]}` + "\n" + `{"userId":"7"}` + "\n",
 		},
+		"nobody's names": {
+			in:    "user_id,email,unsubscribed,crm\nNULL,a@example.com,yes,\n0,,yes,\n#N/A,,,17\n\\N,,,n/a\nada,,,NULL\n",
+			rules: []string{"userId=user_id", "email=email", "unsubscribed=unsubscribed", "externalId.crm=crm"},
+			want: `{"email":"a@example.com","consents":[{"granted":false,"source":""}]}` + "\n" +
+				`list.csv:3: the row does not say who it is about: "0" names nobody, and there is no email or phone` + "\n" +
+				`{"anonymousId":"source:crm:17","identities":[{"kind":"external:crm","value":"17"}]}` + "\n" +
+				`list.csv:5: the row does not say who it is about: "n/a" names nobody, and there is no email or phone` + "\n" +
+				`{"userId":"ada"}` + "\n",
+		},
 		"guessed of how they stand": {
 			in: "id,email_subscribe\n1,opted_in\n2,unsubscribed\n3,true\n",
 			want: `{"userId":"1","consents":[{"channel":"email","granted":true,"source":""}]}` + "\n" +

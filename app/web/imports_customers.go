@@ -35,10 +35,32 @@ type wireCustomerRow struct {
 	Acquired   *lifecycle.Acquisition `json:"acquired"`
 }
 
+// leaveNobody leaves out names that mean nobody, as NULL or 0: all rows that have them would be one customer's, and what their
+// addresses refuse nobody else's. The addresses say who it is then; without one the row is refused.
+func (w *wireCustomerRow) leaveNobody() error {
+	for _, name := range []struct {
+		kind  lifecycle.IdentityKind
+		field string
+		text  *string
+	}{{lifecycle.UserID, "userId", &w.UserID}, {lifecycle.AnonymousID, "anonymousId", &w.AnonymousID}} {
+		if !(lifecycle.Identity{Kind: name.kind, Value: *name.text}).Meaningless() {
+			continue
+		}
+		if w.Email == "" && w.Phone == "" && (name.kind == lifecycle.AnonymousID && w.UserID == "" || name.kind == lifecycle.UserID && w.AnonymousID == "") {
+			return fieldError(name.field, "%s %.80q names nobody, and there is no email or phone", name.field, *name.text)
+		}
+		*name.text = ""
+	}
+	return nil
+}
+
 // row reads and checks a customer.
 func (w *wireCustomerRow) row(now time.Time) (lifecycle.Event, engine.Row, error) {
 	row := engine.Row{Created: w.Created, Tags: w.Tags, Consents: w.Consents, Suppress: w.Suppressions, Stages: w.Stages,
 		Points: w.Points, Acquired: w.Acquired}
+	if err := w.leaveNobody(); err != nil {
+		return lifecycle.Event{}, row, err
+	}
 	event, err := w.event()
 	if err != nil {
 		return event, row, err
