@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"stagecraft/app/lifecycle"
 )
@@ -16,7 +17,7 @@ import (
 // Rejects is the file of the rows that did not get in, each with its line and the reason, in the form of its source:
 // after repair it can be imported with the same --map. It is made at the first such row and readable by its owner
 // only. CSV has the columns rejected_line and rejected_reason before the source's own; NDJSON the same two keys. A row
-// that is not even a row is kept as one text.
+// that is not even a row is kept as one text. A row's bytes are those of its source, in whatever encoding that is.
 type Rejects struct {
 	Path string
 
@@ -96,26 +97,45 @@ func (r *Rejects) Add(row Row, reason string) error {
 
 func (r *Rejects) csv(row Row, reason string) string {
 	text := row.Text
-	if row.cells == nil {
+	if row.cells == nil && !row.foreign {
 		text = quote(text)
 	}
-	return strings.Join([]string{strconv.Itoa(row.Line), quote(reason), text}, string(r.rows.Delimiter()))
+	return strings.Join([]string{strconv.Itoa(row.Line), quote(strings.ToValidUTF8(reason, "\uFFFD")), text}, string(r.rows.Delimiter()))
 }
 
 func quote(text string) string {
-	return `"` + strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), `"`, `""`) + `"`
+	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 }
 
 func ndjson(row Row, reason string) string {
 	head := `{"rejected_line":` + strconv.Itoa(row.Line) + `,"rejected_reason":` + string(jsonText(reason))
-	if row.object == nil {
-		return head + `,"rejected_text":` + string(jsonText(row.Text)) + "}"
+	if row.object == nil && !row.foreign {
+		return head + `,"rejected_text":` + jsonBytes(row.Text) + "}"
 	}
 	rest := strings.TrimSpace(row.Text)[1:]
 	if strings.TrimSpace(rest) == "}" || !json.Valid([]byte("{"+rest)) {
 		return head + "}"
 	}
 	return head + "," + rest
+}
+
+// jsonBytes writes a text as JSON, and what is not UTF-8 as it is.
+func jsonBytes(text string) string {
+	if utf8.ValidString(text) {
+		return string(jsonText(text))
+	}
+	out := []byte{'"'}
+	for i := range len(text) {
+		switch b := text[i]; {
+		case b == '"' || b == '\\':
+			out = append(out, '\\', b)
+		case b < ' ':
+			out = fmt.Appendf(out, `\u%04x`, b)
+		default:
+			out = append(out, b)
+		}
+	}
+	return string(append(out, '"'))
 }
 
 // Close completes the file, if there is one.

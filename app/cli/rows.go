@@ -34,6 +34,8 @@ type Row struct {
 	Text string // the row as it stands in the source, without its line end
 	Err  error  // why it cannot be read, as a *lifecycle.Error; such a row has no columns
 
+	foreign bool // it is a row but for its letters, which are not UTF-8
+
 	names  map[string]int
 	cells  []string
 	object map[string]json.RawMessage
@@ -160,6 +162,9 @@ func (r *Rows) begin() error {
 		case trimmed[0] == '[':
 			return r.invalid(line.number, "this is a JSON array; write one object a line (for example with jq -c '.[]')")
 		}
+		if endsWithCR(line.text) {
+			return r.invalid(line.number, `the lines end with a carriage return alone; save it as "CSV UTF-8", or turn them with tr '\r' '\n'`)
+		}
 		r.Format = CSV
 		r.in.unread(line)
 		r.csv = &csvReader{in: r.in}
@@ -230,13 +235,14 @@ func (r *Rows) read() (Row, error) {
 		} else {
 			row, err = r.nextJSON()
 		}
-		if err == nil && !utf8.ValidString(row.Text) {
+		foreign := err == nil && !utf8.ValidString(row.Text)
+		if foreign {
 			err = rowError{"the row is not UTF-8; save the source as UTF-8"}
 		}
 		var bad rowError
 		switch {
 		case errors.As(err, &bad):
-			return Row{Line: row.Line, Text: row.Text, Err: r.invalid(row.Line, "%s", bad.message)}, nil
+			return Row{Line: row.Line, Text: row.Text, Err: r.invalid(row.Line, "%s", bad.message), foreign: foreign}, nil
 		case err == io.EOF:
 			return Row{}, io.EOF
 		case err != nil:

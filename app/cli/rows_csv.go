@@ -44,6 +44,21 @@ func (c *csvReader) readHeader() (int, error) {
 	return row.Line, nil
 }
 
+// endsWithCR reports whether a header goes on behind a carriage return that stands in no quotes: what ends the lines is not a line
+// feed, and all rows would be part of the header.
+func endsWithCR(header []byte) bool {
+	quoted := false
+	for _, b := range bytes.TrimRight(header, "\r") {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case b == '\r' && !quoted:
+			return true
+		}
+	}
+	return false
+}
+
 // guessDelimiter takes the one of comma, semicolon and tab that the line has most of outside quotes.
 func guessDelimiter(header []byte) byte {
 	counts := map[byte]int{}
