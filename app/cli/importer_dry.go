@@ -19,6 +19,7 @@ const dryRows = maxBatchEvents
 type Outlook struct {
 	Source    string            `json:"source"`
 	Guessed   map[string]string `json:"guessed,omitempty"` // columns whose meaning was guessed, and that
+	Left      []string          `json:"left,omitempty"`    // columns that were not, for want of a name
 	Rows      int               `json:"rows"`
 	Rejected  int               `json:"rejected"`  // bad rows
 	Repeats   int               `json:"repeats"`   // taken before under this name
@@ -44,7 +45,7 @@ const (
 
 // Look reads a source to its end and says what importing it would do.
 func (im *Importer) Look(ctx context.Context, events *Events) (Outlook, error) {
-	out := Outlook{Source: im.Source, Guessed: events.Guessed, Events: map[string]int{}, Stages: map[string]int{}, Consents: map[string]int{}, Suppress: map[string]int{}}
+	out := Outlook{Source: im.Source, Guessed: events.Guessed, Left: events.Left, Events: map[string]int{}, Stages: map[string]int{}, Consents: map[string]int{}, Suppress: map[string]int{}}
 	var batch []item
 	size := 0
 	flush := func() error {
@@ -166,11 +167,23 @@ func guessedColumns(guessed map[string]string) string {
 	return "by their names columns are taken " + strings.Join(columns, ", ") + ", and the others as traits; --map says otherwise"
 }
 
+// leftColumns says which columns of a list are left out.
+func leftColumns(left []string) string {
+	shown := make([]string, 0, len(left))
+	for _, column := range left {
+		shown = append(shown, printable(column))
+	}
+	return "left out, because no trait can be named so: " + strings.Join(shown, ", ") + "; give what matters a name in the first line, without an equals sign"
+}
+
 // print says it in words.
 func (o *Outlook) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s: %s; nothing was changed\n", o.Source, plural(o.Rows, "row", "rows"))
 	if len(o.Guessed) > 0 {
 		fmt.Fprintln(out, guessedColumns(o.Guessed))
+	}
+	if len(o.Left) > 0 {
+		fmt.Fprintln(out, leftColumns(o.Left))
 	}
 	if len(o.FirstRows) > 0 {
 		fmt.Fprintln(out, "the first ones, as they would be taken:")

@@ -20,7 +20,7 @@ import (
 type ImportFlags struct {
 	File   string   `arg:"" optional:"" name:"file" help:"CSV or NDJSON, plain or gzipped; - reads standard input."`
 	Events string   `name:"events" placeholder:"FILE" help:"The same as the argument."`
-	Map    []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"What a column means, or 'TARGET:=CONSTANT'; give it for each. Targets: userId, anonymousId, event, type, timestamp, messageId, externalId.SYSTEM, properties.NAME, traits.NAME, context.NAME. Without any, NDJSON holds events of the Segment API."`
+	Map    []string `name:"map" sep:"none" placeholder:"TARGET=COLUMN" help:"What a column means, or 'TARGET:=CONSTANT'; give it for each. Targets: userId, anonymousId, event, type, timestamp, messageId, externalId.SYSTEM, properties.NAME, traits.NAME, context.NAME, and properties, traits, context of JSON objects. Without any, NDJSON holds events of the Segment API, and what export wrote is taken as it is."`
 	Source string   `name:"source" placeholder:"NAME" help:"Name of the import; rows are counted once under one name. Without --map the one is used that was saved for it. Default: the file's name."`
 	Save   string   `name:"save" placeholder:"NAME" help:"Keep the mapping at the server under this name, for further files with --source NAME."`
 	DryRun bool     `name:"dry-run" short:"n" help:"Only say what would be done, and show the first errors."`
@@ -106,6 +106,9 @@ func (f *ImportFlags) Import(ctx context.Context, stdin io.Reader, stdout, stder
 	}
 	if len(events.Guessed) > 0 {
 		progress.Print("%s", guessedColumns(events.Guessed))
+	}
+	if len(events.Left) > 0 {
+		progress.Print("%s", leftColumns(events.Left))
 	}
 	shown := 0
 	var rejectsErr error

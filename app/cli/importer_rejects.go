@@ -26,6 +26,9 @@ type Rejects struct {
 	writer *bufio.Writer
 }
 
+// rejectColumns are what a file of rejects says beside what its source does.
+var rejectColumns = []string{"rejected_line", "rejected_reason"}
+
 var rejectsName = regexp.MustCompile(`^(.+)\.rejects(?:-([0-9]{1,4}))?\.(?:csv|ndjson)$`)
 
 // sourceOfRejects returns the source whose bad rows a file has by its name, and which such file it is, from 1 on. Of any other

@@ -15,7 +15,8 @@ import (
 //	target:=constant     the same in every row
 //
 // Targets are userId, anonymousId, event, type, timestamp, messageId, externalId.SYSTEM, and properties.NAME, traits.NAME
-// and context.NAME, where NAME may go deeper with dots. An empty cell or a null leaves its target out. type is track
+// and context.NAME, where NAME may go deeper with dots; properties, traits and context alone are JSON objects of all that, before
+// which go those with a NAME. An empty cell or a null leaves its target out. type is track
 // where nothing says otherwise.
 //
 // userId, anonymousId, event, type and messageId are texts, to the letter: 00001 keeps its zeros. Under properties,
@@ -73,7 +74,7 @@ func (m *Mapping) add(next rule) error {
 		if other.target == next.target && !(m.customers && next.refuses()) {
 			return lifecycle.Errorf(lifecycle.Invalid, "--map: %s is mapped twice, by %q and %q", next.target, other, next)
 		}
-		if next.target == wholeTraits || other.target == wholeTraits {
+		if slices.Contains(sections, next.target) || slices.Contains(sections, other.target) {
 			continue
 		}
 		if (next.path != nil || other.path != nil) && (strings.HasPrefix(next.target, other.target+".") || strings.HasPrefix(other.target, next.target+".")) {
@@ -126,9 +127,9 @@ func parseRule(text string) (rule, error) {
 			return rule{}, lifecycle.Errorf(lifecycle.Invalid, "--map %q: deeper than 7 names", text)
 		}
 		next.path = path
-	case slices.Contains(plainTargets, target):
+	case slices.Contains(plainTargets, target), slices.Contains(sections, target):
 	default:
-		known := append(slices.Clone(plainTargets), "externalId.SYSTEM", "properties.NAME", "traits.NAME", "context.NAME")
+		known := append(slices.Clone(plainTargets), "externalId.SYSTEM", "properties", "properties.NAME", "traits", "traits.NAME", "context", "context.NAME")
 		return rule{}, lifecycle.Errorf(lifecycle.Invalid, "--map %q: %q is no target%s; there are %s",
 			text, target, didYouMean(target, plainTargets), strings.Join(known, ", "))
 	}
@@ -160,7 +161,7 @@ func (m *Mapping) Check(rows *Rows) error {
 		}
 		if rows.Format == NDJSON {
 			found := slices.ContainsFunc(rows.ahead, func(row Row) bool { _, ok := row.Get(rule.column); return ok })
-			if _, external := externalSystem(rule.target); found || external || m.customers || rule.path != nil || rule.target == "messageId" {
+			if _, external := externalSystem(rule.target); found || external || m.customers || rule.path != nil || slices.Contains(sections, rule.target) || rule.target == "messageId" {
 				continue
 			}
 		} else if index, ok := rows.csv.names[rule.column]; ok && index >= 0 {
@@ -194,6 +195,7 @@ func listed(names []string) string {
 func (m *Mapping) Event(row Row) (lifecycle.Event, error) {
 	event := lifecycle.Event{Type: lifecycle.Track}
 	var trees [3]*branch
+	var wholes [3]map[string]json.RawMessage
 	var externals []lifecycle.Identity
 	for _, rule := range m.rules {
 		value, ok := rule.value(row)
@@ -216,12 +218,23 @@ func (m *Mapping) Event(row Row) (lifecycle.Event, error) {
 			trees[section].put(rule.path[1:], typed(value, rule.constant != nil))
 			continue
 		}
+		if section := slices.Index(sections, rule.target); section >= 0 {
+			var err error
+			if wholes[section], err = objectOf(rule.target, value); err != nil {
+				return event, err
+			}
+			continue
+		}
 		if err := setPlain(&event, rule, value); err != nil {
 			return event, err
 		}
 	}
 	for i, part := range []*json.RawMessage{&event.Properties, &event.Traits, &event.Context} {
+		if trees[i] == nil && wholes[i] != nil {
+			trees[i] = &branch{}
+		}
 		if trees[i] != nil {
+			trees[i].fill(wholes[i])
 			*part = trees[i].append(nil)
 		}
 	}

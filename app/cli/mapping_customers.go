@@ -281,7 +281,7 @@ func readCustomer(row Row) (customer, error) {
 		"identities": &c.Identities, "points": &c.Points, "acquired": &c.Acquired, "test": &c.test}
 	if row.object == nil { // CSV
 		var err error
-		if row, err = exportedRow(row); err != nil {
+		if row, err = exportOfCustomers.read(row); err != nil {
 			return c, err
 		}
 	}
@@ -344,9 +344,48 @@ func GuessCustomerRules(columns []string) (rules []string, guesses map[string]st
 	for _, column := range columns {
 		if target, known := guesses[column]; known {
 			rules = append(rules, target+"="+column)
-		} else if column != "" && !strings.Contains(column, "=") {
-			rules = append(rules, fmt.Sprintf("traits.%s=%s", strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(column), " ", "_"), ".", "_"), column))
+		} else if slices.Contains(rejectColumns, column) {
+			continue
+		} else if !unguessable(column) {
+			rules = append(rules, traitOf(column)+"="+column)
 		}
 	}
 	return rules, guesses
+}
+
+// traitOf is the target of a column whose name says nothing else.
+func traitOf(column string) string {
+	return "traits." + strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(column), " ", "_"), ".", "_")
+}
+
+// unguessable reports whether a column cannot be guessed by its name: it has none, or one that no rule can say.
+func unguessable(column string) bool { return column == "" || strings.Contains(column, "=") }
+
+// checkGuesses reports, as an error, columns of a list that would be taken for the same thing, and returns those that are left
+// out, in words.
+func checkGuesses(columns []string, guesses map[string]string) (left []string, err error) {
+	targets := map[string]int{} // the first column of each
+	for i, column := range columns {
+		if slices.Contains(rejectColumns, column) {
+			continue
+		}
+		if unguessable(column) {
+			left = append(left, strings.TrimSuffix(fmt.Sprintf("column %d %q", i+1, column), ` ""`))
+			continue
+		}
+		target, known := guesses[column]
+		if !known {
+			target = traitOf(column)
+		}
+		first, twice := targets[target]
+		if !twice {
+			targets[target] = i
+			continue
+		}
+		if columns[first] == column || !(rule{target: target}).refuses() {
+			return nil, lifecycle.Errorf(lifecycle.Invalid, "columns %d and %d, %q and %q, would both be taken for %s; give one of them another name in the first line, or say with --map what the columns mean",
+				first+1, i+1, columns[first], column, target)
+		}
+	}
+	return left, nil
 }

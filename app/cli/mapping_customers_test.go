@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,22 @@ func TestCustomerMapping(t *testing.T) {
 				`{"anonymousId":"source:crm:17","identities":[{"kind":"external:crm","value":"17"}]}` + "\n" +
 				`list.csv:5: the row does not say who it is about: "n/a" names nobody, and there is no email or phone` + "\n" +
 				`{"userId":"ada"}` + "\n",
+		},
+		"guessed of two alike": {
+			in:   "id,email,City,city\n1,a@example.com,Hue,Hanoi\n",
+			want: `list.csv:1: columns 3 and 4, "City" and "city", would both be taken for traits.city; give one of them another name in the first line, or say with --map what the columns mean`,
+		},
+		"guessed of the same": {
+			in:   "id,unsubscribed,unsubscribed\n1,yes,no\n",
+			want: `list.csv:1: columns 2 and 3, "unsubscribed" and "unsubscribed", would both be taken for unsubscribed; give one of them another name in the first line, or say with --map what the columns mean`,
+		},
+		"guessed beside nameless ones": {
+			in:   "id,,a=b,City\n1,x,y,Hue\n",
+			want: `{"userId":"1","traits":{"city":"Hue"}}` + "\n",
+		},
+		"guessed of rejects": {
+			in:   "rejected_line,rejected_reason,id,City\n7,bad,1,Hue\n",
+			want: `{"userId":"1","traits":{"city":"Hue"}}` + "\n",
 		},
 		"guessed of how they stand": {
 			in: "id,email_subscribe\n1,opted_in\n2,unsubscribed\n3,true\n",
@@ -166,4 +183,20 @@ func FuzzCustomerMapping(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Columns that cannot be guessed are told.
+func TestColumnsWithoutANameAreTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(path, []byte("id,,a=b,City\n1,x,y,Hue\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source, err := cli.OpenCustomers(path, nil, "list", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	if want := []string{"column 2", `column 3 "a=b"`}; !slices.Equal(source.Left, want) {
+		t.Errorf("left out are %q", source.Left)
+	}
 }

@@ -25,6 +25,7 @@ type Record struct {
 type Events struct {
 	Rows    *Rows
 	Guessed map[string]string // targets of a list's columns that were guessed by their names; the others are traits
+	Left    []string          // the columns, in words, that were left out of that because they have no name to guess by
 
 	source    string
 	mapping   *Mapping
@@ -37,7 +38,7 @@ type Events struct {
 func (e *Events) Position() (done, total int64) { return e.Rows.Position() }
 
 // OpenEvents opens a file, or standard input if path is "-", and checks the rules (see Mapping) against its columns.
-// Without rules a source of NDJSON holds events of the Segment API. With needsTime a row without a timestamp is an
+// Without rules a source of NDJSON holds events of the Segment API, and CSV those of an export of ours. With needsTime a row without a timestamp is an
 // error: history is nothing without its time. The source's name goes into the rows' identities.
 func OpenEvents(path string, stdin io.Reader, source string, rules []string, needsTime bool) (*Events, error) {
 	mapping, err := ParseMapping(rules)
@@ -49,6 +50,9 @@ func OpenEvents(path string, stdin io.Reader, source string, rules []string, nee
 		return nil, err
 	}
 	events := &Events{Rows: rows, source: source, mapping: mapping, needsTime: needsTime, unseen: map[string]bool{}}
+	if rows.Format == CSV {
+		rows.csv.guarded = isExportOfEvents(rows.csv.header)
+	}
 	if err := events.check(path == "-"); err != nil {
 		rows.Close()
 		return nil, err
@@ -64,12 +68,19 @@ func OpenCustomers(path string, stdin io.Reader, source string, rules []string, 
 		return nil, err
 	}
 	events := &Events{Rows: rows, source: source, customers: true, unseen: map[string]bool{}}
-	if ours := len(rules) == 0 && rows.Format == CSV && isExport(rows.csv.header); rows.Format == CSV && !ours && !slices.ContainsFunc(rules, func(rule string) bool {
+	if rows.Format == CSV {
+		rows.csv.guarded = exportOfCustomers.has(rows.csv.header)
+	}
+	if ours := len(rules) == 0 && rows.Format == CSV && rows.csv.guarded; rows.Format == CSV && !ours && !slices.ContainsFunc(rules, func(rule string) bool {
 		return !strings.HasPrefix(rule, "stage.") && !strings.HasPrefix(rule, "since.")
 	}) {
 		var guessed []string
 		guessed, events.Guessed = GuessCustomerRules(rows.csv.header)
 		rules = append(guessed, rules...)
+		if events.Left, err = checkGuesses(rows.csv.header, events.Guessed); err != nil {
+			rows.Close()
+			return nil, placedAt(rows.file, 1, err)
+		}
 	}
 	if events.mapping, err = ParseCustomerMapping(rules); err == nil && events.mapping != nil {
 		events.mapping.stages = stages
@@ -84,7 +95,7 @@ func OpenCustomers(path string, stdin io.Reader, source string, rules []string, 
 
 func (e *Events) check(streamed bool) error {
 	switch {
-	case e.mapping == nil && e.Rows.Format == CSV:
+	case e.mapping == nil && e.Rows.Format == CSV && !e.Rows.csv.guarded:
 		columns, err := e.Rows.Columns()
 		if err != nil {
 			return err
@@ -138,7 +149,12 @@ func (e *Events) Next() (Record, error) {
 	} else if e.mapping != nil {
 		record.Event, err = e.mapping.Event(row)
 	} else {
-		record.Event, err = SegmentEvent(row)
+		if row.object == nil { // CSV
+			row, err = exportOfEvents.read(row)
+		}
+		if err == nil {
+			record.Event, err = SegmentEvent(row)
+		}
 	}
 	if err == nil && e.needsTime && record.Event.Timestamp.IsZero() {
 		err = invalidField("timestamp", "the row has no timestamp, and history needs one")
@@ -174,12 +190,14 @@ func (e *Events) Unseen() []string {
 func (e *Events) Close() error { return e.Rows.Close() }
 
 // at puts file and line before an error's sentence.
-func (e *Events) at(line int, err error) error {
+func (e *Events) at(line int, err error) error { return placedAt(e.Rows.file, line, err) }
+
+func placedAt(file string, line int, err error) error {
 	placed := lifecycle.Error{Code: lifecycle.Invalid, Message: err.Error()}
 	var known *lifecycle.Error
 	if errors.As(err, &known) {
 		placed = *known
 	}
-	placed.File, placed.Line = e.Rows.file, line
+	placed.File, placed.Line = file, line
 	return &placed
 }

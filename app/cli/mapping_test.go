@@ -100,6 +100,23 @@ func TestMapping(t *testing.T) {
 			[]string{"userId=c.id", "event:=X", "timestamp=at", "properties.total=total", "properties.items=items", "properties.note=note"},
 			"track \"X\" \"12\" \"\" ID 2024-05-01T10:30:00Z {\"total\":1.50,\"items\":[1]}  \n" +
 				"track \"X\" \"x\" \"\" ID 2024-05-01T00:00:00Z {\"note\":\"late\"}  \n"},
+		"whole objects": {"id,p,t,c,total\nu,\"{\"\"total\"\":1,\"\"sku\"\":\"\"=A\"\"}\",\"{\"\"plan\"\":null}\",{},2.50\nv,[1],,,\n", false,
+			[]string{"userId=id", "event:=X", "properties=p", "properties.total=total", "traits=t", "context=c"},
+			"track \"X\" \"u\" \"\" ID - {\"total\":2.50,\"sku\":\"=A\"} {\"plan\":null} {}\n" +
+				"orders.csv:3: properties [1] is no JSON object\n"},
+		"an export of events": {"customer,userId,anonymousId,messageId,type,event,timestamp,receivedAt,source,late,properties,traits,context\n" +
+			"C,'=E,'-rt4,m1,track,Order Completed,2024-05-01T10:30:00Z,2024-05-02T10:30:00Z,key,false,\"{\"\"total\"\":1.50,\"\"note\"\":\"\"'=x\"\"}\",,{}\n" +
+			"C,ada,,m2,identify,,2024-05-01T10:30:00Z,,,,,\"{\"\"plan\"\":\"\"pro\"\"}\",\n" +
+			"C,ada,,m3,page,,soon,,,,,,\nC,ada,,m4,page,,,,,,{,,\n", true, nil,
+			"track \"Order Completed\" \"=E\" \"-rt4\" m1 2024-05-01T10:30:00Z {\"total\":1.50,\"note\":\"'=x\"}  {}\n" +
+				"identify \"\" \"ada\" \"\" m2 2024-05-01T10:30:00Z  {\"plan\":\"pro\"} \n" +
+				"orders.csv:4: timestamp \"soon\" is not a date between 1900 and 2200; write it like 2024-05-01, 2024-05-01 10:30:00, 2024-05-01T10:30:00Z or 1714559400\n" +
+				"orders.csv:5: properties \"{\" is not the JSON that an export writes\n"},
+		"some columns of it, and its rejects": {"rejected_line,rejected_reason,userId,event,properties.cart.total,properties.note,context.ip\n7,bad,ada,X,1.50,'=x,\n", false, nil,
+			"track \"X\" \"ada\" \"\" ID - {\"cart\":{\"total\":1.50},\"note\":\"=x\"}  \n"},
+		"a mapping of it": {"userId,event,properties\n'=E,X,\"{\"\"a\"\":1}\"\n", false, []string{"userId=userId", "event:=Y", "properties=properties"},
+			"track \"Y\" \"=E\" \"\" ID - {\"a\":1}  \n"},
+		"other people's apostrophes": {"id,event,x\n'=E,X,1\n", false, []string{"userId=id", "event=event"}, "track \"X\" \"'=E\" \"\" ID -   \n"},
 		"unknown path": {`{"customer":{"id":12}}`, false, []string{"userId=customer.di", "event:=X"},
 			"--map userId=customer.di: there is no column \"customer.di\", did you mean \"customer.id\"?\nthe columns of orders.csv are: customer.id"},
 	} {
@@ -118,7 +135,6 @@ func TestBadRules(t *testing.T) {
 		"=a":                           "write target=column",
 		"userid=a":                     `did you mean "userId"`,
 		"total=a":                      `"total" is no target`,
-		"properties=a":                 `"properties" is no target`,
 		"properties.=a":                "is empty",
 		"properties.a..b=a":            "is empty",
 		"properties.a.b.c.d.e.f.g.h=a": "deeper than",

@@ -143,3 +143,45 @@ on("Score Reached", function() tag("warm") end)`,
 		}
 	}
 }
+
+// TestEventsRoundTrip moves events from one server into empty ones, in either form: names and values are as they were.
+func TestEventsRoundTrip(t *testing.T) {
+	builtBinary(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	scripts := filepath.Join(dir, "scripts")
+	writeFiles(t, scripts, clubScripts) // which are off: nothing else happens
+	server := fresh(t, scripts)
+	batch(t, server,
+		`{"type":"identify","userId":"=E","anonymousId":"-rt4","messageId":"1","timestamp":"2026-01-02T03:04:05Z","traits":{"plan":"pro","city":"=Hue","old":{"a":[1]}}}`,
+		`{"type":"track","event":"+Order, \"big\"","userId":"=E","messageId":"2","timestamp":"2026-01-02T03:04:06Z","properties":{"total":12.50,"code":"00001","n":"5","note":"'=x","list":[{"sku":"a,b"}]},"context":{"ip":"192.0.2.1"}}`,
+		`{"type":"page","anonymousId":"@eve","messageId":"3","timestamp":"2026-01-02T03:04:07Z","properties":{"url":"https://shop.example/"}}`)
+	events := func(p *serverProcess) string {
+		stdout, stderr, code := words("export", "events", "--columns", "userId,anonymousId,messageId,type,event,timestamp,properties,traits,context", "--server", "http://"+p.addr())
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		lines := strings.Split(strings.TrimSpace(stdout), "\n")
+		slices.Sort(lines)
+		return strings.Join(lines, "\n")
+	}
+	export := func(file string, more ...string) {
+		if _, stderr, code := words(append([]string{"export", "events", "--out", file, "--server", "http://" + server.addr()}, more...)...); code != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	want := events(server)
+	if strings.Count(want, "\n") != 2 {
+		t.Fatalf("there are %s", want)
+	}
+	for _, file := range [][]string{{"all.csv"}, {"raw.csv.gz", "--raw"}, {"all.ndjson"}} {
+		export(file[0], file[1:]...)
+		other := fresh(t, scripts)
+		if stdout, stderr, code := words("import", file[0], "--history", "--key", testKey, "--server", "http://"+other.addr()); code != 0 || !strings.Contains(stdout, "3 accepted") {
+			t.Fatal(file, stdout, stderr)
+		}
+		if got := events(other); got != want {
+			t.Errorf("%s: the other server has\n%s\nnot\n%s", file[0], got, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type csvReader struct {
 	header     []string
 	headerText string
 	names      map[string]int // -1 for a name that occurs twice
+	guarded    bool           // an export of ours wrote it: what a spreadsheet would take for a formula has an apostrophe before it
 }
 
 // readHeader reads the header, guesses the delimiter from it and returns its line.
@@ -91,6 +92,12 @@ func (c *csvReader) next() (Row, error) {
 			cellCount(len(row.cells)), len(c.header))}
 	}
 	row.names = c.names
+	for i := range row.cells {
+		if !c.guarded {
+			break
+		}
+		row.cells[i] = unguarded(row.cells[i])
+	}
 	return row, nil
 }
 

@@ -8,24 +8,42 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// The columns of `export customers`. Those that say what can be counted anew are not taken: who is in which segment, what was
-// bought, what the scores come to now.
+// exportForm are the columns of an export of ours.
+type exportForm struct {
+	texts   []string
+	names   []string // of the texts: one of them says whose row it is
+	objects []string // and lists, in JSON
+	passed  []string // that are not taken
+	parts   []string // that have columns for what lies in them
+	typed   []string // of those: the ones with values of any type
+}
+
+// Of customers those are passed that say what can be counted anew: who is in which segment, what was bought, what the scores come to
+// now. Of events, what the server that takes them says by itself.
 var (
-	exportTexts   = []string{"userId", "anonymousId", "email", "phone", "created"}
-	exportObjects = []string{"identities", "points", "stages", "entered", "consents", "suppressions", "acquired", "traits"}
-	exportPassed  = []string{"customer", "lastSeen", "score", "scores", "segments", "orders", "revenue"}
-	exportParts   = []string{"traits", "scores", "stages", "entered"} // that have columns for what lies in them
+	exportOfCustomers = &exportForm{
+		texts: []string{"userId", "anonymousId", "email", "phone", "created"}, names: []string{"userId", "anonymousId", "email", "phone"},
+		objects: []string{"identities", "points", "stages", "entered", "consents", "suppressions", "acquired", "traits", "test"},
+		passed:  []string{"customer", "lastSeen", "score", "scores", "segments", "orders", "revenue"},
+		parts:   []string{"traits", "scores", "stages", "entered"}, typed: []string{"traits"},
+	}
+	exportOfEvents = &exportForm{
+		texts: plainTargets, names: []string{"userId", "anonymousId"}, objects: sections,
+		passed: []string{"customer", "receivedAt", "source", "late"},
+		parts:  sections, typed: sections,
+	}
 )
 
-// isExport reports whether a CSV header is that of an export of ours, of all columns or some.
-func isExport(header []string) bool {
+// has reports whether a CSV header is that of such an export, of all columns or some, or of its bad rows.
+func (f *exportForm) has(header []string) bool {
 	named := false
 	for _, column := range header {
 		head, _, part := strings.Cut(column, ".")
 		switch {
-		case part && slices.Contains(exportParts, head), slices.Contains(exportObjects, column), slices.Contains(exportPassed, column), column == "tags", column == "test":
-		case slices.Contains(exportTexts, column):
-			named = named || column != "created"
+		case part && slices.Contains(f.parts, head), slices.Contains(f.objects, column), slices.Contains(f.passed, column), slices.Contains(rejectColumns, column):
+		case f == exportOfCustomers && column == "tags":
+		case slices.Contains(f.texts, column):
+			named = named || slices.Contains(f.names, column)
 		default:
 			return false
 		}
@@ -33,8 +51,14 @@ func isExport(header []string) bool {
 	return named
 }
 
-// exportedRow turns a row of CSV that we have written into the object that NDJSON has.
-func exportedRow(row Row) (Row, error) {
+// isExportOfEvents reports whether a header is that of `export events`. A list of other people's that has but its names has to say
+// what its events are: without the one or the other it is not known.
+func isExportOfEvents(header []string) bool {
+	return exportOfEvents.has(header) && (slices.Contains(header, "event") || slices.Contains(header, "type"))
+}
+
+// read turns a row of CSV that we have written into the object that NDJSON has. Its cells are unguarded.
+func (f *exportForm) read(row Row) (Row, error) {
 	object, parts := map[string]json.RawMessage{}, map[string]*branch{}
 	for column, at := range row.names {
 		if at < 0 || row.cells[at] == "" {
@@ -43,26 +67,30 @@ func exportedRow(row Row) (Row, error) {
 		text := row.cells[at]
 		head, rest, part := strings.Cut(column, ".")
 		switch {
-		case part && head != "scores":
+		case part && slices.Contains(f.parts, head) && !slices.Contains(f.passed, head):
 			if parts[head] == nil {
 				parts[head] = &branch{}
 			}
-			value := typed(Value{Text: unguarded(text)}, false)
-			if head != "traits" {
-				value = jsonText(unguarded(text))
+			value := typed(Value{Text: text}, false)
+			if !slices.Contains(f.typed, head) {
+				value = jsonText(text)
 			} else if (text[0] == '{' || text[0] == '[') && json.Valid([]byte(text)) {
 				value = json.RawMessage(text)
 			}
-			parts[head].put([]string{rest}, value)
-		case column == "tags":
-			tags, err := tagsOf(Value{Text: unguarded(text)})
+			path := []string{rest}
+			if f == exportOfEvents {
+				path = strings.Split(rest, ".")
+			}
+			parts[head].put(path, value)
+		case f == exportOfCustomers && column == "tags":
+			tags, err := tagsOf(Value{Text: text})
 			if err != nil {
 				return row, err
 			}
 			object[column], _ = json.Marshal(tags) // texts always can
-		case slices.Contains(exportTexts, column):
-			object[column] = jsonText(unguarded(text))
-		case column == "test" || slices.Contains(exportObjects, column):
+		case slices.Contains(f.texts, column):
+			object[column] = jsonText(text)
+		case slices.Contains(f.objects, column):
 			if !json.Valid([]byte(text)) {
 				return row, invalidField(column, "%s %q is not the JSON that an export writes", column, shorten(text))
 			}
