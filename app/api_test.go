@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -288,6 +289,39 @@ func TestErrorsAreProblems(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &problem); err != nil || problem.Code != code || problem.Status != status || problem.Title == "" ||
 			problem.Detail == "" || problem.Type != "/api/docs#"+code || header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %d %s %v", path, status, text, header)
+		}
+	}
+}
+
+// A live view ends with the key with which it was opened, and one key does not take the places of all.
+func TestALiveViewEndsWithItsKey(t *testing.T) {
+	s := guarded(t)
+	key := s.makeKey(`{"name": "wall", "scopes": ["read"]}`)
+	open := func() *http.Response {
+		request, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+"/api/stream", nil)
+		request.Header.Set("Authorization", "Bearer "+key.Secret)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { response.Body.Close() })
+		return response
+	}
+	var views []*http.Response
+	for range 16 {
+		if views = append(views, open()); views[len(views)-1].StatusCode != http.StatusOK {
+			t.Fatalf("view %d: %d", len(views), views[len(views)-1].StatusCode)
+		}
+	}
+	if status := open().StatusCode; status != http.StatusTooManyRequests {
+		t.Errorf("one more view of the same key: %d", status)
+	}
+	if status, text, _ := s.call("DELETE", "/v1/keys/"+key.ID, nil, bearer(adminKey)); status >= 300 {
+		t.Fatalf("%d %s", status, text)
+	}
+	for _, view := range views { // else this does not end
+		if _, err := io.Copy(io.Discard, view.Body); err != nil {
+			t.Errorf("the view did not end in order: %v", err)
 		}
 	}
 }

@@ -55,6 +55,7 @@ type holder struct {
 	until  time.Time // when it expires; zero: never
 	bucket *bucket   // nil: without a limit
 	used   atomic.Int64
+	views  atomic.Int64 // live views that are open with it
 }
 
 func (h *holder) usedAt() time.Time {
@@ -127,11 +128,15 @@ func (s *Server) holderOfSecret(secret string) *holder {
 	if secret == "" {
 		return nil
 	}
-	h := (*s.keys.byHash.Load())[lifecycle.HashAPIKey(secret)]
-	if h == nil || !h.until.IsZero() && !s.Clock.Now().Before(h.until) {
-		return nil
+	if h := (*s.keys.byHash.Load())[lifecycle.HashAPIKey(secret)]; s.isGood(h) {
+		return h
 	}
-	return h
+	return nil
+}
+
+// isGood reports whether a key is there, has not been revoked and has not expired.
+func (s *Server) isGood(h *holder) bool {
+	return h != nil && (*s.keys.byHash.Load())[h.hash] == h && (h.until.IsZero() || s.Clock.Now().Before(h.until))
 }
 
 // holderOfHeader returns who shows a key in an Authorization header: as a bearer token, or as the user name of HTTP Basic

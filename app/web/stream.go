@@ -20,21 +20,27 @@ const (
 	streamBeat  = 15 * time.Second       // a comment, so that dead connections are noticed
 	streamWrite = 20 * time.Second       // a reader who takes longer is dropped
 	maxStreams  = 64
+	maxKeyed    = 16 // of one key that was made
 )
 
 // stream sends the overview whenever something changed.
 func (s *Server) stream(c *fiber.Ctx) error {
-	if s.streams.Add(1) > maxStreams {
-		s.streams.Add(-1)
-		return lifecycle.Errorf(lifecycle.Busy, "%d live views are open already; close one", maxStreams)
+	h, _ := s.holder(c)
+	if h == nil || !h.made {
+		h = &holder{} // whom the console asks for nothing, or the configuration names: they stay as long as the server runs
+	}
+	leave := func() { s.streams.Add(-1); h.views.Add(-1) }
+	if all, own := s.streams.Add(1), h.views.Add(1); all > maxStreams || own > maxKeyed {
+		leave()
+		return lifecycle.Errorf(lifecycle.Busy, "%d live views are open already, %d with this key; close one", all-1, own-1)
 	}
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	c.Set("X-Accel-Buffering", "no")
 	conn := c.Context().Conn()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
-		defer s.streams.Add(-1)
-		s.pour(w, conn)
+		defer leave()
+		s.pour(w, conn, func() bool { return !h.made || s.isGood(h) })
 	})
 	return nil
 }
@@ -51,7 +57,8 @@ func (s *Server) seen() seen {
 	return seen{s.Insight.Changes(), s.Scripts.Changes(), string(text)}
 }
 
-func (s *Server) pour(w *bufio.Writer, conn net.Conn) {
+// pour sends while whoever looks may.
+func (s *Server) pour(w *bufio.Writer, conn net.Conn, may func() bool) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() {
@@ -65,7 +72,7 @@ func (s *Server) pour(w *bufio.Writer, conn net.Conn) {
 	defer tick.Stop()
 	var last seen
 	var sent time.Time
-	for first := true; ; first = false {
+	for first := true; may(); first = false {
 		_ = conn.SetWriteDeadline(time.Now().Add(streamWrite))
 		if now := s.seen(); first || now != last {
 			of, data, err := s.snapshots.get(s.seen, func() ([]byte, error) {
