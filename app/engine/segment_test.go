@@ -98,6 +98,24 @@ func TestSegmentFollowsEventsAndTime(t *testing.T) {
 	}
 }
 
+// Names that begin alike are in another order as files than as names.
+func TestSegmentsOfNamesThatBeginAlike(t *testing.T) {
+	h := newHarness(t)
+	h.segments("pro", `customer.plan == "pro"`, "pro-recent", `in_segment "pro" and in_segment "recent"`, "recent", `count("Order Completed", "30 days") >= 1`)
+	h.identify("ann", "", `{"plan":"pro"}`)
+	h.receive(h.event("ann", "Order Completed"))
+	h.pass(31 * 24 * time.Hour)
+	h.told1(`
+		0 segment entered pro
+		0 segment entered recent
+		0 segment entered pro-recent
+		30 segment left recent
+		30 segment left pro-recent`)
+	if got := h.members("pro"); got != "ann" {
+		t.Errorf("pro has %q", got)
+	}
+}
+
 func TestSegmentTimerComesWhenTheAnswerChangesOnly(t *testing.T) {
 	h := newHarness(t)
 	h.segments("many", `count("Page Viewed", "10 days") >= 3`)

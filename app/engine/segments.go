@@ -130,18 +130,19 @@ func (e *Engine) segments(tx store.Reader) *segmentSet {
 	if part.current {
 		return part.set
 	}
-	part.set, part.current = nil, true
+	var set *segmentSet
 	table, err := readSegmentTable(tx)
 	if err == nil && table.Version != "" {
 		var compiled *script.Segments
 		if compiled, err = e.compiledSegments(table); err == nil && len(compiled.List) > 0 {
-			part.set = newSegmentSet(compiled, table)
+			set = newSegmentSet(compiled, table)
 		}
 	}
 	if err != nil {
 		e.log.Error("the segments cannot be used; who is a member stays as it is", "partition", tx.Partition(), "error", err)
 	}
-	return part.set
+	part.set, part.current = set, true
+	return set
 }
 
 // compiledSegments returns the segments of a table, compiled once for all partitions.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -39,23 +38,17 @@ type Segment struct {
 
 // Segments are all segments of a scripts folder, compiled together because they may ask for each other.
 type Segments struct {
-	List    []*Segment // by name
+	List    []*Segment // in the order of their files' names, which is not quite that of their own: "pro-recent.lua" is before "pro.lua"
 	Order   []int      // indices of List, so that whoever is asked for comes before who asks
 	Version string
 
 	program *Program
+	places  map[string]int // in List, by name
 }
 
-// Find returns a segment by name, with its place in List.
+// Find returns a segment by name, with its place in List; nil and -1 if there is none.
 func (s *Segments) Find(name string) (*Segment, int) {
-	at, ok := slices.BinarySearchFunc(s.List, name, func(one *Segment, name string) int {
-		if one.Name < name {
-			return -1
-		} else if one.Name > name {
-			return 1
-		}
-		return 0
-	})
+	at, ok := s.places[name]
 	if !ok {
 		return nil, -1
 	}

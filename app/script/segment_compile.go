@@ -45,7 +45,7 @@ func ReadSegmentsWith(fsys fs.FS, draft string, text []byte) (Source, error) {
 // file and line.
 func (h *Host) CompileSegments(src Source) (*Segments, error) {
 	c := &segmentCompiler{
-		Segments: &Segments{program: &Program{host: h, src: src, chunks: map[string]*lua.FunctionProto{}, handlers: map[string]handlerRef{}, lines: map[string]int{}}},
+		Segments: &Segments{places: map[string]int{}, program: &Program{host: h, src: src, chunks: map[string]*lua.FunctionProto{}, handlers: map[string]handlerRef{}, lines: map[string]int{}}},
 		checkers: map[string]*checker{}, asks: map[string][]mention{},
 	}
 	c.Version = src.Version()
@@ -204,6 +204,7 @@ func (c *segmentCompiler) load(path, name string) {
 			}
 		}
 	}
+	c.places[name] = len(c.List)
 	c.List = append(c.List, s)
 }
 

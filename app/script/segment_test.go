@@ -1,6 +1,7 @@
 package script_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -92,5 +93,32 @@ func TestASegmentHasStepsAndNoClock(t *testing.T) {
 	}
 	if out, err := ask(script.Limits{Steps: 10_000}); err == nil {
 		t.Errorf("%+v", out)
+	}
+}
+
+// Segments find each other whatever their names begin with: files are sorted with ".lua", which stands between "-" and digits.
+func TestSegmentsWhoseNamesBeginAlike(t *testing.T) {
+	names := []string{"pro", "pro-", "pro-recent", "pro-recent-2", "pro0", "pro_", "pro_recent", "prof", "p", "p-", "p0"}
+	files := map[string][]byte{}
+	for i, name := range names {
+		files[name+".lua"] = fmt.Appendf(nil, "member(function() return in_segment %q or true end)", names[(i+1)%len(names)])
+	}
+	files["p0.lua"] = []byte("member(function() return true end)")
+	segments, err := script.New(script.Limits{}).CompileSegments(script.Source{Name: script.SegmentsFolder, Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if one, at := segments.Find(name); one == nil || one.Name != name || segments.List[at] != one {
+			t.Errorf("%s is found as %v at %d", name, one, at)
+		}
+	}
+	for _, name := range []string{"", "pr", "pro-r", "pro1", "q"} {
+		if one, at := segments.Find(name); one != nil || at != -1 {
+			t.Errorf("%q, which is not there, is found as %v at %d", name, one, at)
+		}
+	}
+	if first := segments.List[segments.Order[0]].Name; first != "p0" {
+		t.Errorf("%s is asked before p0, for which it asks", first)
 	}
 }
