@@ -102,6 +102,7 @@ func (s *server) plant() {
 	for range 3 {
 		s.must("POST", "/v1/track", map[string]any{"userId": "planted-user-7", "event": "Order Completed", "properties": map[string]any{"total": 70, "note": "planted word"}})
 	}
+	s.must("POST", "/v1/track", map[string]any{"userId": "planted-user-7", "event": "Jump", "properties": map[string]any{"to": "planted word"}})
 	s.eventually("a mail to them is written", func() bool { return strings.Contains(strings.Join(s.mails(), ""), "planted.seven@example.com") })
 	s.eventually("the visitor has become one with the customer", func() bool {
 		status, body, _ := s.call("GET", "/v1/customers/planted-anon-7", nil)
@@ -112,7 +113,7 @@ func (s *server) plant() {
 func rightsFiles() map[string]string {
 	return map[string]string{
 		"shop/journey.lua":                     `journey { title = "Shop", stages = { "member", "buyer" } }`,
-		"shop/member.lua":                      "stage { title = \"Member\" }\non(\"Order Completed\", function(customer)\n  send \"thanks\"\n  wait \"30 days\"\n  send \"thanks\"\nend)\n",
+		"shop/member.lua":                      "stage { title = \"Member\" }\non(\"Order Completed\", function(customer)\n  send \"thanks\"\n  wait \"30 days\"\n  send \"thanks\"\nend)\non(\"Jump\", function(customer, event) move(event.properties.to) end)\n",
 		"shop/buyer.lua":                       `stage { title = "Buyer" }`,
 		"shop/messages/thanks.email.liquid":    "---\nsubject: 'Thank you, {{ customer.traits.name | default: \"friend\" }}'\nkind: transactional\n---\nDear {{ customer.traits.name | default: \"friend\" }}: {{ event.properties.note | default: \"hello\" }}\n",
 		"shop/messages/thanks.email.vi.liquid": "---\nsubject: Thank you\nkind: transactional\n---\nDear {{ customer.traits.name | default: \"friend\" }}\n",
@@ -159,6 +160,7 @@ func TestErasedFromEveryFile(t *testing.T) {
 		Messages []struct {
 			Rendered map[string]any
 		}
+		SetAside []map[string]any
 	}
 	text := s.must("GET", "/v1/customers/planted-user-7/export", nil)
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
@@ -171,6 +173,9 @@ func TestErasedFromEveryFile(t *testing.T) {
 	}
 	if len(document.Consents) != 2 || len(document.Timeline) < 6 || len(document.Messages) == 0 || document.Messages[0].Rendered == nil {
 		t.Errorf("the document has %d words of consent, %d entries and %d messages", len(document.Consents), len(document.Timeline), len(document.Messages))
+	}
+	if len(document.SetAside) != 1 {
+		t.Errorf("the document has %d steps that were set aside", len(document.SetAside))
 	}
 	before := s.overview()
 	s.must("POST", "/v1/customers/"+url.PathEscape("planted.seven@example.com")+"/erase", nil)

@@ -377,3 +377,25 @@ func TestWhatIsNoCallOrNoEnding(t *testing.T) {
 		refused(t, err, lifecycle.NotFound, "there is no")
 	}
 }
+
+// Calls are part of what is kept of a person, and go with them.
+func TestCallsOfWhoIsForgotten(t *testing.T) {
+	c := newCentre(t, delivery.Policy{})
+	ada, eve := c.person("Ada", "+4915112345601"), c.person("Eve", "+4915112345602")
+	c.ring(ada, owed)
+	c.ring(eve, owed)
+	if calls := c.personal(ada).Calls; len(calls) != 1 || calls[0].Customer != ada {
+		t.Errorf("hers are %+v", calls)
+	}
+	c.do(ada.Partition(), func(tx store.Tx) {
+		if next, err := c.delivery.Forget(tx, []lifecycle.ID{ada}, nil, 1000); next != nil || err != nil {
+			t.Error(next, err)
+		}
+	})
+	if list, err := c.calls.List(context.Background(), delivery.CallQuery{State: delivery.CallOpen, Limit: 10}); err != nil || len(list.Calls) != 1 || list.Calls[0].Customer != eve {
+		t.Errorf("of both there is %+v, %v", list, err)
+	}
+	if calls := c.personal(ada).Calls; len(calls) > 0 {
+		t.Errorf("there are still %+v", calls)
+	}
+}

@@ -15,12 +15,6 @@ import (
 //
 // A position is a key of the outbox; nil is the beginning, and of an answer the end.
 
-// mentions reports whether a stored value has one of the IDs in it. IDs are stored as they are, so most values need not
-// be decoded.
-func mentions(value []byte, ids []lifecycle.ID) bool {
-	return slices.ContainsFunc(ids, func(id lifecycle.ID) bool { return bytes.Contains(value, id[:]) })
-}
-
 // personalKinds are where what belongs to a person lies without the person's ID at the front, in the order of their keys.
 var personalKinds = [...][]byte{{'m'}, []byte("qt"), []byte("ul"), {'w'}}
 
@@ -40,7 +34,8 @@ func personal(tx store.Reader, ids []lifecycle.ID, from []byte, look int, visit 
 				next = bytes.Clone(key)
 				return false
 			}
-			if mentions(value, ids) || prefix[0] == 'w' && mentions(key, ids) {
+			// most values are none of theirs, and need not be decoded
+			if lifecycle.MentionsAny(value, ids) || prefix[0] == 'w' && lifecycle.MentionsAny(key, ids) {
 				visit(prefix[0], key, value)
 			}
 			return true
@@ -109,7 +104,11 @@ func (d *Delivery) Forget(tx store.Tx, ids []lifecycle.ID, from []byte, look int
 				tx.Delete(closedCallKey(&call))
 				tx.Delete(one.key)
 			}
-		case 'u', 'w':
+		case 'u': // what a link says of others may mention them
+			if len(one.value) >= len(lifecycle.ID{}) && slices.Contains(ids, lifecycle.ID(one.value[:len(lifecycle.ID{})])) {
+				tx.Delete(one.key)
+			}
+		case 'w':
 			tx.Delete(one.key)
 		}
 	}

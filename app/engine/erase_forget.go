@@ -272,7 +272,7 @@ func (e *Engine) forgetLetters(tx store.Tx, job *forgetting) (next []byte, err e
 			next = bytes.Clone(key)
 			return false
 		}
-		if mentionsAny(value, job.IDs) {
+		if letterOf(value, job.IDs) != nil {
 			keys = append(keys, bytes.Clone(key))
 		}
 		return true
@@ -283,8 +283,14 @@ func (e *Engine) forgetLetters(tx store.Tx, job *forgetting) (next []byte, err e
 	return next, nil
 }
 
-func mentionsAny(value []byte, ids []lifecycle.ID) bool {
-	return slices.ContainsFunc(ids, func(id lifecycle.ID) bool { return bytes.Contains(value, id[:]) })
+// letterOf reads a step that was set aside if it is of a customer who had one of these IDs; nil if it is somebody else's,
+// who may well mention them.
+func letterOf(value []byte, ids []lifecycle.ID) *DeadLetter {
+	var letter DeadLetter
+	if !lifecycle.MentionsAny(value, ids) || store.Decode(value, &letter) != nil || !slices.Contains(ids, letter.Customer) {
+		return nil
+	}
+	return &letter
 }
 
 // forgetRefused removes what a partition could not take, if it is about the customer: instructions that were set aside,
@@ -301,7 +307,7 @@ func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
 	var keys [][]byte
 	for _, prefix := range [][]byte{{'F'}, {'P', 'r'}} {
 		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
-			if mentionsAny(value, in.IDs) || Names(value, in.Values) {
+			if lifecycle.MentionsAny(value, in.IDs) || Names(value, in.Values) {
 				keys = append(keys, bytes.Clone(key))
 			}
 			return len(keys) < maxForgetRefused

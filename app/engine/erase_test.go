@@ -96,6 +96,37 @@ func TestErase(t *testing.T) {
 	})
 }
 
+// A step that was set aside is part of what a customer can have, and goes with them. One of somebody else stays, whoever it
+// mentions.
+func TestStepsSetAsideAreOfTheCustomer(t *testing.T) {
+	h := newHarness(t, journey("life", `journey { stages = { "a", "b" }, moves = { a = { "b" } } }`, "a", `
+		on("Jump", function(customer, event) move(event.properties.to) end)`, "b", ``))
+	h.identify("", "visitor", `{}`)
+	h.receive(lifecycle.Event{Type: lifecycle.Track, AnonymousID: "visitor", Name: "Jump", MessageID: "v", Properties: json.RawMessage(`{"to":"nowhere"}`)})
+	h.identify("ada", "visitor", `{}`)
+	h.eventually(func() bool {
+		found, err := h.engine.FindCustomer(context.Background(), "visitor")
+		return err == nil && found.UserID() == "ada"
+	})
+	h.track("ada", "Jump", "to", "nowhere")
+	ada, err := h.engine.FindCustomer(context.Background(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.track("eve", "Jump", "to", "nowhere", "friend", ada.ID.String())
+	person, err := h.engine.Person(context.Background(), ada.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(person.SetAside) != 2 {
+		t.Errorf("%d steps are theirs: %+v", len(person.SetAside), person.SetAside)
+	}
+	h.eraseUser("ada")
+	if left := h.letters(); len(left) != 1 || left[0].User != "eve" {
+		t.Errorf("there are still %+v", left)
+	}
+}
+
 // An erasure that a stop interrupts goes on with the next start.
 func TestEraseSurvivesAStop(t *testing.T) {
 	for range 4 {

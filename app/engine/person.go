@@ -88,9 +88,8 @@ func (e *Engine) personBeside(tx store.Reader, q personPage, p *Person) (err err
 		return true
 	})
 	tx.Scan([]byte{'x'}, []byte{'x' + 1}, func(_, value []byte) bool {
-		var letter DeadLetter
-		if mentionsAny(value, q.ids) && store.Decode(value, &letter) == nil && slices.Contains(q.ids, letter.Customer) {
-			p.SetAside = append(p.SetAside, letter)
+		if letter := letterOf(value, q.ids); letter != nil {
+			p.SetAside = append(p.SetAside, *letter)
 		}
 		return true
 	})

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -48,6 +49,19 @@ func (id *ID) UnmarshalText(text []byte) error {
 		*id = parsed
 	}
 	return err
+}
+
+// MentionsAny reports whether a stored value has one of the IDs in it: as its 16 bytes, as records have them, or as its hex
+// digits, as everything else has that is stored.
+func MentionsAny(value []byte, ids []ID) bool {
+	var digits [2 * len(ID{})]byte
+	for i := range ids {
+		hex.Encode(digits[:], ids[i][:])
+		if bytes.Contains(value, ids[i][:]) || bytes.Contains(value, digits[:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // ParseID reads 32 hex digits.
