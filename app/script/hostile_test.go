@@ -377,6 +377,55 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
+// slowPast has so many orders, takes its time with each, and counts how often it was read.
+type slowPast struct {
+	orders int
+	each   time.Duration
+	reads  int
+}
+
+func (h *slowPast) Events(_ string, _ time.Time, visit func(time.Time, *lifecycle.Event) bool) (int, error) {
+	h.reads++
+	for looked := range h.orders {
+		time.Sleep(h.each)
+		if !visit(noon, order()) {
+			return looked, nil
+		}
+	}
+	return h.orders, nil
+}
+
+// How long the store takes with a customer's past is none of the script's doing.
+func TestReadingThePastTakesNoTime(t *testing.T) {
+	p := compileWith(t, script.New(script.Limits{Wall: 100 * time.Millisecond}), journey(`enter(function()
+  log(tostring(sum("Order Completed", "total", "365 days") > 0))
+  log(tostring(count("Order Completed")))
+end)`))
+	past := &slowPast{orders: 300, each: time.Millisecond}
+	if _, err := p.Run(script.Call{Handler: "one.lua#1", Stage: "one", Customer: customer(), Event: order(), Now: noon, History: past}); err != nil || past.reads != 2 {
+		t.Errorf("%v after %d reads", err, past.reads)
+	}
+}
+
+// A busy machine is given a second chance; who has no steps left has none.
+func TestWhoeverIsTooLateIsRunOnceMore(t *testing.T) {
+	for _, test := range []struct {
+		limits script.Limits
+		runs   int
+		says   string
+	}{
+		{script.Limits{Steps: 1 << 40, Wall: 5 * time.Millisecond}, 2, "too long"},
+		{script.Limits{Steps: 5000, Wall: time.Minute}, 1, "too much work"},
+	} {
+		past := &slowPast{orders: 1}
+		p := compileWith(t, script.New(test.limits), journey("enter(function()\n count(\"Order Completed\")\n while true do end\nend)"))
+		_, err := p.Run(script.Call{Handler: "one.lua#1", Stage: "one", Customer: customer(), Event: order(), Now: noon, History: past})
+		if err == nil || !strings.Contains(err.Error(), test.says) || past.reads != test.runs {
+			t.Errorf("%v after %d runs", err, past.reads)
+		}
+	}
+}
+
 func TestConcurrentRuns(t *testing.T) {
 	p := compile(t, journey(story))
 	var wg sync.WaitGroup

@@ -6,7 +6,7 @@ import "time"
 // only guards against what the steps do not see.
 type Limits struct {
 	Steps int           // machine instructions and their equivalents in library work; default 200,000
-	Wall  time.Duration // default 200 ms; stalls of the machine are forgiven up to as much again
+	Wall  time.Duration // default 200 ms; stalls of the machine are forgiven up to as much again, those of reading the past wholly
 	Idle  int           // how many warm Lua states are kept; default 16
 }
 

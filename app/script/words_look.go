@@ -94,10 +94,13 @@ func (m *machine) past(L *lua.LState, name string, window time.Duration, visit f
 		since = m.call.Now.Add(-window + 1)
 	}
 	visited := 0
+	m.budget.read = true
 	looked, err := m.call.History.Events(name, since, func(at time.Time, event *lifecycle.Event) bool {
 		visited++
 		m.charge(L, 1)
-		return visit(at, event)
+		more := visit(at, event)
+		m.budget.read = true
+		return more
 	})
 	if err != nil {
 		m.fatal(L, &lifecycle.Error{Code: lifecycle.ScriptFailed, Message: "the customer's past cannot be read", Cause: err})
