@@ -211,8 +211,10 @@ func (s *session) ask(set *segmentSet, state *segmentState, due *segmentList, wh
 // askOne asks one segment, and when its answer will change by time alone.
 func (s *session) askOne(look *segmentLook, at int, one *oneSegment) {
 	segment := look.set.List[at]
+	steps := &s.engine.parts[s.tx.Partition()].segments.steps
 	look.now = s.now
 	out, err := segment.Ask(look)
+	*steps += out.Steps
 	one.reads, one.until = out.Reads, 0
 	if err != nil {
 		s.engine.segmentFailed(segment, err)
@@ -223,6 +225,7 @@ func (s *session) askOne(look *segmentLook, at int, one *oneSegment) {
 	for n := 0; n < maxProbes && !until.IsZero(); n++ {
 		look.now = until
 		then, err := segment.Ask(look)
+		*steps += then.Steps
 		one.reads |= then.Reads
 		if err != nil || then.Member != out.Member {
 			break

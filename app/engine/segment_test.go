@@ -199,6 +199,58 @@ func TestSegmentPublishedLaterPlacesQuietly(t *testing.T) {
 	})
 }
 
+// A segment that never ends is asked of some, not of everybody; the others go on, and so does it when it is mended.
+func TestASegmentThatDoesTooMuchWorkIsLeft(t *testing.T) {
+	h := newHarness(t)
+	for i := range 100 {
+		h.identify(fmt.Sprintf("u%d", i), "", fmt.Sprintf(`{"n":%d}`, i))
+	}
+	state := func() engine.SegmentsState {
+		h.t.Helper()
+		state, err := h.engine.Segments(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	h.segments("endless", `customer.n >= 0 and (function() local t = {} for i = 1, 1e9 do t[i] = i end end)()`, "high", `customer.n >= 40`)
+	h.eventually(func() bool { return !state().Walking })
+	now := state().Segments
+	if now[1].Members != 60 || now[1].Failure != nil {
+		t.Errorf("the sound one has %d members, %+v", now[1].Members, now[1].Failure)
+	}
+	if failure := now[0].Failure; failure == nil || !strings.Contains(failure.Message, "20 times in a row") || failure.File != "segments/endless.lua" || failure.Line != 2 {
+		t.Errorf("the broken one says %+v", failure)
+	}
+	h.segments("endless", `customer.n >= 90`, "high", `customer.n >= 40`)
+	h.eventually(func() bool { return !state().Walking && state().Segments[0].Members == 10 })
+}
+
+// One step of asking everybody ends when enough work was done, and the next one goes on there.
+func TestAWalkIsBoundedByWork(t *testing.T) {
+	h := newHarness(t)
+	h.store.StopOwning() // nobody else walks
+	partition, users := 7, 0
+	for n := 0; users < 10; n++ {
+		if user := fmt.Sprintf("u%d", n); (lifecycle.Identity{Kind: lifecycle.UserID, Value: user}).Hash().Partition() == partition {
+			h.identify(user, "", fmt.Sprintf(`{"n":%d}`, n))
+			users++
+		}
+	}
+	h.segments("dear", `customer.n >= 0 and (function() local n = 0 for i = 1, 10000 do n = n + i end return true end)()`)
+	walked := 0
+	for more := true; more; walked++ {
+		answer, err := h.store.Do(context.Background(), partition, engine.WalkSegments(25, 30_000, h.clock.Now()))
+		if err != nil || walked > users {
+			t.Fatal(walked, err)
+		}
+		more = answer.(bool)
+	}
+	if state, err := h.engine.Segments(context.Background()); err != nil || state.Segments[0].Members != int64(users) || walked < 3 || walked > users {
+		t.Errorf("after %d steps of walking there are %+v, %v", walked, state.Segments, err)
+	}
+}
+
 func TestSegmentsAreReassessedAtAMerge(t *testing.T) {
 	h := newHarness(t)
 	h.segments("buyers", `count("Order Completed", "30 days") >= 2`)

@@ -77,6 +77,7 @@ type segmentPart struct {
 	current bool        // set is what is stored
 	walking atomic.Bool // there may be customers who do not know of a change
 	scratch segmentState
+	steps   int // that predicates have taken so far
 }
 
 // segmentSet is the segments of one epoch, ready to be asked.

@@ -32,3 +32,6 @@ func (e *Engine) KeptSegments(tx store.Reader) (past []SegmentsPast, has func(ve
 	}
 	return table.Past, func(version string) bool { return tx.Has(versionKey(version)) }
 }
+
+// WalkSegments returns the input that asks so many customers, for as long as so many steps are left.
+func WalkSegments(limit, steps int, at time.Time) any { return walkSegments{limit, steps, at} }

@@ -34,6 +34,7 @@ type Segment struct {
 	path  string
 	names map[string]uint8 // the texts that are written out in it, each with its bit
 	memo  memo
+	spent spent
 }
 
 // Segments are all segments of a scripts folder, compiled together because they may ask for each other.
@@ -111,6 +112,7 @@ type Outcome struct {
 	Member bool
 	Reads  uint64    // what it has looked at, as bits; see Segment.Touches
 	Until  time.Time // when an answer to one of its questions changes by time alone; zero: never
+	Steps  int       // what it cost; 0 if the script need not be asked
 }
 
 // Bits of what was looked at that has no text in the file.
@@ -211,15 +213,26 @@ func FieldOf(path string) (FieldKind, string) {
 }
 
 // Ask says whether a customer is a member now. The error has file and line; then the customer stays what they were, and
-// Outcome says what was looked at until then.
+// Outcome says what was looked at until then. A segment that did too much work maxSpent times in a row is not run any more:
+// it fails for everybody.
 func (s *Segment) Ask(look Looker) (Outcome, error) {
+	if reads, err := s.spent.broken(); err != nil {
+		return Outcome{Reads: reads}, err
+	}
 	q := questions{segment: s, look: look}
 	if member, known := s.memo.recall(&q); known || q.err != nil {
+		if known {
+			s.spent.forget()
+		}
 		return q.outcome(member), q.failure()
 	}
-	member, err := s.run(&q)
-	if err == nil {
+	member, spent, err := s.run(&q)
+	switch {
+	case err == nil:
 		s.memo.remember(&q, member)
+		s.spent.forget()
+	case spent:
+		s.spent.note(q.reads, err)
 	}
 	return q.outcome(member), err
 }
@@ -232,6 +245,7 @@ type questions struct {
 	room    [8]asked
 	reads   uint64
 	until   time.Time
+	steps   int
 	err     error
 }
 
@@ -264,7 +278,7 @@ func (q *questions) ask(read Question) (any, error) {
 }
 
 func (q *questions) outcome(member bool) Outcome {
-	return Outcome{Member: member, Reads: q.reads, Until: q.until}
+	return Outcome{Member: member, Reads: q.reads, Until: q.until, Steps: q.steps}
 }
 
 func (q *questions) failure() error {
@@ -274,8 +288,8 @@ func (q *questions) failure() error {
 	return problem(q.segment.File, 1, "", "the customer cannot be read: %s", cut(q.err.Error(), 300))
 }
 
-// run asks the script itself.
-func (s *Segment) run(q *questions) (member bool, err error) {
+// run asks the script itself. spent: it did too much work.
+func (s *Segment) run(q *questions) (member, spent bool, err error) {
 	h := s.set.program.host
 	m := h.take()
 	sound := false
@@ -284,22 +298,23 @@ func (s *Segment) run(q *questions) (member bool, err error) {
 			member, sound = false, false
 			err = problem(s.File, 1, "please report it", "the Lua machine failed: %s", cut(fmt.Sprint(r), 200))
 		}
+		q.steps, spent = m.budget.steps(), err != nil && m.budget.over == errSteps
 		h.give(m, sound)
 	}()
 	m.beginSegment(s.set.program, h.limits)
 	m.file, m.want, m.toplevel, m.asking = s.path, 1, true, q
 	if failed := m.exec(m.chunk(s.set.program.chunks[s.path])); failed != nil {
-		return false, m.failure(failed)
+		return false, false, m.failure(failed)
 	}
 	if m.found == nil {
-		return false, problem(s.File, 1, "register it in the same way every time", "the file did not say who is a member")
+		return false, false, problem(s.File, 1, "register it in the same way every time", "the file did not say who is a member")
 	}
 	m.toplevel = false
 	if failed := m.exec(m.found, m.customer); failed != nil {
-		return false, m.failure(failed)
+		return false, false, m.failure(failed)
 	}
 	sound = true
-	return m.outcome.yes, nil
+	return m.outcome.yes, false, nil
 }
 
 // beginSegment prepares a fresh environment that has the words of segments only. Its steps are all that a predicate may use

@@ -122,3 +122,39 @@ func TestSegmentsWhoseNamesBeginAlike(t *testing.T) {
 		t.Errorf("%s is asked before p0, for which it asks", first)
 	}
 }
+
+// numbered is a customer whose number is another one each time.
+type numbered struct{ asked int }
+
+func (n *numbered) Look(script.Question) (any, time.Time, error) {
+	n.asked++
+	return float64(n.asked), time.Time{}, nil
+}
+
+// A segment that does too much work again and again is not run any more; one that does so now and then is.
+func TestASegmentThatDoesTooMuchWorkIsBroken(t *testing.T) {
+	for _, test := range []struct {
+		name, heavy string
+		asked       int
+	}{{"always", "true", 20}, {"mostly", "customer.n % 20 > 0", 100}, {"never", "false", 100}} {
+		files := map[string][]byte{"a.lua": []byte("member(function(customer)\n  if " + test.heavy + " and customer.n then while true do end end\n  return true\nend)")}
+		if test.name == "always" {
+			files["a.lua"] = []byte("member(function(customer)\n  if customer.n then while true do end end\nend)")
+		}
+		segments, err := script.New(script.Limits{Steps: 2000}).CompileSegments(script.Source{Name: script.SegmentsFolder, Files: files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, n := segments.List[0], &numbered{}
+		for range 100 {
+			var out script.Outcome
+			if out, err = one.Ask(n); err != nil && out.Reads != one.Touches("n") {
+				t.Fatalf("%s: %+v", test.name, out)
+			}
+		}
+		broken := err != nil && strings.Contains(err.Error(), "20 times in a row") && strings.HasPrefix(err.Error(), "segments/a.lua:2")
+		if broken != (test.asked == 20) || test.name != "never" && n.asked != test.asked {
+			t.Errorf("%s: asked %d times, %v", test.name, n.asked, err)
+		}
+	}
+}
