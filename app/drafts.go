@@ -30,6 +30,29 @@ func (p *publisher) Folder(journey string, draft map[string][]byte) (script.Sour
 	return script.ReadDraft(os.DirFS(p.dir), journey, draft)
 }
 
+// Whole returns a journey of nothing but the files that are given.
+func (p *publisher) Whole(journey string, files map[string][]byte) (script.Source, error) {
+	own := map[string][]byte{}
+	for file, text := range files {
+		if helper, ok := strings.CutPrefix(file, "lib/"); ok && plainName(helper) && strings.HasSuffix(helper, ".lua") {
+			continue
+		} else if ok && (strings.HasPrefix(helper, "layouts/") || strings.HasPrefix(helper, "partials/")) {
+			file = "messages/" + helper // they are named alike
+		}
+		own[file] = text
+	}
+	if !plainName(journey) || journey == "lib" {
+		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "%q cannot name a journey", journey)
+	}
+	if err := draftNames(own); err != nil {
+		return script.Source{}, err
+	}
+	if own["journey.lua"] == nil {
+		return script.Source{}, lifecycle.Errorf(lifecycle.Invalid, "a whole journey has a journey.lua; this one has none")
+	}
+	return script.WholeDraft(journey, files), nil
+}
+
 // plainName reports whether a text is a name and no path: nothing in it can lead out of a folder, or to a hidden file.
 func plainName(name string) bool {
 	if name == "" || len(name) > 200 || strings.HasPrefix(name, ".") {

@@ -91,6 +91,15 @@ func TestAStageIsRenamedOnDisk(t *testing.T) {
 	if p := plan(`{}`); p.Blocked || p.Stages[0].Customers != 1 || p.Stages[0].Fate != "stays" {
 		t.Errorf("as it is: %+v", p)
 	}
+	whole := `"lib/names.lua": "function first() return 1 end", "start.lua": "use \"lib/names\" stage { title = \"Start\" }", "b.lua": "stage { title = \"B\" }", "b_test.lua": "test("`
+	if p := plan(`{"whole": true, "files": {` + whole + `, "journey.lua": "journey { title = \"Trial\", stages = { \"start\", \"b\" }, moves = \"next\", renamed = { a = \"start\" } }"}}`); p.Blocked || p.Stages[2].Fate != "renamed" || p.Stages[2].To != "start" || p.Stages[2].Customers != 1 {
+		t.Errorf("of files of one's own, without a.lua: %+v", p)
+	}
+	for _, files := range []string{whole, whole + `, "journey.lua": "journey { title = \"T\", stages = { \"start\" } }", "lib/../../x.lua": ""`} {
+		if status, text, _ := s.call("POST", "/api/journeys/trial/plan", `{"whole": true, "files": {`+files+`}}`); status != http.StatusBadRequest {
+			t.Errorf("%d %s", status, text)
+		}
+	}
 	if err := os.Remove(filepath.Join(s.cfg.Scripts, "trial", "a.lua")); err != nil {
 		t.Fatal(err)
 	}

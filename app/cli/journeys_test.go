@@ -72,4 +72,20 @@ func TestJourneysAndCustomers(t *testing.T) {
 	expect(0, "care  live  0 customers", "", "journeys", "care")
 	expect(0, "like any other", "", "customers", "test", "u-1", "--off")
 	expect(1, "there is no customer", "", "customers", "test", "nobody")
+
+	// A folder in which a stage has another name stands in place of the server's, not over it.
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"care/journey.lua":  "journey { title = \"Care\", stages = { \"hello\" }, renamed = { [\"welcome\"] = \"hello\" } }\n",
+		"care/hello.lua":    "use \"lib/greetings\"\nstage { title = \"Hello\" }\n",
+		"lib/greetings.lua": "function greeting() return \"hello\" end\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(0, "renamed, its customers are in hello", "", "plan", "care", folder)
 }

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path"
-	"path/filepath"
-	"strings"
 	"text/tabwriter"
 
 	"stagecraft/app/lifecycle"
@@ -33,9 +30,7 @@ func (c *PlanCommand) Run(w *world) error {
 			return err
 		}
 		for file, text := range source.Files {
-			if !strings.HasPrefix(file, "lib/") && path.Dir(file) != "lib" {
-				files[filepath.ToSlash(file)] = string(text)
-			}
+			files[file] = string(text)
 		}
 	}
 	where := map[string]*string{}
@@ -49,7 +44,7 @@ func (c *PlanCommand) Run(w *world) error {
 		return err
 	}
 	var answer json.RawMessage
-	request := map[string]any{"files": files, "drain": c.Drain, "where": where}
+	request := map[string]any{"files": files, "whole": c.Folder != "", "drain": c.Drain, "where": where}
 	if _, err = client.Post(w.ctx, "/api/journeys/"+url.PathEscape(c.Journey)+"/plan", request, &answer); err != nil {
 		return err
 	}

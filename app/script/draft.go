@@ -27,3 +27,15 @@ func ReadDraft(fsys fs.FS, journey string, draft map[string][]byte) (Source, err
 	}
 	return source, nil
 }
+
+// WholeDraft is one journey of which every file is given, the helpers that it uses included; nothing of a scripts folder is
+// added. Its tests are left out.
+func WholeDraft(journey string, files map[string][]byte) Source {
+	source := Source{Name: journey, Files: make(map[string][]byte, len(files))}
+	for file, text := range files {
+		if !strings.HasSuffix(file, testSuffix) {
+			source.Files[file] = text
+		}
+	}
+	return source
+}

@@ -21,6 +21,9 @@ type Drafts interface {
 	// Folder returns a journey as it stands on the disk, with a draft laid over it. A name that is no file of a journey
 	// is Invalid, a journey that has no folder NotFound.
 	Folder(journey string, draft map[string][]byte) (script.Source, error)
+	// Whole returns a journey of nothing but the files that are given. Helpers are among them as "lib/offers.lua"; a name
+	// that is no file of a journey, or no journey.lua, is Invalid.
+	Whole(journey string, files map[string][]byte) (script.Source, error)
 	// Check says everything that is wrong with a source, messages included, by file and line.
 	Check(source script.Source) []script.Problem
 	// Save writes the files and publishes the journey at once. It is refused as a Conflict, and nothing is written, if a

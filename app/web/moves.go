@@ -104,6 +104,7 @@ func (s *Server) planDraft(c *fiber.Ctx) error {
 	}
 	var request struct {
 		Files map[string]string  `json:"files"` // over those on the disk
+		Whole bool               `json:"whole"` // they are all that there is: nothing of those on the disk
 		Drain bool               `json:"drain"`
 		Where map[string]*string `json:"where"` // from former stages to where their customers would be put; null: out of the journey
 	}
@@ -114,7 +115,11 @@ func (s *Server) planDraft(c *fiber.Ctx) error {
 	for file, text := range request.Files {
 		files[file] = []byte(text)
 	}
-	source, err := s.Drafts.Folder(name, files)
+	read := s.Drafts.Folder
+	if request.Whole {
+		read = s.Drafts.Whole
+	}
+	source, err := read(name, files)
 	if err != nil {
 		return err
 	}
