@@ -259,7 +259,12 @@ func (c *segmentCompiler) order() {
 			switch {
 			case other < 0 && c.program.src.Files[need+".lua"] != nil: // it is there, and broken: that is what is to be mended
 			case other < 0:
-				c.report(s.path, line, didYouMean(need, c.all(), "there are: "+oneOf(c.all())), "there is no segment %q", cut(need, 80))
+				others := slices.DeleteFunc(c.all(), func(name string) bool { return name == s.Name })
+				hint := "there is no other one yet"
+				if len(others) > 0 {
+					hint = didYouMean(need, others, "there are: "+oneOf(others))
+				}
+				c.report(s.path, line, hint, "there is no segment %q", cut(need, 80))
 			case state[other] == open:
 				from := slices.Index(trail, need)
 				c.report(s.path, line, "say in one of them what the other one means", "the segments ask for each other in a circle: %s",

@@ -18,6 +18,7 @@ func TestSegmentsThatAreRefused(t *testing.T) {
 		{"itself", in(`in_segment "a"`), "segments/a.lua:1: the segments ask for each other in a circle: a -> a"},
 		{"a circle", in(`in_segment "b"`), "in a circle: a -> b -> a"},
 		{"nobody", in(`in_segment "c"`), `there is no segment "c"`},
+		{"nobody, and no other one is there that it may mean", in(`in_segment "a2"`), `there is no segment "a2" (there are: b)`},
 		{"a name that is worked out", in(`in_segment(customer.x)`), "plain text"},
 		{"nothing", `segment { title = "x" }`, "does not say who is a member"},
 		{"twice", in("true") + "\n" + in("true"), "segments/a.lua:2: member is called twice"},
