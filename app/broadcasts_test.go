@@ -115,6 +115,12 @@ func TestABroadcast(t *testing.T) {
 	if status, text, _ := s.call("PUT", "/api/broadcasts/sale", saleDraft); status != 409 {
 		t.Errorf("changed after its start: %d %s", status, text)
 	}
+	if status, text, _ := s.call("POST", "/api/broadcasts/sale/pause", `{"by": "ada"}`); status != 409 || !strings.Contains(text, "is done") {
+		t.Errorf("paused when it was done: %d %s", status, text)
+	}
+	if b := s.broadcast("GET", "sale", nil); b.Status != "done" {
+		t.Errorf("it is %s then", b.Status)
+	}
 	s.must("DELETE", "/api/broadcasts/sale", nil)
 	if status, text, _ := s.call("PUT", "/api/broadcasts/other", `{"audience": {"everybody": true}, "parts": [{"texts": {"email": "---\nsubject: x\n---\n{{ customer.name"}}]}`); status != 400 || !strings.Contains(text, "message.email.liquid") {
 		t.Errorf("a broken text: %d %s", status, text)

@@ -155,6 +155,9 @@ func TestABulkOverHTTP(t *testing.T) {
 	if a = ask("GET", "pros", ""); a.Progress.Done != 10 || s.overview().stages("trial")["b"] != 10 {
 		t.Errorf("%+v", a)
 	}
+	if status, text, _ := s.call("POST", "/api/bulks/pros/pause", "{}"); status != 409 || !strings.Contains(text, "is done") || ask("GET", "pros", "").Status != "done" {
+		t.Errorf("paused when it was done: %d %s", status, text)
+	}
 	s.must("PUT", "/api/bulks/list", `{"act": "exit", "journey": "trial", "audience": {"list": true}}`)
 	s.must("POST", "/api/bulks/list/list", "userId\nu1\nu2\nnobody\n")
 	ask("POST", "list/start", "{}")

@@ -223,6 +223,21 @@ func (s *Server) dropBroadcast(ctx context.Context, b engine.Broadcast) error {
 	return s.Engine.DropBroadcast(ctx, b.Name)
 }
 
+// broadcastDone reports whether nothing of a broadcast is left to leave. The figures are read when nobody is let in any more,
+// so that none of them is missed.
+func (s *Server) broadcastDone(ctx context.Context, b engine.Broadcast) (bool, error) {
+	progress, err := s.Engine.BroadcastProgress(ctx, b.Name)
+	if err != nil || b.State != engine.BroadcastRunning || !progress.Done {
+		return false, err
+	}
+	report, err := s.Insight.Report(ctx)
+	if err != nil {
+		return false, err
+	}
+	w, err := s.wireOf(ctx, b, report)
+	return err == nil && w.Status == "done", err
+}
+
 // actOnBroadcast starts, pauses, resumes and stops. What is queued is paused and cancelled with it.
 func (s *Server) actOnBroadcast(ctx context.Context, act string, b engine.Broadcast, o wireOrder) (_ engine.Broadcast, err error) {
 	of := delivery.Target{Journey: b.Journey()}
@@ -230,6 +245,11 @@ func (s *Server) actOnBroadcast(ctx context.Context, act string, b engine.Broadc
 	case "start":
 		b, err = s.Engine.StartBroadcast(ctx, b.Name, o.By)
 	case "pause":
+		if done, err := s.broadcastDone(ctx, b); err != nil {
+			return b, err
+		} else if done {
+			return b, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s is done; there is nothing left to pause", b.Name)
+		}
 		if b, err = s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastPaused); err == nil {
 			err = s.Delivery.PauseMessages(ctx, of, o.By, cmp.Or(o.Why, "the broadcast is paused"))
 		}

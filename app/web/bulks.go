@@ -68,6 +68,11 @@ func (s *Server) actOnBulk(ctx context.Context, act string, b engine.Bulk, order
 			return b, lifecycle.Errorf(lifecycle.Conflict, "bulk %s was not started", b.Name)
 		}
 	case "pause":
+		if progress, err := s.Engine.BulkProgress(ctx, b.Name); err != nil {
+			return b, err
+		} else if b.State == engine.BulkRunning && progress.Over {
+			return b, lifecycle.Errorf(lifecycle.Conflict, "bulk %s is done; there is nothing left to pause", b.Name)
+		}
 		state = engine.BulkPaused
 	case "stop":
 		state = engine.BulkStopped
