@@ -97,6 +97,55 @@ func TestFieldsCountByEveryLetter(t *testing.T) {
 	}
 }
 
+// A field that nobody knows may be a misspelt filter, without which an order is about everything: every call but those that take
+// events, rows and what others send refuses it by its name, and does nothing.
+func TestUnknownFieldsAreRefused(t *testing.T) {
+	s := startServer(t)
+	s.must("PUT", "/api/broadcasts/sale", `{"audience":{"everybody":true},"parts":[{"texts":{"email":"---\nsubject: Sale\n---\nHi\n"}}]}`)
+	s.must("PUT", "/api/bulks/sale", `{"act":"exit","journey":"customer-lifecycle","audience":{"everybody":true}}`)
+	k, err := readContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for path, item := range k.paths {
+		for method, operation := range item {
+			described, _ := operation.(map[string]any)
+			body, _ := described["requestBody"].(map[string]any)
+			content, _ := body["content"].(map[string]any)
+			if content["application/json"] == nil || content["text/plain"] != nil || content["text/csv"] != nil || strings.Contains(path, "/import") {
+				continue
+			}
+			tried++
+			at := strings.NewReplacer("/api/journeys/{name}", "/api/journeys/customer-lifecycle", "{name}", "sale", "{ref}", "x", "{customer}", "nobody",
+				"{id}", "x", "{secret}", "x").Replace(path)
+			status, text, _ := s.call(strings.ToUpper(method), at, `{"nobodyKnows":"this"}`)
+			named := strings.Contains(text, `"field":"nobodyKnows"`) || strings.HasPrefix(path, "/api/channels/") || strings.HasSuffix(path, "/secrets/{secret}")
+			if status != 400 || !named {
+				t.Errorf("%s %s takes a field that nobody knows: %d %s", method, path, status, text)
+			}
+			err := k.validate([]byte(`{"nobodyKnows":"this"}`), pointer("paths", path, method, "requestBody", "content", "application/json", "schema"))
+			if err == nil || !strings.Contains(err.Error(), "nobodyKnows") {
+				t.Errorf("%s %s is described as taking any field", method, path)
+			}
+		}
+	}
+	if tried < 45 {
+		t.Errorf("only %d calls were tried", tried)
+	}
+	for body, field := range map[string]string{`{"journey":"customer-lifecycle","names":"welcome"}`: "names", `{"channel":5}`: "channel", `null`: ""} {
+		if status, text, _ := s.call("POST", "/api/orders/cancel", body); status != 400 || !strings.Contains(text, fmt.Sprintf(`"field":%q`, field)) && field != "" {
+			t.Errorf("%s: %d %s", body, status, text)
+		}
+	}
+	if text := s.must("GET", "/api/orders", nil); !strings.Contains(text, `"cancels":[]`) {
+		t.Errorf("something was cancelled: %s", text)
+	}
+	if status, text, _ := s.call("POST", "/api/broadcasts/sale/stop", `{"channel":"sms"}`); status != 400 || !strings.Contains(text, `"field":"channel"`) {
+		t.Errorf("a broadcast cannot be stopped in part: %d %s", status, text)
+	}
+}
+
 // A time that cannot be read is named, and how times are written, wherever a body has one.
 func TestTimesThatCannotBeReadAreNamed(t *testing.T) {
 	s := startServer(t)

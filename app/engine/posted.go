@@ -153,7 +153,7 @@ func forgetFirstNames(tx store.Tx, ids []lifecycle.ID) (more bool, failed error)
 	var changes []change
 	prefix := firstNamePrefix()
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
-		if !mentionsAny(value, ids) {
+		if !lifecycle.MentionsAny(value, ids) {
 			return true
 		}
 		var first firstName

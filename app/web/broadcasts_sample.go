@@ -35,7 +35,7 @@ func (s *Server) sampleOfBroadcast(c *fiber.Ctx, broadcasts *jobs[engine.Broadca
 	if err != nil {
 		return
 	}
-	if err = decodeJSONBody(c, maxSingle, &asked); err != nil {
+	if err = decodeStrictBody(c, maxSingle, &asked); err != nil {
 		return
 	}
 	var part engine.BroadcastPart

@@ -185,7 +185,7 @@ type callRequest struct {
 func callBody(c *fiber.Ctx) (ref string, request callRequest, err error) {
 	data, err := body(c, maxSingle)
 	if err == nil {
-		err = decodeJSON(data, &request)
+		err = decodeStrict(data, &request)
 	}
 	return strings.Clone(c.Params("ref")), request, err
 }

@@ -177,7 +177,10 @@ func (s *Server) approveConnector(c *fiber.Ctx) error {
 	var seen struct {
 		SHA256 string `json:"sha256"`
 	}
-	if json.Unmarshal(data, &seen) != nil || seen.SHA256 == "" {
+	if err = decodeStrict(data, &seen); err != nil {
+		return err
+	}
+	if seen.SHA256 == "" {
 		return fieldError("sha256", "send the SHA-256 of the connector that is approved")
 	}
 	if err = s.Connections.Approve(c.UserContext(), name, seen.SHA256, s.Clock.Now()); err != nil {

@@ -266,6 +266,9 @@ func (o *overview) addErrors(letters []engine.DeadLetter) {
 }
 
 func (s *Server) replay(c *fiber.Ctx) error {
+	if err := takesNothing(c); err != nil {
+		return err
+	}
 	if err := s.Engine.Replay(c.UserContext(), strings.Clone(c.Params("ref"))); err != nil {
 		return err
 	}

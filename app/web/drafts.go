@@ -95,7 +95,7 @@ func (s *Server) draft(c *fiber.Ctx) (name string, request draftRequest, source 
 	if name, err = param(c, "name"); err != nil {
 		return
 	}
-	if err = decodeJSONBody(c, maxDraft, &request); err != nil {
+	if err = decodeStrictBody(c, maxDraft, &request); err != nil {
 		return
 	}
 	files := map[string][]byte{}
@@ -291,7 +291,7 @@ func (s *Server) publishDraft(c *fiber.Ctx) error {
 		Drain bool `json:"drain"`
 		Yes   bool `json:"yes"`
 	}
-	if err = decodeJSON(data, &request); err != nil {
+	if err = decodeStrict(data, &request); err != nil {
 		return err
 	}
 	if len(request.Edits) == 0 {

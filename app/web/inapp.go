@@ -87,7 +87,7 @@ func (s *Server) makeToken(c *fiber.Ctx) error {
 		UserID  string `json:"userId"`
 		Seconds int    `json:"seconds"`
 	}
-	err := decodeJSONBody(c, maxSingle, &in)
+	err := decodeStrictBody(c, maxSingle, &in)
 	if err != nil {
 		return err
 	}

@@ -185,6 +185,9 @@ func (j *jobs[T]) fill(c *fiber.Ctx) error {
 
 // look says what it would do if it were started now.
 func (j *jobs[T]) look(c *fiber.Ctx) error {
+	if err := takesNothing(c); err != nil {
+		return err
+	}
 	job, err := j.named(c)
 	if err != nil {
 		return err
@@ -208,7 +211,7 @@ func (j *jobs[T]) do(act string) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		order, err := j.decodeOrder(c)
+		order, err := j.decodeDeed(c)
 		if err != nil {
 			return err
 		}

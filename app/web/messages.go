@@ -190,7 +190,7 @@ func eventsOf(entries []engine.TimelineEntry, id lifecycle.ID) []delivery.Step {
 
 // cancelMessage takes one queued message back.
 func (s *Server) cancelMessage(c *fiber.Ctx) error {
-	o, err := s.decodeOrder(c)
+	o, err := s.decodeDeed(c)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (s *Server) cancelMessage(c *fiber.Ctx) error {
 
 // sendHeld sends one message anyway that is held because it may have left.
 func (s *Server) sendHeld(c *fiber.Ctx) error {
-	o, err := s.decodeOrder(c)
+	o, err := s.decodeDeed(c)
 	if err != nil {
 		return err
 	}

@@ -25,11 +25,25 @@ type wireOrder struct {
 // decodeOrder reads an order. Who it is by is the name that was given beside the admin key, else what the body says.
 func (s *Server) decodeOrder(c *fiber.Ctx) (wireOrder, error) {
 	var o wireOrder
-	err := decodeJSONBody(c, maxSingle, &o)
+	err := decodeStrictBody(c, maxSingle, &o)
 	if err != nil {
 		return o, err
 	}
 	o.By = s.operator(c, o.By)
+	return o, nil
+}
+
+// decodeDeed reads an order about what the path names; which messages it is about is not for the body to say.
+func (s *Server) decodeDeed(c *fiber.Ctx) (wireOrder, error) {
+	o, err := s.decodeOrder(c)
+	if err != nil {
+		return o, err
+	}
+	for field, said := range map[string]string{"channel": o.Channel, "journey": o.Journey, "name": o.Name, "endpoint": o.Endpoint, "kind": string(o.Kind)} {
+		if said != "" {
+			return o, fieldError(field, "%s is of no use here: it is all of what the address names", field)
+		}
+	}
 	return o, nil
 }
 

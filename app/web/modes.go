@@ -91,7 +91,7 @@ func (s *Server) setMode(c *fiber.Ctx) error {
 		Mode string `json:"mode"`
 		Yes  bool   `json:"yes"`
 	}
-	if err = decodeJSONBody(c, maxSingle, &request); err != nil {
+	if err = decodeStrictBody(c, maxSingle, &request); err != nil {
 		return err
 	}
 	mode, err := lifecycle.ParseMode(request.Mode)
@@ -121,7 +121,7 @@ func (s *Server) setTest(c *fiber.Ctx) error {
 		User string `json:"user"`
 		On   bool   `json:"on"`
 	}
-	err := decodeJSONBody(c, maxSingle, &request)
+	err := decodeStrictBody(c, maxSingle, &request)
 	if err != nil {
 		return err
 	}

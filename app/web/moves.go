@@ -108,7 +108,7 @@ func (s *Server) planDraft(c *fiber.Ctx) error {
 		Drain bool               `json:"drain"`
 		Where map[string]*string `json:"where"` // from former stages to where their customers would be put; null: out of the journey
 	}
-	if err = decodeJSONBody(c, maxDraft, &request); err != nil {
+	if err = decodeStrictBody(c, maxDraft, &request); err != nil {
 		return err
 	}
 	files := map[string][]byte{}

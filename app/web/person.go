@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gofiber/fiber/v2"
+
 	"stagecraft/app/lifecycle"
 )
 
@@ -70,7 +72,19 @@ func fieldError(field, format string, args ...any) *lifecycle.Error {
 // decodeStrict decodes a JSON object all of whose fields must be known: a field that is misspelt is not left out in
 // silence.
 func decodeStrict(data []byte, target any) error {
-	return decodeSpelt(data, target, spellingOf(reflect.TypeOf(target)))
+	err := decodeSpelt(data, target, spellingOf(reflect.TypeOf(target)))
+	if err == nil && string(bytes.TrimSpace(data)) == "null" { // the decoder takes it for an object that says nothing
+		return lifecycle.Errorf(lifecycle.Invalid, "the body must be a JSON object, not null")
+	}
+	return err
+}
+
+// takesNothing refuses a body that asks for something, of a call that has nothing to ask for.
+func takesNothing(c *fiber.Ctx) error {
+	if len(bytes.TrimSpace(c.Request().Body())) == 0 {
+		return nil
+	}
+	return decodeStrictBody(c, maxSingle, &struct{}{})
 }
 
 // decodeSpelt is decodeStrict for who reads many of a kind.
@@ -94,7 +108,9 @@ func decodeSpelt(data []byte, target any, written *spelling) error {
 		if wrong.Field == "" {
 			return lifecycle.Errorf(lifecycle.Invalid, "the body must be a JSON object, not %s", a(wrong.Value))
 		}
-		wrong.Field = strings.TrimPrefix(wrong.Field, "wirePerson.")
+		for _, embedded := range []string{"wirePerson.", "wantedText.", "Target."} { // nobody else knows of these
+			wrong.Field = strings.TrimPrefix(wrong.Field, embedded)
+		}
 	}
 	return decodeFailure(err, data, written)
 }

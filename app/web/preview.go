@@ -194,7 +194,7 @@ func (s *Server) previewed(c *fiber.Ctx) (request previewRequest, wire *wirePrev
 	if err != nil {
 		return
 	}
-	if err = decodeJSONBody(c, maxDraft, &request); err != nil {
+	if err = decodeStrictBody(c, maxDraft, &request); err != nil {
 		return
 	}
 	source, err := s.sampleSource(c, journey, &request)

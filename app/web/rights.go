@@ -59,6 +59,9 @@ func (s *Server) routeRights() {
 		return c.JSON(standing)
 	})
 	s.fiber.Post("/v1/privacy/rewrite", s.guardConsole, func(c *fiber.Ctx) error {
+		if err := takesNothing(c); err != nil {
+			return err
+		}
 		if err := s.Rights.StartRewrite(); err != nil {
 			return err
 		}
@@ -68,6 +71,9 @@ func (s *Server) routeRights() {
 
 // erase forgets a customer. Somebody else with the same name later is somebody new.
 func (s *Server) erase(c *fiber.Ctx) error {
+	if err := takesNothing(c); err != nil {
+		return err
+	}
 	found, err := s.oneOf(c)
 	if lifecycle.CodeOf(err) == lifecycle.NotFound {
 		found, err = s.applicantOf(c, err)

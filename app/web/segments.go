@@ -97,7 +97,7 @@ type segmentEdit struct {
 
 func readSegmentEdit(c *fiber.Ctx) (text, base []byte, err error) {
 	var edit segmentEdit
-	if err = decodeJSON(c.Request().Body(), &edit); err != nil {
+	if err = decodeStrictBody(c, maxDraft, &edit); err != nil {
 		return nil, nil, err
 	}
 	switch {

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -199,6 +198,9 @@ func (s *Server) trySource(c *fiber.Ctx) error {
 }
 
 func (s *Server) fetchSource(c *fiber.Ctx) error {
+	if err := takesNothing(c); err != nil {
+		return err
+	}
 	name, err := param(c, "name")
 	if err != nil {
 		return err
@@ -223,8 +225,8 @@ func (s *Server) setSourceSecret(c *fiber.Ctx) error {
 		Value string `json:"value"`
 		Keep  bool   `json:"keep"`
 	}
-	if json.Unmarshal(data, &in) != nil || strings.TrimSpace(in.Value) == "" { // its own words could quote the secret
-		return fieldError("value", `send the secret as {"value": "…"}`)
+	if decodeStrict(data, &in) != nil || strings.TrimSpace(in.Value) == "" { // its own words could quote the secret
+		return fieldError("value", `send the secret as {"value": "…"}, and with "keep": true where the one before is to count too`)
 	}
 	return s.changeSecret(c, in.Value, in.Keep)
 }
@@ -275,6 +277,9 @@ func (s *Server) sourceRejects(c *fiber.Ctx) error {
 }
 
 func (s *Server) replayReject(c *fiber.Ctx) error {
+	if err := takesNothing(c); err != nil {
+		return err
+	}
 	name, id, err := rejectParams(c)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (s *Server) makeStart(c *fiber.Ctx) error {
 		UserID  string `json:"userId"`
 		Seconds int    `json:"seconds"`
 	}
-	if err := decodeJSONBody(c, maxSingle, &in); err != nil {
+	if err := decodeStrictBody(c, maxSingle, &in); err != nil {
 		return err
 	}
 	in.UserID = strings.TrimSpace(in.UserID)

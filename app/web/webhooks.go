@@ -52,7 +52,7 @@ func (s *Server) webhooks(c *fiber.Ctx) error {
 
 // replayMessage posts one webhook once more.
 func (s *Server) replayMessage(c *fiber.Ctx) error {
-	o, err := s.decodeOrder(c)
+	o, err := s.decodeDeed(c)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Server) replayWebhooks(c *fiber.Ctx) error {
 		By       string    `json:"by"`
 		Cursor   string    `json:"cursor"`
 	}
-	err := decodeJSONBody(c, maxSingle, &in)
+	err := decodeStrictBody(c, maxSingle, &in)
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,9 @@ func (s *Server) replayWebhooks(c *fiber.Ctx) error {
 
 // rotateSecret draws a new secret and answers with it, this once.
 func (s *Server) rotateSecret(c *fiber.Ctx) error {
+	if err := takesNothing(c); err != nil {
+		return err
+	}
 	secret, err := s.Secrets.Rotate(c.UserContext())
 	if err != nil {
 		return err
