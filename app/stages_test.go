@@ -50,6 +50,13 @@ func TestMovesOverHTTP(t *testing.T) {
 	if status != 409 || !strings.Contains(text, "journey.lua does not allow this move") {
 		t.Errorf("backwards: %d %s", status, text)
 	}
+	mend := func(r *http.Request) { r.Header.Set("Idempotency-Key", "k2") }
+	if status, text, _ = s.call("POST", "/v1/moves", `{"userId": "ada", "journey": "trial", "to": "a"}`, mend); status != 409 || !strings.Contains(text, `"field":"to"`) {
+		t.Errorf("backwards, with a key: %d %s", status, text)
+	}
+	if status, text, _ = s.call("POST", "/v1/moves", `{"userId": "ada", "journey": "trial", "act": "exit"}`, mend); status != 200 || !strings.Contains(text, `"to":""`) {
+		t.Errorf("mended, with the key of the refusal: %d %s", status, text)
+	}
 	for body, want := range map[string]int{
 		`{"journey": "trial", "to": "b"}`:                                 400,
 		`{"userId": "ada", "journey": "none", "to": "b"}`:                 404,

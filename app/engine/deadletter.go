@@ -149,7 +149,7 @@ func (s *session) redo(j *journey, letter DeadLetter) {
 	}
 	if letter.Kind == letterChange {
 		if letter.Change != nil {
-			s.carryOutChange(letter.Change)
+			s.carryOutChange(letter.Change, "")
 		}
 		return
 	}

@@ -42,6 +42,7 @@ type Changed struct {
 	From     string       `msgpack:"f,omitempty"` // the stage before; "": in none
 	To       string       `msgpack:"t,omitempty"` // the stage now, which enter handlers may have moved on from; "": in none
 	Refused  string       `msgpack:"r,omitempty"` // why nothing was done
+	Aside    bool         `msgpack:"d,omitempty"` // nothing was done yet: a script failed, and the change was set aside
 	Sum      lifecycle.ID `msgpack:"s"`           // of what was asked for: a request that comes again has to be the same
 	Repeated bool         `msgpack:"-"`           // the answer is that of an earlier request with the same key
 
@@ -57,20 +58,30 @@ type change struct {
 	Keep   bool         `msgpack:"k"` // a repeat within 30 days is recognised and answered the same
 	Sum    lifecycle.ID `msgpack:"u"` // of what was asked for, if it is kept
 	Sent   bool         `msgpack:"s"` // another partition has left it as an instruction: nobody waits for the answer
-	Turn   int          `msgpack:"n"` // how often it had to wait because the customer had so much to catch up with
+	// Refused is why the same request was refused before: it may be done now, but is not refused aloud twice.
+	Refused string `msgpack:"-"`
+	Turn    int    `msgpack:"n"` // how often it had to wait because the customer had so much to catch up with
 }
 
 func (e *Engine) change(tx store.Tx, in change) (out Changed, err error) {
 	if in.Keep {
 		if value := e.marked(tx, in.At, in.Mark); value != nil {
-			if err = store.Decode(value[8:], &out); err != nil {
+			var kept Changed
+			if err = store.Decode(value[8:], &kept); err != nil {
 				return out, lifecycle.Wrap(lifecycle.Internal, err, "what a request was answered cannot be read")
 			}
-			if out.Sum != in.Sum {
-				return out, lifecycle.Errorf(lifecycle.Conflict, "another change of this customer was asked for with the same Idempotency-Key; use a new key for each change")
+			same := kept.Sum == in.Sum
+			switch {
+			case kept.Refused != "" && !kept.Aside && !in.Sent: // it came to nothing: it may be mended, or things may have changed
+				if same {
+					in.Refused = kept.Refused
+				}
+			case !same:
+				return kept, lifecycle.Errorf(lifecycle.Conflict, "another change of this customer was asked for with the same Idempotency-Key; use a new key for each change")
+			default:
+				kept.Repeated = true
+				return kept, nil
 			}
-			out.Repeated = true
-			return out, nil
 		}
 	}
 	id, record, here := e.find(tx, in.Change.Customer)
@@ -133,8 +144,9 @@ func (s *session) change(in change, out *Changed) {
 	if ask.Act == ActPlace {
 		out.Refused = s.place(Placement{Journey: ask.Journey, Stage: ask.To, Entered: ask.Entered, Keep: ask.Keep, By: ask.By, Why: ask.Why})
 	} else {
-		out.Refused = s.carryOutChange(ask)
+		out.Refused, out.Aside = s.carryOutChange(ask, in.Refused)
 	}
+	out.Repeated = in.Refused != "" && in.Refused == out.Refused
 	if visit := c.Visit(ask.Journey); visit != nil {
 		out.To = visit.Stage
 	}
@@ -144,12 +156,13 @@ func (s *session) change(in change, out *Changed) {
 	s.handleTracked()
 }
 
-// carryOutChange moves, enrols or takes out, in a step of its own, and says why if it does not.
-func (s *session) carryOutChange(ask *Change) (refused string) {
+// carryOutChange moves, enrols or takes out, in a step of its own, and says why if it does not, and whether that was set aside.
+// A refusal for the same reason as before is not recorded again.
+func (s *session) carryOutChange(ask *Change, before string) (refused string, aside bool) {
 	request := moveRequest{to: ask.To, by: ask.By, why: ask.Why}
 	j := s.active(ask.Journey)
 	if j == nil || lifecycle.IsBroadcast(ask.Journey) {
-		return s.engine.notActive(s.tx, ask.Journey)
+		return s.engine.notActive(s.tx, ask.Journey), false
 	}
 	request.to = j.plan().Present(ask.To)
 	if ask.Act == ActEnrol {
@@ -160,8 +173,10 @@ func (s *session) carryOutChange(ask *Change) (refused string) {
 		from = visit.Stage
 	}
 	if refused = s.whyNotChange(j, ask.Act, request.to); refused != "" {
-		s.refuseFrom(j, from, request, refused)
-		return refused
+		if refused != before {
+			s.refuseFrom(j, from, request, refused)
+		}
+		return refused, false
 	}
 	failed := len(s.decision.Facts)
 	kept := s.inStep(j, DeadLetter{Kind: letterChange, Change: ask}, func() error {
@@ -187,7 +202,7 @@ func (s *session) carryOutChange(ask *Change) (refused string) {
 			}
 		}
 	}
-	return refused
+	return refused, !kept
 }
 
 // notActive says why nothing can be done in a journey now. What never ran is known to the first partition alone; elsewhere

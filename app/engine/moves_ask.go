@@ -108,7 +108,8 @@ func (e *Engine) Plan(ctx context.Context, journey string) (*lifecycle.Journey, 
 
 // Change moves, enrols, takes out or places one customer. A refusal is no error: it stands in the answer, and in the
 // customer's timeline. The same key for the same customer within 30 days is the same change, and a Conflict if it is another;
-// without one, every call is another.
+// without one, every call is another. What was refused may be asked for again with the key of the refusal, as it was or mended;
+// what was set aside may not, for it may still be done.
 func (e *Engine) Change(ctx context.Context, ask Change, key string) (Changed, error) {
 	sum := ask.sum()
 	plan, err := e.Plan(ctx, ask.Journey)

@@ -273,6 +273,74 @@ func TestStageWebhooksCarryTheDecision(t *testing.T) {
 	}
 }
 
+// A refused change may be asked for again with the same key, mended or as it was, and is refused aloud once; one that was set
+// aside may not.
+func TestARefusedChangeIsMendedUnderTheSameKey(t *testing.T) {
+	files := helloShop()
+	files[5] = `stage { title = "C" } enter(function() error "broken" end)`
+	h := newHarness(t, journey("shop", nextOnly, files...))
+	h.track("ada", "Visit")
+	ask := engine.Change{Act: engine.ActMove, Customer: userHash("ada"), Journey: "shop", To: "c", By: "till"}
+	for i, repeated := range []bool{false, true, true} {
+		if out := h.changed(ask, "k"); out.Refused == "" || out.Repeated != repeated || out.To != "a" {
+			t.Errorf("%d: %+v", i, out)
+		}
+	}
+	entries, err := h.engine.Timeline(context.Background(), userHash("ada"), 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for _, entry := range entries {
+		for _, fact := range entry.Facts {
+			if fact.Kind == lifecycle.FactRefused {
+				refused++
+			}
+		}
+	}
+	if refused != 1 {
+		t.Errorf("the timeline has %d refusals", refused)
+	}
+	ask.To = "b"
+	for i, repeated := range []bool{false, true} {
+		if out := h.changed(ask, "k"); out.Refused != "" || out.Repeated != repeated || out.To != "b" {
+			t.Errorf("mended, %d: %+v", i, out)
+		}
+	}
+	ask.To = "a"
+	if _, err := h.engine.Change(context.Background(), ask, "k"); lifecycle.CodeOf(err) != lifecycle.Conflict {
+		t.Errorf("another change with the key of one that was made: %v", err)
+	}
+
+	ask.To = "c"
+	if out := h.changed(ask, "aside"); !strings.Contains(out.Refused, "set aside") || out.To != "b" {
+		t.Errorf("%+v", out)
+	}
+	h.publish(journey("shop", nextOnly, helloShop()...))
+	if out := h.changed(ask, "aside"); !out.Repeated || out.To != "b" || len(h.letters()) != 1 {
+		t.Errorf("what was set aside was done besides: %+v", out)
+	}
+	ask.To = "a"
+	if _, err := h.engine.Change(context.Background(), ask, "aside"); lifecycle.CodeOf(err) != lifecycle.Conflict {
+		t.Errorf("another change with the key of one that was set aside: %v", err)
+	}
+
+	// A refusal that no longer holds is none.
+	ask.To = "c"
+	if err := h.engine.SetMode(context.Background(), engine.SetMode{Journey: "shop", Mode: lifecycle.Off}); err != nil {
+		t.Fatal(err)
+	}
+	if out := h.changed(ask, "later"); out.Refused != "journey shop is off" {
+		t.Errorf("%+v", out)
+	}
+	if err := h.engine.SetMode(context.Background(), engine.SetMode{Journey: "shop", Mode: lifecycle.Live}); err != nil {
+		t.Fatal(err)
+	}
+	if out := h.changed(ask, "later"); out.Refused != "" || out.Repeated || out.To != "c" {
+		t.Errorf("%+v", out)
+	}
+}
+
 func TestAFailedChangeIsSetAsideAndReplayed(t *testing.T) {
 	files := helloShop()
 	files[3] = `stage { title = "B" } enter(function() error "broken" end)`
