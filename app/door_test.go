@@ -187,6 +187,25 @@ func TestUnknownParametersAreNamed(t *testing.T) {
 	if status, text, _ := s.call("GET", "/api/events?bogus=1", nil, bearer("nobody's")); status != 401 {
 		t.Errorf("whoever has no key is told nothing else: %d %s", status, text)
 	}
+	// So would one of an export that its rows do not have.
+	for path, field := range map[string]string{
+		"customers?event=x": "event", "customers?journey=nope": "journey", "customers?from=2030-01-01T00:00:00Z": "from", "customers?until=2030-01-01T00:00:00Z": "until",
+		"customers?source=x": "source", "messages?event=x": "event", "messages?source=nope": "source", "decisions?event=nope": "event", "decisions?source=nope": "source",
+		"events?journey=nope": "journey", "events?raw=maybe": "raw", "events?raw=TRUE": "raw",
+	} {
+		if status, text, _ := s.call("GET", "/v1/export/"+path, nil); status != 400 || !strings.Contains(text, fmt.Sprintf(`"field":%q`, field)) {
+			t.Errorf("export of %s: %d %s", path, status, text)
+		}
+	}
+	s.must("POST", "/v1/track", `{"userId":"ada","event":"X"}`)
+	if rows := s.exportedOf("events", "event=X&from=2020-01-01T00:00:00Z&source=&raw=1"); !strings.Contains(rows, `"event":"X"`) {
+		t.Errorf("the events: %s", rows)
+	}
+	for kind, filter := range map[string]string{"events": "source=nope", "messages": "journey=nope", "decisions": "journey=nope&until=2200-01-01T00:00:00Z"} {
+		if rows := s.exportedOf(kind, filter); rows != "" {
+			t.Errorf("%s with %s: %s", kind, filter, rows)
+		}
+	}
 	for _, path := range []string{"/?utm_source=x", "/metrics?x=1", "/api/events?event=X&limit=5"} {
 		s.must("GET", path, nil)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"stagecraft/app/lifecycle"
@@ -77,7 +78,25 @@ func (c *ExportCommand) interrupted(ctx context.Context, err error) error {
 	return &Exit{130, errors.New("interrupted; the same command goes on where it stopped")}
 }
 
+// check refuses what an export of this kind cannot leave out, before the file is opened: every row would come.
+func (c *ExportCommand) check() error {
+	for _, flag := range []struct{ name, text, of, instead string }{
+		{"from", c.From, "events messages decisions", "customers are exported as they are now"},
+		{"until", c.Until, "events messages decisions", "customers are exported as they are now"},
+		{"event", c.Event, "events", "it is for events alone"},
+		{"journey", c.Journey, "messages decisions", "it is for messages and decisions alone"},
+	} {
+		if flag.text != "" && !slices.Contains(strings.Fields(flag.of), c.What) {
+			return lifecycle.Errorf(lifecycle.Invalid, "--%s: %s", flag.name, flag.instead)
+		}
+	}
+	return nil
+}
+
 func (c *ExportCommand) query() (string, error) {
+	if err := c.check(); err != nil {
+		return "", err
+	}
 	values := url.Values{}
 	format := c.Format
 	if format == "" {
@@ -98,9 +117,6 @@ func (c *ExportCommand) query() (string, error) {
 	for name, text := range map[string]string{"from": c.From, "until": c.Until} {
 		if text == "" {
 			continue
-		}
-		if c.What == "customers" {
-			return "", lifecycle.Errorf(lifecycle.Invalid, "--%s: customers are exported as they are now", name)
 		}
 		at, ok := ParseTime(text)
 		if !ok {

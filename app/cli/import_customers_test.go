@@ -226,6 +226,8 @@ func TestMovingIn(t *testing.T) {
 		{[]string{"export", "events", "--columns", "traits"}, ""},
 		{[]string{"export", "customers", "--columns", "plan"}, "have no column"},
 		{[]string{"export", "customers", "--from", "2024-01-01"}, "as they are now"},
+		{[]string{"export", "messages", "--event", "Order Completed", "--out", "crm.csv.gz"}, "--event: it is for events alone"},
+		{[]string{"export", "events", "--journey", "club"}, "--journey: it is for messages and decisions alone"},
 	} {
 		_, stderr, code := words(append(bad.args, at...)...)
 		if (bad.want != "") != (code != 0) || !strings.Contains(stderr, bad.want) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,14 @@ func (s *Server) routeExport() {
 	s.fiber.Get("/v1/export/:kind", s.guardConsole, s.export)
 }
 
+// exportFilters are those that each export knows. One that it does not know is refused: every row would come back.
+var exportFilters = map[string][]string{
+	"customers": nil, // they are exported as they are now
+	"events":    {"from", "until", "event", "source"},
+	"messages":  {"from", "until", "journey"},
+	"decisions": {"from", "until", "journey"},
+}
+
 // exportFilter says which rows are asked for; what is empty does not matter.
 type exportFilter struct {
 	from, until time.Time // of events and decisions by when they came in or happened, of messages by when they were decided
@@ -40,13 +49,20 @@ func (f *exportFilter) within(at time.Time) bool {
 }
 
 // export answers with a page of customers, events, messages or decisions, as CSV or NDJSON:
-// ?format=&columns=&raw=&cursor=&from=&until=&event=&journey=&source=. A page may be empty; the last one has no X-Next-Cursor.
+// ?format=&columns=&raw=&cursor= and the filters that it has. A page may be empty; the last one has no X-Next-Cursor.
 func (s *Server) export(c *fiber.Ctx) error {
 	kind := strings.Clone(c.Params("kind"))
 	if exportColumns[kind] == nil {
 		return lifecycle.Errorf(lifecycle.NotFound, "there is no export of %.40q; there are customers, events, messages and decisions", kind)
 	}
-	form := exportForm{raw: c.Query("raw") == "1" || c.Query("raw") == "true"}
+	var form exportForm
+	switch raw := c.Query("raw"); raw {
+	case "", "0", "false":
+	case "1", "true":
+		form.raw = true
+	default:
+		return fieldError("raw", "raw is true or false, not %.20q", raw)
+	}
 	switch format := c.Query("format", "ndjson"); format {
 	case "csv":
 		form.csv = true
@@ -60,6 +76,15 @@ func (s *Server) export(c *fiber.Ctx) error {
 	var err error
 	if form.columns, err = exportColumnsOf(kind, c.Query("columns")); err != nil {
 		return err
+	}
+	for _, name := range []string{"from", "until", "event", "journey", "source"} {
+		if takes := exportFilters[kind]; c.Query(name) != "" && !slices.Contains(takes, name) {
+			wrong := fieldError(name, "an export of %s has no filter %s", kind, name)
+			if wrong.Hint = "it has none"; len(takes) > 0 {
+				wrong.Hint = "it has " + strings.Join(takes, ", ")
+			}
+			return wrong
+		}
 	}
 	filter := exportFilter{event: strings.Clone(c.Query("event")), journey: strings.Clone(c.Query("journey")), source: strings.Clone(c.Query("source"))}
 	for name, into := range map[string]*time.Time{"from": &filter.from, "until": &filter.until} {
