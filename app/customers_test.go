@@ -105,6 +105,12 @@ func TestCustomersOverHTTP(t *testing.T) {
 		t.Errorf("%d orders in the timeline, and\n%s", orders, text)
 	}
 
+	for path, field := range map[string]string{"/v1/customers?newest=true&cursor=customers.AAAA": "cursor", "/v1/customers?search=bob&cursor=x": "cursor",
+		"/v1/customers?newest=true&limit=51": "limit", "/v1/customers?search=bob&limit=51": "limit", "/v1/customers?limit=501": "limit"} {
+		if status, body, _ := s.call("GET", path, nil); status != http.StatusBadRequest || !strings.Contains(body, `"field":"`+field+`"`) {
+			t.Errorf("%s is answered %d %s", path, status, body)
+		}
+	}
 	for path, want := range map[string]int{
 		"/v1/customers/nobody": http.StatusNotFound, "/v1/customers/nobody/timeline": http.StatusNotFound,
 		"/v1/customers?limit=0": http.StatusBadRequest, "/v1/customers?cursor=x": http.StatusBadRequest,
@@ -113,5 +119,56 @@ func TestCustomersOverHTTP(t *testing.T) {
 		if status, body, _ := s.call("GET", path, nil); status != want {
 			t.Errorf("%s is answered %d %s", path, status, body)
 		}
+	}
+}
+
+// The cursor of a timeline is that customer's, by whichever name and after whatever merge; nobody else's goes on with it. A
+// search that finds more than it may list says so.
+func TestACursorOfATimelineIsOneCustomers(t *testing.T) {
+	s := startServer(t)
+	for i := range 3 {
+		s.track("ada", "Looked", map[string]any{"messageId": fmt.Sprint("a", i)})
+		s.track("bob", "Looked", map[string]any{"messageId": fmt.Sprint("b", i)})
+		s.must("POST", "/v1/track", map[string]any{"anonymousId": "phone", "event": "Looked", "messageId": fmt.Sprint("p", i)})
+	}
+	page := func(who, cursor string) (int, string, string) {
+		status, text, _ := s.call("GET", "/v1/customers/"+who+"/timeline?limit=1&cursor="+url.QueryEscape(cursor), nil)
+		var answer struct{ Next string }
+		if err := json.Unmarshal([]byte(text), &answer); err != nil {
+			t.Fatal(text)
+		}
+		return status, text, answer.Next
+	}
+	_, _, ada := page("ada", "")
+	_, _, phone := page("phone", "")
+	for _, one := range [][2]string{{"bob", ada}, {"ada", phone}, {"phone", ada}} {
+		if status, text, _ := page(one[0], one[1]); status != 400 || !strings.Contains(text, `"field":"cursor"`) || !strings.Contains(text, "another customer") {
+			t.Errorf("%s with another's cursor: %d %s", one[0], status, text)
+		}
+	}
+	s.must("POST", "/v1/identify", map[string]any{"userId": "ada", "anonymousId": "phone", "traits": map[string]any{"email": "ada@example.com"}})
+	s.eventually("they are one", func() bool {
+		_, text, _ := s.call("GET", "/v1/customers/phone", nil)
+		return strings.Contains(text, `"userId":"ada"`)
+	})
+	for _, one := range [][2]string{{"phone", phone}, {"ada", phone}, {"phone", ada}, {"ada@example.com", ada}} {
+		if status, text, _ := page(one[0], one[1]); status != 200 {
+			t.Errorf("after the merge %s cannot go on: %d %s", one[0], status, text)
+		}
+	}
+	if status, text, _ := page("bob", phone); status != 400 {
+		t.Errorf("bob goes on with the cursor of somebody who was merged: %d %s", status, text)
+	}
+
+	for _, user := range []string{"bob", "cid", "dan"} {
+		s.must("POST", "/v1/identify", map[string]any{"userId": user, "traits": map[string]any{"email": "desk@example.com"}})
+	}
+	search := "/v1/customers?search=desk@example.com"
+	s.eventually("all three are found", func() bool { return strings.Count(s.must("GET", search, nil), `"created"`) == 3 })
+	if text := s.must("GET", search+"&limit=3", nil); strings.Contains(text, `"more"`) {
+		t.Errorf("all: %s", text)
+	}
+	if text := s.must("GET", search+"&limit=2", nil); strings.Count(text, `"created"`) != 2 || !strings.Contains(text, `"more":true`) {
+		t.Errorf("two of three: %s", text)
 	}
 }

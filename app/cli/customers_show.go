@@ -19,7 +19,7 @@ import (
 type CustomersListCommand struct {
 	Search string `name:"search" placeholder:"IDENTITY" help:"Only who has this identity: a user ID, an anonymous ID, a mail address, a telephone number, an ID of another system as shopify:123."`
 	Newest bool   `name:"newest" help:"The newest ones first, at most 50."`
-	Limit  int    `name:"limit" default:"50" help:"How many, at most 500 in one call."`
+	Limit  int    `name:"limit" default:"50" help:"How many, at most 500 in one call; of --search and --newest 50."`
 	Cursor string `name:"cursor" help:"Go on where an earlier call ended, which said so."`
 	JSON   bool   `name:"json" help:"Print what the server answers, as JSON."`
 	Remote
@@ -58,6 +58,7 @@ func (c *CustomersListCommand) Run(w *world) error {
 			Claimed             bool
 		}
 		Next string
+		More bool
 	}
 	if err = json.Unmarshal(raw, &answer); err != nil {
 		return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
@@ -79,7 +80,10 @@ func (c *CustomersListCommand) Run(w *world) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", who, plainText(one.Name), plainText(one.Email), one.Created.Format(time.DateOnly), strings.Join(stages, ", "))
 	}
-	if err = table.Flush(); err != nil || answer.Next == "" {
+	if err = table.Flush(); err == nil && answer.More {
+		_, err = fmt.Fprintln(w.stdout, "There are more who have it.")
+	}
+	if err != nil || answer.Next == "" {
 		return err
 	}
 	_, err = fmt.Fprintf(w.stdout, "There are more: --cursor %s\n", answer.Next)

@@ -12,8 +12,8 @@ import (
 	"stagecraft/app/store"
 )
 
-// maxMatches bounds the customers of whom one text is an identity.
-const maxMatches = 50
+// MaxMatches bounds the customers of whom one text is an identity.
+const MaxMatches = 50
 
 // CustomerMatch is a customer whom a search has found.
 type CustomerMatch struct {
@@ -23,12 +23,12 @@ type CustomerMatch struct {
 }
 
 // SearchCustomers finds everybody who has a text as one of their identities, those first to whom it leads: it may be the
-// user ID of one and the anonymous ID of another, and several may have given the same mail address. Nobody is no error.
-func (e *Engine) SearchCustomers(ctx context.Context, text string) ([]CustomerMatch, error) {
+// user ID of one and the anonymous ID of another, and several may have given the same mail address. At most so many are looked for. Nobody is no error.
+func (e *Engine) SearchCustomers(ctx context.Context, text string, most int) ([]CustomerMatch, error) {
 	var leads, others []CustomerMatch
 	seen := map[lifecycle.ID]bool{}
 	add := func(list *[]CustomerMatch, id lifecycle.ID, by lifecycle.Identity, to bool) error {
-		if len(leads)+len(others) >= maxMatches || seen[id] {
+		if len(leads)+len(others) >= most || seen[id] {
 			return nil
 		}
 		c, err := e.Record(ctx, id)
@@ -91,13 +91,13 @@ func (e *Engine) OneCustomer(ctx context.Context, text, kind string) (*lifecycle
 		if lifecycle.CodeOf(err) != lifecycle.NotFound {
 			return found.Customer, err
 		}
-		claims, err := e.SearchCustomers(ctx, text)
+		claims, err := e.SearchCustomers(ctx, text, MaxMatches)
 		if err != nil {
 			return nil, err
 		}
 		return onlyClaimant(text, slices.DeleteFunc(claims, func(match CustomerMatch) bool { return match.By != identity }))
 	}
-	found, err := e.SearchCustomers(ctx, text)
+	found, err := e.SearchCustomers(ctx, text, MaxMatches)
 	if err != nil {
 		return nil, err
 	}

@@ -146,14 +146,14 @@ func TestSearchCustomers(t *testing.T) {
 	var found []engine.CustomerMatch
 	h.eventually(func() bool {
 		var err error
-		found, err = h.engine.SearchCustomers(t.Context(), "desk@EXAMPLE.com")
+		found, err = h.engine.SearchCustomers(t.Context(), "desk@EXAMPLE.com", engine.MaxMatches)
 		return err == nil && len(found) == 2
 	})
 	if found[0].Customer.UserID() != "ada" || !found[0].Leads || found[1].Customer.UserID() != "bob" || found[1].Leads || found[0].By.Kind != lifecycle.EmailIdentity {
 		t.Errorf("the address: %+v", found)
 	}
 	for text, want := range map[string]int{"bob": 1, "nobody": 0, "+84901234567": 2, h.customer("bob").ID.String(): 1, "": 0} {
-		if found, err := h.engine.SearchCustomers(t.Context(), text); err != nil || len(found) != want {
+		if found, err := h.engine.SearchCustomers(t.Context(), text, engine.MaxMatches); err != nil || len(found) != want {
 			t.Errorf("%q finds %d, %v", text, len(found), err)
 		}
 	}

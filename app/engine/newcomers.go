@@ -12,8 +12,8 @@ import (
 	"stagecraft/app/store"
 )
 
-// maxNewcomers is how many of the newest customers a partition has at hand, and the most that can be asked for.
-const maxNewcomers = 50
+// MaxNewcomers is how many of the newest customers a partition has at hand, and the most that can be asked for.
+const MaxNewcomers = 50
 
 // arrival is a customer, and since when there is one.
 type arrival struct {
@@ -37,14 +37,14 @@ func (n *newcomers) note(one arrival) {
 }
 
 func (n *newcomers) add(one arrival) {
-	if len(n.list) == maxNewcomers && !one.Created.After(n.list[maxNewcomers-1].Created) {
+	if len(n.list) == MaxNewcomers && !one.Created.After(n.list[MaxNewcomers-1].Created) {
 		return
 	}
 	// A merge may have made them older than they were when they came.
 	n.list = slices.DeleteFunc(n.list, func(known arrival) bool { return known.ID == one.ID })
 	at, _ := slices.BinarySearchFunc(n.list, one, compareArrivals)
-	if len(n.list) == maxNewcomers {
-		n.list = n.list[:maxNewcomers-1]
+	if len(n.list) == MaxNewcomers {
+		n.list = n.list[:MaxNewcomers-1]
 	}
 	n.list = slices.Insert(n.list, at, one)
 }
@@ -98,7 +98,7 @@ func (e *Engine) NewestCustomers(ctx context.Context, limit int) ([]*lifecycle.C
 	slices.SortFunc(all, compareArrivals)
 	var list []*lifecycle.Customer
 	for _, one := range all {
-		if len(list) == min(limit, maxNewcomers) {
+		if len(list) == min(limit, MaxNewcomers) {
 			break
 		}
 		c, err := e.Record(ctx, one.ID)

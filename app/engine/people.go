@@ -107,7 +107,7 @@ func (e *Engine) FindCustomer(ctx context.Context, user string) (*lifecycle.Cust
 			return nil, err
 		}
 	}
-	found, err := e.SearchCustomers(ctx, user)
+	found, err := e.SearchCustomers(ctx, user, MaxMatches)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"net/url"
@@ -71,27 +72,37 @@ func stagesOf(c *lifecycle.Customer) []standsIn {
 	return list
 }
 
-// listCustomers lists customers: ?search= those who have this identity; ?newest=true the newest, at most 50; else everybody,
-// in an order without meaning. ?limit= at most 500 and ?cursor= page through the last.
+// listCustomers lists customers: ?search= those who have this identity; ?newest=true the newest; both come in one page of at
+// most 50. Else everybody, in an order without meaning: ?limit= at most 500 and ?cursor= page through these.
 func (s *Server) listCustomers(c *fiber.Ctx) error {
 	ctx := c.UserContext()
-	limit, err := limitOf(c, customersPage, maxCustomersPage)
-	if err != nil {
-		return err
-	}
 	newest, err := strconv.ParseBool(c.Query("newest", "false"))
 	if err != nil {
 		return fieldError("newest", "newest is true or false")
 	}
-	list, next := []listedCustomer{}, ""
-	switch search := strings.TrimSpace(strings.Clone(c.Query("search"))); {
+	search, most := strings.TrimSpace(strings.Clone(c.Query("search"))), maxCustomersPage
+	if search != "" {
+		most = engine.MaxMatches
+	} else if newest {
+		most = engine.MaxNewcomers
+	}
+	limit, err := limitOf(c, customersPage, most)
+	if err != nil {
+		return err
+	}
+	if (newest || search != "") && c.Query("cursor") != "" {
+		return fieldError("cursor", "who is searched for, and the newest, come in one page; leave the cursor out")
+	}
+	list, next, more := []listedCustomer{}, "", false
+	switch {
 	case len(search) > maxDeviceQuery:
 		return fieldError("search", "what is searched for must have at most %d bytes", maxDeviceQuery)
 	case search != "":
-		found, err := s.Engine.SearchCustomers(ctx, search)
+		found, err := s.Engine.SearchCustomers(ctx, search, limit+1)
 		if err != nil {
 			return err
 		}
+		more = len(found) > limit
 		for _, match := range found[:min(limit, len(found))] {
 			one := listedOf(match.Customer)
 			if one.Claimed = !match.Leads; match.By.Kind != "" {
@@ -124,7 +135,8 @@ func (s *Server) listCustomers(c *fiber.Ctx) error {
 	return c.JSON(struct {
 		Customers []listedCustomer `json:"customers"`
 		Next      string           `json:"next,omitempty"`
-	}{list, next})
+		More      bool             `json:"more,omitempty"` // of a search: others have the identity too
+	}{list, next, more})
 }
 
 // maxDeviceQuery is as long as the longest identity, the endpoint of a browser that takes push messages.
@@ -181,7 +193,7 @@ type wireFact struct {
 	Message *lifecycle.ID      `json:"message,omitempty"`
 }
 
-// lifeOf lists what happened to a customer, newest first: ?limit= (50, at most 500) and ?cursor=.
+// lifeOf lists what happened to a customer, newest first: ?limit= (50, at most 500) and ?cursor=, which is that customer's.
 func (s *Server) lifeOf(c *fiber.Ctx) error {
 	customer, err := s.customerOf(c)
 	if err != nil {
@@ -191,13 +203,16 @@ func (s *Server) lifeOf(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	at, err := cursor(c, "timeline", func(place []byte) bool { return len(place) == 16 && !store.KeyTime(place).IsZero() })
+	at, err := cursor(c, "timeline", func(place []byte) bool { return len(place) == 32 && !store.KeyTime(place[16:]).IsZero() })
 	if err != nil {
 		return err
 	}
 	var place engine.LivedPlace
 	if at != nil {
-		place = engine.LivedPlace{At: store.KeyTime(at), Seq: binary.BigEndian.Uint64(at[8:])}
+		if err = s.sameCustomer(c.UserContext(), lifecycle.ID(at[:16]), customer.ID); err != nil {
+			return err
+		}
+		place = engine.LivedPlace{At: store.KeyTime(at[16:]), Seq: binary.BigEndian.Uint64(at[24:])}
 	}
 	page, err := s.Engine.Lived(c.UserContext(), customer.ID, place, limit)
 	if err != nil {
@@ -209,12 +224,27 @@ func (s *Server) lifeOf(c *fiber.Ctx) error {
 	}
 	if n := len(page.Entries); page.More && n > 0 {
 		last := &page.Entries[n-1]
-		next = cursorOf("timeline", binary.BigEndian.AppendUint64(store.AppendTime(nil, last.At), last.Seq))
+		next = cursorOf("timeline", binary.BigEndian.AppendUint64(store.AppendTime(customer.ID[:], last.At), last.Seq))
 	}
 	return c.JSON(struct {
 		Entries []wireLived `json:"entries"`
 		Next    string      `json:"next,omitempty"`
 	}{entries, next})
+}
+
+// sameCustomer refuses the cursor of another customer's timeline. Whoever has become part of the customer since is no other.
+func (s *Server) sameCustomer(ctx context.Context, of, customer lifecycle.ID) error {
+	if of == customer {
+		return nil
+	}
+	now, err := s.Engine.Record(ctx, of)
+	if err != nil && lifecycle.CodeOf(err) != lifecycle.NotFound {
+		return err
+	}
+	if err != nil || now.ID != customer {
+		return fieldError("cursor", "the cursor is of another customer's timeline; leave it out to begin again")
+	}
+	return nil
 }
 
 func livedOf(entry *engine.LifeEntry) wireLived {

@@ -131,12 +131,18 @@ export interface Suspicion {
 
 const path = (who: string, what = '') => `/v1/customers/${encodeURIComponent(who)}${what}`;
 
-export async function searchCustomers(search: string, signal?: AbortSignal): Promise<Listed[]> {
-  return (await call<{ customers: Listed[] }>('GET', `/v1/customers?search=${encodeURIComponent(search)}`, undefined, signal)).customers;
+/** At most 50; more: others have what was searched for, too. */
+export interface Found {
+  customers: Listed[];
+  more?: boolean;
 }
 
-export async function newestCustomers(signal?: AbortSignal): Promise<Listed[]> {
-  return (await call<{ customers: Listed[] }>('GET', '/v1/customers?newest=true&limit=50', undefined, signal)).customers;
+export function searchCustomers(search: string, signal?: AbortSignal): Promise<Found> {
+  return call('GET', `/v1/customers?search=${encodeURIComponent(search)}`, undefined, signal);
+}
+
+export function newestCustomers(signal?: AbortSignal): Promise<Found> {
+  return call('GET', '/v1/customers?newest=true&limit=50', undefined, signal);
 }
 
 /** One customer, by whatever is known of them. */
