@@ -120,7 +120,7 @@ type BroadcastName struct {
 // BroadcastShowCommand shows one.
 type BroadcastShowCommand struct {
 	BroadcastName
-	JSON bool `name:"json" help:"Print JSON, the script of its journey included."`
+	AsJSON
 	Remote
 }
 
@@ -130,17 +130,9 @@ func (c *BroadcastShowCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	var raw json.RawMessage
-	if _, err = client.Get(w.ctx, broadcastPath(c.Name, ""), &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintf(w.stdout, "%s\n", raw)
-		return err
-	}
 	var b broadcastAnswer
-	if err = json.Unmarshal(raw, &b); err != nil {
-		return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+	if done, err := c.get(w, client, broadcastPath(c.Name, ""), &b); done || err != nil {
+		return err
 	}
 	return b.print(w)
 }
@@ -149,6 +141,7 @@ func (c *BroadcastShowCommand) Run(w *world) error {
 type BroadcastSaveCommand struct {
 	BroadcastName
 	File string `arg:"" help:"The JSON file; - is standard input."`
+	AsJSON
 	Remote
 }
 
@@ -163,7 +156,7 @@ func (c *BroadcastSaveCommand) Run(w *world) error {
 		return err
 	}
 	var b broadcastAnswer
-	if _, err = client.call(w.ctx, http.MethodPut, broadcastPath(c.Name, ""), data, &b); err != nil {
+	if done, err := c.call(w, client, http.MethodPut, broadcastPath(c.Name, ""), data, &b); done || err != nil {
 		return err
 	}
 	return b.print(w)
@@ -184,6 +177,7 @@ func contentOf(w *world, file string) ([]byte, error) {
 type BroadcastAddCommand struct {
 	BroadcastName
 	File string `arg:"" help:"CSV with a header line, or NDJSON; packed with gzip or not; - is standard input. userId or email names the customer; other columns are event.properties of the message."`
+	AsJSON
 	Remote
 }
 
@@ -193,12 +187,13 @@ func (c *BroadcastAddCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return addRows(w, client, c.File, broadcastPath(c.Name, "/list"))
+	return addRows(w, client, c.AsJSON, c.File, broadcastPath(c.Name, "/list"))
 }
 
 // BroadcastAheadCommand looks ahead.
 type BroadcastAheadCommand struct {
 	BroadcastName
+	AsJSON
 	Remote
 }
 
@@ -215,7 +210,7 @@ func (c *BroadcastAheadCommand) Run(w *world) error {
 		Failing                           map[string]int64
 		Complete                          bool
 	}
-	if _, err = client.Post(w.ctx, broadcastPath(c.Name, "/ahead"), map[string]string{}, &ahead); err != nil {
+	if done, err := c.post(w, client, broadcastPath(c.Name, "/ahead"), map[string]string{}, &ahead); done || err != nil {
 		return err
 	}
 	now := ahead.Reached
@@ -251,6 +246,7 @@ type BroadcastTestCommand struct {
 	User    string   `name:"user" required:"" placeholder:"ID" help:"The customer as whom it is written."`
 	Part    string   `name:"part" placeholder:"NAME" help:"Of an A/B test, which message. Default: the one that the customer would get."`
 	Channel string   `name:"channel" placeholder:"NAME" help:"By which channel. Default: the one that the customer prefers."`
+	AsJSON
 	Remote
 }
 
@@ -263,7 +259,7 @@ func (c *BroadcastTestCommand) Run(w *world) error {
 	client.Patience = 0 // a repeat would send another one
 	var answer struct{ Refs []string }
 	request := map[string]any{"user": c.User, "part": c.Part, "channel": c.Channel, "to": c.To}
-	if _, err = client.Post(w.ctx, broadcastPath(c.Name, "/test"), request, &answer); err != nil {
+	if done, err := c.post(w, client, broadcastPath(c.Name, "/test"), request, &answer); done || err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(w.stdout, strings.Join(answer.Refs, "\n"))
@@ -271,13 +267,13 @@ func (c *BroadcastTestCommand) Run(w *world) error {
 }
 
 // actOnBroadcast starts, pauses, resumes or stops one and shows it.
-func actOnBroadcast(w *world, from Remote, name, act, why string) error {
+func actOnBroadcast(w *world, from Remote, as AsJSON, name, act, why string) error {
 	client, err := from.client()
 	if err != nil {
 		return err
 	}
 	var b broadcastAnswer
-	if _, err = client.Post(w.ctx, broadcastPath(name, "/"+act), map[string]string{"by": operator(), "why": why}, &b); err != nil {
+	if done, err := as.post(w, client, broadcastPath(name, "/"+act), map[string]string{"by": operator(), "why": why}, &b); done || err != nil {
 		return err
 	}
 	return b.print(w)
@@ -286,12 +282,13 @@ func actOnBroadcast(w *world, from Remote, name, act, why string) error {
 // BroadcastStartCommand starts.
 type BroadcastStartCommand struct {
 	BroadcastName
+	AsJSON
 	Remote
 }
 
 // Run starts it.
 func (c *BroadcastStartCommand) Run(w *world) error {
-	return actOnBroadcast(w, c.Remote, c.Name, "start", "")
+	return actOnBroadcast(w, c.Remote, c.AsJSON, c.Name, "start", "")
 }
 
 // BroadcastWhy says why.
@@ -303,40 +300,44 @@ type BroadcastWhy struct {
 type BroadcastPauseCommand struct {
 	BroadcastName
 	BroadcastWhy
+	AsJSON
 	Remote
 }
 
 // Run pauses it.
 func (c *BroadcastPauseCommand) Run(w *world) error {
-	return actOnBroadcast(w, c.Remote, c.Name, "pause", c.Why)
+	return actOnBroadcast(w, c.Remote, c.AsJSON, c.Name, "pause", c.Why)
 }
 
 // BroadcastResumeCommand resumes.
 type BroadcastResumeCommand struct {
 	BroadcastName
+	AsJSON
 	Remote
 }
 
 // Run resumes it.
 func (c *BroadcastResumeCommand) Run(w *world) error {
-	return actOnBroadcast(w, c.Remote, c.Name, "resume", "")
+	return actOnBroadcast(w, c.Remote, c.AsJSON, c.Name, "resume", "")
 }
 
 // BroadcastStopCommand stops.
 type BroadcastStopCommand struct {
 	BroadcastName
 	BroadcastWhy
+	AsJSON
 	Remote
 }
 
 // Run stops it.
 func (c *BroadcastStopCommand) Run(w *world) error {
-	return actOnBroadcast(w, c.Remote, c.Name, "stop", c.Why)
+	return actOnBroadcast(w, c.Remote, c.AsJSON, c.Name, "stop", c.Why)
 }
 
 // BroadcastRemoveCommand forgets one.
 type BroadcastRemoveCommand struct {
 	BroadcastName
+	AsJSON
 	Remote
 }
 
@@ -344,7 +345,7 @@ type BroadcastRemoveCommand struct {
 func (c *BroadcastRemoveCommand) Run(w *world) error {
 	client, err := c.client()
 	if err == nil {
-		_, err = client.call(w.ctx, http.MethodDelete, broadcastPath(c.Name, ""), nil, nil)
+		_, err = c.call(w, client, http.MethodDelete, broadcastPath(c.Name, ""), nil, nil)
 	}
 	return err
 }

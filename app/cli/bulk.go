@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-
-	"stagecraft/app/lifecycle"
 )
 
 // BulkCommand is about bulks: one act on many customers.
@@ -100,27 +98,19 @@ func (c *BulkListCommand) Run(w *world) error {
 // BulkOne names a bulk.
 type BulkOne struct {
 	Name string `arg:"" help:"The bulk's name."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	AsJSON
 	Remote
 }
 
-// call asks about the bulk and prints the answer.
-func (c *BulkOne) call(w *world, method, what string, body []byte) error {
+// ask asks about the bulk and prints the answer.
+func (c *BulkOne) ask(w *world, method, what string, body []byte) error {
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	var raw json.RawMessage
-	if _, err = client.call(w.ctx, method, bulkPath(c.Name, what), body, &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintf(w.stdout, "%s\n", raw)
-		return err
-	}
 	var b bulkAnswer
-	if err = json.Unmarshal(raw, &b); err != nil {
-		return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+	if done, err := c.AsJSON.call(w, client, method, bulkPath(c.Name, what), body, &b); done || err != nil {
+		return err
 	}
 	return b.print(w)
 }
@@ -130,14 +120,14 @@ func (c *BulkOne) order(w *world, what string) error {
 	if err != nil {
 		return err
 	}
-	return c.call(w, http.MethodPost, "/"+what, body)
+	return c.ask(w, http.MethodPost, "/"+what, body)
 }
 
 // BulkShowCommand shows one.
 type BulkShowCommand struct{ BulkOne }
 
 // Run shows it.
-func (c *BulkShowCommand) Run(w *world) error { return c.call(w, http.MethodGet, "", nil) }
+func (c *BulkShowCommand) Run(w *world) error { return c.ask(w, http.MethodGet, "", nil) }
 
 // BulkStartCommand starts a draft.
 type BulkStartCommand struct{ BulkOne }
@@ -175,13 +165,14 @@ func (c *BulkSaveCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return c.call(w, http.MethodPut, "", data)
+	return c.ask(w, http.MethodPut, "", data)
 }
 
 // BulkAddCommand puts customers on a list.
 type BulkAddCommand struct {
 	Name string `arg:"" help:"The bulk's name."`
 	File string `arg:"" help:"CSV with a header line, or NDJSON; packed with gzip or not; - is standard input. userId or email names the customer."`
+	AsJSON
 	Remote
 }
 
@@ -191,7 +182,7 @@ func (c *BulkAddCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return addRows(w, client, c.File, bulkPath(c.Name, "/list"))
+	return addRows(w, client, c.AsJSON, c.File, bulkPath(c.Name, "/list"))
 }
 
 // BulkAheadCommand looks ahead.
@@ -203,22 +194,14 @@ func (c *BulkAheadCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	var raw json.RawMessage
-	if _, err = client.Post(w.ctx, bulkPath(c.Name, "/ahead"), map[string]any{}, &raw); err != nil {
-		return err
-	}
-	if c.JSON {
-		_, err = fmt.Fprintf(w.stdout, "%s\n", raw)
-		return err
-	}
 	var ahead struct {
 		bulkCounts
 		Looked, Matched int64
 		From            map[string]int64
 		Complete        bool
 	}
-	if err = json.Unmarshal(raw, &ahead); err != nil {
-		return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+	if done, err := c.post(w, client, bulkPath(c.Name, "/ahead"), map[string]any{}, &ahead); done || err != nil {
+		return err
 	}
 	least := map[bool]string{false: "at least "}[ahead.Complete]
 	fmt.Fprintf(w.stdout, "%s%d of %d would be changed", least, ahead.Done, ahead.Matched)
@@ -235,7 +218,7 @@ func (c *BulkRemoveCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if _, err = client.call(w.ctx, http.MethodDelete, bulkPath(c.Name, ""), nil, nil); err != nil {
+	if done, err := c.AsJSON.call(w, client, http.MethodDelete, bulkPath(c.Name, ""), nil, nil); done || err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w.stdout, "%s is forgotten\n", c.Name)

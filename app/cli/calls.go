@@ -88,7 +88,7 @@ type CallsListCommand struct {
 	State string `name:"state" enum:"open,later,claimed,closed" default:"open" help:"open (they can be claimed now), later (their time is to come), claimed or closed. Default: ${default}."`
 	Agent string `name:"agent" placeholder:"NAME" help:"Only this agent's, of those that are claimed or closed."`
 	Limit int    `name:"limit" default:"50" placeholder:"N" help:"How many at most; 0 lists all. Default: ${default}."`
-	JSON  bool   `name:"json" help:"Print JSON."`
+	AsJSON
 	Remote
 }
 
@@ -116,7 +116,7 @@ func (c *CallsListCommand) Run(w *world) error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(w.stdout).Encode(calls)
+		return c.print(w, list.joined(calls))
 	}
 	if err = table.Flush(); err != nil {
 		return err
@@ -157,6 +157,7 @@ func callPath(ref, what string) string { return "/v1/calls/" + url.PathEscape(re
 // CallsShowCommand shows a call.
 type CallsShowCommand struct {
 	Ref string `arg:"" help:"The call, as list shows it."`
+	AsJSON
 	Remote
 }
 
@@ -167,7 +168,7 @@ func (c *CallsShowCommand) Run(w *world) error {
 		return err
 	}
 	var call calledCustomer
-	if _, err = client.Get(w.ctx, callPath(c.Ref, ""), &call); err != nil {
+	if done, err := c.get(w, client, callPath(c.Ref, ""), &call); done || err != nil {
 		return err
 	}
 	return call.print(w)
@@ -176,6 +177,7 @@ func (c *CallsShowCommand) Run(w *world) error {
 // CallsNextCommand claims the next call.
 type CallsNextCommand struct {
 	Caller
+	AsJSON
 	Remote
 }
 
@@ -187,7 +189,7 @@ func (c *CallsNextCommand) Run(w *world) error {
 	}
 	client.Patience = 0 // a repeat would claim another one
 	var next struct{ Call *calledCustomer }
-	if _, err = client.Post(w.ctx, "/v1/calls/next", map[string]string{"agent": c.name()}, &next); err != nil {
+	if done, err := c.post(w, client, "/v1/calls/next", map[string]string{"agent": c.name()}, &next); done || err != nil {
 		return err
 	}
 	if next.Call == nil {
@@ -201,24 +203,26 @@ func (c *CallsNextCommand) Run(w *world) error {
 type CallsClaimCommand struct {
 	Ref string `arg:"" help:"The call, as list shows it."`
 	Caller
+	AsJSON
 	Remote
 }
 
 // Run claims.
 func (c *CallsClaimCommand) Run(w *world) error {
-	return changeCall(w, c.Remote, callPath(c.Ref, "/claim"), map[string]string{"agent": c.name()}, (*calledCustomer).print)
+	return changeCall(w, c.Remote, c.AsJSON, callPath(c.Ref, "/claim"), map[string]string{"agent": c.name()}, (*calledCustomer).print)
 }
 
 // CallsReleaseCommand gives a call back.
 type CallsReleaseCommand struct {
 	Ref string `arg:"" help:"The call, as list shows it."`
 	Caller
+	AsJSON
 	Remote
 }
 
 // Run gives it back.
 func (c *CallsReleaseCommand) Run(w *world) error {
-	return changeCall(w, c.Remote, callPath(c.Ref, "/release"), map[string]string{"agent": c.name()}, (*calledCustomer).printStatus)
+	return changeCall(w, c.Remote, c.AsJSON, callPath(c.Ref, "/release"), map[string]string{"agent": c.name()}, (*calledCustomer).printStatus)
 }
 
 // CallsCloseCommand closes a call.
@@ -228,6 +232,7 @@ type CallsCloseCommand struct {
 	Note        string    `name:"note" placeholder:"TEXT" help:"For the next one who looks; it is in the event as well."`
 	Until       time.Time `name:"until" format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" help:"Of a call back: the time that was agreed, such as 2026-01-31T15:00:00+07:00."`
 	Caller
+	AsJSON
 	Remote
 }
 
@@ -237,7 +242,7 @@ func (c *CallsCloseCommand) Run(w *world) error {
 	if !c.Until.IsZero() {
 		request["until"] = c.Until.Format(time.RFC3339)
 	}
-	return changeCall(w, c.Remote, callPath(c.Ref, "/close"), request, (*calledCustomer).printStatus)
+	return changeCall(w, c.Remote, c.AsJSON, callPath(c.Ref, "/close"), request, (*calledCustomer).printStatus)
 }
 
 func (c *calledCustomer) printStatus(w *world) error {
@@ -245,13 +250,13 @@ func (c *calledCustomer) printStatus(w *world) error {
 	return err
 }
 
-func changeCall(w *world, server Remote, path string, request map[string]string, show func(*calledCustomer, *world) error) error {
+func changeCall(w *world, server Remote, as AsJSON, path string, request map[string]string, show func(*calledCustomer, *world) error) error {
 	client, err := server.client()
 	if err != nil {
 		return err
 	}
 	var call calledCustomer
-	if _, err = client.Post(w.ctx, path, request, &call); err != nil {
+	if done, err := as.post(w, client, path, request, &call); done || err != nil {
 		return err
 	}
 	return show(&call, w)

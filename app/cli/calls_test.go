@@ -68,11 +68,11 @@ func TestCalls(t *testing.T) {
 	expect(0, "2 calls waiting")
 	expect(0, "+442079460001  ada\nSay hello\ncare/hello, claimed by Lan until ", "next", "--agent", "Lan")
 	_, text := run("list", "--state", "claimed", "--json", "--agent", "Lan")
-	var mine []struct{ Ref string }
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine) != 1 {
+	var mine struct{ Calls []struct{ Ref string } }
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine.Calls) != 1 {
 		t.Fatalf("%v: %s", err, text)
 	}
-	ref := mine[0].Ref
+	ref := mine.Calls[0].Ref
 	expect(0, "\nGood morning, ADA.\n", "show", ref)
 	expect(1, "Lan has this call until ", "claim", ref, "--agent", "Mai")
 	expect(1, "this call is Lan's", "release", ref, "--agent", "Mai")
@@ -85,12 +85,12 @@ func TestCalls(t *testing.T) {
 	expect(1, "this call waits until ", "claim", ref, "--agent", "Lan")
 	expect(0, "+442079460002  bob", "next", "--agent", "Mai")
 	_, text = run("list", "--state", "claimed", "--json")
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine) != 1 {
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&mine); err != nil || len(mine.Calls) != 1 {
 		t.Fatalf("%v: %s", err, text)
 	}
-	expect(0, "bob  open since ", "release", mine[0].Ref, "--agent", "Mai")
-	expect(0, "claimed by Mai", "claim", mine[0].Ref, "--agent", "Mai")
-	expect(0, "bob  interested by Mai at ", "close", mine[0].Ref, "interested", "--agent", "Mai")
+	expect(0, "bob  open since ", "release", mine.Calls[0].Ref, "--agent", "Mai")
+	expect(0, "claimed by Mai", "claim", mine.Calls[0].Ref, "--agent", "Mai")
+	expect(0, "bob  interested by Mai at ", "close", mine.Calls[0].Ref, "interested", "--agent", "Mai")
 	expect(0, "interested by Mai", "list", "--state", "closed")
 	expect(1, "there is no call", "show", "nothing")
 	expect(2, "--state", "list", "--state", "all")

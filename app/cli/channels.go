@@ -170,6 +170,7 @@ func (c *ChannelsListCommand) Run(w *world) error {
 // ChannelsSetCommand sets.
 type ChannelsSetCommand struct {
 	Remote
+	AsJSON
 	Connector   string   `name:"connector" placeholder:"NAME" help:"The connector, if it is not the built-in one of the channel's kind."`
 	Name        string   `arg:"" help:"The channel, such as sms; or a further one of a kind, such as sms-vn or email-news."`
 	Rate        *float64 `name:"rate" placeholder:"N" help:"Messages a second that the channel is given at most, such as 5 or 0.5; 0 lifts the limit."`
@@ -201,7 +202,7 @@ func (c *ChannelsSetCommand) Run(w *world) error {
 		return err
 	}
 	var answer channelsAnswer
-	if _, err = client.call(w.ctx, http.MethodPut, "/api/channels/"+url.PathEscape(c.Name), body, &answer); err != nil {
+	if done, err := c.call(w, client, http.MethodPut, "/api/channels/"+url.PathEscape(c.Name), body, &answer); done || err != nil {
 		return err
 	}
 	return answer.show(w, c.Name)
@@ -232,6 +233,7 @@ func (c *ChannelsSetCommand) settings(w *world) (json.RawMessage, error) {
 // ChannelsRemoveCommand removes.
 type ChannelsRemoveCommand struct {
 	Remote
+	AsJSON
 	Name string `arg:"" help:"The channel."`
 }
 
@@ -242,7 +244,7 @@ func (c *ChannelsRemoveCommand) Run(w *world) error {
 		return err
 	}
 	var answer channelsAnswer
-	if _, err = client.call(w.ctx, http.MethodDelete, "/api/channels/"+url.PathEscape(c.Name), nil, &answer); err != nil {
+	if done, err := c.call(w, client, http.MethodDelete, "/api/channels/"+url.PathEscape(c.Name), nil, &answer); done || err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(answer.Channels, func(one channelSeen) bool { return one.Channel == c.Name && (one.From != "none" || one.Queued > 0) }) {

@@ -91,7 +91,7 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 			"segmentSamples": strings.Join(samples("segments"), ", "), "formSamples": strings.Join(samples("forms"), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
 	if err != nil {
-		return exitCode(err, stderr)
+		return exitCode(err, false, stderr)
 	}
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help") {
 		// The settings of the default verb belong to the first page of help.
@@ -116,7 +116,7 @@ func Main(version string, args []string, stdin io.Reader, stdout, stderr io.Writ
 	if err = command.Run(); err == nil && w.then != nil {
 		err = w.then()
 	}
-	return exitCode(err, stderr)
+	return exitCode(err, wantsJSON(command), stderr)
 }
 
 // verbOf names the verb that a command line, which was not understood, begins with.
@@ -154,7 +154,7 @@ func meantVerb(at *kong.Node, args []string) string {
 }
 
 // exitCode is where errors become exit codes, and nowhere else.
-func exitCode(err error, stderr io.Writer) int {
+func exitCode(err error, asJSON bool, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
@@ -163,9 +163,7 @@ func exitCode(err error, stderr io.Writer) int {
 	if errors.As(err, &exit) {
 		code = exit.Code
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintf(stderr, "stagecraft: %s\n", text)
-	}
+	tell(err, asJSON, stderr)
 	return code
 }
 

@@ -233,7 +233,7 @@ func (c *Client) refusal(status int, text []byte) error {
 	if status == http.StatusUnauthorized && failure.Hint == "" {
 		failure.Hint = c.KeyHint
 	}
-	return failure
+	return &answered{failure, status}
 }
 
 func codeOf(status int) lifecycle.Code {

@@ -18,6 +18,7 @@ type CustomersCommand struct {
 type CustomersTestCommand struct {
 	User string `arg:"" help:"A user ID, an anonymous ID or the customer's own ID."`
 	Off  bool   `name:"off" help:"Make a customer like any other of the test person again."`
+	AsJSON
 	Remote
 }
 
@@ -27,7 +28,7 @@ func (c *CustomersTestCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if _, err = client.Post(w.ctx, "/api/customers/test", map[string]any{"user": c.User, "on": !c.Off}, nil); err != nil {
+	if done, err := c.post(w, client, "/api/customers/test", map[string]any{"user": c.User, "on": !c.Off}, nil); done || err != nil {
 		return err
 	}
 	said := "is a test person now: a day is a minute for them, and no figure counts them"

@@ -12,7 +12,7 @@ import (
 // CustomersSuspiciousCommand lists identities behind which more people seem to be than one.
 type CustomersSuspiciousCommand struct {
 	Forgive string `name:"forgive" placeholder:"KIND:VALUE" help:"Let an identity join people again, such as email:desk@example.com."`
-	JSON    bool   `name:"json" help:"Print JSON."`
+	AsJSON
 	Remote
 }
 
@@ -34,7 +34,7 @@ func (c *CustomersSuspiciousCommand) Run(w *world) error {
 	}
 	if c.Forgive != "" {
 		kind, value := kindAndValue(c.Forgive)
-		if _, err = client.Post(w.ctx, "/v1/identities/forgive", map[string]string{"kind": kind, "value": value}, nil); err != nil {
+		if done, err := c.post(w, client, "/v1/identities/forgive", map[string]string{"kind": kind, "value": value}, nil); done || err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(w.stdout, "%s may join people again, from the next time that it is said of somebody\n", value)

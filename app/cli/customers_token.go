@@ -15,6 +15,7 @@ type CustomersTokenCommand struct {
 	Server string        `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
 	Data   string        `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its address and key are. Default: ${default}."`
 	Key    string        `name:"key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Its write key. Default: from keys.json in the data folder."`
+	AsJSON
 }
 
 // Run prints the token alone, for use in a script.
@@ -33,7 +34,7 @@ func (c *CustomersTokenCommand) Run(w *world) error {
 	client.Absent = time.Second
 	var made struct{ Token string }
 	body := map[string]any{"userId": c.User, "seconds": int(math.Round(c.For.Seconds()))}
-	if _, err = client.Post(w.ctx, "/v1/inapp/token", body, &made); err != nil {
+	if done, err := c.post(w, client, "/v1/inapp/token", body, &made); done || err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(w.stdout, made.Token)

@@ -22,7 +22,7 @@ const (
 // JobsList says how broadcasts, or bulks, are listed.
 type JobsList struct {
 	Limit *int `name:"limit" placeholder:"N" help:"How many at most, the newest first; 0 lists all. Default: 50, and all with --json."`
-	JSON  bool `name:"json" help:"Print JSON."`
+	AsJSON
 }
 
 // limit is how many are listed; 0: all. A program that reads JSON looks for one among all of them.
@@ -58,13 +58,13 @@ func (c *JobsList) list(w *world, server Remote, kind string, show func(table io
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(w.stdout).Encode(all)
+		return c.print(w, list.joined(all))
 	}
 	return table.Flush()
 }
 
 // addRows sends the customers of a file to the list at a path, in parts, and says what became of them.
-func addRows(w *world, client *Client, file, path string) error {
+func addRows(w *world, client *Client, as AsJSON, file, path string) error {
 	rows, err := OpenRows(file, w.stdin)
 	if err != nil {
 		return err
@@ -75,8 +75,10 @@ func addRows(w *world, client *Client, file, path string) error {
 		return err
 	}
 	var sum struct {
-		Added, Again, Unknown int
-		Names                 []string
+		Added   int      `json:"added"`
+		Again   int      `json:"again"`
+		Unknown int      `json:"unknown"`
+		Names   []string `json:"names,omitempty"`
 	}
 	var part bytes.Buffer
 	n := 0
@@ -121,6 +123,9 @@ func addRows(w *world, client *Client, file, path string) error {
 	}
 	if err = send(); err != nil {
 		return err
+	}
+	if as.JSON {
+		return as.print(w, sum)
 	}
 	fmt.Fprintf(w.stdout, "%d put on the list, %d were there already, %d are not known\n", sum.Added, sum.Again, sum.Unknown)
 	if sum.Unknown > 0 {

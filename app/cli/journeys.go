@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,7 +21,7 @@ type JourneysCommand struct {
 	Name string `arg:"" optional:"" help:"Name of a journey."`
 	Mode string `arg:"" optional:"" help:"off, shadow (decides and counts, sends nothing), live, or braked (stops it at once and holds its queued messages, until it is live again)."`
 	Yes  bool   `name:"yes" short:"y" help:"Go live without asking, however many people that reaches."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	AsJSON
 	Remote
 }
 
@@ -101,6 +102,30 @@ func (u *unpublished) String() string {
 	return failure.Error()
 }
 
+// printOverview prints what the server answers, with the journey alone that was named, if one was.
+func (c *JourneysCommand) printOverview(w *world, raw json.RawMessage) error {
+	if c.Name == "" {
+		return c.print(w, raw)
+	}
+	var whole map[string]json.RawMessage
+	var journeys []json.RawMessage
+	err := json.Unmarshal(raw, &whole)
+	if err == nil {
+		err = json.Unmarshal(whole["journeys"], &journeys)
+	}
+	if err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+	}
+	journeys = slices.DeleteFunc(journeys, func(journey json.RawMessage) bool {
+		var one struct{ Name string }
+		return json.Unmarshal(journey, &one) != nil || one.Name != c.Name
+	})
+	if whole["journeys"], err = json.Marshal(journeys); err != nil {
+		return err
+	}
+	return c.print(w, whole)
+}
+
 // Run lists or sets.
 func (c *JourneysCommand) Run(w *world) error {
 	if c.Mode != "" {
@@ -128,8 +153,12 @@ func (c *JourneysCommand) Run(w *world) error {
 		} `json:"journeys"`
 		Problems []unpublished `json:"problems"` // of what is beside the journeys
 	}
-	if _, err = client.Get(w.ctx, "/api/overview", &overview); err != nil {
+	var raw json.RawMessage
+	if _, err = client.Get(w.ctx, "/api/overview", &raw); err != nil {
 		return err
+	}
+	if err = json.Unmarshal(raw, &overview); err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
 	}
 	if c.Name != "" {
 		kept := overview.Journeys[:0]
@@ -143,7 +172,7 @@ func (c *JourneysCommand) Run(w *world) error {
 		}
 	}
 	if c.JSON {
-		return json.NewEncoder(w.stdout).Encode(overview.Journeys)
+		return c.printOverview(w, raw)
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	for _, journey := range overview.Journeys {

@@ -116,6 +116,7 @@ func (c *KeysNewCommand) Run(w *world) error {
 // KeysRevokeCommand ends one.
 type KeysRevokeCommand struct {
 	Key string `arg:"" help:"The key's ID or name, as the list gives it."`
+	AsJSON
 	Remote
 }
 
@@ -125,7 +126,7 @@ func (c *KeysRevokeCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if _, err = client.call(w.ctx, http.MethodDelete, "/v1/keys/"+url.PathEscape(c.Key), nil, nil); err != nil {
+	if done, err := c.call(w, client, http.MethodDelete, "/v1/keys/"+url.PathEscape(c.Key), nil, nil); done || err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w.stdout, "key %s does nothing any more\n", c.Key)

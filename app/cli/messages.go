@@ -64,7 +64,7 @@ type MessagesListCommand struct {
 	From     string `name:"from" placeholder:"TIME" help:"Only those decided then or later, as in 2026-03-01T09:00:00Z."`
 	Until    string `name:"until" placeholder:"TIME" help:"Only those decided before."`
 	Limit    int    `name:"limit" default:"50" placeholder:"N" help:"How many at most; 0 lists all. Default: ${default}."`
-	JSON     bool   `name:"json" help:"Print one JSON object per line."`
+	JSON     bool   `name:"json" help:"Print a JSON object a line, as the server answers it."`
 	Remote
 }
 
@@ -94,7 +94,7 @@ func (c *MessagesListCommand) Run(w *world) error {
 			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
 		}
 		if c.JSON {
-			return json.NewEncoder(w.stdout).Encode(m)
+			return writeLine(w.stdout, raw)
 		}
 		_, err := fmt.Fprintf(table, "%s\t%s\t%s/%s\t%s\t%s\t%s\n", m.Decided.Local().Format(time.DateTime), cmp.Or(m.User, m.Customer), m.Journey, m.Name, m.Channel,
 			m.stands(), m.Ref)

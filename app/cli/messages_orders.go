@@ -28,40 +28,47 @@ func (t MessageTarget) body(why string) map[string]string {
 type MessagesPauseCommand struct {
 	MessageTarget
 	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
+	AsJSON
 	Remote
 }
 
 // Run pauses.
-func (c *MessagesPauseCommand) Run(w *world) error { return order(w, c.Remote, "pause", c.body(c.Why)) }
+func (c *MessagesPauseCommand) Run(w *world) error {
+	return order(w, c.Remote, c.AsJSON, "pause", c.body(c.Why))
+}
 
 // MessagesResumeCommand resumes.
 type MessagesResumeCommand struct {
 	MessageTarget
+	AsJSON
 	Remote
 }
 
 // Run resumes.
-func (c *MessagesResumeCommand) Run(w *world) error { return order(w, c.Remote, "resume", c.body("")) }
+func (c *MessagesResumeCommand) Run(w *world) error {
+	return order(w, c.Remote, c.AsJSON, "resume", c.body(""))
+}
 
 // MessagesCancelCommand cancels.
 type MessagesCancelCommand struct {
 	Ref string `arg:"" optional:"" help:"The reference of one message."`
 	MessageTarget
 	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
+	AsJSON
 	Remote
 }
 
 // Run cancels.
 func (c *MessagesCancelCommand) Run(w *world) error {
 	if c.Ref == "" {
-		return order(w, c.Remote, "cancel", c.body(c.Why))
+		return order(w, c.Remote, c.AsJSON, "cancel", c.body(c.Why))
 	}
 	if c.MessageTarget != (MessageTarget{}) {
 		return lifecycle.Errorf(lifecycle.Invalid, "name one message by its reference, or several by --channel, --journey, --name and --endpoint")
 	}
 	client, err := c.client()
 	if err == nil {
-		_, err = client.Post(w.ctx, "/api/messages/"+url.PathEscape(c.Ref)+"/cancel", c.body(c.Why), nil)
+		_, err = c.post(w, client, "/api/messages/"+url.PathEscape(c.Ref)+"/cancel", c.body(c.Why), nil)
 	}
 	return err
 }
@@ -70,6 +77,7 @@ func (c *MessagesCancelCommand) Run(w *world) error {
 type MessagesSendCommand struct {
 	Ref string `arg:"" help:"The message's reference."`
 	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
+	AsJSON
 	Remote
 }
 
@@ -77,13 +85,16 @@ type MessagesSendCommand struct {
 func (c *MessagesSendCommand) Run(w *world) error {
 	client, err := c.client()
 	if err == nil {
-		_, err = client.Post(w.ctx, "/api/messages/"+url.PathEscape(c.Ref)+"/send", map[string]string{"why": c.Why, "by": operator()}, nil)
+		_, err = c.post(w, client, "/api/messages/"+url.PathEscape(c.Ref)+"/send", map[string]string{"why": c.Why, "by": operator()}, nil)
 	}
 	return err
 }
 
 // MessagesOrdersCommand lists orders.
-type MessagesOrdersCommand struct{ Remote }
+type MessagesOrdersCommand struct {
+	AsJSON
+	Remote
+}
 
 // Run lists them.
 func (c *MessagesOrdersCommand) Run(w *world) error {
@@ -92,7 +103,7 @@ func (c *MessagesOrdersCommand) Run(w *world) error {
 		return err
 	}
 	var orders messageOrders
-	if _, err = client.Get(w.ctx, "/api/orders", &orders); err != nil {
+	if done, err := c.get(w, client, "/api/orders", &orders); done || err != nil {
 		return err
 	}
 	return orders.print(w)
@@ -149,13 +160,13 @@ func (o messageOrders) print(w *world) error {
 }
 
 // order gives one and prints what is in force then.
-func order(w *world, from Remote, what string, body map[string]string) error {
+func order(w *world, from Remote, as AsJSON, what string, body map[string]string) error {
 	client, err := from.client()
 	if err != nil {
 		return err
 	}
 	var orders messageOrders
-	if _, err = client.Post(w.ctx, "/api/orders/"+what, body, &orders); err != nil {
+	if done, err := as.post(w, client, "/api/orders/"+what, body, &orders); done || err != nil {
 		return err
 	}
 	if orders.Note != "" {

@@ -65,3 +65,13 @@ func (p *pages) each(w *world, client *Client, limit int, visit func(raw json.Ra
 		query.Set("cursor", next)
 	}
 }
+
+// joined returns what the server answers, with the entries of all pages that were read in one.
+func (p *pages) joined(entries []json.RawMessage) map[string]any {
+	whole := map[string]any{}
+	for field, value := range p.last {
+		whole[field] = value
+	}
+	whole[p.name] = entries
+	return whole
+}

@@ -61,14 +61,14 @@ func TestListsAreReadInPages(t *testing.T) {
 		t.Errorf("a negative limit: exit code %d: %s", code, said.String())
 	}
 	out.Reset()
-	var all []struct{ Name string }
+	var all struct{ Bulks []struct{ Name string } }
 	cli.Main("test", []string{"bulk", "list", "--server", server.URL, "--json"}, strings.NewReader(""), &out, &said)
-	if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all) != total || all[449].Name != "bulk-449" {
-		t.Errorf("as JSON %d are listed: %v", len(all), err)
+	if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all.Bulks) != total || all.Bulks[449].Name != "bulk-449" {
+		t.Errorf("as JSON %d are listed: %v", len(all.Bulks), err)
 	}
 	out.Reset()
 	cli.Main("test", []string{"bulk", "list", "--server", server.URL, "--limit", "7", "--json"}, strings.NewReader(""), &out, &said)
-	if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all) != 7 {
-		t.Errorf("with a limit of 7, as JSON %d are listed: %v", len(all), err)
+	if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all.Bulks) != 7 {
+		t.Errorf("with a limit of 7, as JSON %d are listed: %v", len(all.Bulks), err)
 	}
 }

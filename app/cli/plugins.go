@@ -53,13 +53,19 @@ type PluginFolder struct {
 func (f PluginFolder) plugins() channels.Plugins { return channels.Plugins{Data: f.Data} }
 
 // PluginListCommand lists.
-type PluginListCommand struct{ PluginFolder }
+type PluginListCommand struct {
+	PluginFolder
+	JSON bool `name:"json" help:"Print JSON, as the server lists them."`
+}
 
 // Run lists.
 func (c *PluginListCommand) Run(w *world) error {
 	list, err := c.plugins().List()
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return writeLine(w.stdout, map[string]any{"plugins": append([]channels.Plugin{}, list...)})
 	}
 	if len(list) == 0 {
 		_, err = fmt.Fprintf(w.stdout, "There are no connectors of others in %s.\n", c.Data)
@@ -84,6 +90,7 @@ func (c *PluginListCommand) Run(w *world) error {
 // PluginApproveCommand approves.
 type PluginApproveCommand struct {
 	PluginFolder
+	JSON   bool   `name:"json" help:"Print JSON."`
 	SHA256 string `name:"sha256" placeholder:"HEX" help:"What the connector must have, as its maker published it. Default: what it has."`
 	Name   string `arg:"" help:"The connector's name."`
 }
@@ -94,6 +101,9 @@ func (c *PluginApproveCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	if c.JSON {
+		return writeLine(w.stdout, plugin)
+	}
 	_, err = fmt.Fprintf(w.stdout, "%s is approved with SHA-256 %s\n", plugin.Name, plugin.SHA256)
 	return err
 }
@@ -101,6 +111,7 @@ func (c *PluginApproveCommand) Run(w *world) error {
 // PluginRemoveCommand takes an approval back.
 type PluginRemoveCommand struct {
 	PluginFolder
+	JSON bool   `name:"json" help:"Print JSON."`
 	Name string `arg:"" help:"The connector's name."`
 }
 
@@ -108,6 +119,9 @@ type PluginRemoveCommand struct {
 func (c *PluginRemoveCommand) Run(w *world) error {
 	if err := c.plugins().Remove(c.Name); err != nil {
 		return err
+	}
+	if c.JSON {
+		return writeLine(w.stdout, struct{}{})
 	}
 	_, err := fmt.Fprintf(w.stdout, "%s is not approved any more\n", c.Name)
 	return err

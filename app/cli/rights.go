@@ -221,6 +221,7 @@ func (c *PrivacyShowCommand) Run(w *world) error {
 
 // PrivacyRewriteCommand rewrites the store.
 type PrivacyRewriteCommand struct {
+	AsJSON
 	Remote
 }
 
@@ -235,9 +236,13 @@ func (c *PrivacyRewriteCommand) Run(w *world) error {
 		return err
 	}
 	for status == http.StatusAccepted {
-		var a privacyAnswer
-		if _, err = client.Get(w.ctx, "/v1/privacy", &a); err != nil {
+		var raw json.RawMessage
+		if _, err = client.Get(w.ctx, "/v1/privacy", &raw); err != nil {
 			return err
+		}
+		var a privacyAnswer
+		if err = json.Unmarshal(raw, &a); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
 		}
 		switch {
 		case a.Rewriting:
@@ -247,6 +252,8 @@ func (c *PrivacyRewriteCommand) Run(w *world) error {
 			continue
 		case a.Problem != "":
 			return lifecycle.Errorf(lifecycle.Unavailable, "the store was not rewritten: %s", a.Problem)
+		case c.JSON:
+			err = c.print(w, raw)
 		case a.Last != nil:
 			_, err = fmt.Fprintf(w.stdout, "the store's files were written anew in %s: %d MB became %d MB; nothing was read or written for %s\n",
 				a.Last.Took.Round(time.Millisecond), a.Last.Before>>20, a.Last.After>>20, a.Last.Paused.Round(time.Millisecond))

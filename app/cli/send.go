@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"stagecraft/app/lifecycle"
 )
 
 // SendCommand asks a running server for one transactional message to one customer, now.
@@ -22,6 +24,7 @@ type SendCommand struct {
 	Server     string            `name:"server" env:"STAGECRAFT_SERVER" placeholder:"URL" help:"The running server. Default: the one that works in the data folder."`
 	Data       string            `name:"data" env:"STAGECRAFT_DATA" default:"stagecraft-data" placeholder:"FOLDER" help:"The server's data folder, where its address is. Default: ${default}."`
 	Key        string            `name:"key" env:"STAGECRAFT_WRITE_KEY" placeholder:"KEY" help:"Its write key. Default: from keys.json in the data folder."`
+	AsJSON
 }
 
 // messageLife is what the server says of a message.
@@ -47,7 +50,17 @@ func (c *SendCommand) Run(w *world) error {
 		client.Idempotency = uuid.NewString() // the client may repeat the call
 	}
 	var m messageLife
-	if _, err = client.Post(w.ctx, "/v1/send", c.request(), &m); err != nil {
+	var raw json.RawMessage // the newest answer
+	read := func() error {
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return lifecycle.Wrap(lifecycle.Internal, err, "the server's answer cannot be read")
+		}
+		return nil
+	}
+	if _, err = client.Post(w.ctx, "/v1/send", c.request(), &raw); err == nil {
+		err = read()
+	}
+	if err != nil {
 		return err
 	}
 	ref := m.Ref
@@ -55,7 +68,10 @@ func (c *SendCommand) Run(w *world) error {
 		if err = client.Clock.Wait(w.ctx, client.Clock.Now().Add(100*time.Millisecond)); err != nil {
 			return err
 		}
-		if _, err = client.Get(w.ctx, "/v1/messages/"+ref, &m); err != nil {
+		if _, err = client.Get(w.ctx, "/v1/messages/"+ref, &raw); err == nil {
+			err = read()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -63,7 +79,12 @@ func (c *SendCommand) Run(w *world) error {
 	if m.Reason != "" {
 		said += ": " + m.Reason
 	}
-	if _, err = fmt.Fprintf(w.stdout, "%s  %s\n", ref, said); err != nil {
+	if c.JSON {
+		err = c.print(w, raw)
+	} else {
+		_, err = fmt.Fprintf(w.stdout, "%s  %s\n", ref, said)
+	}
+	if err != nil {
 		return err
 	}
 	if m.State != "accepted" && (m.State != "queued" || c.Wait > 0) {

@@ -119,6 +119,7 @@ type SourcesSecretCommand struct {
 	Secret string `arg:"" help:"The secret's name, as the script says it."`
 	Keep   bool   `name:"keep" help:"The value before counts too, until the secret is set again: for the time in which a provider changes over."`
 	Remove bool   `name:"remove" help:"Forget the value."`
+	AsJSON
 	Remote
 }
 
@@ -130,14 +131,14 @@ func (c *SourcesSecretCommand) Run(w *world) error {
 	}
 	path := sourcePath(c.Source) + "/secrets/" + url.PathEscape(c.Secret)
 	if c.Remove {
-		_, err = client.call(w.ctx, http.MethodDelete, path, nil, nil)
+		_, err = c.call(w, client, http.MethodDelete, path, nil, nil)
 		return err
 	}
 	value, err := readSecret(w)
 	if err != nil {
 		return err
 	}
-	_, err = client.call(w.ctx, http.MethodPut, path, map[string]any{"value": value, "keep": c.Keep}, nil)
+	_, err = c.call(w, client, http.MethodPut, path, map[string]any{"value": value, "keep": c.Keep}, nil)
 	return err
 }
 
@@ -164,6 +165,7 @@ type SourcesTryCommand struct {
 	Source string   `arg:"" help:"The source."`
 	File   string   `arg:"" help:"A file with the payload; - for standard input."`
 	Header []string `name:"header" sep:"none" placeholder:"NAME: VALUE" help:"A header of the request, such as 'X-Shopify-Topic: orders/paid'."`
+	AsJSON
 	Remote
 }
 
@@ -197,7 +199,7 @@ func (c *SourcesTryCommand) Run(w *world) error {
 	var answer struct {
 		Events []json.RawMessage `json:"events"`
 	}
-	if _, err = client.Post(w.ctx, sourcePath(c.Source)+"/try", map[string]any{"body": string(body), "headers": headers}, &answer); err != nil {
+	if done, err := c.post(w, client, sourcePath(c.Source)+"/try", map[string]any{"body": string(body), "headers": headers}, &answer); done || err != nil {
 		return err
 	}
 	for _, event := range answer.Events {
@@ -214,6 +216,7 @@ func (c *SourcesTryCommand) Run(w *world) error {
 // SourcesFetchCommand fetches.
 type SourcesFetchCommand struct {
 	Source string `arg:"" help:"The source."`
+	AsJSON
 	Remote
 }
 
@@ -230,7 +233,7 @@ func (c *SourcesFetchCommand) Run(w *world) error {
 			Accepted, Repeats, Rejected, Old int
 		}
 	}
-	if _, err = client.Post(w.ctx, sourcePath(c.Source)+"/fetch", map[string]any{}, &answer); err != nil {
+	if done, err := c.post(w, client, sourcePath(c.Source)+"/fetch", map[string]any{}, &answer); done || err != nil {
 		return err
 	}
 	f := answer.Fetched
@@ -257,7 +260,7 @@ type SourcesRejectsCommand struct {
 	Source string `arg:"" help:"The source."`
 	Replay string `name:"replay" placeholder:"ID" help:"Give one to the source once more, by its ID, or all."`
 	Forget string `name:"forget" placeholder:"ID" help:"Forget one, by its ID, or all."`
-	JSON   bool   `name:"json" help:"Print them as JSON, with what was sent."`
+	AsJSON
 	Remote
 }
 
@@ -269,14 +272,14 @@ func (c *SourcesRejectsCommand) Run(w *world) error {
 	}
 	path := sourcePath(c.Source) + "/rejects"
 	switch {
-	case c.JSON:
-		return printed(w, client, path)
 	case c.Forget == "all":
-		_, err = client.call(w.ctx, http.MethodDelete, path, nil, nil)
+		_, err = c.call(w, client, http.MethodDelete, path, nil, nil)
 		return err
 	case c.Forget != "":
-		_, err = client.call(w.ctx, http.MethodDelete, path+"/"+url.PathEscape(c.Forget), nil, nil)
+		_, err = c.call(w, client, http.MethodDelete, path+"/"+url.PathEscape(c.Forget), nil, nil)
 		return err
+	case c.JSON && c.Replay == "":
+		return printed(w, client, path)
 	}
 	var answer struct {
 		Rejects []struct {
@@ -316,8 +319,16 @@ func (c *SourcesRejectsCommand) Run(w *world) error {
 func (c *SourcesRejectsCommand) replay(w *world, client *Client, path string, ids []string) error {
 	taken := 0
 	for _, id := range ids {
+		var raw json.RawMessage
+		if _, err := client.Post(w.ctx, path+"/"+url.PathEscape(id)+"/replay", map[string]any{}, &raw); err != nil {
+			return err
+		}
 		var answer sourceAnswer
-		if _, err := client.Post(w.ctx, path+"/"+url.PathEscape(id)+"/replay", map[string]any{}, &answer); err != nil {
+		err := json.Unmarshal(raw, &answer)
+		if err == nil && c.JSON {
+			err = c.print(w, raw) // a line for each
+		}
+		if err != nil {
 			return err
 		}
 		if answer.Refused != "" {
@@ -328,6 +339,9 @@ func (c *SourcesRejectsCommand) replay(w *world, client *Client, path string, id
 	}
 	if taken < len(ids) {
 		return lifecycle.Errorf(lifecycle.Invalid, "%d of %d were taken", taken, len(ids))
+	}
+	if c.JSON {
+		return nil
 	}
 	_, err := fmt.Fprintf(w.stdout, "%s taken.\n", plural(taken, "is", "are"))
 	return err

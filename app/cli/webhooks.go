@@ -33,7 +33,10 @@ type webhooksAnswer struct {
 }
 
 // WebhooksListCommand lists.
-type WebhooksListCommand struct{ Remote }
+type WebhooksListCommand struct {
+	AsJSON
+	Remote
+}
 
 // Run lists.
 func (c *WebhooksListCommand) Run(w *world) error {
@@ -42,7 +45,7 @@ func (c *WebhooksListCommand) Run(w *world) error {
 		return err
 	}
 	var answer webhooksAnswer
-	if _, err = client.Get(w.ctx, "/api/webhooks", &answer); err != nil {
+	if done, err := c.get(w, client, "/api/webhooks", &answer); done || err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
@@ -70,6 +73,7 @@ type WebhooksReplayCommand struct {
 	Endpoint string `name:"endpoint" placeholder:"URL" help:"Only those to an address, without its query."`
 	Journey  string `name:"journey" placeholder:"NAME" help:"Only those of a journey."`
 	State    string `name:"state" default:"failed" placeholder:"STATE" help:"Those that are failed, held, expired or cancelled. Default: ${default}."`
+	AsJSON
 	Remote
 }
 
@@ -83,7 +87,7 @@ func (c *WebhooksReplayCommand) Run(w *world) error {
 		return err
 	}
 	if c.Ref != "" {
-		_, err = client.Post(w.ctx, "/api/messages/"+url.PathEscape(c.Ref)+"/replay", map[string]string{"by": operator()}, nil)
+		_, err = c.post(w, client, "/api/messages/"+url.PathEscape(c.Ref)+"/replay", map[string]string{"by": operator()}, nil)
 		return err
 	}
 	since := c.Since
@@ -94,15 +98,20 @@ func (c *WebhooksReplayCommand) Run(w *world) error {
 	if c.Until != "" {
 		body["until"] = c.Until
 	}
-	for count := 0; ; {
+	for count, looked := 0, 0; ; {
 		var done struct {
 			Replayed int    `json:"replayed"`
+			Looked   int    `json:"looked"`
 			Next     string `json:"next"`
 		}
 		if _, err = client.Post(w.ctx, "/api/webhooks/replay", body, &done); err != nil {
 			return err
 		}
-		if count += done.Replayed; done.Next == "" {
+		looked += done.Looked
+		if count += done.Replayed; done.Next == "" && c.JSON {
+			return c.print(w, map[string]int{"replayed": count, "looked": looked})
+		}
+		if done.Next == "" {
 			_, err = fmt.Fprintf(w.stdout, "%s posted once more.\n", plural(count, "webhook is", "webhooks are"))
 			return err
 		}
@@ -113,6 +122,7 @@ func (c *WebhooksReplayCommand) Run(w *world) error {
 // WebhooksRotateCommand changes the secret.
 type WebhooksRotateCommand struct {
 	Finish bool `name:"finish" help:"End the use of the former secret: all receivers know the new one."`
+	AsJSON
 	Remote
 }
 
@@ -123,7 +133,8 @@ func (c *WebhooksRotateCommand) Run(w *world) error {
 		return err
 	}
 	if c.Finish {
-		if _, err = client.call(w.ctx, http.MethodDelete, "/api/webhooks/secret", nil, nil); err == nil {
+		done, err := c.call(w, client, http.MethodDelete, "/api/webhooks/secret", nil, nil)
+		if !done && err == nil {
 			_, err = fmt.Fprintln(w.stdout, "Webhooks are signed with the new secret only.")
 		}
 		return err
@@ -132,7 +143,7 @@ func (c *WebhooksRotateCommand) Run(w *world) error {
 	var answer struct {
 		Secret string `json:"secret"`
 	}
-	if _, err = client.Post(w.ctx, "/api/webhooks/secret", map[string]string{}, &answer); err != nil {
+	if done, err := c.post(w, client, "/api/webhooks/secret", map[string]string{}, &answer); done || err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w.stdout, "%s\n\nWebhooks are signed with it and with the former one from now on. Give it to the receivers, and then run\nstagecraft webhooks rotate --finish\n",
