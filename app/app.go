@@ -152,7 +152,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 	a.insight.SetPlans(a.engine)
 	a.store.Start(&machine{a.engine, a.delivery, a.insight})
 	a.scripts = newPublisher(cfg.Scripts, host, a.engine, a.insight, opts.Clock, opts.Log)
-	a.scripts.policy = policy
+	a.scripts.policy, a.scripts.links = policy, a.delivery.HasLink
 	a.rights = newRights(a)
 	a.forms = newForms(cfg.Scripts, host, opts.Log)
 	if err = a.scripts.publishAll(ctx); err != nil {

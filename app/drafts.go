@@ -85,7 +85,8 @@ func draftNames(draft map[string][]byte) error {
 // Check says everything that is wrong with a source, messages included, and warns of segments that name a stage which the
 // journey would not have.
 func (p *publisher) Check(source script.Source) []script.Problem {
-	problems := p.host.Check(source, delivery.CheckTemplate, delivery.CheckVariables, delivery.CheckLinks)
+	missing := func(t lifecycle.Template) []*lifecycle.Error { return delivery.MissingVariables(t, p.links) }
+	problems := p.host.Check(source, delivery.CheckTemplate, missing, delivery.CheckLinks)
 	segments, err := script.ReadSegments(os.DirFS(p.dir))
 	if err != nil || len(segments.Files) == 0 {
 		return problems

@@ -38,7 +38,8 @@ type publisher struct {
 	insight *insight.Insight
 	clock   lifecycle.Clock
 	log     *slog.Logger
-	policy  delivery.Policy // of which the caps count in comparisons; set before anybody compares
+	policy  delivery.Policy            // of which the caps count in comparisons; set before anybody compares
+	links   func(variable string) bool // whether messages have a link that depends on the settings; set before anybody checks
 
 	working  sync.Mutex        // one reading or saving of the folder at a time
 	versions map[string]string // what was published last; under working

@@ -191,6 +191,53 @@ func TestCheckVariables(t *testing.T) {
 	}
 }
 
+// What somebody is owed has no link to unsubscribe, and a message that prints it all the same is refused before it stops every
+// receipt, wherever the link stands. Asking for it is fine.
+func TestLinksThatAMessageDoesNotHave(t *testing.T) {
+	partials := map[string]string{
+		"stop": `<a href="{{ unsubscribe_url }}">Stop</a>`, "around": "{% render 'partials/stop' %}", "link": `<a href="{{ to }}">Stop</a>`,
+		"asks": `{% if unsubscribe_url %}<a href="{{ unsubscribe_url }}">Stop</a>{% endif %}`, "friend": "{{ referral_url }}",
+	}
+	for _, c := range []struct{ body, layout, want string }{
+		{`<a href="{{ unsubscribe_url }}">Stop</a>`, "", "thank-you.email.liquid:5: message thank-you: unsubscribe_url is there in marketing only, and message thank-you is transactional"},
+		{"<p>x</p>", `{{ content }}<a href="{{ unsubscribe_url }}">Stop</a>`, "base.email.liquid:1: layout base: unsubscribe_url is there in marketing only"},
+		{"{% assign to = unsubscribe_url %}{{ to }}", "", "unsubscribe_url is there in marketing only"},
+		{"<p>x</p>", "{{ content }}\n{% render 'partials/around' %}", "base.email.liquid:2: layout base: unsubscribe_url, which partials/around prints, is there in marketing only"},
+		{"{% render 'partials/link', to: unsubscribe_url %}", "", "unsubscribe_url is there in marketing only"},
+		{"{% if unsubscribe_url %}{% render 'partials/around' %}{% endif %}", "", ""},
+		{`{% if unsubscribe_url %}<a href="{{ unsubscribe_url }}">Stop</a>{% endif %}`, `{{ content }}{% render 'partials/asks' %}`, ""},
+		{`<a href="{{ unsubscribe_url | default: preferences_url }}">Stop</a>`, "", ""},
+	} {
+		template := dressed(emailTemplate(c.body), c.layout, partials)
+		if problems := delivery.CheckTemplate(template); len(problems) > 0 {
+			t.Errorf("%s in marketing: %v", c.body, problems)
+		}
+		template.Front["kind"] = "transactional"
+		problems := delivery.CheckTemplate(template)
+		if c.want == "" && len(problems) > 0 || c.want != "" && (len(problems) != 1 || !strings.Contains(problems[0].Error(), c.want)) {
+			t.Errorf("%s: %v", c.body, problems)
+		}
+		if _, err := delivery.NewRenderer().Render(&template, "", delivery.Scope{Preferences: "https://x.example/p/1", PublicURL: "https://x.example"}); (err != nil) != (c.want != "") {
+			t.Errorf("%s: rendered: %v", c.body, err)
+		}
+	}
+	for body, want := range map[string]string{
+		"{{ referral_url }}":             "referral_url is there only with --referral-url",
+		"{% render 'partials/friend' %}": "referral_url, which partials/friend prints, is there only with",
+		"{% if referral_url %}{% render 'partials/friend' %}{% endif %}": "",
+		"{{ referral_url | default: public_url }}":                       "",
+	} {
+		template := dressed(emailTemplate(body), "", partials)
+		problems := delivery.CheckVariables(template)
+		if want == "" && len(problems) > 0 || want != "" && (len(problems) != 1 || !strings.Contains(problems[0].Error(), want)) {
+			t.Errorf("%s: %v", body, problems)
+		}
+		if problems = delivery.MissingVariables(template, func(name string) bool { return name == "referral_url" }); len(problems) > 0 {
+			t.Errorf("%s where there are such links: %v", body, problems)
+		}
+	}
+}
+
 // Whatever is written into a message, a layout and a partial, they are refused or rendered within bounds.
 func FuzzLayouts(f *testing.F) {
 	f.Add("<p>{{ customer.first_name }}</p>{% render 'partials/x', a: 1 %}", "<b>{{ content }}</b>", "{{ a }}{% for i in (1..9) %}{{ i }}{% endfor %}", "https://e.com/{{ customer.first_name }}")

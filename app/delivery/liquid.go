@@ -52,12 +52,15 @@ func NewRenderer() *Renderer {
 }
 
 // CheckTemplate finds what is wrong with a template before anyone gets it: broken Liquid in the body, the front matter, its
-// layouts and partials, marks that are never closed, unknown tags, filters and variables, ranges that are too big. It
-// returns at most 20 problems of each part, with the line in the file (front matter counts as line 1) and what to
-// write instead; nil if there are none.
+// layouts and partials, marks that are never closed, unknown tags, filters and variables, ranges that are too big, and a
+// transactional message that prints the link to unsubscribe, which it does not have. It returns at most 20 problems of each
+// part, with the line in the file (front matter counts as line 1) and what to write instead; nil if there are none.
 func CheckTemplate(t lifecycle.Template) []*lifecycle.Error {
-	_, problems := compileTemplate(&t, templateFilters())
-	return problems
+	compiled, problems := compileTemplate(&t, templateFilters())
+	if len(problems) > 0 {
+		return problems
+	}
+	return checkUnsubscribe(&t, compiled)
 }
 
 // Render makes a message of a template. The key names the template's text for the cache, such as version and file;

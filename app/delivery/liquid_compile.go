@@ -60,6 +60,15 @@ func compileTemplate(t *lifecycle.Template, filters map[string]templateFilter) (
 	return compiled, nil
 }
 
+// written are the parts of the message itself, some of them nil: all but the partials.
+func (c *compiledTemplate) written() []*templatePart {
+	parts := append([]*templatePart{c.subject, c.preheader, c.body}, c.layouts...)
+	for _, d := range c.data {
+		parts = append(parts, d.part)
+	}
+	return parts
+}
+
 // part compiles a part, of which is known where it stands. It is nil if something is wrong, which problems then says.
 func (c *templateCompiler) part(part *templatePart, source string, limit int) (compiled *templatePart) {
 	report := func(p templateProblem) {

@@ -57,6 +57,7 @@ func (p *templateParser) renderTag(piece *templatePiece) templateNode {
 				fmt.Sprintf("write {%% render '%s', %s %%}", name, strings.Join(append(slices.Clone(given), want.path+": …"), ", ")))
 		}
 	}
+	p.wantOf(part, piece.line)
 	for _, inner := range part.starts {
 		if words, is := values[inner.root]; is && !p.known(words) {
 			root, _, _ := strings.Cut(words[0].text, ".")

@@ -13,25 +13,22 @@ import (
 type templateWant struct {
 	path string // canonical: customer.traits.plan is customer.plan
 	line int
+	by   string // the partial that prints it, if it is one that is rendered there
 }
 
 // CheckVariables finds what may stop a message for some customer: variables that are printed without a default where
 // nothing asks whether they are there. Such a template can be published: a message without its variable shows as failed.
 func CheckVariables(t lifecycle.Template) []*lifecycle.Error {
-	return missingIn(t, func(string) bool { return false })
+	return MissingVariables(t, func(string) bool { return false })
 }
 
-// missingIn is CheckVariables but for variables that are known to be there, by their names such as customer.plan.
-func missingIn(t lifecycle.Template, there func(variable string) bool) []*lifecycle.Error {
+// MissingVariables is CheckVariables but for variables that are known to be there, by their names such as customer.plan.
+func MissingVariables(t lifecycle.Template, there func(variable string) bool) []*lifecycle.Error {
 	compiled, problems := compileTemplate(&t, templateFilters())
 	if len(problems) > 0 {
 		return nil // which CheckTemplate tells
 	}
-	parts := append([]*templatePart{compiled.subject, compiled.preheader, compiled.body}, compiled.layouts...)
-	for _, d := range compiled.data {
-		parts = append(parts, d.part)
-	}
-	for _, part := range append(parts, compiled.partials...) {
+	for _, part := range append(compiled.written(), compiled.partials...) {
 		if part == nil {
 			continue
 		}
@@ -39,7 +36,11 @@ func missingIn(t lifecycle.Template, there func(variable string) bool) []*lifecy
 			if lifecycle.KindOf(t.Channel) == "email" && want.path == "customer.email" {
 				continue // without one there is nowhere to send it
 			}
-			if there(want.path) {
+			if there(want.path) || want.path == unsubscribeVariable || ownedByMessage(want.path) && part.kind == partialPart {
+				continue
+			}
+			if want.path == referralVariable {
+				problems = append(problems, want.error(part, "is there only with --referral-url, and a message without it is not sent", ""))
 				continue
 			}
 			line := want.line
@@ -55,6 +56,47 @@ func missingIn(t lifecycle.Template, there func(variable string) bool) []*lifecy
 	return problems[:min(len(problems), maxProblems)]
 }
 
+// Links that not every message has. Whether one misses them is told where it is asked for: a partial is asked for it by what
+// renders it.
+const (
+	unsubscribeVariable = "unsubscribe_url"
+	referralVariable    = "referral_url"
+)
+
+func ownedByMessage(path string) bool { return path == unsubscribeVariable || path == referralVariable }
+
+// checkUnsubscribe refuses a transactional message that prints the link to unsubscribe where nothing asks for it: what
+// somebody is owed has none, so that it would reach nobody.
+func checkUnsubscribe(t *lifecycle.Template, compiled *compiledTemplate) (problems []*lifecycle.Error) {
+	if t.Front["kind"] != string(lifecycle.Transactional) {
+		return nil
+	}
+	for _, part := range compiled.written() {
+		if part == nil {
+			continue
+		}
+		for _, want := range part.wants {
+			if want.path == unsubscribeVariable {
+				problems = append(problems, want.error(part, "is there in marketing only, and message "+t.Name+" is transactional: it would never be sent",
+					", or link to {{ preferences_url }}, which every message has"))
+			}
+		}
+	}
+	return problems[:min(len(problems), maxProblems)]
+}
+
+// error says why a link is missing that is printed.
+func (w templateWant) error(part *templatePart, why, besides string) *lifecycle.Error {
+	line, what := w.line, w.path
+	if part.field != "" {
+		line = part.line
+	}
+	if w.by != "" {
+		what += ", which " + w.by + " prints,"
+	}
+	return templateError(part, line, &templateFault{what + " " + why, "write {% if " + w.path + " %} around it" + besides, lifecycle.ScriptFailed})
+}
+
 // want notes a variable that is printed, unless a default or a question around it makes its absence harmless.
 func (p *templateParser) want(words []templateWord, value *templateExpr, line int) {
 	path, root := pathOf(words)
@@ -66,8 +108,17 @@ func (p *templateParser) want(words []templateWord, value *templateExpr, line in
 			return
 		}
 	}
-	p.wants = append(p.wants, templateWant{path, line})
+	p.wants = append(p.wants, templateWant{path: path, line: line})
 	p.wanted(root)
+}
+
+// wantOf notes the links that a partial prints, unless a question around its place makes their absence harmless.
+func (p *templateParser) wantOf(part *templatePart, line int) {
+	for _, want := range part.wants {
+		if ownedByMessage(want.path) && !p.asked(want.path) {
+			p.wants = append(p.wants, templateWant{want.path, line, part.title})
+		}
+	}
 }
 
 // wanted keeps the names without which a partial cannot be rendered.
@@ -165,6 +216,6 @@ func pathOf(words []templateWord) (path, root string) {
 // certain reports whether a variable is there for everybody, or is a set of values, which is a fault of another kind.
 func certain(path string) bool {
 	return path == "customer" || path == "customer.id" || path == "customer.traits" ||
-		!strings.HasPrefix(path, "customer.") && !strings.HasPrefix(path, "customer[") &&
+		!ownedByMessage(path) && !strings.HasPrefix(path, "customer.") && !strings.HasPrefix(path, "customer[") &&
 			!strings.HasPrefix(path, "event.properties.") && !strings.HasPrefix(path, "event.properties[")
 }

@@ -9,6 +9,9 @@ import (
 // SetReferrals says that links for friends lead somewhere: messages may hold them. It is called before Run.
 func (d *Delivery) SetReferrals(on bool) { d.referrals = on }
 
+// HasLink reports whether messages have a link that depends on the settings, by the name of its variable.
+func (d *Delivery) HasLink(variable string) bool { return variable == referralVariable && d.referrals }
+
 // ownLinks puts into a scope the links and codes that are the customer's own, of a message sent at a moment. What costs a
 // signature is made when it is asked for; what there is none of is missing.
 func (d *Delivery) ownLinks(scope *Scope, m *lifecycle.Message, template *lifecycle.Template, sent time.Time) {

@@ -50,7 +50,8 @@ func (d *Delivery) Preview(s *Sample) (rendered lifecycle.Rendered, err error) {
 // Doubts says what a template prints that not everybody has, unless there says so of the variable, and which links lead
 // wherever a value says.
 func (d *Delivery) Doubts(t lifecycle.Template, there func(variable string) bool) (missing, others []*lifecycle.Error) {
-	return missingIn(t, there), CheckLinks(t)
+	known := func(variable string) bool { return d.HasLink(variable) || there(variable) }
+	return MissingVariables(t, known), CheckLinks(t)
 }
 
 // Try writes a message that is not decided yet, and says why that is not possible. Nothing is kept.

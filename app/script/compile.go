@@ -103,7 +103,7 @@ func (c *compiler) readTemplate(path string) {
 }
 
 // checkTemplates wants a default text for every message and channel, and no other kind or topic in another language: policy
-// asks about the message once, whatever language it leaves in.
+// asks about the message once, whatever language it leaves in. A text that does not say its kind gets it from there.
 func (c *compiler) checkTemplates() {
 	for i := range c.Templates {
 		t := &c.Templates[i]
@@ -112,8 +112,11 @@ func (c *compiler) checkTemplates() {
 			c.errs = append(c.errs, problem(t.File, 1, "add "+name+" for everybody else", "message %s has no default text for %s", t.Name, t.Channel))
 			continue
 		}
+		ruling := c.messages[t.Name][t.Channel][""]
+		if kind := ruling.Front["kind"]; kind != "" && t.Front["kind"] == "" {
+			t.Front["kind"] = kind
+		}
 		for _, key := range []string{"kind", "topic"} {
-			ruling := c.messages[t.Name][t.Channel][""]
 			if own := t.Front[key]; own != "" && own != ruling.Front[key] && !(key == "kind" && own == string(lifecycle.Marketing) && ruling.Front[key] == "") {
 				c.errs = append(c.errs, problem(t.File, max(t.Lines[key], 1), "say the same in both, or only there",
 					"%s %s is not that of %s, which holds in every language", key, cut(own, 80), ruling.File))

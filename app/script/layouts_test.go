@@ -84,6 +84,22 @@ func TestLayoutsAndPartials(t *testing.T) {
 	}
 }
 
+// A text in another language that says nothing of its kind has that of the file without a language.
+func TestKindHoldsInEveryLanguage(t *testing.T) {
+	sources, err := script.ReadSources(dressedFolder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources[0].Files["messages/hello.email.vi.liquid"] = []byte("---\nsubject: Chào\n---\n<p>Chào</p>\n")
+	program, err := script.New(script.Limits{}).Compile(sources[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if template, _ := program.Template("hello", "email", "vi"); template.Locale != "vi" || template.Front["kind"] != "transactional" {
+		t.Errorf("%s is of the kind %q", template.File, template.Front["kind"])
+	}
+}
+
 func TestWhatIsWrongWithFrontMatter(t *testing.T) {
 	for _, c := range []struct {
 		change map[string]string
