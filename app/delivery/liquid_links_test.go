@@ -51,6 +51,8 @@ func TestAddressesInHTML(t *testing.T) {
 		{`<a href="{% if customer.none == blank %}https://e.com/{% else %}{{ customer.far }}{% endif %}?q={{ customer.q }}">x</a>`, `href="https://e.com/?q=a%20b%26ok%3D2%23frag"`},
 		{`<a {% if customer.q %}href="https://e.com/?q={% else %}title="{% endif %}{{ customer.q }}">{{ customer.q }}</a>`, `href="https://e.com/?q=a%20b%26ok%3D2%23frag">a b&amp;ok=2#frag</a>`},
 		{`{% capture link %}https://e.com/?q={{ customer.q }}{% endcapture %}<a href="{{ link }}">x</a>`, `href="https://e.com/?q=a%20b%26ok%3D2%23frag"`},
+		{`{% capture link %}https://e.com/?q={{ customer.q }}&region=hn&amp;section=2&copy=3{% endcapture %}<a href="{{ link }}">x</a>`,
+			`href="https://e.com/?q=a%20b%26ok%3D2%23frag&amp;region=hn&amp;section=2&amp;copy=3"`},
 		{`{% capture b %}<b>{{ customer.q }}</b>{% endcapture %}{{ b }}`, `<b>a b&amp;ok=2#frag</b>`},
 		{`<a href="{{ customer.mail }}">x</a><a href="mailto:{{ customer.email }}?subject={{ customer.q }}">x</a><a href="tel:{{ customer.plus }}">`,
 			`href="mailto:mai@example.com">x</a><a href="mailto:mai@example.com?subject=a%20b%26ok%3D2%23frag">x</a><a href="tel:+84%2090">`},

@@ -3,7 +3,6 @@ package delivery
 import (
 	"errors"
 	"fmt"
-	"html"
 	"time"
 
 	"github.com/osteele/liquid/expressions"
@@ -192,7 +191,7 @@ func (n *outputNode) render(r *templateRun) error {
 			r.markSafe(safe)
 			return r.write(string(safe))
 		}
-		value = html.UnescapeString(string(safe)) // what was made for text is no address yet
+		value = attributeText(string(safe)) // what was made for text is no address yet
 	}
 	text, ok := value.(string)
 	if !ok {

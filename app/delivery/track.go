@@ -109,7 +109,7 @@ func editLinks(edits []edit, source string, change func(address string) string) 
 			if quote := value[0]; quote == '"' || quote == '\'' {
 				value = value[1 : len(value)-1]
 			}
-			address := strings.TrimSpace(html.UnescapeString(value))
+			address := strings.TrimSpace(attributeText(value))
 			if changed := change(address); changed != address {
 				edits = append(edits, edit{from, to, `"` + html.EscapeString(changed) + `"`})
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
+	"pgregory.net/rapid"
 
 	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
@@ -118,6 +119,37 @@ func TestLinksAndOpensOfMailAreTracked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An address means what it means to a browser: a parameter whose name begins like an entity without a semicolon is one.
+func TestAddressesAreReadAsBrowsersDo(t *testing.T) {
+	read := func(document string) (address string) {
+		delivery.WithLinks(document, "", func(a string) string {
+			address = a
+			return a
+		})
+		return address
+	}
+	for written, want := range map[string]string{
+		"?id=1&region=hn&currency=VND&section=2&copy=3": "?id=1&region=hn&currency=VND&section=2&copy=3",
+		"?a=1&amp;region=2&amp;amp=3&amp=4":             "?a=1&region=2&amp=3&amp=4",
+		"?a=1&copy;&copy&reg":                           "?a=1©©®",
+		"?a=1&notit;&notin;&#38;x=&#x26;y":              "?a=1&notit;∉&x=&y",
+		"?a&":                                           "?a&", "?&&b=;": "?&&b=;", "?a&=1": "?a&=1", "?&semi;&acE;&ampx": "?;∾̳&ampx",
+	} {
+		if got := read(`<a href="https://e.com/` + written + `">x</a>`); got != "https://e.com/"+want {
+			t.Errorf("%s leads to %s, want %s", written, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOf(rapid.SampledFrom([]string{"&", "amp", "copy", "reg", "not", "notin", "lt", "#38", "#x26", ";", "=", "it", "1", "é", "/", "Aacute", "acE", "zz"})).Draw(t, "parts")
+		document := `<a href="https://e.com/` + strings.Join(parts, "") + `.">x</a>`
+		tokens := html.NewTokenizer(strings.NewReader(document))
+		tokens.Next()
+		if want := tokens.Token().Attr[0].Val; read(document) != want {
+			t.Errorf("%s leads to %s, want %s", document, read(document), want)
+		}
+	})
 }
 
 // Every attempt sends the same bytes, also after a new start; tracked links lead to a domain of their own.
