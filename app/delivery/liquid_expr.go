@@ -255,7 +255,7 @@ func (p *templateParser) value(source string, words []templateWord, line int) ex
 		}
 	}
 	text := stretch(source, words)
-	value, err := parseExpression(text)
+	value, err := parseExpression(comparedNumbers(source, words))
 	if err != nil {
 		hint := "write it like customer.traits.plan, event.properties.total > 100, or name | filter: value"
 		p.problem(line, p.quote(text)+" cannot be read", hint)

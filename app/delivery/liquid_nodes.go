@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/osteele/liquid/expressions"
-	"github.com/osteele/liquid/values"
 )
 
 // templateRun is one rendering of one part.
@@ -61,7 +60,7 @@ func (l *templateLoop) property(name string) any {
 // newTemplateRun prepares the rendering of a template's parts, one after the other.
 func newTemplateRun() *templateRun {
 	r := &templateRun{vars: make(map[string]any, 16)}
-	r.context = expressions.NewContext(r.vars, expressions.Config{})
+	r.context = templateContext{expressions.NewContext(r.vars, expressions.Config{}), r}
 	return r
 }
 
@@ -283,7 +282,7 @@ func (n *caseNode) render(r *templateRun) error {
 			if err != nil {
 				return err
 			}
-			if values.Equal(value, other) {
+			if equalValues(value, other) {
 				chosen = true
 				break
 			}

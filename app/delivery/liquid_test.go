@@ -78,6 +78,11 @@ func TestPlainTextValues(t *testing.T) {
 		{`{{ customer.balance | append: " VND" }} {{ event.properties.total | decimals: 2 }} {{ 7 | divided_by: 2 }} {{ 7.0 | divided_by: 2 }} {{ -7 | modulo: 3 }}`, "1000000 VND 12.00 3 3.5 2"},
 		{`{{ event.properties.prices | sum }} {{ event.properties.items | sum: "price" }} {{ 2.5 | round }} {{ 2.345 | round: 2 }} {{ 2.1 | ceil }}`, "6.5 7.5 3 2.35 3"},
 		{`{% if event.properties.total > 10 and 5 < event.properties.total %}big{% endif %}{% if event.properties.total == 12 %}!{% endif %}`, "big!"},
+		// numbers that were sent as texts
+		{`{% assign t = "150.00" %}{% if t > 100 %}a{% endif %}{% if t >= 150.0 %}b{% endif %}{% if t == 150 %}c{% endif %}{% if 200 > t and 150 == t and -5 < t %}d{% endif %}{% if t > 1000 or t < 20 %}e{% endif %}`, "abcd"},
+		{`{% assign t = " 19.90" %}{% if 19.9 != t or t < 9 or t < event.properties.prices[0] %}a{% else %}b{% endif %}{% case t %}{% when 19.90 %}c{% endcase %}`, "bc"},
+		{`{% assign t = "9,10,x" | split: "," %}{% if t contains 10 %}a{% endif %}{% if t[2] > 5 %}b{% endif %}{% if t[2] == 0 %}c{% endif %}{% if t[0] > t[1] %}as texts{% endif %}{% if event.properties.total == "12.0" %}d{% endif %}`, "aas textsd"},
+		{`{% if customer.traits.nothing > 100 %}a{% endif %}{% if customer.first_name > 100 %}b{% endif %}{% if customer.traits.nothing < 100 %}c{% endif %}.`, "."},
 		// truth and blanks
 		{`{% if customer.traits.nothing %}a{% else %}b{% endif %}{% unless customer.vip %}c{% endunless %}{% if customer.empty == blank %}d{% endif %}`, "bcd"},
 		{`{% if customer.nothing == nil %}a{% endif %}{% if customer.nothing.deeper == blank %}b{% endif %}{% if customer.email contains "@" %}c{% endif %}`, "abc"},

@@ -68,7 +68,7 @@ func (v *templateValue) Int() int {
 // Test is what an if asks.
 func (v *templateValue) Test() bool { return truth(v.Interface()) }
 
-// Equal compares by value; a number equals its number whatever way it is written.
+// Equal compares by value; a number equals its number whatever way it is written, as a text too.
 func (v *templateValue) Equal(other values.Value) bool {
 	if o, ok := other.(*templateValue); ok {
 		if o.kind == blankKind {
@@ -79,13 +79,13 @@ func (v *templateValue) Equal(other values.Value) bool {
 		}
 	}
 	v.charge()
-	return values.Equal(v.Interface(), other.Interface())
+	return equalValues(v.Interface(), other.Interface())
 }
 
 // Less compares numbers and text.
 func (v *templateValue) Less(other values.Value) bool {
 	v.charge()
-	return values.Less(v.Interface(), other.Interface())
+	return lessValues(v.Interface(), other.Interface())
 }
 
 // Contains looks for text in text, an entry in a list, or a name in an object.
@@ -101,7 +101,7 @@ func (v *templateValue) Contains(other values.Value) bool {
 		return err == nil && strings.Contains(string(value), text)
 	case []any:
 		for _, entry := range value {
-			if values.Equal(entry, wanted) {
+			if equalValues(entry, wanted) {
 				return true
 			}
 		}
