@@ -25,9 +25,9 @@ on("Order", function()
   if wait_for(link, "clicked", "2 days") then set("clicked", true) end
 end)
 `)
-	files["trial/messages/lnk.sms.liquid"] = "---\ntopic: news\nutm: source=shop&medium={channel}\n---\nLook: https://example.com/promo?x=1. Stop: {{ unsubscribe_url }}\n"
+	files["trial/messages/lnk.sms.liquid"] = "---\ntopic: news\nutm: source=shop\n---\nLook: https://example.com/promo?x=1. Stop: {{ unsubscribe_url }}\n"
 	s := startServer(t, withScripts(t, files), tracked, func(c *config.Config) {
-		c.Channels, c.Policy.Preset = channels, "none"
+		c.Channels, c.Policy.Preset, c.Tracking.UTM = channels, "none", "source=all&medium=email" // of mails: this is a text message
 	})
 	s.setMode("trial", lifecycle.Live)
 	s.track("ada", "Order", map[string]any{"context": map[string]any{"traits": map[string]any{"phone": "+84901234567"}}})

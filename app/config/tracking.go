@@ -10,7 +10,7 @@ import (
 type Tracking struct {
 	Track []string `name:"track" env:"STAGECRAFT_TRACK" default:"clicks,opens" placeholder:"WHAT" help:"What is tracked of messages: clicks, opens (of mails), both or none; the front matter's track says otherwise for a message. Default: ${default}."`
 	URL   string   `name:"tracking-url" env:"STAGECRAFT_TRACKING_URL" placeholder:"URL" help:"Base of tracked links, such as https://go.shop.example, a domain of your own that leads to this server. Default: that of the other links."`
-	UTM   string   `name:"utm" env:"STAGECRAFT_UTM" placeholder:"PARAMETERS" help:"UTM parameters of the links of mails, such as 'source=shop&medium=email&campaign={message}', where {journey}, {stage}, {message} and {channel} are filled in. Default: none."`
+	UTM   string   `name:"utm" env:"STAGECRAFT_UTM" placeholder:"PARAMETERS" help:"UTM parameters of the links of messages, such as 'source=shop&medium=email&campaign={message}', where {journey}, {stage}, {message} and {channel} are filled in. medium=email is that of mails; in other channels it is sms, push and so on. Default: none."`
 }
 
 // check finds what is wrong. What UTM says is read, and checked, where links are made.

@@ -12,6 +12,7 @@ import (
 // says (track, utm). Both were read before the journey was published; what cannot be read is not tracked.
 func (d *Delivery) trackingOf(template *lifecycle.Template) lifecycle.Tracking {
 	is := d.tracking
+	is.UTM = is.UTM.Within(template.Channel)
 	if text := template.Front["track"]; text != "" {
 		is.Clicks, is.Opens, _ = lifecycle.ParseTracking(text)
 	}

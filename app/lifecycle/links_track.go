@@ -93,6 +93,18 @@ func (u UTM) With(others UTM) UTM {
 	return joined
 }
 
+// Within returns the parameters for links of a channel. They hold for all channels, but medium=email is said of mails: in
+// another channel the medium is its kind, such as sms.
+func (u UTM) Within(channel string) UTM {
+	at, kind := u.index("medium"), KindOf(channel)
+	if at < 0 || kind == "email" || !slices.Contains([]string{"email", "e-mail", "mail"}, strings.ToLower(u[at].Value)) {
+		return u
+	}
+	within := slices.Clone(u)
+	within[at].Value = kind
+	return within
+}
+
 // For returns the parameters with the message's own words in their places.
 func (u UTM) For(m *Message) UTM {
 	filled := make(UTM, len(u))

@@ -40,6 +40,27 @@ func TestUTMParameters(t *testing.T) {
 	}
 }
 
+// What is said of mails is not said of text messages.
+func TestUTMWithinChannels(t *testing.T) {
+	for _, c := range []struct{ text, channel, want string }{
+		{"source=shop&medium=email", "email", "utm_source=shop&utm_medium=email"},
+		{"source=shop&medium=mail", "email-news", "utm_source=shop&utm_medium=mail"},
+		{"source=shop&medium=Email", "sms-vn", "utm_source=shop&utm_medium=sms"},
+		{"medium=email", "push", "utm_medium=push"},
+		{"medium=crm", "sms", "utm_medium=crm"},
+		{"medium={channel}", "sms-vn", "utm_medium=sms-vn"},
+		{"source=email", "sms", "utm_source=email"},
+	} {
+		utm, err := lifecycle.ParseUTM(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := utm.Within(c.channel).For(&lifecycle.Message{Channel: c.channel}).Append("https://e.com/"); got != "https://e.com/?"+c.want {
+			t.Errorf("%s in %s gives %s", c.text, c.channel, got)
+		}
+	}
+}
+
 func TestWhatIsTracked(t *testing.T) {
 	for text, want := range map[string][2]bool{"true": {true, true}, "false": {}, "none": {}, "clicks": {true, false}, "opens, clicks": {true, true}} {
 		clicks, opens, err := lifecycle.ParseTracking(text)
