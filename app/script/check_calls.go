@@ -22,6 +22,7 @@ func (r *review) arguments(u *unit, f *function, call *ast.FuncCallExpr, word st
 	if options, ok := wordOptions[word]; ok && options.at < len(call.Args) {
 		r.options(u, call.Args[options.at], word, fieldNames(options.known))
 	}
+	r.types(u, call, word)
 	switch word {
 	case "send":
 		r.channel(u, call)
@@ -38,6 +39,8 @@ func (r *review) arguments(u *unit, f *function, call *ast.FuncCallExpr, word st
 		}
 		if values < 2 && !open(call.Args) {
 			r.bad(u, call.Line(), word, "as in "+handlerWords[word].form, "split needs a name and two values at least")
+		} else if !open(call.Args) {
+			r.shares(u, call, values)
 		}
 	case "choose":
 		if len(call.Args) < 2 {

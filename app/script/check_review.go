@@ -87,6 +87,7 @@ func (r *review) run() {
 			}
 		}
 		r.fields(u)
+		r.statements(u)
 		r.idleFunctions(u)
 	}
 	if r.c.plan != nil && r.whole && !r.failedIn(r.c.src.full(journeyFile)) {
