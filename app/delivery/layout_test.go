@@ -97,6 +97,7 @@ func TestWhatIsWrongWithLayoutsAndPartials(t *testing.T) {
 		{"x", "<p></p>", "layouts/base.email.liquid:1: layout base: the layout has no place for the message (write {{ content }}"},
 		{"x", "{{ content }}\n{{ nothing }}", `base.email.liquid:2: layout base: there is no variable "nothing"`},
 		{"{{ content }}", "", `there is no variable "content"`},
+		{"{{ unsubscribe_ulr }}", "", `there is no variable "unsubscribe_ulr" (did you mean unsubscribe_url? A trait is written customer.traits.unsubscribe_ulr,`},
 	} {
 		template := dressed(emailTemplate(c.body), c.layout, partials)
 		problems := delivery.CheckTemplate(template)
@@ -106,6 +107,14 @@ func TestWhatIsWrongWithLayoutsAndPartials(t *testing.T) {
 		if _, err := render(t, template); err == nil {
 			t.Errorf("%s: rendered all the same", c.body)
 		}
+	}
+}
+
+// Where there are no partials at all, the hint says where they lie.
+func TestMissingPartial(t *testing.T) {
+	problems := delivery.CheckTemplate(emailTemplate("{% render 'partials/none' %}"))
+	if len(problems) != 1 || problems[0].Message != "message thank-you: there is no partials/none" || problems[0].Hint != "add messages/partials/none.liquid" {
+		t.Errorf("%v", problems)
 	}
 }
 

@@ -101,6 +101,9 @@ func (c *templateCompiler) partial(name string) (part *templatePart, problem, hi
 	file := c.files[name]
 	switch known, done := c.partials[name]; {
 	case file == nil:
+		if len(c.files) == 0 {
+			return nil, "there is no " + shorten(name), "add messages/" + shorten(name) + ".liquid"
+		}
 		return nil, "there is no " + shorten(name), suggest(name, keysOf(c.files), "partials")
 	case slices.Contains(c.open, name):
 		return nil, name + " renders itself", "a partial cannot contain itself"

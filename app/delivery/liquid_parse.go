@@ -128,8 +128,12 @@ func (p *templateParser) checkRoots() {
 				p.free = append(p.free, root.name)
 			}
 		case !slices.Contains(known, root.name):
+			hint, begin := near(root.name, known), "a"
+			if hint != "" {
+				hint, begin = hint+" ", "A"
+			}
 			p.problem(root.line, fmt.Sprintf("there is no variable %q", root.name),
-				fmt.Sprintf("a trait is written customer.traits.%s, a property of the event event.properties.%s", root.name, root.name))
+				hint+begin+fmt.Sprintf(" trait is written customer.traits.%s, a property of the event event.properties.%s", root.name, root.name))
 		case root.name == "event" && root.property != "" && root.property != "name" && root.property != "properties" && root.property != "timestamp":
 			p.problem(root.line, "an event has no "+root.property, fmt.Sprintf("write event.properties.%s, event.name or event.timestamp", root.property))
 		}
@@ -210,12 +214,20 @@ func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m))
 
 // suggest names the nearest of the known words, or all of them.
 func suggest(word string, known []string, what string) string {
+	if hint := near(word, known); hint != "" {
+		return hint
+	}
+	return "the " + what + " are " + strings.Join(known, ", ")
+}
+
+// near names the nearest of the known words; "" if none is near.
+func near(word string, known []string) string {
 	for _, candidate := range known {
 		if nearlySame(strings.ToLower(word), candidate) {
 			return "did you mean " + candidate + "?"
 		}
 	}
-	return "the " + what + " are " + strings.Join(known, ", ")
+	return ""
 }
 
 // nearlySame reports whether two words differ by one letter added, dropped, changed or swapped with its neighbour.

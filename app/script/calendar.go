@@ -36,9 +36,15 @@ func ParseMoment(text string) (Moment, error) {
 		m.Days = [7]bool{true, true, true, true, true, true, true}
 		return m, nil
 	}
-	if date, err := time.Parse(time.DateOnly, fields[0]); err == nil && len(fields) == 2 {
-		m.Date = date
-		return m, nil
+	if len(fields) == 2 {
+		date, err := time.Parse(time.DateOnly, fields[0])
+		switch {
+		case err == nil:
+			m.Date = date
+			return m, nil
+		case looksLikeDate(fields[0]):
+			return m, fmt.Errorf("%q is no date of the calendar; %s", cut(fields[0], 80), momentForm)
+		}
 	}
 	for _, part := range strings.Split(strings.Join(fields[:len(fields)-1], ""), ",") {
 		first, last, isRange := strings.Cut(part, "-")
@@ -58,6 +64,11 @@ func ParseMoment(text string) (Moment, error) {
 		}
 	}
 	return m, nil
+}
+
+// looksLikeDate reports whether a text is meant as a date: 2026-02-30, 2026-2-3, 01.06.2026.
+func looksLikeDate(text string) bool {
+	return strings.Trim(text, "0123456789-/.") == "" && strings.ContainsAny(text, "0123456789")
 }
 
 func weekday(name string) (int, bool) {

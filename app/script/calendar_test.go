@@ -147,4 +147,9 @@ func TestBadMoments(t *testing.T) {
 			t.Errorf("%q is %+v, %v", spec, m, err)
 		}
 	}
+	for _, spec := range []string{"2026-02-30 09:00", "2026-6-1 09:00", "01.06.2026 09:00"} {
+		if m, err := script.ParseMoment(spec); err == nil || !strings.Contains(err.Error(), "is no date of the calendar") {
+			t.Errorf("%q is %+v, %v", spec, m, err)
+		}
+	}
 }

@@ -44,7 +44,7 @@ func parseError(file string, text []byte) (failed *parse.Error) {
 			failed = nil
 		}
 	}()
-	_, err := parse.Parse(bytes.NewReader(text), file)
+	_, err := parse.Parse(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark)), file)
 	errors.As(err, &failed)
 	return failed
 }

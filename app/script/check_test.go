@@ -86,6 +86,19 @@ func TestCheckAsksAboutMessages(t *testing.T) {
 	}
 }
 
+// Some editors of Windows begin a file with a byte order mark, which says nothing.
+func TestByteOrderMark(t *testing.T) {
+	src := journey("\xef\xbb\xbfenter(function(customer) send \"hello\" send \"bye\" end) idle(\"x\", \"1 day\", function() move \"two\" end)")
+	src.Files["two.lua"] = []byte("\xef\xbb\xbfidle(\"x\", \"1 day\", function() move \"one\" end)")
+	if found := script.New(patient).Check(src); len(found) != 0 {
+		t.Errorf("found %v", found)
+	}
+	src.Files["two.lua"] = []byte("\xef\xbb\xbfidel(1)")
+	if found := script.New(patient).Check(src); len(found) == 0 || found[0].Column != 1 || found[0].EndColumn != 5 {
+		t.Errorf("found %+v", found)
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add(`stage { title = "One" } enter(function(customer) local m = send "hello" if wait_for(m, "opened", "2 days") then move "two" wait "1 day" end end)`)
 	f.Add(`local function a() b() end function b() return a() end leave(a) enter(function(...) pcall(a, ...) end)`)

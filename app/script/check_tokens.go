@@ -25,7 +25,8 @@ var signs = []string{"...", "<<=", "..", "==", "~=", "<=", ">=", "!=", "&&", "||
 // tokens splits a file; comments are left out. It takes any text.
 func tokens(text []byte) []token {
 	var all []token
-	line, begin := 1, 0 // the present line, and where it begins
+	start := len(text) - len(bytes.TrimPrefix(text, byteOrderMark))
+	line, begin := 1, start // the present line, and where it begins
 	add := func(from, to int, content string, quoted bool) {
 		end := to
 		if i := bytes.IndexByte(text[from:to], '\n'); i >= 0 {
@@ -47,7 +48,7 @@ func tokens(text []byte) []token {
 			}
 		}
 	}
-	for i := 0; i < len(text); {
+	for i := start; i < len(text); {
 		c, from := text[i], i
 		switch {
 		case c == '-' && bytes.HasPrefix(text[i:], []byte("--")):

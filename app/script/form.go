@@ -75,7 +75,7 @@ func (h *Host) readFormMessages(r *reader, forms *Forms) {
 	}
 	if info, err := fs.Stat(r.fsys, FormsFolder+"/messages"); err == nil && info.IsDir() {
 		for _, entry := range r.list(FormsFolder + "/messages") {
-			if file := entry.Name(); !strings.HasPrefix(file, ".") && !r.isDir(FormsFolder+"/messages/"+file, entry) {
+			if file := entry.Name(); !isLeft(file) && !r.isDir(FormsFolder+"/messages/"+file, entry) {
 				add("messages/" + file)
 			}
 		}

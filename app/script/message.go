@@ -101,7 +101,7 @@ func readText(t *lifecycle.Template, text []byte, report reporter) bool {
 		report(1, "", "a message may have %d KB, this one has %d bytes", MaxMessageBytes>>10, len(text))
 		return false
 	}
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	text = bytes.TrimPrefix(text, byteOrderMark)
 	if !utf8.Valid(text) {
 		report(1+bytes.Count(text[:firstInvalid(text)], []byte{'\n'}), "save the file as UTF-8", "the message is not UTF-8 text")
 		return false

@@ -12,8 +12,8 @@ import (
 )
 
 // ReadSources reads a scripts folder: every sub-folder with a journey.lua is a journey; lib/*.lua are helpers, lib/layouts
-// and lib/partials what messages share, of which each journey gets those it names. Files ending in _test.lua, hidden files and files of other kinds are left out. A
-// link is followed if it stays inside the folder. It returns the journeys by name; the error is an Errors.
+// and lib/partials what messages share, of which each journey gets those it names. Files ending in _test.lua, hidden files,
+// what editors leave (m.email.liquid~, .bak) and files of other kinds are left out. A link is followed if it stays inside the folder. It returns the journeys by name; the error is an Errors.
 func ReadSources(fsys fs.FS) ([]Source, error) {
 	r := &reader{fsys: fsys}
 	lib := r.lib()
@@ -70,7 +70,7 @@ func (r *reader) shared(dir string, add func(file string)) {
 			continue
 		}
 		for _, entry := range r.list(folder) {
-			if file := folder + "/" + entry.Name(); !strings.HasPrefix(entry.Name(), ".") && !r.isDir(file, entry) {
+			if file := folder + "/" + entry.Name(); !isLeft(entry.Name()) && !r.isDir(file, entry) {
 				add(file)
 			}
 		}
@@ -101,7 +101,7 @@ func (r *reader) journey(name string, lib map[string][]byte) (Source, bool) {
 	}
 	if info, err := fs.Stat(r.fsys, name+"/messages"); err == nil && info.IsDir() {
 		for _, entry := range r.list(name + "/messages") {
-			if file := entry.Name(); !strings.HasPrefix(file, ".") && !r.isDir(name+"/messages/"+file, entry) {
+			if file := entry.Name(); !isLeft(file) && !r.isDir(name+"/messages/"+file, entry) {
 				add("messages/"+file, MaxMessageBytes)
 			}
 		}
@@ -147,6 +147,15 @@ func libName(file string) string {
 		return name
 	}
 	return folder + strings.TrimSuffix(base, ".liquid")
+}
+
+// isLeft reports whether a file is none of the author's: a hidden one, or what editors and tools leave beside a file.
+func isLeft(name string) bool {
+	switch path.Ext(name) {
+	case ".bak", ".orig", ".tmp":
+		return true
+	}
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "#") || strings.HasSuffix(name, "~")
 }
 
 func isScript(name string) bool {

@@ -7,13 +7,16 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
+// byteOrderMark is what some editors of Windows begin a file with. It says nothing in UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // scan looks over a Lua file before the parser does: it refuses bytecode, files that are too large, and brackets or
 // blocks nested so deeply that the parser would take gigabytes. It understands strings and comments, nothing else.
 func scan(file string, text []byte) *lifecycle.Error {
 	if len(text) > MaxLuaBytes {
 		return problem(file, 1, "split it, or move parts to lib/", "a Lua file may have %d KB, this one has %d bytes", MaxLuaBytes>>10, len(text))
 	}
-	if bytes.HasPrefix(text, []byte("\x1bLua")) || bytes.IndexByte(text, 0) >= 0 {
+	if bytes.HasPrefix(bytes.TrimPrefix(text, byteOrderMark), []byte("\x1bLua")) || bytes.IndexByte(text, 0) >= 0 {
 		return problem(file, 1, "write Lua source", "this is not Lua source text")
 	}
 	depth, line := 0, 1

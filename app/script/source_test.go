@@ -22,7 +22,8 @@ func TestReadSources(t *testing.T) {
 	files := fstest.MapFS{}
 	for name, text := range map[string]string{
 		"lib/offers.lua": `return use "lib/prices"`, "lib/prices.lua": "return 1", "lib/other.lua": "return 2", "lib/offers_test.lua": "x",
-		"a/journey.lua": `local o = use "lib/offers"`, "a/one.lua": "", "a/one_test.lua": "x", "a/messages/x.sms.liquid": "x", "a/messages/.hidden": "x", "a/README.md": "x", "a/.one.lua.swp": "x",
+		"a/journey.lua": `local o = use "lib/offers"`, "a/one.lua": "", "a/one_test.lua": "x", "a/messages/x.sms.liquid": "x", "a/messages/.hidden": "x", "a/messages/x.sms.liquid~": "x", "a/messages/x.sms.liquid.bak": "x", "a/messages/#x.sms.liquid#": "x",
+		"a/messages/partials/p.liquid~": "x", "lib/layouts/b.email.liquid.orig": "x", "a/README.md": "x", "a/.one.lua.swp": "x",
 		"b/journey.lua": "", "c/notes.lua": "", "d.lua": "", ".git/journey.lua": "",
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(text)}

@@ -24,7 +24,7 @@ func parseLua(file string, text []byte) (tree []ast.Stmt, failed *lifecycle.Erro
 			tree, failed = nil, problem(file, 1, "", "the file cannot be parsed: %s", cut(fmt.Sprint(r), 200))
 		}
 	}()
-	tree, err := parse.Parse(bytes.NewReader(text), file)
+	tree, err := parse.Parse(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark)), file)
 	if err == nil {
 		return tree, nil
 	}

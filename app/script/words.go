@@ -72,6 +72,10 @@ func (m *machine) meant(L *lua.LState, wrong string, names []string, all string)
 func (m *machine) string(L *lua.LState, n int, word, what string) string {
 	v, ok := L.Get(n).(lua.LString)
 	if !ok {
+		what = strings.TrimSuffix(what, ",")
+		if n > L.GetTop() {
+			m.fail(L, "", "%s needs %s", word, what)
+		}
 		m.fail(L, "", "%s needs %s, not %s", word, what, kindOf(L, n))
 	}
 	return string(v)
