@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -177,15 +178,38 @@ func roundFilter(_ *templateRun, args []any, _ map[string]any) (any, error) {
 	if number.whole {
 		return number.plain(), nil
 	}
-	scale := math.Pow10(digits)
-	rounded := math.Round(number.f*scale) / scale
-	if math.IsInf(rounded, 0) || math.IsNaN(rounded) {
+	rounded, err := strconv.ParseFloat(roundedText(args[0], number, digits), 64)
+	if err != nil {
 		return number.f, nil
 	}
 	return wholeIf(rounded), nil
 }
 
-// decimalsFilter prints a number with a fixed count of digits behind the point: 12.5 | decimals: 2 is 12.50.
+// roundedText writes a number with a count of digits behind its point. It rounds what is written, halves away from zero:
+// 1.005 is 1.01, although its nearest float64 is a little less.
+func roundedText(value any, number calculated, digits int) string {
+	written := ""
+	switch value := value.(type) {
+	case templateNumber:
+		written = string(value)
+	case string:
+		written = strings.TrimSpace(value)
+	}
+	if written == "" || len(written) > maxWrittenNumber || strings.ContainsAny(written, "eE") { // an exponent can make it very long
+		if written = strconv.FormatFloat(number.f, 'f', -1, 64); number.whole {
+			written = strconv.FormatInt(number.i, 10)
+		}
+	}
+	exact, ok := new(big.Rat).SetString(written)
+	if !ok { // NaN and infinity
+		return strconv.FormatFloat(number.float(), 'f', digits, 64)
+	}
+	return exact.FloatString(digits)
+}
+
+const maxWrittenNumber = 400 // bytes; a float64 has fewer
+
+// decimalsFilter prints a number with a fixed count of digits behind the point: 12.5 | decimals: 2 is 12.50. See roundedText.
 func decimalsFilter(_ *templateRun, args []any, _ map[string]any) (any, error) {
 	number, err := numberOf(args[0])
 	if err != nil {
@@ -195,9 +219,5 @@ func decimalsFilter(_ *templateRun, args []any, _ map[string]any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	scale := math.Pow10(digits)
-	if rounded := math.Round(number.float()*scale) / scale; !math.IsInf(rounded, 0) {
-		return strconv.FormatFloat(rounded, 'f', digits, 64), nil
-	}
-	return strconv.FormatFloat(number.float(), 'f', digits, 64), nil
+	return roundedText(args[0], number, digits), nil
 }

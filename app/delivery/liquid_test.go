@@ -77,6 +77,8 @@ func TestPlainTextValues(t *testing.T) {
 		{`{{ customer.balance | plus: 1 }} {{ customer.balance | times: 1.5 }} {{ event.properties.discount | plus: 0.2 }}`, "1000001 1500000 0.3"},
 		{`{{ customer.balance | append: " VND" }} {{ event.properties.total | decimals: 2 }} {{ 7 | divided_by: 2 }} {{ 7.0 | divided_by: 2 }} {{ -7 | modulo: 3 }}`, "1000000 VND 12.00 3 3.5 2"},
 		{`{{ event.properties.prices | sum }} {{ event.properties.items | sum: "price" }} {{ 2.5 | round }} {{ 2.345 | round: 2 }} {{ 2.1 | ceil }}`, "6.5 7.5 3 2.35 3"},
+		{`{% assign t = "1.005" %}{{ t | decimals: 2 }} {{ 1.005 | decimals: 2 }} {{ -2.675 | decimals: 2 }} {{ 2.675 | round: 2 }} {{ 0.1 | plus: 0.2 | decimals: 1 }} {{ 3 | decimals: 2 }} {{ 999.995 | decimals: 2 }}`, "1.01 1.01 -2.68 2.68 0.3 3.00 1000.00"},
+		{`{{ customer.huge | decimals: 1 }} {{ customer.exp | decimals: 2 }} {{ 2.5 | round }} {{ -2.5 | round }} {{ 12.0 | round: 2 }}`, "123456789012345678901234567890.0 1000000.00 3 -3 12"},
 		{`{% if event.properties.total > 10 and 5 < event.properties.total %}big{% endif %}{% if event.properties.total == 12 %}!{% endif %}`, "big!"},
 		// numbers that were sent as texts
 		{`{% assign t = "150.00" %}{% if t > 100 %}a{% endif %}{% if t >= 150.0 %}b{% endif %}{% if t == 150 %}c{% endif %}{% if 200 > t and 150 == t and -5 < t %}d{% endif %}{% if t > 1000 or t < 20 %}e{% endif %}`, "abcd"},
