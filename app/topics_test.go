@@ -56,6 +56,7 @@ func TestTitlesOfTopics(t *testing.T) {
 	write("deals: Schnäppchen\n", time.Second)
 	shows(page, "vi", "Schnäppchen")
 	shows(page, "en", "New arrivals")
+	shows(unsubscribe, "en", "New arrivals")
 	write("deals: {\n", 2*time.Second)
 	shows(page, "en", "Schnäppchen")
 }

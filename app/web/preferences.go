@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"html/template"
 	"slices"
@@ -151,7 +150,7 @@ func (s *Server) choices(found engine.Preferences, language string) []preferredC
 		address, _ := found.Customer.Address(offered.Kind)
 		one := preferredChannel{Title: title, Address: masked(offered.Kind, address)}
 		for _, topic := range append(offered.Topics[:len(offered.Topics):len(offered.Topics)], "") {
-			name := cmp.Or(titles.Title(topic, language), titleOf(topic))
+			name := topicFor(titles, topic, language)
 			if topic == "" {
 				name = words["other"]
 			}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -22,6 +23,11 @@ func (s *Server) topics() script.Topics {
 		return nil
 	}
 	return s.Topics.Topics()
+}
+
+// topicFor is how a topic is called for a customer: by its title, else by its name, written for people. "": there is no topic.
+func topicFor(titles script.Topics, topic, language string) string {
+	return cmp.Or(titles.Title(topic, language), titleOf(topic))
 }
 
 // wireTopic is how a topic is called.

@@ -30,7 +30,7 @@ var unsubscribeWords = map[string]map[string]string{
 type unsubscribed struct {
 	Language, State string // State is ask, done or broken
 	Words           map[string]string
-	Topic           string // the title of what the messages are about, if it has one
+	Topic           string // what the messages are about, if they say so
 	Preferences     string // the customer's page; empty where it is not known whose
 }
 
@@ -46,7 +46,7 @@ func (s *Server) routeUnsubscribe() {
 		if found, err := s.Engine.Preferences(c.UserContext(), link.Customer); err == nil {
 			language = languageFor(c, found.Customer)
 		}
-		return s.showUnsubscribe(c, fiber.StatusOK, state, language, s.topics().Title(link.Topic, language), s.Links.Preferences(link.Customer))
+		return s.showUnsubscribe(c, fiber.StatusOK, state, language, topicFor(s.topics(), link.Topic, language), s.Links.Preferences(link.Customer))
 	}
 	s.fiber.Get("/u/:token", func(c *fiber.Ctx) error {
 		link, ok := read(c)
