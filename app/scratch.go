@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"stagecraft/app/delivery"
@@ -92,7 +93,11 @@ func compile(host *script.Host, source script.Source) (*script.Program, error) {
 	}
 	var broken script.Errors
 	for _, template := range program.Templates {
-		broken = append(broken, delivery.CheckTemplate(template)...)
+		for _, found := range delivery.CheckTemplate(template) {
+			if !slices.ContainsFunc(broken, func(e *lifecycle.Error) bool { return e.Error() == found.Error() }) { // of what messages share
+				broken = append(broken, found)
+			}
+		}
 	}
 	if len(broken) > 0 {
 		return nil, broken
