@@ -86,6 +86,8 @@ func TestACallbackReachesTheConnector(t *testing.T) {
 	want := []channels.Report{
 		{Channel: "sms", From: "+84901234567", Event: "unsubscribed", Data: map[string]string{"text": "STOP"}},
 		{Channel: "sms", Message: ref(2), Event: "delivered", At: time.UnixMilli(9).UTC()},
+		{Channel: "sms", Message: ref(3), Event: "delivered"}, // in years that nobody means
+		{Channel: "sms", Message: ref(4), Event: "delivered"},
 	}
 	if diff := cmp.Diff(want, reports); diff != "" {
 		t.Error(diff)

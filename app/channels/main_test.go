@@ -196,6 +196,8 @@ func (phone) Callback(_ context.Context, c channel.Callback) (channel.Reply, []c
 		{ID: "0123", Event: "delivered"},
 		{ID: ref(2).String(), Event: "delivered", Date: time.UnixMilli(9)},
 		{Event: "opened"},
+		{ID: ref(3).String(), Event: "delivered", Date: time.UnixMilli(-1e15)},
+		{ID: ref(4).String(), Event: "delivered", Date: time.UnixMilli(1e15)},
 	}
 }
 

@@ -18,7 +18,7 @@ type Report struct {
 	From    string            // an address as the channel understands it
 	Event   string            // "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
 	Reason  string            // for people
-	At      time.Time         // by the connector's clock; zero if it did not say
+	At      time.Time         // by the connector's clock; zero if it did not say, or said what cannot be
 	Data    map[string]string // small facts, see channel.Report; "gone" = "1" says that the address does not exist any more
 	// Reference names the message where Message is zero, by a reference of its receipt; if it is not known, From counts.
 	Reference string
@@ -61,6 +61,9 @@ var events = []string{"delivered", "bounced", "complained", "opened", "clicked",
 // check takes a report that says what happened and whom it is about, within bounds.
 func (c *Channel) check(r channel.Report) (Report, bool) {
 	out := Report{Channel: c.spec.Channel, From: r.From, Event: r.Event, Reason: bounded(r.Reason), At: r.Date, Data: boundedData(r.Data)}
+	if !lifecycle.IsPlausible(out.At) { // such as milliseconds that were counted in another unit
+		out.At = time.Time{}
+	}
 	if r.ID == "" && len(r.Reference) <= channel.MaxReferenceBytes {
 		out.Reference = r.Reference
 	}

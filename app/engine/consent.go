@@ -158,8 +158,8 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if !believes(&in, m) {
 		return Receipt{}, lifecycle.Errorf(lifecycle.Forbidden, "%q was reported of message %s, which goes by %s", in.Event, in.Message.ID, m.Channel)
 	}
-	at := in.At
-	if at.IsZero() || at.After(in.Now) {
+	at := in.happened()
+	if in.precedes(m) {
 		at = in.Now
 	}
 	if (in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked)) && m.Channel != "inapp" { // whose token is the customer's

@@ -200,6 +200,17 @@ func (r *told) happened() time.Time {
 	return r.At
 }
 
+// clockSkew is by how much a connector's or a provider's clock may be behind ours.
+const clockSkew = 24 * time.Hour
+
+// precedes reports whether a message was not there yet when this is said to have happened to it: the date is wrong, such as seconds
+// in place of milliseconds. What somebody allows or refuses may be older than the message, and an answer that names none may be to
+// another one.
+func (r *told) precedes(m *lifecycle.Message) bool {
+	isWord := r.Event == "unsubscribed" || r.Event == "subscribed"
+	return !isWord && !r.byAddress && !m.Test && r.happened().Before(m.Decided.Add(-clockSkew))
+}
+
 func cut(text string) string {
 	if len(text) <= maxReason {
 		return text

@@ -15,6 +15,10 @@ type Clock interface {
 	Wait(ctx context.Context, until time.Time) error
 }
 
+// IsPlausible reports whether something can have happened at a moment that somebody else says: it lies in the years 1900 to 2200. All
+// of them can be counted in nanoseconds and written as JSON.
+func IsPlausible(at time.Time) bool { return at.Year() >= 1900 && at.Year() <= 2200 }
+
 // WallClock is the machine's clock.
 type WallClock struct{}
 

@@ -320,7 +320,14 @@ func (r *RecordReader) OptionalID() (id ID) {
 	return id
 }
 
-// Time reads a moment, in UTC.
+// The first and the last second that JSON can write (RFC 3339 has four digits for a year).
+const (
+	firstSecond = -62135596800
+	lastSecond  = 253402300799
+)
+
+// Time reads a moment, in UTC. One that JSON cannot write is read as the nearest that it can, so that what has come in once can be
+// shown and exported.
 func (r *RecordReader) Time() time.Time {
 	switch kind := r.byte(); kind {
 	case timeZero:
@@ -337,6 +344,12 @@ func (r *RecordReader) Time() time.Time {
 		}
 		if r.err != nil {
 			return time.Time{}
+		}
+		switch {
+		case seconds < firstSecond:
+			return time.Unix(firstSecond, 1).UTC() // not zero, which is no moment
+		case seconds > lastSecond:
+			return time.Unix(lastSecond, 0).UTC()
 		}
 		return time.Unix(seconds, int64(nanos)).UTC()
 	default:

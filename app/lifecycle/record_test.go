@@ -270,6 +270,19 @@ func FuzzRecords(f *testing.F) {
 	})
 }
 
+// What has come in with a date that JSON cannot write is read so that it can be.
+func TestTimesThatJSONCannotWrite(t *testing.T) {
+	for _, at := range []time.Time{time.UnixMilli(-1e15), time.UnixMilli(1e15), time.Unix(1<<62, 0)} {
+		said, read := lifecycle.Event{Timestamp: at}, lifecycle.Event{}
+		if err := read.ReadRecord(said.AppendRecord(nil)); err != nil || read.Timestamp.IsZero() {
+			t.Errorf("%v is read as %v, %v", at, read.Timestamp, err)
+		}
+		if _, err := json.Marshal(read); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func sampleEvent() lifecycle.Event {
 	return lifecycle.Event{
 		Type: lifecycle.Track, Name: "Order Completed", MessageID: "a7d0f2de-5f2b-4d8a-9a44-0d3b5d4f6a10", UserID: "user-4711",

@@ -152,8 +152,9 @@ type Report struct {
 	ID     string // of the message; "" where only the address is known
 	Event  string // "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
 	Reason string
-	Date   time.Time // when it happened; zero: not known
-	From   string    // the address it is about, where the message is not known: a STOP by SMS
+	// Date is when it happened; zero: not known. So is one outside the years 1900 to 2200, or more than a day before the message.
+	Date time.Time
+	From string // the address it is about, where the message is not known: a STOP by SMS
 	// Data holds small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, a "token" that is gone, FactID
 	// and FactStart.
 	Data map[string]string

@@ -758,7 +758,7 @@ type ReceiptsResponse struct {
 	// "delivered", "bounced", "complained", "opened", "clicked", "replied", "unsubscribed" or "subscribed"
 	Event      string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
 	Reason     string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	DateUnixMs int64  `protobuf:"varint,4,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"` // when it happened; 0 where that is not known
+	DateUnixMs int64  `protobuf:"varint,4,opt,name=date_unix_ms,json=dateUnixMs,proto3" json:"date_unix_ms,omitempty"` // when it happened; 0 where that is not known, as is what lies outside 1900 to 2200, or a day before the message
 	From       string `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`                                  // the address it is about, where the message is not known: a STOP by SMS
 	// Small facts: "url" of a click, "text" of a reply, "kind" hard or soft of a bounce, "start" of somebody who began a chat, the
 	// code of a link to it or nothing, "id" of what somebody said, by which it is taken once.
