@@ -67,7 +67,7 @@ func serve(kind string) {
 type puppet struct{ file string }
 
 func (p *puppet) Describe() channel.Description {
-	return channel.Description{Name: "puppet", Version: "1", Channels: []string{"email"}, Schema: json.RawMessage(`{"type":"object"}`)}
+	return channel.Description{Name: "puppet", Version: "1", Channels: []string{"email"}, Schema: json.RawMessage(`{"type":"object","properties":{"file":{},"refuse":{}}}`)}
 }
 
 func (p *puppet) Configure(_ context.Context, raw json.RawMessage) error {

@@ -10,80 +10,64 @@ import (
 // Hidden stands where a secret is, in settings that people see.
 const Hidden = "********"
 
-// property is what of a JSON Schema says which settings are secrets.
-type property struct {
-	WriteOnly  bool                `json:"writeOnly"`
-	Format     string              `json:"format"`
-	Properties map[string]property `json:"properties"`
-	Items      *property           `json:"items"`
-}
-
-// secret reports whether a setting is one, or a list of some.
-func (p property) secret() bool { return p.WriteOnly || p.Items != nil && p.Items.WriteOnly }
-
-// headers reports whether a setting is a list of texts such as "Authorization: Bearer abc", of which the values are secrets and the
-// names are not: texts that are writeOnly and have the format "header".
-func (p property) headers() bool {
-	return p.Items != nil && p.Items.WriteOnly && p.Items.Format == "header" && !p.WriteOnly
-}
-
-// named returns the setting that a connector reads under a name. Go's JSON takes names in any case, so a password does not
-// come to light by being written as Password.
-func (p property) named(name string) (property, bool) {
-	if known, ok := p.Properties[name]; ok {
-		return known, true
-	}
-	for other, known := range p.Properties {
-		if strings.EqualFold(other, name) {
-			return known, true
-		}
-	}
-	return property{}, false
-}
-
 // Redact returns settings as people may see them: Hidden in place of what the connector's schema calls writeOnly, and of
-// what it does not know at all.
+// what it does not know at all, or says in a way that is not understood.
 func Redact(schema, settings json.RawMessage) json.RawMessage {
-	return walk(rootOf(schema), settings, true, nil)
+	return walkObject(shapeOf(schema), settings, true, nil)
 }
 
 // Restore returns settings that people have changed, with the secrets that they left hidden as they were before.
 func Restore(schema, settings, before json.RawMessage) json.RawMessage {
-	return walk(rootOf(schema), settings, false, before)
+	return walkObject(shapeOf(schema), settings, false, before)
 }
 
-func rootOf(schema json.RawMessage) property {
-	var root property
-	_ = json.Unmarshal(schema, &root) // none: everything is a secret
-	return root
+// hiddenText is Hidden as JSON.
+var hiddenText = json.RawMessage(`"` + Hidden + `"`)
+
+// walk goes through a setting along its schema. With hide it replaces secrets; without, hidden ones are taken from before. It returns nil for
+// a hidden one that was not there before.
+func walk(at shape, value json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
+	switch kind := firstByte(value); {
+	case !hide && isHidden(value):
+		return before
+	case at.isHeaders():
+		return walkHeaders(value, hide, before)
+	case hide && (at.secret || at.isList() && at.items().secret):
+		return hiddenText
+	case at.secret:
+		return value
+	case at.isObject() && kind == '{':
+		return walkObject(at, value, hide, before)
+	case at.isList() && kind == '[':
+		return walkList(at.items(), value, hide, before)
+	case hide && at.isDeep() && string(value) != "null": // it is not what the schema says
+		return hiddenText
+	}
+	return value
 }
 
-// walk goes through an object along its schema. With hide it replaces secrets; without, hidden ones are taken from before.
-func walk(at property, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
-	hidden := json.RawMessage(`"` + Hidden + `"`)
+func firstByte(value json.RawMessage) byte {
+	if value = bytes.TrimSpace(value); len(value) > 0 {
+		return value[0]
+	}
+	return 0
+}
+
+// walkObject does the same with an object, name by name.
+func walkObject(at shape, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
 	var values, old map[string]json.RawMessage
 	if json.Unmarshal(settings, &values) != nil || values == nil {
 		if hide {
-			return hidden
+			return hiddenText
 		}
 		return settings
 	}
 	_ = json.Unmarshal(before, &old)
 	for name, value := range values {
 		known, ok := at.named(name)
-		switch {
-		case ok && len(known.Properties) > 0 && !known.WriteOnly:
-			values[name] = walk(known, value, hide, old[name])
-		case ok && known.Items != nil && len(known.Items.Properties) > 0 && !known.secret():
-			values[name] = walkList(*known.Items, value, hide, old[name])
-		case ok && known.headers():
-			values[name] = walkHeaders(value, hide, old[name])
-		case hide && (!ok || known.secret()):
-			values[name] = hidden
-		case !hide && isHidden(value):
-			if values[name] = old[name]; old[name] == nil {
-				delete(values, name)
-			}
+		known.secret = known.secret || !ok
+		if values[name] = walk(known, value, hide, old[name]); values[name] == nil {
+			delete(values, name)
 		}
 	}
 	out, err := json.Marshal(values)
@@ -93,19 +77,29 @@ func walk(at property, settings json.RawMessage, hide bool, before json.RawMessa
 	return out
 }
 
-// walkList does the same with a list of objects. An object takes its secrets from the one that looked the same before,
-// else, in a list that is as long as it was, from the one in its place.
-func walkList(at property, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
+// walkList does the same with a list. What is in it takes its secrets from what looked the same before, in its place if that did, else,
+// in a list that is as long as it was, from what was in its place.
+func walkList(at shape, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
 	var values, old []json.RawMessage
-	if json.Unmarshal(settings, &values) != nil {
-		return walk(at, settings, hide, nil)
+	if !at.isDeep() || json.Unmarshal(settings, &values) != nil {
+		return settings
 	}
 	_ = json.Unmarshal(before, &old)
+	looks := make([]json.RawMessage, len(old))
+	for i, value := range old {
+		if !hide {
+			looks[i] = walk(at, value, true, nil)
+		}
+	}
+	kept := values[:0]
 	for i, value := range values {
 		var was json.RawMessage
 		if !hide {
-			looks := walk(at, value, true, nil)
-			place := slices.IndexFunc(old, func(o json.RawMessage) bool { return bytes.Equal(walk(at, o, true, nil), looks) })
+			look := walk(at, value, true, nil)
+			place := i
+			if i >= len(old) || !bytes.Equal(looks[i], look) {
+				place = slices.IndexFunc(looks, func(other json.RawMessage) bool { return bytes.Equal(other, look) })
+			}
 			if place < 0 && len(old) == len(values) {
 				place = i
 			}
@@ -113,9 +107,11 @@ func walkList(at property, settings json.RawMessage, hide bool, before json.RawM
 				was = old[place]
 			}
 		}
-		values[i] = walk(at, value, hide, was)
+		if value = walk(at, value, hide, was); value != nil {
+			kept = append(kept, value)
+		}
 	}
-	out, err := json.Marshal(values)
+	out, err := json.Marshal(kept)
 	if err != nil {
 		return json.RawMessage("[]")
 	}
@@ -177,7 +173,7 @@ type veil struct{ replacer *strings.Replacer }
 
 func newVeil(schema, settings json.RawMessage) veil {
 	var pairs []string
-	all := secrets(rootOf(schema), settings)
+	all := namedSecrets(shapeOf(schema), settings)
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may begin with another
 	for _, secret := range all {
 		if len(secret) >= leastSecret {
@@ -197,41 +193,61 @@ func (v veil) over(text string) string {
 	return v.replacer.Replace(text)
 }
 
-// secrets returns the texts that Redact would hide because the schema says so, each line of them by itself too.
-func secrets(at property, settings json.RawMessage) (found []string) {
-	var values map[string]json.RawMessage
-	_ = json.Unmarshal(settings, &values)
-	for name, value := range values {
-		known, _ := at.named(name)
-		var text string
-		var list []json.RawMessage
-		switch {
-		case known.WriteOnly && json.Unmarshal(value, &text) == nil:
-			found = append(found, linesOf(text)...)
-		case known.secret() && json.Unmarshal(value, &list) == nil:
-			for _, item := range list {
-				if json.Unmarshal(item, &text) != nil {
-					continue
-				}
-				if name, value, named := strings.Cut(text, ":"); named && known.headers() {
-					if text = strings.TrimSpace(value); isPlainHeader(name, text) {
-						continue
-					}
-					if _, token, scheme := strings.Cut(text, " "); scheme { // Bearer abc
-						found = append(found, linesOf(token)...)
-					}
-				}
-				found = append(found, linesOf(text)...)
-			}
-		case len(known.Properties) > 0:
-			found = append(found, secrets(known, value)...)
-		case known.Items != nil && json.Unmarshal(value, &list) == nil:
-			for _, item := range list {
-				found = append(found, secrets(*known.Items, item)...)
+// secrets returns what Redact would hide of a setting, as a connector might say it: texts, each line of them by itself too, and
+// numbers. In what is secret as a whole the names say nothing.
+func secrets(at shape, value json.RawMessage) (found []string) {
+	var text string
+	var list []json.RawMessage
+	if !at.isDeep() {
+		return nil
+	}
+	switch firstByte(value) {
+	case '"':
+		_ = json.Unmarshal(value, &text)
+		return linesOf(text)
+	case '{':
+		return namedSecrets(at, value)
+	case '[':
+		_ = json.Unmarshal(value, &list)
+		items := at.items()
+		items.secret = items.secret || at.secret || at.isObject() && !at.isList()
+		for _, item := range list {
+			if !at.isHeaders() || json.Unmarshal(item, &text) != nil {
+				found = append(found, secrets(items, item)...)
+			} else {
+				found = append(found, headerSecrets(text)...)
 			}
 		}
+	case 't', 'f', 'n':
+	default:
+		return []string{string(bytes.TrimSpace(value))}
 	}
 	return found
+}
+
+// namedSecrets returns those of all settings in an object.
+func namedSecrets(at shape, object json.RawMessage) (found []string) {
+	var values map[string]json.RawMessage
+	_ = json.Unmarshal(object, &values)
+	for name, value := range values {
+		known, ok := at.named(name)
+		known.secret = known.secret || !ok
+		found = append(found, secrets(known, value)...)
+	}
+	return found
+}
+
+// headerSecrets returns what of a header is a secret.
+func headerSecrets(line string) (found []string) {
+	if name, value, named := strings.Cut(line, ":"); named {
+		if line = strings.TrimSpace(value); isPlainHeader(name, line) {
+			return nil
+		}
+		if _, token, scheme := strings.Cut(line, " "); scheme { // Bearer abc
+			found = append(found, linesOf(token)...)
+		}
+	}
+	return append(found, linesOf(line)...)
 }
 
 // isPlainHeader reports whether the value of a header is no secret in what a connector says: it is filled in from other settings,

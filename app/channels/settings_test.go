@@ -121,6 +121,22 @@ func TestSecretsInListsAndUnderOtherNames(t *testing.T) {
 	}
 }
 
+// Of a list of secrets one may be replaced, and the others stay.
+func TestAListOfSecretsIsChanged(t *testing.T) {
+	schema := json.RawMessage(`{"properties": {"keys": {"items": {"writeOnly": true}}}}`)
+	before := json.RawMessage(`{"keys": ["secret-1", "secret-2"]}`)
+	for sent, want := range map[string]string{
+		`{"keys": "********"}`:                      `{"keys":["secret-1","secret-2"]}`,
+		`{"keys": ["********", "new"]}`:             `{"keys":["secret-1","new"]}`,
+		`{"keys": ["********", "********", "new"]}`: `{"keys":["secret-1","secret-2","new"]}`,
+		`{"keys": ["new"]}`:                         `{"keys":["new"]}`,
+	} {
+		if got := string(channels.Restore(schema, json.RawMessage(sent), before)); got != want {
+			t.Errorf("%s: %s", sent, got)
+		}
+	}
+}
+
 // Of a list of headers people see the names. A value that they leave hidden stays as it was, wherever its header goes.
 func TestValuesOfHeadersAreSecrets(t *testing.T) {
 	schema := json.RawMessage(`{"properties": {"headers": {"type": "array", "items": {"type": "string", "format": "header", "writeOnly": true}}}}`)
@@ -159,4 +175,76 @@ func TestPlainHeadersAreNotHidden(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
+}
+
+// A secret is one by whatever way the schema says so, and also under a condition; what the schema does not say, or says in a way that
+// is not understood, is one too. It is hidden where people look and in what the connector says, and comes back where it was left hidden.
+func TestSecretsBehindReferencesAndConditions(t *testing.T) {
+	const key = `{"type": "string", "writeOnly": true}`
+	for _, c := range []struct{ schema, settings, hidden string }{
+		{`{"$defs": {"k": ` + key + `}, "properties": {"a": {"$ref": "#/$defs/k"}}}`, `{"a": "secret-1"}`, `{"a":"********"}`},
+		{`{"$defs": {"a/b~c d": ` + key + `}, "properties": {"a": {"$ref": "#/$defs/a~1b~0c%20d"}}}`, `{"a": "secret-1"}`, `{"a":"********"}`},
+		{`{"$ref": "#/$defs/all", "$defs": {"all": {"properties": {"a": ` + key + `, "b": {}}}}}`, `{"a": "secret-1", "b": "plain"}`, `{"a":"********","b":"plain"}`},
+		{`{"allOf": [{"properties": {"a": ` + key + `}}], "properties": {"a": {"type": "string"}, "b": {}}}`, `{"a": "secret-1", "b": "plain"}`, `{"a":"********","b":"plain"}`},
+		{`{"properties": {"a": {"anyOf": [{"type": "null"}, ` + key + `]}}}`, `{"a": "secret-1"}`, `{"a":"********"}`},
+		{`{"properties": {"a": {"oneOf": [{"type": "integer"}, {"properties": {"k": ` + key + `, "n": {}}}]}}}`, `{"a": {"k": "secret-1", "n": "plain"}}`, `{"a":{"k":"********","n":"plain"}}`},
+		{`{"properties": {"way": {}}, "if": {"properties": {"way": {"const": "x"}}}, "then": {"properties": {"a": ` + key + `}}, "else": {"properties": {"b": ` + key + `}}}`,
+			`{"way": "x", "a": "secret-1", "b": "secret-2"}`, `{"a":"********","b":"********","way":"x"}`},
+		{`{"properties": {"a": {}}, "dependentSchemas": {"a": {"properties": {"b": ` + key + `}}}}`, `{"a": "plain", "b": "secret-1"}`, `{"a":"plain","b":"********"}`},
+		{`{"additionalProperties": ` + key + `, "properties": {"b": {}}}`, `{"a": "secret-1", "b": "plain", "B": "secret-2"}`, `{"B":"********","a":"********","b":"plain"}`},
+		{`{"unevaluatedProperties": ` + key + `}`, `{"a": "secret-1"}`, `{"a":"********"}`},
+		{`{"patternProperties": {"^key_": ` + key + `, "^host_": {}}}`, `{"key_a": "secret-1", "Key_b": "secret-2", "host_a": "plain"}`, `{"Key_b":"********","host_a":"plain","key_a":"********"}`},
+		{`{"properties": {"a": {"additionalProperties": {"properties": {"k": ` + key + `, "n": {}}}}}}`, `{"a": {"x": {"k": "secret-1", "n": "plain"}}}`, `{"a":{"x":{"k":"********","n":"plain"}}}`},
+		{`{"properties": {"a": {"items": {"items": ` + key + `}}}}`, `{"a": [["secret-1", "secret-2"], ["secret-3"]]}`, `{"a":["********","********"]}`},
+		{`{"properties": {"a": {"prefixItems": [{}, ` + key + `]}}}`, `{"a": ["plain", "secret-1"]}`, `{"a":"********"}`},
+		{`{"properties": {"a": {"items": [{"properties": {"k": ` + key + `}}]}}}`, `{"a": [{"k": "secret-1"}]}`, `{"a":[{"k":"********"}]}`},
+		{`{"properties": {"a": {"type": "integer", "writeOnly": true}}}`, `{"a": 12345678}`, `{"a":"********"}`},
+		{`{"properties": {"a": {"type": "object", "writeOnly": true}}}`, `{"a": {"k": ["secret-1", {"n": 12345678}]}}`, `{"a":"********"}`},
+		{`{"properties": {"a": {"$ref": "https://example.com/key"}}}`, `{"a": {"k": "secret-1"}}`, `{"a":"********"}`},
+		{`{"properties": {"a": {"$ref": "#key"}, "b": {"$dynamicRef": "#key"}}}`, `{"a": "secret-1", "b": "secret-2"}`, `{"a":"********","b":"********"}`},
+		{`{"properties": {"a": {"$id": "other", "$ref": "#/x"}}, "x": {}}`, `{"a": "secret-1"}`, `{"a":"********"}`},
+		{`{"$ref": "other"}`, `{"a": "secret-1"}`, `{"a":"********"}`},
+		{`{"$ref": "#"}`, `{"a": "secret-1"}`, `{"a":"********"}`},
+		{`{"properties": {"b": {}}}`, `{"a": {"k": "secret-1"}, "b": "plain"}`, `{"a":"********","b":"plain"}`},
+		{`{"properties": {"a": {"properties": {"k": {}}}, "b": {"items": {"properties": {"k": {}}}}}}`, `{"a": "secret-1", "b": "secret-2"}`, `{"a":"********","b":"********"}`},
+		{`{"$ref": "#/$defs/tree", "$defs": {"tree": {"properties": {"k": ` + key + `, "n": {}, "tree": {"$ref": "#/$defs/tree"}}}}}`,
+			`{"k": "secret-1", "tree": {"k": "secret-2", "n": "plain", "tree": {"k": "secret-3"}}}`, `{"k":"********","tree":{"k":"********","n":"plain","tree":{"k":"********"}}}`},
+		{`{"properties": {"a": {"$ref": "#/$defs/list"}}, "$defs": {"list": {"items": {"$ref": "#/$defs/list"}}}}`, `{"a": ["secret-1"]}`, `{"a":["********"]}`},
+		{`{"properties": {"rates": {"additionalProperties": {"type": "number"}}, "free": {"type": "object"}, "list": {"items": {"type": "string"}}, "one": {"anyOf": [{"type": "string"}, {"items": {"type": "string"}}]}, "matrix": {"items": {"items": {}}}}}`,
+			`{"rates": {"a.example": 700000}, "free": {"plain": 1}, "list": ["plain"], "matrix": [["plain"]], "one": "plain"}`, `{"free":{"plain":1},"list":["plain"],"matrix":[["plain"]],"one":"plain","rates":{"a.example":700000}}`},
+	} {
+		schema, settings := json.RawMessage(c.schema), json.RawMessage(c.settings)
+		hidden := channels.Redact(schema, settings)
+		if string(hidden) != c.hidden {
+			t.Errorf("%s\n got: %s\nwant: %s", c.schema, hidden, c.hidden)
+		}
+		if said := channels.Hide(schema, settings, c.settings); strings.Contains(said, "secret-") || strings.Contains(said, "12345678") {
+			t.Errorf("%s: it says %s", c.schema, said)
+		}
+		if said := channels.Hide(schema, settings, "plain 700000"); said != "plain 700000" {
+			t.Errorf("%s: it says %s", c.schema, said)
+		}
+		var want bytes.Buffer
+		if err := json.Compact(&want, channels.Redact(json.RawMessage(`{"properties": {"a": {}, "b": {}, "B": {}}, "additionalProperties": {}}`), settings)); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(channels.Restore(schema, hidden, settings)); got != want.String() {
+			t.Errorf("%s: restored\n got: %s\nwant: %s", c.schema, got, want.String())
+		}
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add(`{"properties": {"a": {"$ref": "#/properties/a"}}}`, `{"a": [{"b": null}]}`)
+	f.Add(`{"$ref": "#/allOf/0/-1", "allOf": [true, 7, {"items": []}], "patternProperties": {"(": {}}}`, `{"a": 1e400}`)
+	f.Fuzz(func(t *testing.T, schema, settings string) {
+		if !json.Valid([]byte(settings)) {
+			return
+		}
+		hidden := channels.Redact(json.RawMessage(schema), json.RawMessage(settings))
+		if !json.Valid(hidden) || !json.Valid(channels.Restore(json.RawMessage(schema), hidden, json.RawMessage(settings))) {
+			t.Errorf("%s", hidden)
+		}
+		channels.Hide(json.RawMessage(schema), json.RawMessage(settings), settings)
+	})
 }

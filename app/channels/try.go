@@ -126,15 +126,12 @@ func (s Spec) command() ([]string, error) {
 // settingNamed returns the setting that a refusal is about: connectors begin with its name, or that of its group and a dot. "" if
 // it is none that the schema knows.
 func settingNamed(schema json.RawMessage, words string) string {
-	var at property
-	if json.Unmarshal(schema, &at) != nil {
-		return ""
-	}
+	at := shapeOf(schema)
 	first, _, _ := strings.Cut(words, " ")
 	first = strings.Trim(first, `:,"`)
 	for i, name := range strings.Split(first, ".") {
-		next, ok := at.Properties[name]
-		if !ok {
+		next, ok := at.named(name)
+		if !ok || !at.lists(name) {
 			return strings.Join(strings.Split(first, ".")[:i], ".")
 		}
 		at = next

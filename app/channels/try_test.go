@@ -152,7 +152,7 @@ func TestSecretsInLists(t *testing.T) {
 		`{"dkim":[{"key":"********","selector":"2"}]}`:                              `{"dkim":[{"key":"b","selector":"2"}]}`,
 		`{"dkim":[{"key":"********","selector":"new"},{"key":"c","selector":"2"}]}`: `{"dkim":[{"key":"a","selector":"new"},{"key":"c","selector":"2"}]}`,
 		`{"dkim":[{"key":"********","selector":"3"}]}`:                              `{"dkim":[{"selector":"3"}]}`,
-		`{"dkim":"********"}`: `{"dkim":"********"}`,
+		`{"dkim":"********"}`: `{"dkim":[{"key":"a","selector":"1"},{"key":"b","selector":"2"}]}`,
 	} {
 		if got := string(channels.Restore(schema, json.RawMessage(settings), before)); got != want {
 			t.Errorf("%s: %s", settings, got)

@@ -32,6 +32,8 @@ export interface Field {
   standard: string;
   choices: string[];
   whole: boolean;
+  /** What a secret is written as. */
+  holds: 'text' | 'number' | 'flag';
   /** Of a group. */
   fields: Field[];
 }
@@ -56,6 +58,7 @@ export function fieldsOf(schema: Schema | undefined, nested = false): Field[] {
       standard: one.default === undefined ? '' : typeof one.default === 'object' ? JSON.stringify(one.default) : String(one.default),
       choices: kind === 'choice' ? (one.enum ?? []).map(String) : [],
       whole: one.type === 'integer',
+      holds: one.type === 'number' || one.type === 'integer' ? 'number' : one.type === 'boolean' ? 'flag' : 'text',
       fields: kind === 'group' ? fieldsOf(one, true) : [],
     };
   });
@@ -72,9 +75,9 @@ function kindOf(schema: Schema, nested: boolean): Kind {
       return schema.enum ? 'choice' : 'text';
     case 'number':
     case 'integer':
-      return 'number';
+      return schema.writeOnly ? 'secret' : 'number';
     case 'boolean':
-      return 'flag';
+      return schema.writeOnly ? 'secret' : 'flag';
     case 'array':
       return schema.items?.type === 'string' && !schema.writeOnly ? 'list' : 'json';
     case 'object':
@@ -109,11 +112,16 @@ export function formOf(fields: Field[], settings: Settings = {}): Form {
 }
 
 function written(field: Field, value: unknown): string | Form {
-  if (field.kind === 'group') return formOf(field.fields, (value ?? {}) as Settings);
+  if (field.kind === 'group') return formOf(field.fields, groupOf(value));
   if (value === undefined || value === null) return '';
+  if (value === hidden) return hidden;
   if (field.kind === 'list' && Array.isArray(value)) return value.join('\n');
   if (field.kind === 'json') return JSON.stringify(value, null, 2);
   return String(value);
+}
+
+function groupOf(value: unknown): Settings {
+  return typeof value === 'object' && value !== null ? (value as Settings) : {};
 }
 
 /**
@@ -132,14 +140,15 @@ export function settingsOf(fields: Field[], form: Form, before: Settings = {}): 
 
 function read(field: Field, text: string | Form | undefined, before: unknown): unknown {
   if (field.kind === 'group') {
-    const group = settingsOf(field.fields, (text ?? {}) as Form, (before ?? {}) as Settings);
-    return Object.keys(group).length > 0 ? group : undefined;
+    const group = settingsOf(field.fields, (text ?? {}) as Form, groupOf(before));
+    return Object.keys(group).length > 0 ? group : before === hidden ? hidden : undefined;
   }
   if (typeof text !== 'string' || text.trim() === '') return undefined;
-  switch (field.kind) {
+  if (text === hidden && before === hidden) return hidden; // whatever it is, it stays as it is
+  switch (field.kind === 'secret' ? field.holds : field.kind) {
     case 'number': {
       const value = Number(text);
-      if (!Number.isFinite(value)) throw new Error(`${field.title}: “${text}” is no number.`);
+      if (!Number.isFinite(value)) throw new Error(field.kind === 'secret' ? `${field.title}: this is no number.` : `${field.title}: “${text}” is no number.`);
       return value;
     }
     case 'flag':

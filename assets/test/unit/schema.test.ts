@@ -41,6 +41,25 @@ test('settings survive the form', () => {
   expect(settingsOf(fields, formOf(fields, settings), settings)).toEqual(settings);
 });
 
+test('what is hidden stays hidden, whatever it is', () => {
+  const fields = fieldsOf({
+    properties: {
+      pin: { type: 'integer', writeOnly: true, title: 'PIN' },
+      on: { type: 'boolean', writeOnly: true },
+      keys: { type: 'array', items: { type: 'string', writeOnly: true } },
+      odd: {},
+      port: { type: 'integer' },
+      group: { type: 'object', properties: { a: { type: 'string' } } },
+    },
+  });
+  const settings = { pin: hidden, on: hidden, keys: hidden, odd: hidden, port: hidden, group: hidden };
+  expect(fields.map((field) => field.kind)).toEqual(['secret', 'secret', 'list', 'json', 'number', 'group']);
+  expect(formOf(fields, settings)).toMatchObject({ pin: hidden, odd: hidden });
+  expect(settingsOf(fields, formOf(fields, settings), settings)).toEqual(settings);
+  expect(settingsOf(fields, { ...formOf(fields, settings), pin: '4711', on: 'true', keys: 'a' }, settings)).toMatchObject({ pin: 4711, on: true, keys: ['a'] });
+  expect(() => settingsOf(fields, { pin: 'abc' }, settings)).toThrow('PIN: this is no number');
+});
+
 test('what is empty is left out, and what is no value is said', () => {
   expect(settingsOf(fields, formOf(fields), { host: 'gone' })).toEqual({});
   expect(settingsOf(fields, { ...formOf(fields), words: ' a \n\n b ', check: 'true' })).toEqual({ words: ['a', 'b'], check: true });
