@@ -130,6 +130,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 	a.engine.SetReferrals(cfg.Forms.ReferralEvent, links.ReadReferral)
 	a.engine.SetStarts(links)
 	a.delivery.SetHeirs(a.engine)
+	a.delivery.SetAsker(a.engine)
 	a.engine.SetDistrust(func(channel, text string) { a.connect.distrust(channel, text) })
 	a.engine.SetChannels(func(name string) bool { return a.connect.slot(name) != nil })
 	a.engine.SetStageWebhooks(cfg.StageWebhooks)

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -24,6 +25,17 @@ func (f faxConnector) Describe() channel.Description {
 	d := f.Connector.Describe()
 	d.Name, d.Channels = "fax", []string{"fax"}
 	return d
+}
+
+// Send refuses what is for a number that is gone.
+func (f faxConnector) Send(ctx context.Context, messages []channel.Message) []channel.Receipt {
+	receipts := f.Connector.Send(ctx, messages)
+	for i, m := range messages {
+		if m.To == "gone 1" {
+			receipts[i] = channel.Receipt{ID: m.ID, Outcome: channel.Permanent, Reason: "no such number", Data: map[string]string{channel.FactGone: "1"}}
+		}
+	}
+	return receipts
 }
 
 // A connector of others brings a channel that is none of ours: messages are written for it, scripts narrow to it, and consent,

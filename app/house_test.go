@@ -54,7 +54,7 @@ var only = map[string]string{
 
 // libraries names the packages that may import only certain libraries.
 var libraries = map[string][]string{
-	"app/lifecycle": {"golang.org/x/net/idna"}, // whose address it is depends on it
+	"app/lifecycle": {"golang.org/x/net/idna", "golang.org/x/text/unicode/norm"}, // whose address it is depends on them
 	"app/config":    {"github.com/alecthomas/kong"},
 	".":             {},
 }

@@ -147,6 +147,11 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 		}
 		return end(v.state, v.reason)
 	case v.questioned:
+		if v.ask.Kind != "" {
+			if err = d.asker.AskAddress(tx, m.Customer, v.ask, in.At); err != nil {
+				return nil, 0, err
+			}
+		}
 		tx.Delete(outboxKey(in.Lane, due, decided, id))
 		d.awaitAnswer(tx, &m.Message)
 		return changed()
@@ -231,6 +236,9 @@ func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecy
 	q.late = late
 	if v = d.judge(tx, q); !v.passes() {
 		return rendered, v
+	}
+	if address, is := d.unasked(m, q.to, customer); is {
+		return rendered, verdict{state: lifecycle.Queued, reason: becauseQuestioned, questioned: true, ask: address}
 	}
 	if last != nil {
 		return last.Rendered, pass

@@ -60,6 +60,7 @@ type Delivery struct {
 	templates    Templates
 	heirs        Heirs
 	journeys     Journeys     // nil: none is ever braked
+	asker        Asker        // nil: nobody asks about addresses
 	watcher      Watcher      // nil: nobody waits for messages
 	alternatives Alternatives // nil: a message that fails by one channel is not sent by another
 	holdouts     HoldOuts     // nil: nobody is asked again about messages that have waited

@@ -134,6 +134,8 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 	case v.state != lifecycle.Queued:
 		d.change(tx, m, v.state, v.reason, at)
 		return true
+	case v.ask.Kind != "":
+		return false // a claim asks: here whoever decides has the customer open
 	case v.questioned:
 		d.awaitAnswer(tx, m)
 		return true

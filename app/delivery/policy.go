@@ -27,9 +27,10 @@ const AnyChannel = "*"
 type verdict struct {
 	state      lifecycle.MessageState
 	reason     string
-	until      time.Time // real time
-	questioned bool      // it waits until something is known about the address
-	heir       time.Time // it passes as far as this partition goes, in doubt since then: whoever the customer has become is to be asked besides
+	until      time.Time          // real time
+	questioned bool               // it waits until something is known about the address
+	ask        lifecycle.Identity // besides questioned: what is known about the address has still to be asked
+	heir       time.Time          // it passes as far as this partition goes, in doubt since then: whoever the customer has become is to be asked besides
 }
 
 var pass = verdict{state: lifecycle.Queued}

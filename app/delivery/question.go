@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"sync/atomic"
+	"time"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
@@ -27,6 +28,25 @@ func (d *Delivery) questioned(_ store.Tx, q question) verdict {
 		return pass
 	}
 	return verdict{state: lifecycle.Queued, reason: becauseQuestioned, questioned: true}
+}
+
+// Asker asks what speaks against writing to an address of which that is not asked when it is said: that of a letter, or of a channel of
+// others. Nobody may be written to there in the end, so the question goes with the first message. It is called inside Apply, in the
+// customer's partition; Free comes with the answer.
+type Asker interface {
+	AskAddress(tx store.Tx, customer lifecycle.ID, address lifecycle.Identity, at time.Time) error
+}
+
+// SetAsker names who asks; without it nobody does. It is called once, before the store starts.
+func (d *Delivery) SetAsker(a Asker) { d.asker = a }
+
+// unasked returns the address to which a message of a customer is about to leave, if it has to be asked about first.
+func (d *Delivery) unasked(m *lifecycle.Message, to string, customer *lifecycle.Customer) (lifecycle.Identity, bool) {
+	if d.asker == nil || m.Test || !lifecycle.HasPlaces(m.Channel) {
+		return lifecycle.Identity{}, false
+	}
+	address, ok := lifecycle.AddressIdentity(m.Channel, to)
+	return address, ok && !customer.AskedAbout(address)
 }
 
 // awaiting is how many messages of a partition wait for an answer, or more: what was not committed counts as well. Answers come

@@ -25,12 +25,27 @@ type finding struct {
 func (s *session) inquire() {
 	for i, q := range s.customer.Questions {
 		if q.Asked {
-			continue
+			continue // or answered
 		}
 		s.customer.Questions[i].Asked = true
 		s.engine.instruct(s.tx, s.at, lifecycle.HashID("ask", s.customer.ID.Part(), q.Identity.Hash().Part()), 38,
 			instruction{Link: &link{Identity: q.Identity, Customer: s.customer.ID, At: s.at, Question: true}})
 	}
+}
+
+// AskAddress asks what speaks against writing to a place that a customer of the partition has, and tells its partition that they do.
+// Free is called with the answer. It is called inside Apply, while no session of theirs is open.
+func (e *Engine) AskAddress(tx store.Tx, customer lifecycle.ID, place lifecycle.Identity, at time.Time) error {
+	s, err := e.openRecord(tx, customer, tx.Get(customerKey(customer)))
+	if err != nil {
+		return err
+	}
+	s.at, s.event = at, nil
+	s.now = later(s.customer.Lapsed(at), s.customer.Clock)
+	s.customer.Ask(place, true)
+	e.instruct(tx, at, lifecycle.HashID("ask place", customer.Part(), place.Hash().Part()), 38,
+		instruction{Link: &link{Identity: place, Customer: customer, At: at, Hearsay: true}})
+	return s.save()
 }
 
 // askStill asks what a refused claim had asked along with it: what waits for the answer must not wait for ever. A question

@@ -167,7 +167,7 @@ func (e *Engine) link(tx store.Tx, in link) (*finding, error) {
 		return nil, err
 	}
 	a, tooOld := e.against(tx, in, &known)
-	if tooOld || in.Question || in.Identity.Hash() == in.Customer {
+	if tooOld || in.Question && !in.Identity.Kind.IsPlace() || in.Identity.Hash() == in.Customer {
 		return a, nil
 	}
 	return a, e.believe(tx, in, known)
@@ -180,9 +180,9 @@ func (e *Engine) believe(tx store.Tx, in link, known claimed) (err error) {
 	leads := tx.Get(identityKey(id))
 	isCustomer := leads == nil && tx.Has(customerKey(id))
 	switch {
-	case nobody || in.Hearsay:
+	case nobody || in.Hearsay || in.Identity.Kind.IsPlace():
 		if leads == nil || lifecycle.ID(leads) != in.Customer {
-			if known.add(claimant{in.Customer, in.Hearsay}) {
+			if known.add(claimant{in.Customer, true}) {
 				known.write(tx)
 			}
 		}

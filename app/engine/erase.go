@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -165,6 +166,11 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 		}
 	}
 	identities = append(identities, socialIdentities(c.Traits)...)
+	for _, place := range e.places(c) {
+		if !slices.Contains(identities, place) {
+			identities = append(identities, place)
+		}
+	}
 	order := forget{Customer: id, IDs: []lifecycle.ID{id}, At: in.At, Retire: in.Retire}
 	if err = e.forgetIdentities(tx, &order, identities, c.Named() && !c.Called); err != nil {
 		return eraseAnswer{}, err
@@ -217,6 +223,25 @@ func (e *Engine) forgetLoser(tx store.Tx, in adopt) error {
 	}
 	order := forget{Customer: in.Customer, IDs: []lifecycle.ID{in.Customer, in.From}, At: in.At}
 	return e.forgetIdentities(tx, &order, slices.Concat(in.Loser.Identities, in.Surplus), in.Loser.Named() && !in.Loser.Called)
+}
+
+// places returns where a customer lives, and where else they have been written to or could be by channels of others.
+func (e *Engine) places(c *lifecycle.Customer) []lifecycle.Identity {
+	list := c.Places()
+	add := func(channel string) {
+		if address, problem := c.Address(channel); problem == "" {
+			if place, ok := lifecycle.AddressIdentity(channel, address); ok {
+				list = append(list, place)
+			}
+		}
+	}
+	add("letter")
+	for _, trait := range slices.Sorted(maps.Keys(c.Traits)) {
+		if !lifecycle.IsAddressTrait(trait) && lifecycle.HasPlaces(trait) && e.isAddress(trait) {
+			add(trait)
+		}
+	}
+	return list
 }
 
 // anonymous reports whether nobody knows more of a customer than a browser or an app.

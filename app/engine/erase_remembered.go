@@ -121,6 +121,10 @@ func (e *Engine) erasedAddress(tx store.Reader, in link) (list []lifecycle.Suppr
 		channels = []string{"push"}
 	case lifecycle.SocialIdentity:
 		channels = []string{"social"}
+	default:
+		if place := in.Identity.Kind.PlaceOf(); place != "" {
+			channels = []string{place}
+		}
 	}
 	for _, channel := range channels {
 		list = append(list, lifecycle.Suppression{Channel: channel, Address: in.Identity.Value, Reason: lifecycle.SuppressedErased, At: r.at})

@@ -338,6 +338,8 @@ func sameAddress(channel, a, b string) bool {
 		one, ok := pushEndpoint(a)
 		other, is := pushEndpoint(b)
 		return ok && is && one == other
+	case HasPlaces(channel):
+		return place(channel, a) == place(channel, b)
 	}
 	return false
 }

@@ -71,7 +71,8 @@ func ParseIdentity(kind IdentityKind, value string) (Identity, bool) {
 	return Identity{kind, value}, value != "" && len(value) <= limit
 }
 
-// AddressIdentity returns the identity that is an address of a channel; false for channels whose addresses name nobody.
+// AddressIdentity returns the identity that is an address of a channel; false for channels whose addresses nobody else can have, and for
+// what is no address. That of a letter, or of a channel of others, is a place.
 func AddressIdentity(channel, address string) (Identity, bool) {
 	switch KindOf(channel) {
 	case "email":
@@ -84,6 +85,9 @@ func AddressIdentity(channel, address string) (Identity, bool) {
 		}
 	case "social":
 		return ParseIdentity(SocialIdentity, address)
+	}
+	if HasPlaces(channel) {
+		return placeIdentity(channel, address)
 	}
 	return Identity{}, false
 }
@@ -131,6 +135,8 @@ var (
 // behind the calling code are all the same. Nobody becomes somebody else's because both have it.
 func (i Identity) Meaningless() bool {
 	switch {
+	case i.Kind.IsPlace(): // where nobody becomes somebody else's
+		return false
 	case i.Kind == EmailIdentity:
 		name, host, _ := strings.Cut(i.Value, "@")
 		return slices.Contains(tryOutNames, name) && slices.Contains(tryOutHosts, host)

@@ -41,7 +41,13 @@ func TestAddressIdentity(t *testing.T) {
 		{"push", `{"keys":{}}`, ""},
 		{"push", "token", "token"},
 		{"call", "+84901234567", "+84901234567"},
-		{"letter", "Hue", ""},
+		{"letter", `{"name":" Nguyễn  Văn An","street":"12/3 Lê Lợi,\nngõ 4","postalCode":"10000","city":"HUẾ","country":"VN"}`, "nguyễn văn an 12 3 lê lợi ngõ 4 huế"},
+		{"letter-partner", `{"company":"Sen","street":"1 Main St.","city":"Hue"}`, "sen 1 main st hue"},
+		{"letter", "nguyễn văn an 12 3 lê lợi ngõ 4 huế", "nguyễn văn an 12 3 lê lợi ngõ 4 huế"},
+		{"letter", "{", ""},
+		{"fax", "+84 28 ABC\t", "+8428abc"},
+		{"inapp", "ada", ""},
+		{"webhook", "https://example.com", ""},
 	} {
 		if identity, _ := lifecycle.AddressIdentity(c.channel, c.address); identity.Value != c.want {
 			t.Errorf("%s %s is %q, want %q", c.channel, c.address, identity.Value, c.want)

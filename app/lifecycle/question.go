@@ -1,6 +1,9 @@
 package lifecycle
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // maxQuestions bounds what is asked about one customer at a time; the oldest question goes, and with it the address that
 // was said before all the others.
@@ -14,13 +17,17 @@ type Question struct {
 	Asked    bool     `msgpack:"a,omitempty"` // the question is on its way
 }
 
+// answeredPrefix begins the kinds of places that were asked about: they stay among the questions, so that the next message there does
+// not wait again. Whatever comes to speak against them later is told to everybody who has asked.
+const answeredPrefix = "answered "
+
 // Asks reports whether something may speak against writing to whoever has such an identity.
 func (i Identity) Asks() bool {
 	switch i.Kind {
 	case EmailIdentity, PhoneIdentity, DeviceIdentity, SocialIdentity, UserID:
 		return true
 	}
-	return i.Kind.External() != ""
+	return i.Kind.External() != "" || i.Kind.IsPlace()
 }
 
 // Ask notes that an identity is asked about, or, with asked false, that it has to be.
@@ -28,22 +35,49 @@ func (c *Customer) Ask(identity Identity, asked bool) {
 	if !identity.Asks() {
 		return
 	}
-	if at := slices.IndexFunc(c.Questions, func(q Question) bool { return q.Identity == identity }); at >= 0 {
-		c.Questions = slices.Delete(slices.Clone(c.Questions), at, at+1)
-	}
-	c.Questions = append(slices.Clone(c.Questions), Question{identity, asked})
+	c.Questions = slices.DeleteFunc(slices.Clone(c.Questions), func(q Question) bool { return q.Identity == identity || q.Identity == answered(identity) })
+	c.Questions = append(c.Questions, Question{identity, asked})
 	if len(c.Questions) > maxQuestions {
-		c.Questions = slices.Delete(c.Questions, 0, 1)
+		oldest := max(0, slices.IndexFunc(c.Questions, Question.isAnswered))
+		c.Questions = slices.Delete(c.Questions, oldest, oldest+1)
 	}
 }
 
 // Answered ends a question. It reports whether there was one.
 func (c *Customer) Answered(identity Identity) bool {
 	at := slices.IndexFunc(c.Questions, func(q Question) bool { return q.Identity == identity })
-	if at >= 0 {
-		c.Questions = slices.Delete(slices.Clone(c.Questions), at, at+1)
+	if at < 0 {
+		return false
 	}
-	return at >= 0
+	c.Questions = slices.Delete(slices.Clone(c.Questions), at, at+1)
+	if identity.Kind.IsPlace() {
+		c.Questions = append(c.Questions, Question{answered(identity), true})
+	}
+	return true
+}
+
+// answered is how a place stands among the questions once it was asked about.
+func answered(place Identity) Identity { return Identity{answeredPrefix + place.Kind, place.Value} }
+
+func (q Question) isAnswered() bool {
+	return strings.HasPrefix(string(q.Identity.Kind), answeredPrefix)
+}
+
+// AskedAbout reports whether it was asked what speaks against writing to a place.
+func (c *Customer) AskedAbout(place Identity) bool {
+	return slices.ContainsFunc(c.Questions, func(q Question) bool { return q.Identity == answered(place) })
+}
+
+// Places returns those that were asked about, or are.
+func (c *Customer) Places() (list []Identity) {
+	for _, q := range c.Questions {
+		place := q.Identity
+		place.Kind = IdentityKind(strings.TrimPrefix(string(place.Kind), answeredPrefix))
+		if place.Kind.IsPlace() {
+			list = append(list, place)
+		}
+	}
+	return list
 }
 
 // Questioned reports whether it is still being asked if anything speaks against writing to an address on a channel. A name

@@ -1,0 +1,80 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// placePrefix begins the kinds of identities that are an address of letters, or of a channel of others, as in "place:fax". Whoever has one
+// is nobody's relative by it: it finds and joins nobody. Only what speaks against writing there is kept under it.
+const placePrefix = "place:"
+
+// IsPlace reports whether the identity is such an address.
+func (k IdentityKind) IsPlace() bool { return strings.HasPrefix(string(k), placePrefix) }
+
+// PlaceOf returns the kind of channel whose addresses are of the kind; "" if it is no kind of places.
+func (k IdentityKind) PlaceOf() string {
+	kind, _ := strings.CutPrefix(string(k), placePrefix)
+	if !k.IsPlace() {
+		return ""
+	}
+	return kind
+}
+
+// HasPlaces reports whether the addresses of a channel are places: what speaks against writing to one is asked before the first
+// message leaves for there, and not when the address is said.
+func HasPlaces(channel string) bool {
+	switch KindOf(channel) {
+	case "email", "sms", "call", "push", "social", "inapp", "webhook":
+		return false
+	}
+	return true
+}
+
+// placeIdentity returns the identity that is an address of such a channel.
+func placeIdentity(channel, address string) (Identity, bool) {
+	value := place(channel, address)
+	return Identity{IdentityKind(placePrefix + KindOf(channel)), value}, value != ""
+}
+
+// place is the form in which such addresses are compared. What those of others mean only their connector knows: case and white space
+// do not count. That of a letter is place again.
+func place(channel, address string) string {
+	if KindOf(channel) == "letter" {
+		return household(address)
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFC.String(address))
+}
+
+// household is a letter's addressee: the name, or the company where there is none, the street and the city, by their letters and digits.
+// Others in the same house are others. Postal code, state and country do not count: people write them in many ways, or not at
+// all.
+func household(address string) string {
+	if !strings.HasPrefix(address, "{") {
+		return words(address) // it is one already
+	}
+	var fields struct{ Name, Company, Street, City string }
+	if json.Unmarshal([]byte(address), &fields) != nil {
+		return ""
+	}
+	who := words(fields.Name)
+	if who == "" {
+		who = words(fields.Company)
+	}
+	return strings.TrimSpace(who + " " + words(fields.Street) + " " + words(fields.City))
+}
+
+// words are the letters and digits of a text in lower case, with one space between those that are apart.
+func words(text string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(norm.NFC.String(text)), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+	}), " ")
+}

@@ -1,0 +1,82 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+
+	"stagecraft/app/config"
+	"stagecraft/app/lifecycle"
+)
+
+// What speaks against an address of a channel of others holds for everybody who has it, and for whoever gets it: also for those who
+// had it before, and were never written to there. Others are written to.
+func TestADeadAddressOfAChannelOfOthers(t *testing.T) {
+	files := trial("stage { title = \"A\" }\non(\"Order\", function() send(\"hello\", { by = \"fax\" }) end)\n")
+	files["trial/messages/hello.fax.liquid"] = "Hello by fax\n"
+	s := startServer(t, withScripts(t, files), func(c *config.Config) { c.Policy.Preset = "none" })
+	s.setMode("trial", lifecycle.Live)
+	s.installFax("")
+	s.must("POST", "/api/connectors/paper/approve", map[string]any{"sha256": s.channels().Plugins[0].SHA256})
+	has := func(user, fax string) {
+		t.Helper()
+		s.must("POST", "/v1/identify", map[string]any{"userId": user, "traits": map[string]any{"fax": fax}})
+	}
+	has("early", "gone 1") // before there is such a channel
+	s.must("PUT", "/api/channels/fax", map[string]any{"connector": "paper", "settings": map[string]any{"folder": t.TempDir()}})
+	has("ada", "gone 1")
+	s.track("ada", "Order")
+	s.eventually("the connector says that it is gone", func() bool { return s.states()["failed no such number"] == 1 })
+	has("late", " Gone  1 ")
+	s.track("early", "Order")
+	s.track("late", "Order")
+	s.eventually("it is gone for all", func() bool { return s.suppressed() == 2 })
+
+	has("x1", "555-ERASED")
+	s.must("POST", "/v1/customers/x1/erase", nil)
+	has("x2", "555-ERASED")
+	s.track("x2", "Order")
+	s.eventually("nor is somebody erased written to by another name", func() bool { return s.suppressed() == 3 })
+	has("ben", "7")
+	s.track("ben", "Order")
+	s.track("ben", "Order")
+	s.eventually("others are", func() bool { return s.states()["accepted"] == 2 })
+}
+
+// A letter that came back is about whoever lives there, however their address is written; others in the house get theirs.
+func TestALetterThatCameBack(t *testing.T) {
+	files := ordered("ada", "letter")
+	files["trial/messages/hello.letter.liquid"] = "---\nsubject: Hello\nkind: transactional\n---\nHello\n"
+	s := startServer(t, withScripts(t, files), func(c *config.Config) { c.Policy.Preset = "none" })
+	s.setMode("trial", lifecycle.Live)
+	s.must("PUT", "/api/channels/letter", map[string]any{"settings": map[string]any{"folder": t.TempDir(), "sender": []string{"Sen", "1 Lê Duẩn, Huế"}, "country": "VN"}})
+	lives := func(user, name, street, city, country string) {
+		t.Helper()
+		s.must("POST", "/v1/identify", map[string]any{"userId": user,
+			"traits": map[string]any{"name": name, "address": map[string]any{"street": street, "city": city, "country": country}}})
+	}
+	order := func(user string) {
+		t.Helper()
+		s.track(user, "Order")
+	}
+	lives("q1", "An Lê", "7 Dead St", "Hà Nội", "VN")
+	s.track("q1", "Letter Bounced")
+	lives("q2", "an  LÊ", "7 Dead St.", "hà nội", "Vietnam")
+	order("q2")
+	s.eventually("whoever has the address gets none", func() bool { return s.suppressed() == 1 })
+	lives("q1", "An Lê", "7 Dead St", "Hà Nội", "Vietnam")
+	order("q1")
+	s.eventually("nor does q1 by another spelling", func() bool { return s.suppressed() == 2 })
+	lives("q3", "Bình Lê", "7 Dead St", "Hà Nội", "VN")
+	order("q3")
+	s.eventually("others in the house do", func() bool { return s.states()["accepted"] == 1 })
+}
+
+// suppressed counts the messages that were suppressed because of the address.
+func (s *server) suppressed() (n int) {
+	for state, times := range s.states() {
+		if strings.HasPrefix(state, "suppressed") {
+			n += times
+		}
+	}
+	return n
+}
