@@ -50,16 +50,46 @@ func (c *connections) apart(channel string, wanted channels.Connection) error {
 		}
 		for _, setting := range ownFiles[wanted.Connector] {
 			path := textAt(wanted.Settings, setting)
-			if path == "" || filepath.Clean(path) != filepath.Clean(textAt(other.Settings, setting)) {
+			theirs := textAt(other.Settings, setting)
+			if path == "" || theirs == "" {
 				continue
 			}
-			field := strings.Join(setting, ".")
-			failure := lifecycle.Errorf(lifecycle.Invalid, "%s is that of channel %s already; each channel needs one of its own", field, name)
+			field, words := strings.Join(setting, "."), ""
+			switch one, another := resolved(path), resolved(theirs); {
+			case one == another:
+				words = "is that of channel %s already; each channel needs one of its own"
+			case within(one, another):
+				words = "lies within that of channel %s; each channel needs one of its own"
+			case within(another, one):
+				words = "holds that of channel %s; each channel needs one of its own"
+			default:
+				continue
+			}
+			failure := lifecycle.Errorf(lifecycle.Invalid, "%s "+words, field, name)
 			failure.Field = field
 			return failure
 		}
 	}
 	return nil
+}
+
+// resolved is a path as the file system knows it, as far as it is there: links lead where they do.
+func resolved(path string) string {
+	path = filepath.Clean(path)
+	for there, rest := path, ""; ; there, rest = filepath.Dir(there), filepath.Join(filepath.Base(there), rest) {
+		if real, err := filepath.EvalSymlinks(there); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if there == filepath.Dir(there) {
+			return path
+		}
+	}
+}
+
+// within reports whether a path lies below another one.
+func within(path, folder string) bool {
+	relative, err := filepath.Rel(folder, path)
+	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
 }
 
 // textAt returns the text at a place in an object, "" if there is none.
