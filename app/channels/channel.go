@@ -168,6 +168,17 @@ func (c *Channel) note(text string) {
 	c.lastError = c.hide.over(text)
 }
 
+// unheard writes down what a connector reported in vain, in its log too. What it goes on saying stands there once.
+func (c *Channel) unheard(text string) {
+	c.mu.Lock()
+	again := c.lastError == c.hide.over(text)
+	c.mu.Unlock()
+	if !again {
+		c.log.say(text)
+		c.note(text)
+	}
+}
+
 // Distrust writes down what the connector reported and was not believed, in its log and as the last error.
 func (c *Channel) Distrust(text string) {
 	text = "connector " + c.spec.Name + " was not believed: " + text

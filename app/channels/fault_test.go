@@ -282,6 +282,9 @@ func TestAConnectorThatReportsWithoutEnd(t *testing.T) {
 	if last > 400 || heard["sneezed"] > 0 {
 		t.Errorf("heard at once: %v", heard)
 	}
+	if log := strings.Join(c.Status().Log, "\n"); strings.Count(log, "sneezed") != 1 {
+		t.Errorf("what was not heard is to stand in the log once: %s", log)
+	}
 	if r := c.Send(t.Context(), outgoing("ok"))[0]; r.Outcome != accepted {
 		t.Errorf("meanwhile: %+v", r)
 	}

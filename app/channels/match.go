@@ -30,7 +30,9 @@ func match(messages []Outgoing, wire []channel.Message, answers []channel.Receip
 			wrong++
 			continue
 		}
-		receipts[i].Outcome, receipts[i].Reason = outcome, bounded(r.Reason)
+		if receipts[i].Outcome, receipts[i].Reason = outcome, bounded(r.Reason); receipts[i].Reason == "" && outcome != lifecycle.OutcomeAccepted {
+			receipts[i].Reason = "the connector gave no reason"
+		}
 		receipts[i].Reply = replyOf(r.Data)
 		if outcome == lifecycle.OutcomePermanent {
 			receipts[i].Refused = r.Data[channel.FactUnsubscribed] != "" || r.Data[channel.FactGone] != ""

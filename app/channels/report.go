@@ -70,7 +70,7 @@ func (c *Channel) check(r channel.Report) (Report, bool) {
 	var err error
 	switch {
 	case !slices.Contains(events, r.Event):
-		c.note(fmt.Sprintf("connector %s reported %.40q, which is not known", c.spec.Name, r.Event))
+		c.unheard(fmt.Sprintf("connector %s reported %.40q, which is not known", c.spec.Name, r.Event))
 		return Report{}, false
 	case r.ID != "":
 		out.Message, err = lifecycle.ParseRef(r.ID)
@@ -79,7 +79,7 @@ func (c *Channel) check(r channel.Report) (Report, bool) {
 		err = lifecycle.Errorf(lifecycle.Invalid, "no address")
 	}
 	if err != nil {
-		c.note(fmt.Sprintf("connector %s reported on a message that has no ID and on no address", c.spec.Name))
+		c.unheard(fmt.Sprintf("connector %s reported on a message that has no ID and on no address", c.spec.Name))
 		return Report{}, false
 	}
 	return out, true
