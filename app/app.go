@@ -204,6 +204,7 @@ func (a *App) Run(ctx context.Context) error {
 	workers.Go(func() { a.engine.TakeReports(sending) })
 	workers.Go(func() { a.scripts.watch(ctx) })
 	workers.Go(func() { a.connect.watchApprovals(ctx) })
+	workers.Go(func() { a.connect.describeConnectors(ctx) })
 	workers.Go(func() { a.sources.watch(ctx) })
 	workers.Go(func() { a.sources.run(ctx) })
 	workers.Go(func() { a.forms.watch(ctx) })

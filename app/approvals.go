@@ -21,6 +21,7 @@ func (c *connections) Approve(ctx context.Context, connector, sum string, at tim
 	if err != nil {
 		return err
 	}
+	c.forgetFailure(connector, sum)
 	c.log.Info("a connector was approved", "connector", connector, "sha256", sum)
 	return c.heedApprovals(ctx)
 }

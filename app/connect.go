@@ -34,7 +34,7 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	c := &connections{host: a.channels, settings: settings, plugins: channels.Plugins{Data: a.cfg.Data}, command: command, log: a.log,
 		fallback: channels.Connection{Connector: "log", Settings: mail}, fixed: map[string]fixed{}, outbox: a.delivery,
 		slots: map[string]*slot{}, approved: map[string]string{}, serving: map[string]channels.Connection{},
-		problems: map[string]string{}, known: map[string]channels.Description{}}
+		problems: map[string]string{}, known: map[string]*described{}, asks: make(chan connectorAsked, 64)}
 	a.connect = c
 	if err = c.loadLimits(); err != nil {
 		return err

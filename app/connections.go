@@ -30,12 +30,13 @@ type connections struct {
 	approving sync.Mutex // the file of approvals is read and written as a whole
 
 	mu       sync.Mutex
-	slots    map[string]*slot                // of the channels that are known to the outbox, by name
-	approved map[string]string               // as what SHA-256 the connector of others was approved with which a channel was started
-	limits   map[string]channels.Limits      // of operators, by channel
-	serving  map[string]channels.Connection  // what each channel was started with
-	problems map[string]string               // why one was not
-	known    map[string]channels.Description // of connectors, by name, or name and SHA-256
+	slots    map[string]*slot               // of the channels that are known to the outbox, by name
+	approved map[string]string              // as what SHA-256 the connector of others was approved with which a channel was started
+	limits   map[string]channels.Limits     // of operators, by channel
+	serving  map[string]channels.Connection // what each channel was started with
+	problems map[string]string              // why one was not
+	known    map[string]*described          // connectors, by name and SHA-256
+	asks     chan connectorAsked            // what describeConnectors is to ask
 }
 
 // fixed is a channel that flags decide about.
@@ -223,23 +224,6 @@ func (c *connections) changeable(channel string) error {
 	return nil
 }
 
-// describe asks a connector what it is, once for each: of others, once for each SHA-256.
-func (c *connections) describe(ctx context.Context, connector, sum string) (channels.Description, error) {
-	c.mu.Lock()
-	d, ok := c.known[connector+" "+sum]
-	c.mu.Unlock()
-	if ok {
-		return d, nil
-	}
-	d, err := c.host.Describe(ctx, c.spec("", channels.Connection{Connector: connector}))
-	if err == nil {
-		c.mu.Lock()
-		c.known[connector+" "+sum] = d
-		c.mu.Unlock()
-	}
-	return d, err
-}
-
 // View returns all that can be said about the channels and the connectors there are. Secrets are hidden.
 func (c *connections) View(ctx context.Context) (web.ChannelsView, error) {
 	view := web.ChannelsView{Channels: []web.ChannelView{}, Connectors: []web.ConnectorView{}}
@@ -248,22 +232,26 @@ func (c *connections) View(ctx context.Context) (web.ChannelsView, error) {
 		return view, err
 	}
 	schemas := map[string]json.RawMessage{}
-	add := func(name, sum string, own bool) {
-		d, err := c.describe(ctx, name, sum)
-		connector := web.ConnectorView{Name: name, BuiltIn: own, Version: d.Version, Channels: d.Channels, Schema: d.Schema, Callbacks: d.Callbacks}
-		if err != nil {
+	names, sums := append([]string{"email", "log"}, builtIn...), map[string]string{}
+	for _, name := range names {
+		sums[name] = ""
+	}
+	for _, plugin := range view.Plugins {
+		if plugin.Approval == channels.Approved && !ours(plugin.Name) {
+			names, sums[plugin.Name] = append(names, plugin.Name), plugin.SHA256
+		}
+	}
+	known, problems := c.describe(ctx, sums)
+	for _, name := range names {
+		d := known[name]
+		connector := web.ConnectorView{Name: name, BuiltIn: ours(name), Version: d.Version, Channels: d.Channels, Schema: d.Schema, Callbacks: d.Callbacks}
+		if err := problems[name]; err != nil {
 			connector.Problem = err.Error()
+		} else if !connector.BuiltIn {
+			connector.Problem = unusable(d.Channels)
 		}
 		schemas[name] = d.Schema
 		view.Connectors = append(view.Connectors, connector)
-	}
-	for _, name := range append([]string{"email", "log"}, builtIn...) {
-		add(name, "", true)
-	}
-	for _, plugin := range view.Plugins {
-		if plugin.Approval == channels.Approved {
-			add(plugin.Name, plugin.SHA256, false)
-		}
 	}
 	queues, err := c.outbox.Queues(ctx)
 	if err != nil {

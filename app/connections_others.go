@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -17,6 +18,25 @@ import (
 func isOthers(channel string) bool {
 	problem, _ := script.ChannelProblem(channel)
 	return problem == "" && !lifecycle.IsOwnChannel(channel)
+}
+
+// unusable says which channels a connector names that it cannot serve, or "".
+func unusable(named []string) string {
+	var words []string
+	for _, channel := range named {
+		if slices.Contains(ownChannels(), lifecycle.KindOf(channel)) || isOthers(channel) {
+			continue
+		}
+		why, hint := script.ChannelProblem(channel)
+		if why == "" {
+			why, hint = "it is served by the program itself", "have the connector name another one"
+		}
+		words = append(words, fmt.Sprintf("it names the channel %.64q, which cannot be set: %s; %s", channel, why, hint))
+	}
+	if len(named) == 0 {
+		return "it names no channel, so nothing can be sent by it"
+	}
+	return strings.Join(words, ". ")
 }
 
 // ownChannels are the channels of the program that connectors serve, in the order in which they are shown.

@@ -58,7 +58,7 @@ type Host struct {
 	channels map[string]*Channel
 	closed   bool
 
-	trying sync.Mutex // one connector is tried at a time
+	trying sync.Map // a *sync.Mutex for each channel and connector: one at a time is tried
 }
 
 // New prepares a host and kills the connectors that a host before it left behind in the same Dir; so it must not be

@@ -16,6 +16,9 @@ import (
 // pluginPrefix is what the executable of a connector of others is called, before the connector's name.
 const pluginPrefix = "stagecraft-channel-"
 
+// reserved are the names of the connectors that are part of the program.
+var reserved = []string{"email", "letter", "log", "push", "sms", "social", "webhook"}
+
 // Plugins are the connectors of others in a data folder. Each is an executable plugins/stagecraft-channel-NAME, or a
 // folder of that name with such an executable in it and what belongs to it. None is started before the operator has
 // approved it, and none that has changed since: what was approved is the SHA-256 of the executable, or of all that is in
@@ -77,6 +80,10 @@ func (p Plugins) List() ([]Plugin, error) {
 func (p Plugins) judge(name, sum string) Plugin {
 	plugin := Plugin{Name: name, Path: p.path(name), Approval: Unapproved}
 	var err error
+	if slices.Contains(reserved, name) {
+		plugin.Approval, plugin.Problem = Unfit, "the program has a connector "+name+" of its own, which is always the one that serves; give the file another name"
+		return plugin
+	}
 	if _, plugin.SHA256, err = fingerprint(plugin.Path); err != nil {
 		plugin.Approval, plugin.Problem = Unfit, err.Error()
 		return plugin

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -71,8 +72,9 @@ func (h *Host) once(ctx context.Context, spec Spec, do func(context.Context, *ch
 	}
 	// A file of its own: the connector that serves the channel has one as well.
 	record := "try-" + spec.Channel + "-" + spec.Name
-	h.trying.Lock()
-	defer h.trying.Unlock()
+	mine, _ := h.trying.LoadOrStore(record, &sync.Mutex{})
+	mine.(*sync.Mutex).Lock()
+	defer mine.(*sync.Mutex).Unlock()
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
 	defer cancel()
