@@ -88,13 +88,6 @@ func body(c *fiber.Ctx, limit int) ([]byte, error) {
 }
 
 // decodeJSONBody reads the request's body, of at most limit bytes, into target.
-func decodeJSONBody(c *fiber.Ctx, limit int, target any) error {
-	data, err := body(c, limit)
-	if err != nil {
-		return err
-	}
-	return decodeJSON(data, target)
-}
 
 // decodeStrictBody reads the request's body, which has the fields of target and no others.
 func decodeStrictBody(c *fiber.Ctx, limit int, target any) error {
