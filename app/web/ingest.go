@@ -87,9 +87,7 @@ func body(c *fiber.Ctx, limit int) ([]byte, error) {
 	return data, nil
 }
 
-// decodeJSONBody reads the request's body, of at most limit bytes, into target.
-
-// decodeStrictBody reads the request's body, which has the fields of target and no others.
+// decodeStrictBody reads the request's body, of at most limit bytes, which has the fields of target and no others.
 func decodeStrictBody(c *fiber.Ctx, limit int, target any) error {
 	data, err := body(c, limit)
 	if err != nil {
