@@ -132,6 +132,21 @@ func TestPages(t *testing.T) {
 		!strings.Contains(allowed, "authorization") || !strings.Contains(allowed, "content-type") {
 		t.Errorf("preflight: %d %v", status, header)
 	}
+	// Libraries send headers of their own, and others with each version.
+	for asked, want := range map[string]string{
+		"anonymousid,authorization,content-type,sentat": "anonymousid, authorization, content-type, sentat",
+		"rsa-retry-attempt, rsa-since-last-attempt":     "rsa-retry-attempt, rsa-since-last-attempt",
+		"sentat, <script>":                              "authorization, content-type, content-encoding, anonymousid, sentat, x-retry-count",
+		strings.Repeat("x", 1100):                       "authorization, content-type, content-encoding, anonymousid, sentat, x-retry-count",
+	} {
+		_, _, header = s.call("OPTIONS", "/v1/track", nil, fromPage(""), func(r *http.Request) {
+			r.Header.Set("Access-Control-Request-Method", "POST")
+			r.Header.Set("Access-Control-Request-Headers", asked)
+		})
+		if got := header.Get("Access-Control-Allow-Headers"); got != want || header.Get("Vary") != "Access-Control-Request-Headers" {
+			t.Errorf("preflight of %.80q allows %q, varies with %q", asked, got, header.Get("Vary"))
+		}
+	}
 	if status, _, _ = s.call("GET", "/v1/track", nil); status != 405 {
 		t.Errorf("GET /v1/track: %d", status)
 	}

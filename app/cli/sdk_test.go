@@ -36,7 +36,7 @@ func sdkServer(t *testing.T) *serverProcess {
 	if _, err := exec.LookPath("node"); err != nil {
 		skipLoudly(t, "Node.js is not installed")
 	}
-	if _, err := os.Stat(filepath.Join(sdkFolder, "node_modules", "@segment")); err != nil {
+	if _, err := os.Stat(filepath.Join(sdkFolder, "node_modules", "@rudderstack", "analytics-js")); err != nil {
 		skipLoudly(t, "the libraries are not installed; run npm ci in app/cli/"+sdkFolder)
 	}
 	data := t.TempDir()
@@ -59,7 +59,8 @@ func (p *serverProcess) stored(t *testing.T) (events []lifecycle.Event) {
 	return events
 }
 
-// wantCalls compares what came in with what was sent; the order between calls of the same millisecond is not of interest.
+// wantCalls compares what came in with what was sent, be it said in the context, where RudderStack's library for browsers puts
+// traits; the order between calls of the same millisecond is not of interest.
 func (p *serverProcess) wantCalls(t *testing.T, want map[string]string) {
 	t.Helper()
 	got := map[string]int{}
@@ -67,7 +68,7 @@ func (p *serverProcess) wantCalls(t *testing.T, want map[string]string) {
 		call := strings.TrimSpace(string(e.Type) + " " + e.Name)
 		got[call]++
 		text, known := want[call]
-		if all := string(e.Properties) + string(e.Traits); !known || !strings.Contains(all, text) {
+		if all := string(e.Properties) + string(e.Traits) + string(e.Context); !known || !strings.Contains(all, text) {
 			t.Errorf("%s came in with %s; want %q in it", call, all, text)
 		}
 		if age := time.Since(e.Timestamp); age > 5*time.Minute || age < -time.Minute {
@@ -171,7 +172,8 @@ func inPage(t *testing.T, server *serverProcess, page, query string, until func(
 	t.Helper()
 	chromium, _ := findBrowser(t)
 	said, asked := make(chan string, 1), make(chan struct{}, 1)
-	files := map[string]string{"/segment.js": "node_modules/@segment/analytics-next/dist/umd/index.js", "/": page}
+	files := map[string]string{"/segment.js": "node_modules/@segment/analytics-next/dist/umd/index.js",
+		"/rudder-browser.js": "node_modules/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js", "/": page}
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/done" {
 			text, _ := io.ReadAll(r.Body)
@@ -247,19 +249,24 @@ func browse(t *testing.T, chromium, page string) (stop func()) {
 	}
 }
 
-// TestBrowserLibrary runs Segment's library for browsers, from the server's settings to the last event, one by one and in
-// batches.
+// TestBrowserLibrary runs the libraries of Segment and RudderStack for browsers, from the server's settings to the last event,
+// one by one and in batches.
 func TestBrowserLibrary(t *testing.T) {
-	for name, query := range map[string]string{"one by one": "", "batches": "&batching=1"} {
+	for name, c := range map[string]struct{ page, query string }{
+		"segment, one by one": {"segment.html", ""}, "segment, batches": {"segment.html", "&batching=1"},
+		"rudder, one by one": {"rudder.html", ""}, "rudder, batches": {"rudder.html", "&batching=1"}, "rudder, beacon": {"rudder.html", "&beacon=1"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			server := sdkServer(t)
-			all := 8
-			inPage(t, server, "segment.html", query, func() bool { return len(server.stored(t)) >= all })
-			server.wantCalls(t, map[string]string{
+			want := map[string]string{
 				"page Page Viewed": `"name":"Home"`, "track Product Viewed": `45790`, "identify": `"email":"browser@example.com"`,
-				"group": `"id":"acme"`, "screen Screen Viewed": `"name":"Start"`, "alias": `"previousId":"browser-device"`,
-				"track Order Completed": `27.5`, "track Last": ``,
-			})
+				"group": `"id":"acme"`, "alias": `"previousId":"browser-device"`, "track Order Completed": `27.5`, "track Last": ``,
+			}
+			if c.page == "segment.html" { // RudderStack's knows no screens
+				want["screen Screen Viewed"] = `"name":"Start"`
+			}
+			inPage(t, server, c.page, c.query, func() bool { return len(server.stored(t)) >= len(want) })
+			server.wantCalls(t, want)
 			for _, e := range server.stored(t) {
 				if !e.Public {
 					t.Errorf("%s %s came with the browser key and is not marked so", e.Type, e.Name)

@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -15,6 +17,7 @@ import (
 const (
 	maxBatch      = 2500      // events of one batch
 	maxBatchBytes = 500 << 10 // of one batch, inflated
+	maxAsked      = 1 << 10   // bytes of the names of headers that a page asks for
 )
 
 // calls are the kinds of call by their paths: the long ones of servers' libraries, and the short ones of browsers'.
@@ -50,13 +53,29 @@ func forPages(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// preflight answers what browsers ask before a page may send with these headers.
+// preflight answers what browsers ask before a page may send. Whatever headers the page asks for are allowed: libraries send
+// some of their own, other ones with each version, of which none means anything here.
 func preflight(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
 	c.Set(fiber.HeaderAccessControlAllowMethods, "GET, POST")
-	c.Set(fiber.HeaderAccessControlAllowHeaders, "authorization, content-type, content-encoding, anonymousid, x-retry-count")
+	c.Set(fiber.HeaderAccessControlAllowHeaders, allowedHeaders(c.Get(fiber.HeaderAccessControlRequestHeaders)))
 	c.Set(fiber.HeaderAccessControlMaxAge, "86400")
+	c.Set(fiber.HeaderVary, fiber.HeaderAccessControlRequestHeaders)
 	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// allowedHeaders answers with the names that were asked for, if that is what they are, else with those of known libraries.
+func allowedHeaders(asked string) string {
+	names := strings.FieldsFunc(asked, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	if len(names) == 0 || len(asked) > maxAsked || slices.ContainsFunc(names, func(name string) bool { return strings.ContainsFunc(name, noToken) }) {
+		return "authorization, content-type, content-encoding, anonymousid, sentat, x-retry-count"
+	}
+	return strings.Join(names, ", ")
+}
+
+// noToken reports whether a character stands in no header's name (RFC 9110, section 5.6.2).
+func noToken(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
 
 // body returns the request's body in memory of its own, inflated if it is gzip by its first bytes, whatever the header
