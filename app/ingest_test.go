@@ -64,7 +64,12 @@ func TestBadInputNamesTheField(t *testing.T) {
 	}{
 		"no event":            {"/v1/track", `{"userId":"ada"}`, 400, "event"},
 		"no one":              {"/v1/track", `{"event":"Order Completed"}`, 400, "userId"},
-		"user is a number":    {"/v1/track", `{"userId":5,"event":"X"}`, 400, "userId"},
+		"user is a fraction":  {"/v1/track", `{"userId":5.5,"event":"X"}`, 400, "userId"},
+		"user is a power":     {"/v1/track", `{"userId":5e3,"event":"X"}`, 400, "userId"},
+		"user is true":        {"/v1/track", `{"userId":true,"event":"X"}`, 400, "userId"},
+		"event is a number":   {"/v1/track", `{"userId":"a","event":5}`, 400, "event"},
+		"group is a list":     {"/v1/group", `{"userId":"a","groupId":[5]}`, 400, "groupId"},
+		"a very long number":  {"/v1/track", `{"userId":` + strings.Repeat("9", 201) + `,"event":"X"}`, 400, "userId"},
 		"event is an object":  {"/v1/track", `{"userId":"a","event":{}}`, 400, "event"},
 		"bad time":            {"/v1/track", `{"userId":"a","event":"X","timestamp":"yesterday"}`, 400, "timestamp"},
 		"time out of range":   {"/v1/track", `{"userId":"a","event":"X","timestamp":"0001-01-01T00:00:00Z"}`, 400, "timestamp"},
@@ -113,6 +118,10 @@ func TestBadInputNamesTheField(t *testing.T) {
 	// Of all this only the good one of the batch was taken.
 	if o := s.overview(); o.Journeys[0].Customers != 1 {
 		t.Errorf("%d customers, want the one good event's", o.Journeys[0].Customers)
+	}
+	// Libraries pass over what they are told of a batch: operators see it.
+	if text := s.must("GET", "/metrics", nil); !strings.Contains(text, "\nstagecraft_events_refused_total 3\n") {
+		t.Errorf("the figures do not say that three events of batches were refused")
 	}
 }
 

@@ -160,6 +160,10 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, from *holder) error {
 	if len(problems) == 0 {
 		return sendTaken(c, warnings)
 	}
+	if tell := s.refusals.note(len(problems), now); tell > 0 { // a message may quote what is personal: it is for the sender
+		s.Log.Warn("events of batches were refused; their senders were told why in an answer that libraries pass over", "events", tell,
+			"key", from.name, "code", problems[0].Code, "field", problems[0].Field)
+	}
 	return c.JSON(wireTaken{Accepted: len(batch.Batch) - len(problems), Error: problems[0], Errors: problems, Warnings: warnings})
 }
 

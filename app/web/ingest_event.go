@@ -38,7 +38,7 @@ type wireEvent struct {
 type loose string
 
 // read reads an event. Names count by every letter, as the format writes them: "UserID" is a field that nobody knows, and
-// says nothing of whose the event is.
+// says nothing of whose the event is. An ID may be a whole number, as programs keep them in their tables: 17 is "17".
 func (w *wireEvent) read(data []byte) error {
 	if !json.Valid(data) {
 		return notJSON(data)
@@ -49,6 +49,13 @@ func (w *wireEvent) read(data []byte) error {
 			*into = said
 		} else if value[0] != 'n' && wrong == nil { // a null says nothing
 			wrong = fieldError(field, "%s must be a string, not %s", field, a(kindIn(value)))
+		}
+	}
+	id := func(into *string, field string, value []byte) {
+		if isWhole(value) {
+			*into = string(value)
+		} else {
+			text(into, field, value)
 		}
 	}
 	optional := func(into *loose, value []byte) {
@@ -66,15 +73,15 @@ func (w *wireEvent) read(data []byte) error {
 		case "category":
 			optional(&w.Category, value)
 		case "messageId":
-			text(&w.MessageID, "messageId", value)
+			id(&w.MessageID, "messageId", value)
 		case "userId":
-			text(&w.UserID, "userId", value)
+			id(&w.UserID, "userId", value)
 		case "anonymousId":
-			text(&w.AnonymousID, "anonymousId", value)
+			id(&w.AnonymousID, "anonymousId", value)
 		case "previousId":
-			text(&w.PreviousID, "previousId", value)
+			id(&w.PreviousID, "previousId", value)
 		case "groupId":
-			text(&w.GroupID, "groupId", value)
+			id(&w.GroupID, "groupId", value)
 		case "timestamp":
 			text(&w.Timestamp, "timestamp", value)
 		case "originalTimestamp":
@@ -104,6 +111,12 @@ func textOf(value []byte) (text string, is bool) {
 		return string(plain), true
 	}
 	return text, json.Unmarshal(value, &text) == nil
+}
+
+// isWhole reports whether a value of valid JSON is a number without a fraction and an exponent.
+func isWhole(value []byte) bool {
+	digits := bytes.TrimPrefix(value, []byte{'-'})
+	return len(bytes.Trim(digits, "0123456789")) == 0 && len(digits) > 0
 }
 
 // kindIn names the kind of a value of valid JSON.

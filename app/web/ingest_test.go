@@ -27,12 +27,40 @@ func TestCallsTakeShape(t *testing.T) {
 		"alias":                 {"alias", `{"userId":"a","previousId":"b"}`, "", `{"previousId":"b"}`, ``},
 		"alias as it is stored": {"alias", `{"userId":"a","properties":{"previousId":"b"}}`, "", `{"previousId":"b"}`, ``},
 		"identify with a name":  {"identify", `{"userId":"a","event":"X","traits":{"n":1}}`, "", ``, `{"n":1}`},
+		"group of a number":     {"group", `{"userId":"a","groupId":5}`, "", `{"groupId":"5"}`, `{"group":{"id":"5"}}`},
+		"alias of a number":     {"alias", `{"userId":"a","previousId":-43}`, "", `{"previousId":"-43"}`, ``},
 		"type in the body":      {"", `{"type":"track","userId":"a","event":"X"}`, "X", ``, ``},
 		"the path counts":       {"track", `{"type":"page","userId":"a","event":"X"}`, "X", ``, ``},
 	} {
 		got, err := web.DecodeCall([]byte(c.body), c.kind, noon)
 		if err != nil || got.Name != c.event || string(got.Properties) != c.properties || string(got.Traits) != c.traits {
 			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A program's IDs are often numbers: they are kept as they are written, also those that no float holds.
+func TestNumbersAreIDs(t *testing.T) {
+	got, err := web.DecodeCall([]byte(`{"userId":90071992547409931,"anonymousId":17 ,"messageId":0012,"event":"X"}`), lifecycle.Track, noon)
+	if err == nil {
+		t.Errorf("0012 is no JSON, and became %q", got.MessageID)
+	}
+	got, err = web.DecodeCall([]byte(`{"userId":90071992547409931,"anonymousId": 17 ,"messageId":-1,"event":"X"}`), lifecycle.Track, noon)
+	if err != nil || got.UserID != "90071992547409931" || got.AnonymousID != "17" || got.MessageID != "-1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// The log speaks of refused events at once, then once a minute, of all that there were.
+func TestRefusedEventsAreTold(t *testing.T) {
+	var r web.Refusals
+	for i, step := range []struct {
+		after time.Duration
+		n     int
+		tell  int64
+	}{{0, 3, 3}, {time.Second, 2, 0}, {59 * time.Second, 1, 0}, {time.Minute, 1, 4}, {90 * time.Second, 5, 0}, {2 * time.Minute, 1, 6}} {
+		if tell := r.Note(step.n, noon.Add(step.after)); tell != step.tell {
+			t.Errorf("step %d tells of %d, want %d", i, tell, step.tell)
 		}
 	}
 }

@@ -71,6 +71,7 @@ func (s *Server) sendMachine(send emit) {
 	send("commit_entries_total", "Keys written.", prometheus.CounterValue, float64(stats.Entries.Load()))
 	send("commit_bytes_total", "Key and value bytes written.", prometheus.CounterValue, float64(stats.Bytes.Load()))
 	send("identities_suspicious_total", "Identities found to be shared by several people since the start.", prometheus.CounterValue, float64(s.Engine.Suspected()))
+	send("events_refused_total", "Events of batches that were refused since the start, each in an answer of 200.", prometheus.CounterValue, float64(s.refusals.total.Load()))
 	send("events_pending", "Events whose commit is awaited.", prometheus.GaugeValue, float64(s.Engine.Pending()))
 	for _, channel := range s.Channels() {
 		up := 0.0

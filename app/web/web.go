@@ -102,6 +102,7 @@ type Server struct {
 	keys     keyring
 	underWay sync.Map // marks of requests with an Idempotency-Key
 
+	refusals  refusals
 	importing importRuns
 	snapshots snapshots
 	streams   atomic.Int64

@@ -21,8 +21,8 @@ const all = [
   sent('track', { userId: 'rudder', event: 'Order Completed', properties: { total: 27.5 }, timestamp }),
   sent('page', { userId: 'rudder', name: 'Home', properties: { url: 'https://shop.example/' } }),
   sent('screen', { userId: 'rudder', name: 'Start' }),
-  sent('group', { userId: 'rudder', groupId: 'acme', traits: { size: 12 } }),
-  sent('alias', { userId: 'rudder', previousId: 'rudder-before' }),
+  sent('group', { userId: 'rudder', groupId: 5, traits: { size: 12 } }),
+  sent('alias', { userId: 'rudder', previousId: 43 }),
   sent('track', { userId: 'rudder', event: 'x'.repeat(300) }), // one that the server cannot take, among good ones
 ];
 for (let n = 0; n < 20; n++) all.push(sent('track', { userId: 'rudder', event: 'Ping', properties: { n } }));

@@ -14,8 +14,8 @@ analytics.identify({ userId: 'segment', traits: { email: 'segment@example.com', 
 analytics.track({ userId: 'segment', event: 'Order Completed', properties: { total: 27.5 }, timestamp });
 analytics.page({ userId: 'segment', name: 'Home', properties: { url: 'https://shop.example/' } });
 analytics.screen({ userId: 'segment', name: 'Start' });
-analytics.group({ userId: 'segment', groupId: 'acme', traits: { size: 12 } });
-analytics.alias({ userId: 'segment', previousId: 'segment-before' });
+analytics.group({ userId: 'segment', groupId: 5, traits: { size: 12 } });
+analytics.alias({ userId: 'segment', previousId: 43 });
 analytics.track({ userId: 'segment', event: 'x'.repeat(300) }); // one that the server cannot take, among good ones
 for (let n = 0; n < 20; n++) analytics.track({ userId: 'segment', event: 'Ping', properties: { n } });
 await analytics.closeAndFlush({ timeout: 30e3 });
