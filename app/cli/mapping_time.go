@@ -26,7 +26,7 @@ func timestampOf(value Value) (time.Time, error) {
 
 // ParseTime reads a moment: RFC 3339 ("2024-05-01T10:30:00Z"), a date ("2024-05-01" or "20240501", taken as 00:00), a
 // date and a time ("2024-05-01 10:30:00", with T too, with or without seconds and fractions, also with an offset behind it as
-// programs in Go and Ruby write it: "2024-05-01 10:30:00 +0200 CEST"), or seconds (9 or 10
+// Postgres and programs in Go and Ruby write it: "2024-05-01 10:30:00+02", "2024-05-01 10:30:00 +0200 CEST"), or seconds (9 or 10
 // digits) or milliseconds (12 or 13) since 1970. What names no zone is UTC. It refuses years before 1900 and after
 // 2200, as the server does.
 func ParseTime(text string) (time.Time, bool) {
@@ -35,7 +35,8 @@ func ParseTime(text string) (time.Time, bool) {
 	}
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02", "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04",
-		"2006-01-02T15:04", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 MST",
+		"2006-01-02T15:04", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z07", "2006-01-02T15:04:05Z07",
+		"2006-01-02 15:04:05Z0700", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 MST",
 		"2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -0700 MST", "2006-01-02 15:04:05 -0700 -0700",
 	} {
 		moment, err := time.Parse(layout, text)

@@ -142,7 +142,7 @@ func (s *Server) eventLines(c *fiber.Ctx) (lines []engine.Line, rows rowsRead, e
 	}
 	for i, line := range request.Events {
 		rows.numbers = append(rows.numbers, line.Line)
-		event, err := decodeEvent(line.Event, "")
+		event, err := decodeEvent(line.Event)
 		if err == nil {
 			err = lineID(line.ID)
 		}

@@ -125,28 +125,24 @@ func (s *Server) single(c *fiber.Ctx, kind lifecycle.EventType) error {
 	if err != nil {
 		return err
 	}
-	event, sentAt, err := decodeCall(data, kind)
+	read, err := decodeCall(data, kind)
 	if err != nil {
 		return err
 	}
-	if from.signs(&event); event.Public {
-		if err = event.ValidatePublic(); err != nil {
+	if from.signs(&read.Event); read.Public {
+		if err = read.ValidatePublic(); err != nil {
 			return err
 		}
 	}
-	unskew(&event, sentAt, s.Clock.Now())
-	results, err := s.Engine.Receive(c.UserContext(), []lifecycle.Event{event})
+	unskew(&read.Event, read.sentAt, s.Clock.Now())
+	results, err := s.Engine.Receive(c.UserContext(), []lifecycle.Event{read.Event})
 	if err != nil {
 		return err
 	}
 	if results[0].Err != nil {
 		return results[0].Err
 	}
-	var warnings []wireError
-	if wrong := s.Engine.CheckAmount(&event); wrong != nil {
-		warnings = append(warnings, warning(wrong, ""))
-	}
-	return sendTaken(c, warnings)
+	return sendTaken(c, s.warnings(&read.Event, read.untimed))
 }
 
 // sendTaken answers that all was taken, and what of it does not count as it may be meant to.
@@ -162,11 +158,22 @@ func sendOK(c *fiber.Ctx) error {
 	return c.SendString(`{"success":true}`)
 }
 
-// warning says of an event that was taken what is wrong with it.
-func warning(err error, place string) wireError {
+// warnings says what is wrong with an event that was taken all the same; untimed is why its time could not be read.
+func (s *Server) warnings(event *lifecycle.Event, untimed error) (list []wireError) {
+	if untimed != nil {
+		list = append(list, warning(untimed, "it happened when it came in"))
+	}
+	if wrong := s.Engine.CheckAmount(event); wrong != nil {
+		list = append(list, warning(wrong, "its amount counts as 0"))
+	}
+	return list
+}
+
+// warning says what is wrong with an event, and what it counts as therefore.
+func warning(err error, counts string) wireError {
 	var own *lifecycle.Error
 	if !errors.As(err, &own) {
 		own = lifecycle.Errorf(lifecycle.Invalid, "%s", err)
 	}
-	return wireError{Code: own.Code, Field: place + own.Field, Message: "the event was taken, and its amount counts as 0: " + own.Message}
+	return wireError{Code: own.Code, Field: own.Field, Message: "the event was taken, and " + counts + ": " + own.Message}
 }

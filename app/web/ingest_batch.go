@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,25 +120,23 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, from *holder) error {
 	now := s.Clock.Now()
 	events := make([]lifecycle.Event, 0, len(batch.Batch))
 	index := make([]int, 0, len(batch.Batch))
+	untimed := make([]error, 0, len(batch.Batch))
 	var problems, warnings []wireError
 	for i, raw := range batch.Batch {
-		event, sentAt, err := decodeCall(raw, "")
+		read, err := decodeCall(raw, "")
 		if err == nil && from.public {
-			err = event.ValidatePublic()
+			err = read.ValidatePublic()
 		}
 		if err != nil {
 			problems = append(problems, inBatch(i, err))
 			continue
 		}
-		if len(event.Context) == 0 {
-			event.Context = object(batch.Context)
+		if len(read.Context) == 0 {
+			read.Context = object(batch.Context)
 		}
-		if sentAt == "" {
-			sentAt = batch.SentAt
-		}
-		from.signs(&event)
-		unskew(&event, sentAt, now)
-		events, index = append(events, event), append(index, i)
+		from.signs(&read.Event)
+		unskew(&read.Event, cmp.Or(read.sentAt, batch.SentAt), now)
+		events, index, untimed = append(events, read.Event), append(index, i), append(untimed, read.untimed)
 	}
 	if len(events) > 0 {
 		results, err := s.Engine.Receive(c.UserContext(), events)
@@ -147,8 +146,9 @@ func (s *Server) takeBatch(c *fiber.Ctx, batch wireBatch, from *holder) error {
 		for i, result := range results {
 			switch lifecycle.CodeOf(result.Err) {
 			case "":
-				if wrong := s.Engine.CheckAmount(&events[i]); wrong != nil {
-					warnings = append(warnings, warning(wrong, fmt.Sprintf("batch[%d].", index[i])))
+				for _, wrong := range s.warnings(&events[i], untimed[i]) {
+					wrong.Field = fmt.Sprintf("batch[%d].%s", index[i], wrong.Field)
+					warnings = append(warnings, wrong)
 				}
 			case lifecycle.Busy, lifecycle.Unavailable, lifecycle.Full:
 				return result.Err

@@ -26,8 +26,8 @@ type wireEvent struct {
 	AnonymousID       string
 	PreviousID        string // of alias
 	GroupID           string // of group
-	Timestamp         string
-	OriginalTimestamp string // RudderStack's name for it
+	Timestamp         json.RawMessage
+	OriginalTimestamp json.RawMessage // RudderStack's name for it
 	SentAt            loose
 	Properties        json.RawMessage
 	Traits            json.RawMessage
@@ -83,9 +83,9 @@ func (w *wireEvent) read(data []byte) error {
 		case "groupId":
 			id(&w.GroupID, "groupId", value)
 		case "timestamp":
-			text(&w.Timestamp, "timestamp", value)
+			w.Timestamp = said(value)
 		case "originalTimestamp":
-			text(&w.OriginalTimestamp, "originalTimestamp", value)
+			w.OriginalTimestamp = said(value)
 		case "sentAt":
 			optional(&w.SentAt, value)
 		case "properties":
@@ -136,44 +136,64 @@ func kindIn(value []byte) string {
 	return "number"
 }
 
-// decodeEvent reads one event; kind is its type where the path says so already.
-func decodeEvent(data []byte, kind lifecycle.EventType) (lifecycle.Event, error) {
-	event, _, err := decodeCall(data, kind)
-	return event, err
+// call is an event as it came in.
+type call struct {
+	lifecycle.Event
+	sentAt  loose // when it was sent by the sender's clock, if it says so
+	untimed error // why it has no time: what it says of it cannot be read; nil if it can, or if it says nothing
 }
 
-// decodeCall reads one event, and when it was sent by the sender's clock, if it says so.
-func decodeCall(data []byte, kind lifecycle.EventType) (event lifecycle.Event, sentAt loose, err error) {
+// decodeEvent reads one event whose time has to be as it says.
+func decodeEvent(data []byte) (lifecycle.Event, error) {
+	read, err := decodeCall(data, "")
+	return read.Event, cmp.Or(err, read.untimed)
+}
+
+// decodeCall reads one event; kind is its type where the path says so already. A time that cannot be read is no reason to
+// refuse it: it would not come again.
+func decodeCall(data []byte, kind lifecycle.EventType) (read call, err error) {
 	var wire wireEvent
 	if err = wire.read(data); err != nil {
-		return lifecycle.Event{}, "", err
+		return call{}, err
 	}
 	if kind == "" {
 		kind = lifecycle.EventType(wire.Type)
 	}
-	event = lifecycle.Event{
+	event := lifecycle.Event{
 		Type: kind, MessageID: wire.MessageID, UserID: wire.UserID, AnonymousID: wire.AnonymousID,
 		Properties: object(wire.Properties), Traits: object(wire.Traits), Context: object(wire.Context),
 	}
-	if written := cmp.Or(wire.Timestamp, wire.OriginalTimestamp); written != "" {
-		at, ok := instant(written)
-		if !ok {
-			return event, "", fieldError("timestamp", "timestamp %.40q is not a time between 1900 and 2200 like 2026-01-31T12:00:00Z", written)
+	written := wire.Timestamp
+	if written == nil {
+		written = wire.OriginalTimestamp
+	}
+	if written != nil {
+		var ok bool
+		if event.Timestamp, ok = happened(written); !ok {
+			read.untimed = fieldError("timestamp", "timestamp %.40s is not a time between 1900 and 2200 like 2026-01-31T12:00:00Z", written)
 		}
-		event.Timestamp = at
 	}
 	if kind == lifecycle.Track {
 		event.Name = wire.Event
 	} else if err = shape(&event, &wire); err != nil {
-		return event, "", err
+		return call{}, err
 	}
 	for _, text := range []struct{ field, value string }{{"event", event.Name}, {"userId", event.UserID}, {"anonymousId", event.AnonymousID},
 		{"previousId", wire.PreviousID}, {"groupId", wire.GroupID}} {
 		if strings.ContainsFunc(text.value, unreadable) {
-			return event, "", fieldError(text.field, "%s holds control characters or broken text", text.field)
+			return call{}, fieldError(text.field, "%s holds control characters or broken text", text.field)
 		}
 	}
-	return event, wire.SentAt, event.Validate()
+	read.Event, read.sentAt = event, wire.SentAt
+	return read, event.Validate()
+}
+
+// said leaves out what says nothing.
+func said(value []byte) json.RawMessage {
+	if string(value) == "null" || string(value) == `""` {
+		return nil
+	}
+	return value
 }
 
 // shape gives the calls that are not track the form in which journeys know them: pages and screens are events, what a
@@ -246,10 +266,38 @@ func with(object json.RawMessage, texts ...string) json.RawMessage {
 	return data
 }
 
-// instant reads a time of a plausible year.
-func instant(text string) (time.Time, bool) {
-	at, err := time.Parse(time.RFC3339Nano, text)
-	return at.UTC(), err == nil && at.Year() >= 1900 && at.Year() <= 2200
+// Forms of ISO 8601: moments, as RFC 3339 and as programs write their offsets, and what leaves out where on earth it was.
+var (
+	moments  = []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00"}
+	zoneless = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly}
+)
+
+// instant reads a moment of a plausible year.
+func instant(text string) (time.Time, bool) { return timeIn(moments, text) }
+
+// happened reads when an event happened, from the JSON of its time: what names no zone is UTC, and a day its beginning.
+func happened(written json.RawMessage) (at time.Time, ok bool) {
+	text, ok := textOf(written)
+	if !ok {
+		return time.Time{}, false
+	}
+	if at, ok = instant(text); !ok {
+		at, ok = timeIn(zoneless, text)
+	}
+	return at, ok
+}
+
+func timeIn(layouts []string, text string) (time.Time, bool) {
+	if len(text) > 10 && text[10] == ' ' {
+		text = text[:10] + "T" + text[11:]
+	}
+	for _, layout := range layouts {
+		if at, err := time.Parse(layout, text); err == nil {
+			at = at.UTC()
+			return at, at.Year() >= 1900 && at.Year() <= 2200
+		}
+	}
+	return time.Time{}, false
 }
 
 // unskew corrects the time of an event by how far the sender's clock is off: it lies as long before now as it lay, by that

@@ -14,9 +14,9 @@ func (r *refusals) Note(n int, now time.Time) int64 { return r.note(n, now) }
 
 // DecodeCall reads an event as it comes in, with its time as it is kept.
 func DecodeCall(data []byte, kind lifecycle.EventType, now time.Time) (lifecycle.Event, error) {
-	event, sentAt, err := decodeCall(data, kind)
+	read, err := decodeCall(data, kind)
 	if err == nil {
-		unskew(&event, sentAt, now)
+		unskew(&read.Event, read.sentAt, now)
 	}
-	return event, err
+	return read.Event, err
 }
