@@ -286,14 +286,18 @@ func TestSnippetInABrowser(t *testing.T) {
 		call := strings.TrimSpace(string(e.Type) + " " + e.Name)
 		seen[call] += string(e.Properties) + string(e.Traits)
 		anonymous[e.AnonymousID] = true
+		if named := e.Type == lifecycle.Identify || e.Name == "Newsletter Signed Up"; named && e.UserID != "42" {
+			t.Errorf("%s is of user %q", call, e.UserID)
+		}
 		if !e.Public || !strings.Contains(string(e.Context), `"page":{"url":"http://127.0.0.1`) || !strings.Contains(string(e.Context), `"timezone":"`) {
 			t.Errorf("%s has the context %s", call, e.Context)
 		}
 	}
 	for call, texts := range map[string][]string{
-		"page Page Viewed":           {`"title":"Shop"`, `"name":"Details"`, `"category":"Shoes"`},
-		"track Product Viewed":       {`{"sku":"45790"}`},
-		"identify":                   {`{"plan":"pro"}`, `{"email":"page@example.com","news":true,"ads":false,"size":"m","country":"VN"}`},
+		"page Page Viewed":     {`"title":"Shop"`, `"name":"Details"`, `"category":"Shoes"`},
+		"track Product Viewed": {`{"sku":"45790"}`},
+		"identify": {`{"plan":"pro"}`, `{"email":"page@example.com","news":true,"ads":false,"size":"m","country":"VN",` +
+			`"likes":["tea","milk"],"never":[],"days":["mon","wed"],"child":["Ada","Bob"],"trim":"slim","agreed":true}`},
 		"track Newsletter Signed Up": {`{"form":"newsletter"}`},
 	} {
 		for _, text := range texts {

@@ -3,6 +3,7 @@ package web
 import (
 	_ "embed"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -37,20 +38,26 @@ func (s *Server) routeSnippet() error {
 	return nil
 }
 
-// blanks are those that our script can do without; in its texts there are none.
-var blanks = strings.NewReplacer(" => ", "=>", " = ", "=", ", ", ",", ": ", ":", "{ ", "{", " }", "}")
+// blanks are those that our script can do without: beside signs. In its texts there are none.
+var blanks = regexp.MustCompile(` ?([^\w ']) ?`)
 
-// dense takes blanks, indentation and most line ends out of our script.
+// Signs that our script can do without: the last ones of blocks, and those around a function's only parameter.
+var (
+	lastSigns = strings.NewReplacer(";}", "}", ",}", "}")
+	onlyOne   = regexp.MustCompile(`\((\w+)\)=>`)
+)
+
+// dense takes blanks, indentation, most line ends and such signs out of our script.
 func dense(script []byte) []byte {
 	var out strings.Builder
 	for line := range strings.Lines(string(script)) {
-		line = blanks.Replace(strings.TrimSpace(line))
+		line = blanks.ReplaceAllString(strings.TrimSpace(line), "$1")
 		out.WriteString(line)
 		if !strings.HasSuffix(line, "{") && !strings.HasSuffix(line, ",") && !strings.HasSuffix(line, ";") {
 			out.WriteByte('\n')
 		}
 	}
-	return []byte(out.String())
+	return onlyOne.ReplaceAll([]byte(lastSigns.Replace(out.String())), []byte("$1=>"))
 }
 
 // forBrowsers checks the key of a library that asks for its settings.

@@ -10,8 +10,7 @@
     busy = 1;
     try {
       const body = text({ writeKey: me.dataset.key, sentAt: new Date(), batch });
-      const { status } = await fetch(me.src.replace(/[^/]*$/, 'v1/b'), { method: 'POST', keepalive: body.length < 2e4, body });
-      busy = /429|5../.test(status);
+      busy = /429|5../.test((await fetch(me.src.replace(/[^/]*$/, 'v1/b'), { method: 'POST', keepalive: body.length < 2e4, body })).status);
     } catch {}
     if (busy) return setTimeout(() => flush(busy = 0), 5e3);
     kept.sc_q = text(queue().filter((e) => batch.every((b) => b.messageId != e.messageId)));
@@ -29,9 +28,9 @@
     page: (name, properties) => send('page', { name, properties: { url: location.href, title: document.title, ...properties } }),
     track: (event, properties) => send('track', { event, properties }),
     identify: (user, traits) => {
-      if (user?.trim) {
+      if (/str|num/.test(typeof user)) {
         if (kept.sc_u && kept.sc_u != user) my.reset();
-        kept.sc_u = user;
+        kept.sc_u = user + '';
       } else traits = user || traits;
       send('identify', { traits });
     },
@@ -40,10 +39,14 @@
   addEventListener('submit', ({ target: form }) => {
     const event = form.dataset.stagecraft, traits = {};
     if (event == null) return;
-    for (const { name, type, value, checked, autocomplete } of form.elements)
-      if (name && !/pass|hid|file|sub|but|cc-/.test(type + autocomplete) && (checked || type != 'radio')) traits[name] = type == 'checkbox' ? checked : value;
+    const all = [...form.elements].filter((f) => f.name && !/pass|hid|file|sub|but|cc-/.test(f.type + f.autocomplete));
+    for (const { name, type, checked } of all) {
+      const same = all.filter((f) => f.name == name),
+        list = same.flatMap((f) => f.selectedOptions ? [...f.selectedOptions].map((o) => o.value) : f.checked || !/rad|box/.test(f.type) ? f.value : []);
+      traits[name] = same[1] && type != 'radio' || /mul/.test(type) ? list : type == 'checkbox' ? checked : list[0];
+    }
     my.identify(traits);
-    my.track(event || 'Form Submitted', { form: form.id });
+    my.track(event || 'Form Submitted', { form: form.id + '' });
   }, true);
   if (me.dataset.page != 'off') my.page();
   flush();
