@@ -16,6 +16,8 @@ func TestAnAmountThatCannotBeRead(t *testing.T) {
 		`{"total":"7.50"}`:                    true,
 		`{"total":7.5}`:                       true,
 		`{"revenue":"7,50","total":7.5}`:      true, // the first one that is one counts
+		`{"total":"0x10"}`:                    false,
+		`{"total":1e400}`:                     false,
 		`{"total":"zz"}`:                      false,
 		`{"total":true}`:                      false,
 		`{"total":1e15}`:                      true,

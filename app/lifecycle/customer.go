@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -125,7 +126,8 @@ func (c *Customer) KeepSeen(at time.Time) {
 	}
 }
 
-// Trait returns a decoded trait, or nil. Numbers are float64, objects map[string]any, lists []any.
+// Trait returns a decoded trait, or nil. Numbers are float64, objects map[string]any, lists []any; a number that no float
+// holds, such as 1e400, is nil.
 func (c *Customer) Trait(name string) any {
 	if value, ok := c.decoded[name]; ok {
 		return value
@@ -135,7 +137,8 @@ func (c *Customer) Trait(name string) any {
 		return nil
 	}
 	var value any
-	if json.Unmarshal(raw, &value) != nil {
+	var beyond *json.UnmarshalTypeError // what stands beside such a number is decoded all the same
+	if err := json.Unmarshal(raw, &value); err != nil && !errors.As(err, &beyond) {
 		return nil
 	}
 	if c.decoded == nil {

@@ -84,6 +84,17 @@ func TestHeldOut(t *testing.T) {
 	}
 }
 
+// JSON knows numbers that no float holds: they hide nothing that stands beside them.
+func TestANumberBeyondAllFloats(t *testing.T) {
+	c := &lifecycle.Customer{}
+	c.SetTrait("size", json.RawMessage(`1e400`))
+	c.SetTrait("shop", json.RawMessage(`{"name":"Tea","far":1e400,"open":true}`))
+	shop, _ := c.Trait("shop").(map[string]any)
+	if c.Trait("size") != nil || shop["name"] != "Tea" || shop["open"] != true || shop["far"] != nil {
+		t.Errorf("%v, %v", c.Trait("size"), shop)
+	}
+}
+
 // A step that failed leaves no trace: what Keep saw, Restore brings back.
 func TestKeepAndRestore(t *testing.T) {
 	c := &lifecycle.Customer{}

@@ -2,6 +2,7 @@ package script
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -81,11 +82,12 @@ func (h *happened) decode(v view) map[string]any {
 	return *slot
 }
 
-// object decodes a JSON object; anything else is an empty one.
+// object decodes a JSON object; anything else is an empty one. A number that no float holds, such as 1e400, is nil.
 func object(raw json.RawMessage) map[string]any {
 	decoded := map[string]any{}
 	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &decoded); err != nil || decoded == nil {
+		var beyond *json.UnmarshalTypeError // what stands beside it is decoded all the same
+		if err := json.Unmarshal(raw, &decoded); err != nil && !errors.As(err, &beyond) || decoded == nil {
 			return map[string]any{}
 		}
 	}

@@ -58,6 +58,9 @@ func AmountOf(value json.RawMessage) (float64, bool) {
 	if strings.HasPrefix(text, `"`) && json.Unmarshal(value, &text) != nil {
 		return 0, false
 	}
+	if strings.ContainsAny(text, "xX") {
+		return 0, false // Lua's numbers may be hexadecimal, an amount of money is not
+	}
 	n, ok := parseNumber(text)
 	if !ok || !lifecycle.IsAmount(n) {
 		return 0, false

@@ -330,6 +330,10 @@ func TestAGoalFunctionOnlyLooks(t *testing.T) {
 	if r, err := p.Run(call); err != nil || r.Reached {
 		t.Errorf("%+v, %v", r, err)
 	}
+	call.Event = &lifecycle.Event{Name: "x", Properties: json.RawMessage(`{"far":1e400,"total":41}`)} // a number that no float holds
+	if r, err := p.Run(call); err != nil || !r.Reached {
+		t.Errorf("%+v, %v", r, err)
+	}
 	for _, word := range []string{`send "hello"`, `wait "1 day"`, `wait_until "09:00"`, `wait_for("x", "1 day")`, `move "two"`, `set("a", 1)`, `tag "a"`, `untag "a"`, `score(1)`, `track "x"`, `webhook "https://x.y"`, `choose("x", { 1, 2 })`} {
 		p, call := goal(word)
 		if _, err := p.Run(call); err == nil || !strings.Contains(err.Error(), "a goal function only looks") {

@@ -161,7 +161,10 @@ func decodeCall(data []byte, kind lifecycle.EventType) (read call, err error) {
 	}
 	event := lifecycle.Event{
 		Type: kind, MessageID: wire.MessageID, UserID: wire.UserID, AnonymousID: wire.AnonymousID,
-		Properties: object(wire.Properties), Traits: object(wire.Traits), Context: object(wire.Context),
+		Properties: object(wire.Properties), Traits: phoneAsText(object(wire.Traits)), Context: object(wire.Context),
+	}
+	if passing := lifecycle.Property(event.Context, "traits"); isWhole(lifecycle.Property(passing, "phone")) {
+		event.Context = withValue(event.Context, "traits", phoneAsText(passing))
 	}
 	written := wire.Timestamp
 	if written == nil {
@@ -241,6 +244,28 @@ func identifier(field, value string) error {
 		return fieldError(field, "%s must have 1 to %d bytes", field, lifecycle.MaxNameBytes)
 	}
 	return nil
+}
+
+// phoneAsText writes the telephone number of traits as a text, if it stands there as a whole number: only texts are addresses.
+func phoneAsText(traits json.RawMessage) json.RawMessage {
+	if phone := lifecycle.Property(traits, "phone"); isWhole(phone) {
+		return with(traits, "phone", string(phone))
+	}
+	return traits
+}
+
+// withValue sets one value of a JSON object. What is no object stays as it is.
+func withValue(object json.RawMessage, name string, value json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(object, &fields) != nil || fields == nil {
+		return object
+	}
+	fields[name] = value
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return object
+	}
+	return data
 }
 
 // with sets texts of a JSON object, given as names and values; empty ones are left out. What is no object stays as it is.

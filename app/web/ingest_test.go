@@ -29,12 +29,29 @@ func TestCallsTakeShape(t *testing.T) {
 		"identify with a name":  {"identify", `{"userId":"a","event":"X","traits":{"n":1}}`, "", ``, `{"n":1}`},
 		"group of a number":     {"group", `{"userId":"a","groupId":5}`, "", `{"groupId":"5"}`, `{"group":{"id":"5"}}`},
 		"alias of a number":     {"alias", `{"userId":"a","previousId":-43}`, "", `{"previousId":"-43"}`, ``},
+		"a phone of digits":     {"identify", `{"userId":"a","traits":{"phone":84901234567,"n":1}}`, "", ``, `{"n":1,"phone":"84901234567"}`},
+		"a phone of text":       {"identify", `{"userId":"a","traits":{"phone":"+84901234567", "n":1}}`, "", ``, `{"phone":"+84901234567", "n":1}`},
+		"a phone of sorts":      {"identify", `{"userId":"a","traits":{"phone":1.5}}`, "", ``, `{"phone":1.5}`},
 		"type in the body":      {"", `{"type":"track","userId":"a","event":"X"}`, "X", ``, ``},
 		"the path counts":       {"track", `{"type":"page","userId":"a","event":"X"}`, "X", ``, ``},
 	} {
 		got, err := web.DecodeCall([]byte(c.body), c.kind, noon)
 		if err != nil || got.Name != c.event || string(got.Properties) != c.properties || string(got.Traits) != c.traits {
 			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A telephone number is a text, wherever the traits stand.
+func TestAPhoneInTheContext(t *testing.T) {
+	for context, want := range map[string]string{
+		`{"ip":"::1","traits":{"phone":84901234567}}`:     `{"ip":"::1","traits":{"phone":"84901234567"}}`,
+		`{"traits":{"phone":"+84901234567"}, "ip":"::1"}`: `{"traits":{"phone":"+84901234567"}, "ip":"::1"}`,
+		`{"traits":[84901234567]}`:                        `{"traits":[84901234567]}`,
+	} {
+		got, err := web.DecodeCall([]byte(`{"userId":"a","event":"X","context":`+context+`}`), lifecycle.Track, noon)
+		if err != nil || string(got.Context) != want {
+			t.Errorf("%s became %s, %v", context, got.Context, err)
 		}
 	}
 }
