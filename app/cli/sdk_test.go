@@ -297,7 +297,7 @@ func TestSnippetInABrowser(t *testing.T) {
 		"page Page Viewed":     {`"title":"Shop"`, `"name":"Details"`, `"category":"Shoes"`},
 		"track Product Viewed": {`{"sku":"45790"}`},
 		"identify": {`{"plan":"pro"}`, `{"email":"page@example.com","news":true,"ads":false,"size":"m","country":"VN",` +
-			`"likes":["tea","milk"],"never":[],"days":["mon","wed"],"child":["Ada","Bob"],"trim":"slim","agreed":true}`},
+			`"likes":["tea","milk"],"never":[],"days":["mon","wed"],"phone":"2","trim":"slim","agreed":true}`},
 		"track Newsletter Signed Up": {`{"form":"newsletter"}`},
 	} {
 		for _, text := range texts {

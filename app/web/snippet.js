@@ -43,7 +43,7 @@
     for (const { name, type, checked } of all) {
       const same = all.filter((f) => f.name == name),
         list = same.flatMap((f) => f.selectedOptions ? [...f.selectedOptions].map((o) => o.value) : f.checked || !/rad|box/.test(f.type) ? f.value : []);
-      traits[name] = same[1] && type != 'radio' || /mul/.test(type) ? list : type == 'checkbox' ? checked : list[0];
+      traits[name] = same[1] && type == 'checkbox' || /mul/.test(type) ? list : type == 'checkbox' ? checked : list.pop();
     }
     my.identify(traits);
     my.track(event || 'Form Submitted', { form: form.id + '' });
