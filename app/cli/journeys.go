@@ -19,7 +19,7 @@ import (
 // JourneysCommand lists journeys or sets the mode of one.
 type JourneysCommand struct {
 	Name string `arg:"" optional:"" help:"Name of a journey."`
-	Mode string `arg:"" optional:"" help:"off, shadow (decides and counts, sends nothing), live, or braked (stops it at once and holds its queued messages, until it is live again)."`
+	Mode string `arg:"" optional:"" help:"off, shadow (decides and counts, sends nothing, and holds what is queued until it is live again), live, or braked (stops it at once and holds its queued messages, until it is live again)."`
 	Yes  bool   `name:"yes" short:"y" help:"Go live without asking, however many people that reaches."`
 	AsJSON
 	Remote

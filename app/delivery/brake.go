@@ -10,13 +10,13 @@ import (
 	"stagecraft/app/store"
 )
 
-// The messages of a braked journey, and those that a pause covers, are taken out of their lanes when a claim comes upon
-// them, so that they neither leave nor stand in the way of others, however many they are. They keep their moment, and go
-// back to their lanes when the journey is live or in shadow again, or the pause is taken back. Their keys are
+// The messages of a journey that is braked or in shadow, and those that a pause covers, are taken out of their lanes when a
+// claim comes upon them, so that they neither leave nor stand in the way of others, however many they are. They keep their
+// moment, and go back to their lanes when the journey is live again, or the pause is taken back. Their keys are
 //
 //	p holder, 0, lane, 0, due, decided, message -> nothing
 //
-// The holder is the journey that is braked; of a pause it is what that covers, behind a byte that no journey's name begins with.
+// The holder is the journey that is braked or in shadow; of a pause it is what that covers, behind a byte that no journey's name begins with.
 const parkedKind = 'p'
 
 // placeBytes is the end of a key in a lane, and of a parked one: due, decided, message.
@@ -28,7 +28,10 @@ const (
 	maxTurns   = 4                      // partitions that go through their messages at a time: what is decided meanwhile must not wait for a million
 )
 
-const becauseBraked = "the journey is braked"
+const (
+	becauseBraked = "the journey is braked"
+	becauseShadow = "the journey is in shadow; what was decided before waits until it is live again"
+)
 
 const pauseMark = "\x01"
 
@@ -71,8 +74,13 @@ func closes(holder, lane string) bool {
 
 // heldBy returns who keeps a message from leaving, and why; "": nobody.
 func (d *Delivery) heldBy(tx store.Reader, m *lifecycle.Message) (holder, reason string) {
-	if d.journeys != nil && d.journeys.Mode(tx, m.Journey) == lifecycle.Braked {
-		return m.Journey, becauseBraked
+	if d.journeys != nil {
+		switch mode := d.journeys.Mode(tx, m.Journey); {
+		case mode == lifecycle.Braked:
+			return m.Journey, becauseBraked
+		case mode == lifecycle.Shadow && !isSample(m): // a script is looked at before it is live
+			return m.Journey, becauseShadow
+		}
 	}
 	if o := d.controlled(tx).pauseOf(m); o != nil {
 		return o.Target.holder(), o.reason("paused")
@@ -85,8 +93,8 @@ func (d *Delivery) braked(tx store.Reader, m *lifecycle.Message) bool {
 	return holder != ""
 }
 
-// holds reports whether a holder still keeps what it holds. What was braked and then switched off stays where it is: only
-// going on lets go.
+// holds reports whether a holder still keeps what it holds. What was braked and is then in shadow or off stays where it is:
+// only going live lets go.
 func (d *Delivery) holds(tx store.Reader, holder string) bool {
 	if target, is := targetOf(holder); is {
 		return d.controlled(tx).paused(target) >= 0
@@ -94,8 +102,11 @@ func (d *Delivery) holds(tx store.Reader, holder string) bool {
 	if d.journeys == nil {
 		return false
 	}
-	mode := d.journeys.Mode(tx, holder)
-	return mode == lifecycle.Braked || mode == lifecycle.Off
+	switch d.journeys.Mode(tx, holder) {
+	case lifecycle.Braked, lifecycle.Shadow, lifecycle.Off:
+		return true
+	}
+	return false
 }
 
 // park takes a message out of its lane and returns how many bytes that wrote.
@@ -134,7 +145,7 @@ func (d *Delivery) unpark(tx store.Tx, m *lifecycle.Message) {
 	d.awaitNothing(tx, questionedKey(laneOf(m), m))
 }
 
-// release is the input "put back what no brake holds any more". Its answer is whether there may be more of it.
+// release is the input "put back what nobody holds any more". Its answer is whether there may be more of it.
 type release struct{ At time.Time }
 
 func (d *Delivery) release(tx store.Tx, in release) (more bool) {
@@ -159,7 +170,7 @@ func (d *Delivery) release(tx store.Tx, in release) (more bool) {
 		name := string(key[bytes.IndexByte(key, 0)+1 : len(key)-placeBytes-1])
 		tx.Delete(key)
 		if _, pause := targetOf(string(key[1:bytes.IndexByte(key, 0)])); !pause { // of a pause the orders tell when it was taken back
-			step(tx, lifecycle.ID(place[16:]), Step{Kind: StepResumed, At: in.At, Reason: "the journey is braked no more"})
+			step(tx, lifecycle.ID(place[16:]), Step{Kind: StepResumed, At: in.At, Reason: "the journey is live again"})
 		}
 		d.backToLane(tx, name, place)
 	}
@@ -180,7 +191,7 @@ type chores struct{}
 
 // chore says what the owner of a partition has to do. While pauses hold messages there is nothing, however many they are.
 type chore struct {
-	braked bool // a journey's brake holds messages: it is to be asked again and again whether it was let go
+	braked bool // a journey holds messages: it is to be asked again and again whether it is live
 	free   bool // what a pause held is held no more
 	cancel bool // a cancellation has not been everywhere
 }

@@ -2,9 +2,11 @@ package delivery_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
@@ -76,9 +78,49 @@ func TestABrakeLetsGoOfMany(t *testing.T) {
 	}
 	p.put(held...)
 	p.holds(2500)
-	p.modes.set("j", lifecycle.Shadow)
+	p.modes.set("j", lifecycle.Live)
 	p.clock.Advance(time.Second)
 	p.counts("queued>accepted", 2500)
+}
+
+// Shadow sends nothing: not what a brake held before, not what a pause held, and not what was only waiting for its time.
+func TestShadowHoldsWhatWasDecidedBefore(t *testing.T) {
+	p := newPost(t, newConnector())
+	p.run()
+	ada := p.customer("email", address)
+	target := delivery.Target{Name: "insistent"}
+	p.must(p.delivery.PauseMessages(t.Context(), target, "ops", ""))
+	paused := p.send(ada, owed, "insistent")
+	waiting := p.message(ada, owed, "hello")
+	waiting.Due = start.Add(time.Minute)
+	p.put(waiting)
+	p.holds(1)
+	p.modes.set("j", lifecycle.Braked)
+	braked := p.send(ada, wanted, "hello")
+	p.holds(2)
+	p.modes.set("j", lifecycle.Shadow)
+	p.must(p.delivery.ResumeMessages(t.Context(), target, "ops"))
+	p.clock.Advance(2 * time.Minute)
+	p.holds(3)
+	quiet()
+	if n := len(p.connector.sendings(nil)); n != 0 {
+		t.Fatalf("%d messages left in shadow", n)
+	}
+	if full := p.look(waiting); full.State != lifecycle.Queued || !strings.Contains(full.Reason, "in shadow") {
+		t.Errorf("the message is %+v", full.Message)
+	}
+	p.modes.set("j", lifecycle.Off)
+	p.clock.Advance(time.Second)
+	quiet()
+	p.holds(3)
+	p.modes.set("j", lifecycle.Live)
+	p.clock.Advance(time.Second)
+	for _, m := range []*lifecycle.Message{braked, paused, waiting} {
+		p.becomes(m, lifecycle.Accepted)
+		if n := len(p.connector.sendings(m)); n != 1 {
+			t.Errorf("a message left %d times", n)
+		}
+	}
 }
 
 // Two journeys are braked and one goes on; the other one's messages stay, also when it is switched off.

@@ -59,7 +59,7 @@ type Delivery struct {
 	recorder     Recorder
 	templates    Templates
 	heirs        Heirs
-	journeys     Journeys     // nil: none is ever braked
+	journeys     Journeys     // nil: all are live
 	asker        Asker        // nil: nobody asks about addresses
 	watcher      Watcher      // nil: nobody waits for messages
 	alternatives Alternatives // nil: a message that fails by one channel is not sent by another
@@ -136,7 +136,7 @@ func (d *Delivery) Bind(s *store.Store) { d.store = s }
 // SetTemplates names where templates are found. It is called once, before the store starts.
 func (d *Delivery) SetTemplates(t Templates) { d.templates = t }
 
-// SetJourneys names who knows which journeys are braked. It is called once, before the store starts.
+// SetJourneys names who knows which journeys are live. It is called once, before the store starts.
 func (d *Delivery) SetJourneys(j Journeys) { d.journeys = j }
 
 // SetHoldOuts names who knows about hold-out groups. It is called once, before the store starts.

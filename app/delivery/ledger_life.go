@@ -23,7 +23,7 @@ const (
 	StepDecided   StepKind = "decided"   // a script decided to send it, by Channel: Reason says why by none that is preferred to it
 	StepQueued    StepKind = "queued"    // it waits until it is due
 	StepDeferred  StepKind = "deferred"  // policy lets it wait until Until, for a reason
-	StepPaused    StepKind = "paused"    // an operator, or a journey's brake, keeps it from leaving
+	StepPaused    StepKind = "paused"    // an operator, or its journey's mode, keeps it from leaving
 	StepResumed   StepKind = "resumed"   // what kept it from leaving was taken back
 	StepPolicy    StepKind = "policy"    // every gate let it pass
 	StepAttempt   StepKind = "attempt"   // it was handed to the connector

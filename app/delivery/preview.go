@@ -64,8 +64,8 @@ func (d *Delivery) Try(t *lifecycle.Template, customer *lifecycle.Customer, even
 const testLife = time.Hour
 
 // TestSend is the input "send this to the one who asked for it, to see what it looks like there". It goes through the
-// connector and stands in the ledger, but no figure counts it, nothing holds it back except a brake or a pause, and what
-// comes back of it is nobody's answer. An address of the customer's that is
+// connector and stands in the ledger, but no figure counts it, nothing holds it back except a brake or a pause, also in
+// shadow, and what comes back of it is nobody's answer. An address of the customer's that is
 // suppressed is refused, and who asks has asked the address itself. The input may be repeated. It answers the message's reference.
 type TestSend struct {
 	ID       lifecycle.ID // of the message

@@ -44,3 +44,15 @@ func TestATestThatWaitsWasNotAttempted(t *testing.T) {
 0 queued until 0
 0 paused paused by ops`)
 }
+
+// Who looks at a message before its journey is live gets it.
+func TestATestLeavesInShadow(t *testing.T) {
+	p := newPost(t, newConnector())
+	p.run()
+	ada := p.customer("email", address)
+	p.modes.set("j", lifecycle.Shadow)
+	_, err := p.store.Do(t.Context(), ada.Partition(), delivery.TestSend{ID: lifecycle.HashID("one"), Customer: ada, Journey: "j", Name: "hello",
+		Channel: "email", Rendered: lifecycle.Rendered{To: "me@shop.example", Subject: "Hi", Text: "Hi"}, At: start})
+	p.must(err)
+	p.eventually(func() bool { return len(p.connector.sendings(nil)) == 1 }, func() string { return "the test has not left" })
+}

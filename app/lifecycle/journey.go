@@ -11,7 +11,7 @@ type Mode string
 const (
 	Off    Mode = "off"    // nothing runs; nobody enters
 	Braked Mode = "braked" // nothing runs and nobody enters, and messages that are queued stay queued; all goes on when it is live again
-	Shadow Mode = "shadow" // decides and counts, but sends nothing
+	Shadow Mode = "shadow" // decides and counts, but sends nothing; messages that were queued before stay queued until it is live again
 	Live   Mode = "live"   // decides and sends
 )
 
