@@ -114,6 +114,7 @@ type shownCustomer struct {
 		Value  json.RawMessage
 		Source string
 		At     time.Time
+		Wrong  string
 	}
 	Tags         []string
 	Acquired     *lifecycle.Acquisition
@@ -219,6 +220,9 @@ func (c *shownCustomer) print(table io.Writer) {
 		said := ""
 		if trait.Source != "" {
 			said = trait.Source + ", " + at(trait.At)
+		}
+		if trait.Wrong != "" {
+			said = strings.TrimPrefix(said+"; "+trait.Wrong, "; ")
 		}
 		row(trait.Name, string(trait.Value), said)
 	}

@@ -27,7 +27,7 @@ func TestCustomersListAndShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := map[string]any{"userId": "ada", "event": "Order Completed", "context": map[string]any{"traits": map[string]any{"email": "ada@example.com"}}}
+	order := map[string]any{"userId": "ada", "event": "Order Completed", "context": map[string]any{"traits": map[string]any{"email": "ada@example.com", "timezone": "New York"}}}
 	if _, err = client.Post(t.Context(), "/v1/track", order, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +41,7 @@ func TestCustomersListAndShow(t *testing.T) {
 		"nobody":                             {"list", "--search", "bob"},
 		"customer-lifecycle: moved member > single-purchase (custom": {"show", "ada", "--timeline", "9"},
 		`"ada@example.com"`:                      {"show", "ada"},
+		"not a time zone":                        {"show", "ada"},
 		"message thank-you: put into the outbox": {"show", "ada", "--timeline", "9"},
 	} {
 		if code, out := verb(args...); code != 0 || !strings.Contains(out, said) {

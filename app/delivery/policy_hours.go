@@ -1,8 +1,6 @@
 package delivery
 
 import (
-	"encoding/json"
-	"sync"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -60,54 +58,23 @@ func wallTime(from time.Time, days, minute int) time.Time {
 	return ends.In(from.Location())
 }
 
-// maxZones bounds how many names of zones are remembered; there are about 600 that mean something.
-const maxZones = 2000
-
-// zones finds the time zones of customers and remembers them by the JSON of the trait timezone; nil for what names none.
+// zones finds the time zones of customers.
 type zones struct {
 	fallback *time.Location
-	mu       sync.RWMutex
-	known    map[string]*time.Location
+	named    *lifecycle.Zones
 }
 
 func newZones(fallback *time.Location) *zones {
 	if fallback == nil {
 		fallback = time.UTC
 	}
-	return &zones{fallback: fallback, known: map[string]*time.Location{}}
+	return &zones{fallback, lifecycle.NewZones(nil)} // the engine tells the log, which hears of every trait before
 }
 
 // of returns a customer's zone.
 func (z *zones) of(customer *lifecycle.Customer) *time.Location {
-	trait, ok := customer.Traits["timezone"]
-	if !ok || len(trait) > lifecycle.MaxNameBytes {
-		return z.fallback
+	if zone := z.named.Of(customer); zone != nil {
+		return zone
 	}
-	z.mu.RLock()
-	zone, known := z.known[string(trait)]
-	z.mu.RUnlock()
-	if !known {
-		zone = z.remember(trait)
-	}
-	if zone == nil {
-		return z.fallback
-	}
-	return zone
-}
-
-func (z *zones) remember(trait json.RawMessage) *time.Location {
-	var name string
-	var zone *time.Location
-	if json.Unmarshal(trait, &name) == nil && name != "" && name != "Local" {
-		if found, err := time.LoadLocation(name); err == nil {
-			zone = found
-		}
-	}
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if len(z.known) >= maxZones {
-		clear(z.known)
-	}
-	z.known[string(trait)] = zone
-	return zone
+	return z.fallback
 }

@@ -176,7 +176,7 @@ var office = map[string][]delivery.Hours{
 func TestQuietHoursInTheCustomersZone(t *testing.T) {
 	hanoi := time.FixedZone("", 7*3600)
 	both(t, delivery.Policy{Hours: office, Zone: hanoi}, func(t *testing.T, p *post) {
-		here, york := p.grown(nil), p.grown(nil, "timezone", "America/New_York")
+		here, york := p.grown(nil), p.grown(nil, "timezone", "america/new_york")
 		nowhere := p.grown(nil, "timezone", "Mars/Olympus")
 		p.clock.Set(start.Add(4 * time.Hour)) // Sunday, 23:00 here and 11:00 in New York
 		p.expect(p.send(here, owed, "hello"), "accepted")

@@ -76,7 +76,7 @@ type Engine struct {
 	log   *slog.Logger
 	store *store.Store
 	zone  *time.Location
-	zones zones
+	zones *lifecycle.Zones
 
 	publishing    sync.Mutex // one change of the journeys at a time
 	importing     sync.Mutex // one import is opened or closed at a time
@@ -155,6 +155,7 @@ func New(opts Options) *Engine {
 	if e.zone == nil {
 		e.zone = time.UTC
 	}
+	e.zones = lifecycle.NewZones(opts.Log)
 	for i := range e.parts {
 		e.parts[i].wake = make(chan struct{}, 1)
 		e.parts[i].listed.whole, e.parts[i].listed.turn = make(chan struct{}), 1

@@ -75,9 +75,12 @@ func (s *session) identify(event *lifecycle.Event, late bool) {
 				continue
 			}
 			s.takeTrait(word, traits[name])
+			if name == zoneTrait {
+				s.engine.zones.Of(s.customer) // the log hears of it if it is none
+			}
 		}
 	}
-	if _, known := s.customer.Traits[zoneTrait]; len(zone) > 0 && !known && s.engine.zones.load(zone) != nil {
+	if _, known := s.customer.Traits[zoneTrait]; len(zone) > 0 && !known && s.engine.zones.Read(zone) != nil {
 		s.takeTrait(event.Says(zoneTrait), zone) // what the browser says, as long as nobody says it of the customer
 	}
 }

@@ -41,7 +41,11 @@ type wireTrait struct {
 	Value  json.RawMessage `json:"value"`
 	Source string          `json:"source,omitempty"` // none: not known
 	At     *time.Time      `json:"at,omitempty"`
+	Wrong  string          `json:"wrong,omitempty"` // why it has no effect where Stagecraft itself reads it; none: it has, or it is for scripts only
 }
+
+// notAZone is what is wrong with a trait timezone that names none.
+const notAZone = "not a time zone: the configured one is used"
 
 // wireVisit is where a customer is in a journey, and how they came there.
 type wireVisit struct {
@@ -89,6 +93,9 @@ func (s *Server) person(ctx context.Context, c *lifecycle.Customer) (*wireCustom
 		if origin, known := c.Origin(name); known {
 			at := origin.At.UTC()
 			trait.Source, trait.At = cmp.Or(origin.Source, lifecycle.ByKey), &at
+		}
+		if name == lifecycle.ZoneTrait && lifecycle.NoZone(trait.Value) {
+			trait.Wrong = notAZone
 		}
 		w.Traits = append(w.Traits, trait)
 	}

@@ -32,6 +32,8 @@ export interface Trait {
   /** Not known of old ones. */
   source?: string;
   at?: string;
+  /** Why it has no effect. */
+  wrong?: string;
 }
 
 export interface StageChange {
