@@ -49,6 +49,7 @@ type publisher struct {
 
 	mu      sync.Mutex
 	errors  map[string]*lifecycle.Error // by journey; "" is the folder itself
+	gone    map[string]bool             // journeys that were published and have no journey.lua any more
 	changes int
 }
 
@@ -79,6 +80,13 @@ func (p *publisher) publishAll(ctx context.Context) error {
 				found[name] = e
 			}
 		}
+	}
+	present, unreadable := map[string]bool{}, found["."] != nil || found[""] != nil
+	for _, source := range sources {
+		present[source.Name] = true
+	}
+	for name := range found {
+		present[name] = true
 	}
 	sources = slices.DeleteFunc(sources, func(source script.Source) bool {
 		return found[source.Name] != nil // what was read of it is not whole
@@ -116,10 +124,37 @@ func (p *publisher) publishAll(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	p.errors = found
+	if !unreadable {
+		p.lookForGone(states, present)
+	}
 	p.changes++
 	p.mu.Unlock()
 	p.serving, p.read = true, before
 	return nil
+}
+
+// lookForGone finds the journeys whose folders are gone, and tells the log of those at work: they run on, also beside a copy
+// of them under another name. p.mu is held.
+func (p *publisher) lookForGone(states []engine.JourneyState, present map[string]bool) {
+	gone := map[string]bool{}
+	for _, state := range states {
+		if present[state.Name] {
+			continue
+		}
+		gone[state.Name] = true
+		if state.Mode != lifecycle.Off && !p.gone[state.Name] {
+			p.log.Warn("a journey's folder is gone, and the version that was published last runs on; if it was renamed or removed, switch it off: stagecraft journeys "+
+				state.Name+" off", "journey", state.Name, "mode", state.Mode)
+		}
+	}
+	p.gone = gone
+}
+
+// Gone reports whether a journey that was published has no journey.lua in the scripts folder any more.
+func (p *publisher) Gone(journey string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone[journey]
 }
 
 // refusal returns what is wrong with a version that was not published; nil if it was not the version's fault.
@@ -207,9 +242,10 @@ func (p *publisher) publishSaved(ctx context.Context, source script.Source, prog
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found := maps.Clone(p.errors)
+	found, gone := maps.Clone(p.errors), maps.Clone(p.gone)
 	delete(found, source.Name)
-	p.errors = found
+	delete(gone, source.Name)
+	p.errors, p.gone = found, gone
 	p.changes++
 	return nil
 }

@@ -193,6 +193,7 @@ type overview struct {
 			Name                          string
 			Decided, Accepted, Suppressed int
 		}
+		Gone         bool
 		PublishError *struct {
 			File, Message string
 			Line          int

@@ -20,7 +20,7 @@ import (
 type JourneysCommand struct {
 	Name string `arg:"" optional:"" help:"Name of a journey."`
 	Mode string `arg:"" optional:"" help:"off, shadow (decides and counts, sends nothing, and holds what is queued until it is live again), live, or braked (stops it at once and holds its queued messages, until it is live again)."`
-	Yes  bool   `name:"yes" short:"y" help:"Go live without asking, however many people that reaches."`
+	Yes  bool   `name:"yes" short:"y" help:"Go live without asking, however many people that reaches, and whatever else is live."`
 	AsJSON
 	Remote
 }
@@ -57,18 +57,26 @@ func (c *JourneysCommand) setMode(w *world, client *Client) error {
 	agreed := c.Yes
 	if mode == lifecycle.Live {
 		var reach struct {
-			NextHour int  `json:"nextHour"`
-			NextWeek int  `json:"nextWeek"`
-			More     bool `json:"more"`
-			Limit    int  `json:"limit"`
+			NextHour int      `json:"nextHour"`
+			NextWeek int      `json:"nextWeek"`
+			More     bool     `json:"more"`
+			Limit    int      `json:"limit"`
+			Gone     []string `json:"gone"`
 		}
 		if _, err := client.Get(w.ctx, path+"/reach", &reach); err != nil {
 			return err
 		}
 		least := map[bool]string{true: "at least "}[reach.More]
 		fmt.Fprintf(w.stderr, "People with a timer that is due: %s%d in the next hour, %s%d in the next seven days.\n", least, reach.NextHour, least, reach.NextWeek)
-		if reach.NextHour > reach.Limit && !agreed {
-			fmt.Fprintf(w.stderr, "That is more than %d within the hour. Take %s live? [y/N] ", reach.Limit, c.Name)
+		for _, gone := range reach.Gone {
+			fmt.Fprintf(w.stderr, "Journey %s is still live, though its folder is gone: both would write to customers. If %s is its new name, switch the old one off first: stagecraft journeys %[1]s off\n", gone, c.Name)
+		}
+		above := reach.NextHour > reach.Limit
+		if above {
+			fmt.Fprintf(w.stderr, "That is more than %d within the hour.\n", reach.Limit)
+		}
+		if (above || len(reach.Gone) > 0) && !agreed {
+			fmt.Fprintf(w.stderr, "Take %s live? [y/N] ", c.Name)
 			if !agrees(w.stdin) {
 				return lifecycle.Errorf(lifecycle.Conflict, "%s was left as it was; --yes takes it live without asking", c.Name)
 			}
@@ -150,6 +158,7 @@ func (c *JourneysCommand) Run(w *world) error {
 			Version   string       `json:"version"`
 			Customers int64        `json:"customers"`
 			Error     *unpublished `json:"publishError"`
+			Gone      bool         `json:"gone,omitempty"`
 		} `json:"journeys"`
 		Problems []unpublished `json:"problems"` // of what is beside the journeys
 	}
@@ -179,6 +188,12 @@ func (c *JourneysCommand) Run(w *world) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\tversion %.8s\n", journey.Name, journey.Mode, plural(int(journey.Customers), "customer", "customers"), journey.Version)
 		if e := journey.Error; e != nil {
 			fmt.Fprintf(table, "  not published: %s\n", e)
+		}
+		switch {
+		case journey.Gone && journey.Mode == string(lifecycle.Off):
+			fmt.Fprintf(table, "  its folder is gone\n")
+		case journey.Gone:
+			fmt.Fprintf(table, "  its folder is gone; the version that was published last runs on: switch it off, or bring the folder back\n")
 		}
 	}
 	if err = table.Flush(); err != nil || c.Name != "" {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"stagecraft/app/cli"
 )
@@ -67,6 +68,21 @@ func TestJourneysAndCustomers(t *testing.T) {
 	expect(0, "1 in the next hour, 1 in the next seven days", "", "journeys", "care", "live", "--yes")
 	expect(2, "not a mode", "", "journeys", "care", "fast")
 	expect(1, "there is no journey", "", "journeys", "nothing", "live")
+
+	if err = os.Rename(filepath.Join(scripts, "care"), filepath.Join(scripts, "concern")); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if _, text := run("", "journeys"); strings.Contains(text, "concern  off") {
+			break
+		}
+	}
+	expect(0, "its folder is gone; the version that was published last runs on", "", "journeys", "care")
+	expect(1, "Journey care is still live, though its folder is gone", "n\n", "journeys", "concern", "live")
+	expect(0, "concern  off", "", "journeys", "concern")
+	if err = os.Rename(filepath.Join(scripts, "concern"), filepath.Join(scripts, "care")); err != nil {
+		t.Fatal(err)
+	}
 
 	expect(0, "u-1 is a test person now", "", "customers", "test", "u-1")
 	expect(0, "care  live  0 customers", "", "journeys", "care")

@@ -159,7 +159,9 @@ func (s *Server) journeys(ctx context.Context, report *insight.Report, letters [
 		known[state.Name] = true
 		if program, ok := s.Engine.Program(state.Version); ok {
 			plans[state.Name] = &program.Journey
-			list = append(list, journeyOf(state, program, report.Journey(state.Name), problems[state.Name]))
+			j := journeyOf(state, program, report.Journey(state.Name), problems[state.Name])
+			j.Gone = s.Scripts.Gone(state.Name)
+			list = append(list, j)
 		}
 	}
 	for name, problem := range problems {

@@ -24,6 +24,7 @@ type wireJourney struct {
 	Moves        []wireMove          `json:"moves"`
 	Messages     []wireMessageTotals `json:"messages"`
 	PublishError *wireScriptError    `json:"publishError"`
+	Gone         bool                `json:"gone,omitempty"` // its folder is: the version that was published last goes on
 }
 
 type wireStage struct {

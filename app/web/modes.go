@@ -18,15 +18,16 @@ func (s *Server) routeModes(api fiber.Router) {
 
 // wireReach is how many people have a timer that is due in a journey.
 type wireReach struct {
-	NextHour int  `json:"nextHour"`
-	NextWeek int  `json:"nextWeek"`
-	More     bool `json:"more"`  // than were looked at
-	Limit    int  `json:"limit"` // above which, in the next hour, it has to be confirmed
+	NextHour int      `json:"nextHour"`
+	NextWeek int      `json:"nextWeek"`
+	More     bool     `json:"more"`           // than were looked at
+	Limit    int      `json:"limit"`          // above which, in the next hour, it has to be confirmed
+	Gone     []string `json:"gone,omitempty"` // of a journey that is off or in shadow: the live ones whose folders are gone; they have to be confirmed too
 }
 
 func (s *Server) reachOf(c *fiber.Ctx, journey string) (wireReach, error) {
 	reach, err := s.Engine.Reach(c.UserContext(), journey)
-	return wireReach{reach.NextHour, reach.NextWeek, reach.More, s.PublishLimit}, err
+	return wireReach{NextHour: reach.NextHour, NextWeek: reach.NextWeek, More: reach.More, Limit: s.PublishLimit}, err
 }
 
 func (s *Server) reach(c *fiber.Ctx) error {
@@ -34,14 +35,46 @@ func (s *Server) reach(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if _, err = s.stateOf(c, name); err != nil {
+	state, err := s.stateOf(c, name)
+	if err != nil {
 		return err
 	}
 	reach, err := s.reachOf(c, name)
 	if err != nil {
 		return err
 	}
+	if reach.Gone, err = s.goneBeside(c, state); err != nil {
+		return err
+	}
 	return c.JSON(reach)
+}
+
+// goneBeside returns the live journeys whose folders are gone, which one that is to go live may have been before it was renamed:
+// both would write to the same people. Of one that was live before there is none: braked, it goes on where it was.
+func (s *Server) goneBeside(c *fiber.Ctx, wanted engine.JourneyState) (gone []string, err error) {
+	if wanted.Mode != lifecycle.Off && wanted.Mode != lifecycle.Shadow {
+		return nil, nil
+	}
+	states, err := s.Engine.States(c.UserContext())
+	for _, state := range states {
+		if state.Name != wanted.Name && state.Mode == lifecycle.Live && s.Scripts.Gone(state.Name) {
+			gone = append(gone, state.Name)
+		}
+	}
+	return gone, err
+}
+
+// confirmBeside refuses to take a journey live beside one whose folder is gone, unless the caller knows.
+func (s *Server) confirmBeside(c *fiber.Ctx, wanted engine.JourneyState, yes bool) error {
+	if yes {
+		return nil
+	}
+	gone, err := s.goneBeside(c, wanted)
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return &lifecycle.Error{Code: lifecycle.Conflict, Field: "yes", Hint: "if this is another name of it, switch the old one off first; else confirm it",
+		Message: fmt.Sprintf("journey %s is still live, though its folder is gone: both would write to customers", gone[0])}
 }
 
 // stateOf returns a journey as it runs; an error as of noJourney if there is none of that name.
@@ -104,6 +137,9 @@ func (s *Server) setMode(c *fiber.Ctx) error {
 	}
 	if mode == lifecycle.Live && state.Mode != lifecycle.Live {
 		if err = s.confirm(c, name, request.Yes); err != nil {
+			return err
+		}
+		if err = s.confirmBeside(c, state, request.Yes); err != nil {
 			return err
 		}
 	}

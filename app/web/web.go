@@ -41,6 +41,7 @@ const (
 // Scripts knows what keeps the newest scripts from running.
 type Scripts interface {
 	Problems() map[string]*lifecycle.Error // by journey
+	Gone(journey string) bool              // it was published, and its files are not there any more
 	Changes() int                          // grows with every reading
 }
 

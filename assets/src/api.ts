@@ -38,6 +38,8 @@ export interface Journey {
   moves: Move[];
   messages: MessageTotals[];
   publishError: PublishError | null;
+  /** Its folder is gone: what was published last goes on. */
+  gone?: boolean;
 }
 
 export interface Stage {
@@ -283,6 +285,8 @@ export interface Reach {
   more: boolean;
   /** Above this many in the next hour the server wants to be told twice. */
   limit: number;
+  /** Live journeys whose folders are gone, beside which this one would go live. */
+  gone?: string[];
 }
 
 /** What the server answers with a status of 4xx or 5xx, as RFC 9457 writes problems: message is its detail. */
