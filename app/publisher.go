@@ -250,7 +250,7 @@ func (p *publisher) publishSaved(ctx context.Context, source script.Source, prog
 	return nil
 }
 
-// keepsCustomers refuses a version that lacks a stage in which customers are.
+// keepsCustomers refuses a version that lacks a stage in which customers are, test people among them.
 func (p *publisher) keepsCustomers(ctx context.Context, plan *lifecycle.Journey) error {
 	in, err := p.insight.Stored(ctx, plan.Name)
 	if err != nil {
@@ -258,12 +258,20 @@ func (p *publisher) keepsCustomers(ctx context.Context, plan *lifecycle.Journey)
 	}
 	for stage, count := range in {
 		if _, said := plan.Heir(stage); count > 0 && plan.Stage(stage) == nil && !said {
-			return &lifecycle.Error{Code: lifecycle.Conflict, File: plan.Name + "/journey.lua", Line: 1,
-				Message: fmt.Sprintf("stage %q is gone, but customers are in it: %d", stage, count),
-				Hint:    fmt.Sprintf(`say where they go: renamed = { [%q] = "its new name" } or retired = { [%q] = "another stage" } in journey { … }; or bring the stage back`, stage, stage)}
+			return lost(plan.Name, stage, "customers", count)
 		}
 	}
-	return nil
+	stage, count, err := p.engine.TestPeopleLost(ctx, plan)
+	if err != nil || stage == "" {
+		return err
+	}
+	return lost(plan.Name, stage, "test people", count)
+}
+
+func lost(journey, stage, who string, count int64) error {
+	return &lifecycle.Error{Code: lifecycle.Conflict, File: journey + "/journey.lua", Line: 1,
+		Message: fmt.Sprintf("stage %q is gone, but %s are in it: %d", stage, who, count),
+		Hint:    fmt.Sprintf(`say where they go: renamed = { [%q] = "its new name" } or retired = { [%q] = "another stage" } in journey { … }; or bring the stage back`, stage, stage)}
 }
 
 // watch publishes changes since the last reading until ctx ends. A folder that is still being written to is left alone.

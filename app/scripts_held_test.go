@@ -28,6 +28,26 @@ func TestAVersionThatLacksAHeldStageIsRefused(t *testing.T) {
 	}
 }
 
+// Test people are in no figure, but they are in stages.
+func TestAVersionThatLacksAStageOfATestPersonIsRefused(t *testing.T) {
+	s := startServer(t, withScripts(t, trial("stage { title = \"A\" }\non(\"Order\", function() move \"b\" end)\n")))
+	s.setMode("trial", lifecycle.Live)
+	s.track("ada", "Order")
+	s.must("POST", "/api/customers/test", map[string]any{"user": "ada", "on": true})
+	if err := os.Remove(filepath.Join(s.cfg.Scripts, "trial", "b.lua")); err != nil {
+		t.Fatal(err)
+	}
+	writeScripts(t, s.cfg.Scripts, map[string]string{"trial/journey.lua": `journey { title = "Trial", stages = { "a" }, moves = {} }`,
+		"trial/a.lua": `stage { title = "A" }`})
+	s.eventually("the refusal shows", func() bool {
+		problem := s.overview().Journeys[0].PublishError
+		return problem != nil && strings.Contains(problem.Message, `stage "b" is gone, but test people are in it: 1`)
+	})
+	version := s.overview().Journeys[0].Version
+	writeScripts(t, s.cfg.Scripts, map[string]string{"trial/journey.lua": `journey { title = "Trial", stages = { "a" }, moves = {}, retired = { b = "a" } }`})
+	s.eventually("it is published", func() bool { return s.overview().Journeys[0].Version != version })
+}
+
 // What was broken on the disk while the program was down leaves the last good version in its place, whether the journey
 // is on or has never been.
 func TestTheLastGoodVersionIsThereAfterAStart(t *testing.T) {

@@ -346,6 +346,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.askBulk(tx, query)
 	case planLook:
 		answer, err = e.planLook(tx, q)
+	case lostLook:
+		answer, err = e.lostLook(tx, q)
 	case whoHasEmail:
 		answer, err = e.whoHasEmail(tx, q)
 	case applicationOf:
