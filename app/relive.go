@@ -114,7 +114,32 @@ func (l *Lives) messagesOf(ctx context.Context, life *engine.Life) (map[lifecycl
 			all[id] = m
 		}
 	}
-	return all, nil
+	return all, l.unnamedOf(ctx, life, all)
+}
+
+// unnamedOf reads what the ledger has of messages that a life tells of without their IDs, as of those of test people, and gives the
+// facts their IDs.
+func (l *Lives) unnamedOf(ctx context.Context, life *engine.Life, all map[lifecycle.ID]delivery.AsDecided) error {
+	for i := range life.Entries {
+		entry := &life.Entries[i]
+		for k := range entry.Facts {
+			fact := &entry.Facts[k]
+			if fact.Kind != lifecycle.FactMessage || !fact.Message.IsZero() || !entry.From.IsZero() || lifecycle.IsBroadcast(fact.Journey) {
+				continue
+			}
+			found, err := l.delivery.DecidedThen(ctx, life.Customer.ID, fact.At)
+			if err != nil {
+				return err
+			}
+			for _, m := range found {
+				if _, taken := all[m.ID]; !taken && m.Journey == fact.Journey && m.Name == fact.Name && m.File == fact.File && m.Line == fact.Line {
+					fact.Message, all[m.ID] = m.ID, m
+					break
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // storedOutbox stands where the outbox does. It sends nothing, and answers as the ledger would have at the time.

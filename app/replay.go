@@ -28,7 +28,7 @@ type Replayed struct {
 	Differences []Difference `json:"differences"`
 	More        int          `json:"more,omitempty"` // differences that are not named
 	Notes       []string     `json:"notes"`          // what a replay of this customer cannot know
-	Incomplete  bool         `json:"incomplete"`     // the timeline lacks its beginning, on which all that is stored may hang: a difference is no fault
+	Incomplete  bool         `json:"incomplete"`     // the timeline lacks something on which all that is stored may hang: its beginning, or since when the customer was a test person. A difference is no fault
 }
 
 // Difference is one place where the stored state is not what the events lead to.
@@ -50,7 +50,7 @@ func (l *Lives) Replay(ctx context.Context, id lifecycle.ID) (any, error) {
 func (r *relived) compared() *Replayed {
 	c := r.life.Customer
 	out := &Replayed{Customer: c.ID.String(), User: nameOf(c), Until: c.Real(c.Clock).UTC(), Scripts: len(r.traces), Notes: r.notes(),
-		Differences: []Difference{}, Incomplete: r.life.Cut || !r.life.Gone.IsZero()}
+		Differences: []Difference{}, Incomplete: r.life.Cut || !r.life.Gone.IsZero() || r.test()}
 	var replayed map[string]string
 	again := map[string]int{}
 	if r.again != nil {
@@ -64,6 +64,9 @@ func (r *relived) compared() *Replayed {
 				out.Events++
 			}
 		}
+	}
+	if r.test() { // every time in their life would differ
+		return out
 	}
 	stored := r.stateOf(r.life)
 	add := func(d Difference) {
@@ -97,6 +100,19 @@ func (r *relived) compared() *Replayed {
 	}
 	out.Equal = len(out.Differences) == 0
 	return out
+}
+
+// test reports whether the customer is a test person, or was one when something was sent to them.
+func (r *relived) test() bool {
+	if r.life.Customer.Test() {
+		return true
+	}
+	for _, m := range r.messages {
+		if m.Test {
+			return true
+		}
+	}
+	return false
 }
 
 // left reports whether an entry is not a matter of the customer's own events.
@@ -144,8 +160,8 @@ func (r *relived) notes() []string {
 		notes = append(notes, "broadcasts are not sent again")
 	}
 	notes = append(notes, segmentNotes(&r.segments)...)
-	if r.life.Customer.Test() {
-		notes = append(notes, "a test person's days are minutes since they became one, which no event tells")
+	if r.test() {
+		notes = append(notes, "a test person's days are minutes since they became one, which no event tells: what is stored was taken as it is and not checked")
 	}
 	if len(r.foreign) > 0 {
 		notes = append(notes, numberOf(len(r.foreign), "entry", "entries")+" of the timeline without an event and anybody's name: left out")

@@ -128,6 +128,40 @@ func TestAReplayOfStageWebhooks(t *testing.T) {
 	w.agrees()
 }
 
+// TestAReplayOfStagesThatGo has people whose stage was renamed, and retired, before they went on: their messages are the same
+// ones, and nothing of their lives is left out.
+func TestAReplayOfStagesThatGo(t *testing.T) {
+	for _, heir := range []string{`renamed = { x = "z" }`, `retired = { x = "z" }`, `renamed = { w = "y", x = "z" }`} {
+		w := newLived(t, delivery.Policy{})
+		w.publish(map[string]string{
+			"journey.lua": `journey { title = "Club", stages = { "x", "y" }, moves = { x = { "y" } } }`,
+			"x.lua":       "stage { title = \"X\" }\non(\"Ordered\", function() move \"y\" end)\non(\"Waited\", function() wait \"1 day\" tag \"waited\" end)\n",
+			"y.lua":       "stage { title = \"Y\" }\n",
+		})
+		w.settled(lifecycle.Event{Type: lifecycle.Track, Name: "Waited", UserID: "ada", Context: []byte(`{"traits":{"email":"ada@shop.example"}}`)})
+		w.clock.Advance(time.Minute)
+		w.publish(map[string]string{
+			"journey.lua":                 `journey { title = "Club", stages = { "z", "y" }, moves = { z = { "y" } }, ` + heir + ` }`,
+			"z.lua":                       "stage { title = \"Z\" }\non(\"Ordered\", function() move \"y\" end)\n",
+			"y.lua":                       "stage { title = \"Y\" }\nenter(function() send \"hello\" end)\n",
+			"messages/hello.email.liquid": "---\nsubject: Hi\nkind: transactional\n---\nHi\n",
+		})
+		w.settleAll()
+		w.clock.Advance(time.Minute)
+		w.track("ada", "Ordered", nil)
+		w.clock.Advance(time.Minute)
+		w.agrees()
+		c, err := w.engine.FindCustomer(t.Context(), "ada")
+		w.must(err)
+		answer, err := w.lives.Replay(t.Context(), c.ID)
+		w.must(err)
+		if notes := answer.(*app.Replayed).Notes; len(notes) > 0 {
+			t.Errorf("%s: the replay says %q", heir, notes)
+		}
+		w.store.Close()
+	}
+}
+
 // TestAReplayOfTrackedWords has an event tracked whose name is that of a word of consent.
 func TestAReplayOfTrackedWords(t *testing.T) {
 	for _, properties := range []string{"", `{"channel":"email"}`, `{"channel":"email","topic":"news"}`} {

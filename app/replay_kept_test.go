@@ -8,6 +8,7 @@ import (
 
 	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
 )
 
 // A timeline that lost its beginning, as entries are kept only so long, says so. What hangs on it is no fault, and of others
@@ -47,5 +48,23 @@ func TestAReplayOfWhatIsNotKept(t *testing.T) {
 	}
 	if replayed := w.replay("eve"); !replayed.Equal || replayed.Incomplete {
 		t.Errorf("who came later: %+v", replayed)
+	}
+}
+
+// Of a test person, and of whoever was one, nothing is compared, and the answer says so.
+func TestAReplayOfATestPersonIsNotChecked(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(club("discount"))
+	w.identify("ada", map[string]any{"email": "ada@shop.example"})
+	ada := lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}.Hash()
+	for _, on := range []bool{true, false} {
+		w.must(w.engine.SetTest(t.Context(), ada, on))
+		w.track("ada", "Ordered", map[string]any{"total": 20})
+		w.pass("ada", 3*time.Hour)
+		replayed := w.replay("ada")
+		if replayed.Equal || !replayed.Incomplete || len(replayed.Differences) > 0 || !strings.Contains(fmt.Sprint(replayed.Notes), "not checked") {
+			t.Errorf("a test person, %t: %+v", on, replayed)
+		}
 	}
 }

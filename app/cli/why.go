@@ -143,7 +143,7 @@ type ReplayCommand struct {
 	Remote
 }
 
-// Run replays; it is a failure if the states differ, unless the timeline lacks its beginning.
+// Run replays; it is a failure if the states differ, unless the timeline lacks something on which that hangs.
 func (c *ReplayCommand) Run(w *world) error {
 	var replayed app.Replayed
 	if done, err := c.ask(w, "/v1/customers/"+url.PathEscape(c.Customer)+"/replay", c.JSON, &replayed); done || err != nil {
@@ -164,7 +164,7 @@ func (c *ReplayCommand) Run(w *world) error {
 	switch {
 	case replayed.Equal:
 	case replayed.Incomplete:
-		fmt.Fprintln(w.stdout, "The timeline lacks its beginning, so that nobody can tell whether the events alone lead to the state that is stored.")
+		fmt.Fprintln(w.stdout, "The timeline does not have everything that it hangs on, so that nobody can tell whether the events alone lead to the state that is stored.")
 	default:
 		return lifecycle.Errorf(lifecycle.Conflict, "the events lead to another state than the one that is stored")
 	}

@@ -53,3 +53,36 @@ func (d *Delivery) messagesOf(tx store.Reader, q messagesOf) ([]AsDecided, error
 	}
 	return list, nil
 }
+
+// decidedThen asks for the messages of a customer that were decided at a moment.
+type decidedThen struct {
+	Customer lifecycle.ID
+	At       time.Time
+}
+
+// DecidedThen returns the messages of a customer that were decided at a moment, which a timeline tells of without their IDs:
+// those of test people.
+func (d *Delivery) DecidedThen(ctx context.Context, customer lifecycle.ID, at time.Time) ([]AsDecided, error) {
+	answer, err := d.store.Ask(ctx, customer.Partition(), decidedThen{customer, at})
+	if err != nil {
+		return nil, err
+	}
+	return answer.([]AsDecided), nil
+}
+
+func (d *Delivery) decidedThen(tx store.Reader, q decidedThen) (list []AsDecided, err error) {
+	var refs []lifecycle.Ref
+	prefix := messageKey(q.At, lifecycle.ID{})
+	prefix = prefix[:len(prefix)-len(lifecycle.ID{})]
+	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		var m decided
+		if err = store.Decode(value, &m); err == nil && m.Customer == q.Customer {
+			refs = append(refs, lifecycle.Ref{Partition: tx.Partition(), Decided: q.At, ID: lifecycle.ID(key[len(prefix):])})
+		}
+		return err == nil
+	})
+	if err != nil {
+		return nil, lifecycle.Wrap(lifecycle.Internal, err, "a message cannot be read")
+	}
+	return d.messagesOf(tx, messagesOf{refs})
+}

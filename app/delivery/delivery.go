@@ -217,6 +217,8 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 		answer, err = d.newest(tx, q)
 	case messagesOf:
 		answer, err = d.messagesOf(tx, q)
+	case decidedThen:
+		answer, err = d.decidedThen(tx, q)
 	case ledgerPage:
 		answer, err = d.ledgerPage(tx, q)
 	case personalOf:

@@ -70,10 +70,29 @@ func (r *Reliving) withoutEvent(ctx context.Context, entry *LifeEntry) error {
 		})
 	}
 	if len(facts) > 0 && (facts[0].Kind == lifecycle.FactPlaced || facts[0].Kind == lifecycle.FactExited) && len(r.ids) == 1 {
+		if again, err := r.followedAgain(ctx, entry, facts[0]); again || err != nil {
+			return err
+		}
 		r.Foreign = append(r.Foreign, *entry)
 		return r.skip(ctx, entry)
 	}
 	return nil
+}
+
+// followedAgain reports whether a publication has put the customer into another stage as it did then: that entry is made again, and
+// numbered.
+func (r *Reliving) followedAgain(ctx context.Context, entry *LifeEntry, placed lifecycle.Fact) (bool, error) {
+	if placed.Reason != BecauseRenamed && placed.Reason != BecauseRetired {
+		return false, nil
+	}
+	if err := r.fire(ctx, entry.At); err != nil {
+		return false, err
+	}
+	return r.happens(ctx, r.whose(entry), func(e *TimelineEntry) bool {
+		return e.Event == nil && slices.ContainsFunc(e.Facts, func(f lifecycle.Fact) bool {
+			return f.Kind == placed.Kind && f.Journey == placed.Journey && f.From == placed.From && f.To == placed.To && f.Reason == placed.Reason && f.At.Equal(placed.At)
+		})
+	})
 }
 
 // lastInto returns the number of the entry with which the customer last came into a stage of a journey.
