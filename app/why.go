@@ -95,6 +95,8 @@ func (l *Lives) Why(ctx context.Context, id lifecycle.ID, message string) (any, 
 		Missed: []WhyMissed{}, Exact: compared.Equal, Notes: compared.Notes}
 	switch {
 	case w.Exact:
+	case r.test():
+		w.Notes = append(w.Notes, "the events were lived again by days, not by minutes: what is told of scripts may differ from what they did; of messages the ledger tells")
 	case compared.Incomplete:
 		w.Notes = append(w.Notes, "the events were lived again without the beginning: what is told of scripts may differ from what they did")
 	default:

@@ -56,7 +56,7 @@ func (x *explaining) message(ctx context.Context, asked string) error {
 	if !one.IsZero() {
 		return nil
 	}
-	written := false
+	written, coming := false, x.coming(name)
 	for _, state := range x.life.Now {
 		program, ok := x.engine.Program(state.Version)
 		if !ok {
@@ -65,13 +65,19 @@ func (x *explaining) message(ctx context.Context, asked string) error {
 		written = written || len(program.Channels(name)) > 0
 		for _, sending := range program.Sendings(name) {
 			written = true
+			if slices.ContainsFunc(coming, func(m WhyMissed) bool { return m.Journey == state.Name && m.Place == sending.Place }) {
+				continue
+			}
 			if missed := x.missed(state, program, name, sending); missed != nil {
 				w.Missed = append(w.Missed, *missed)
 			}
 		}
 	}
+	if len(coming) > 0 {
+		w.Missed = append(coming, w.Missed...)
+	}
 	switch {
-	case received == 0 && !written:
+	case received == 0 && !written && len(coming) == 0:
 		known := x.names()
 		hint := script.DidYouMean(name, known, "")
 		if hint == "" {
@@ -79,7 +85,11 @@ func (x *explaining) message(ctx context.Context, asked string) error {
 		}
 		return &lifecycle.Error{Code: lifecycle.NotFound, Field: "message", Message: fmt.Sprintf("no journey has a message %q, and this customer was never sent one", name), Hint: hint}
 	case received == 0:
-		w.Answer = append(w.Answer, fmt.Sprintf("%s was never to get %s. What would have to be otherwise:", w.User, name))
+		said := "was never to get %s. What would have to be otherwise:"
+		if len(coming) > 0 {
+			said = "has not got %s yet. What may still send it, and what would have to be otherwise for the rest:"
+		}
+		w.Answer = append(w.Answer, w.User+" "+fmt.Sprintf(said, name))
 		for _, m := range w.Missed {
 			w.Answer = append(w.Answer, fmt.Sprintf("%s:%d, %s: %s.", m.File, m.Line, m.Handler, strings.Join(m.Reasons, "; ")))
 		}
@@ -111,8 +121,8 @@ func (x *explaining) received(ctx context.Context, entry *engine.TimelineEntry, 
 	d := &WhyDecision{At: f.At.UTC(), Cause: causeOf(entry), Effects: []string{x.messageWords(f)}, Scripts: []WhyScript{}}
 	for _, t := range x.traces {
 		for _, effect := range t.Ended.Effects {
-			if !f.Message.IsZero() && script.MessageID(t.Run, effect.Step) == f.Message || f.Message.IsZero() && effect.File == f.File &&
-				effect.Line == f.Line && effect.Name == f.Name && t.At.Equal(f.At) {
+			if !f.Message.IsZero() && script.MessageID(t.Run, effect.Step) == f.Message || (f.Message.IsZero() || x.messages[f.Message].Test) &&
+				effect.File == f.File && effect.Line == f.Line && effect.Name == f.Name && t.At.Equal(f.At) {
 				d.Scripts = append(d.Scripts, x.script(t))
 			}
 		}
@@ -197,10 +207,13 @@ func (x *explaining) missed(state engine.JourneyState, program *script.Program, 
 	}
 	for _, t := range x.traces {
 		for _, effect := range t.Ended.Effects {
-			if t.Run == last.Run && effect.Kind == script.Send && effect.File == then.File && effect.Line == then.Line {
+			if t.Run == last.Run && effect.Kind == script.Send && effect.Name == name && effect.File == then.File && effect.Line == then.Line {
 				return nil // it was sent then
 			}
 		}
+	}
+	if x.test() && x.sentSince(last.At, name, then.Place) {
+		return nil
 	}
 	x.wentElsewhere(last, then, visit, say)
 	if len(m.Reasons) == 0 {
@@ -317,6 +330,10 @@ func (x *explaining) wentElsewhere(t *engine.Trace, s script.Sending, visit *lif
 	switch {
 	case t.Err != nil:
 		say("%s and failed: %s", at, t.Err)
+	case t.Ended.Waiting && x.test() && (visit == nil || runOf(visit, t.Run) == nil):
+		say("%s and waited at %s:%d; how it went on cannot be told of a test person, whose days are minutes", at, t.Ended.File, t.Ended.Line)
+	case t.Ended.Waiting && t.Ended.File == s.File && t.Ended.Line == s.Line && (visit == nil || runOf(visit, t.Run) == nil):
+		say("%s and waited at %s:%d, which ended %s", at, t.Ended.File, t.Ended.Line, strings.TrimSuffix(x.endedBy(t), ","))
 	case slices.Contains(t.Lines, s.Place):
 		say("%s and came to the line, where it decided not to%s", at, readAt(t.Reads, s.Place))
 	case t.Ended.Waiting && visit != nil && runOf(visit, t.Run) != nil:
