@@ -45,7 +45,9 @@ func adviceOn(reason string) string {
 	case reason == lifecycle.BecauseNoAddress, reason == lifecycle.BecauseBadAddress, reason == lifecycle.BecauseIncomplete:
 		return "the customer would need an address that the channel can reach"
 	case reason == lifecycle.BecauseTest:
-		return "an address for the messages of test people would have to be set"
+		return "an address for the mails of test people would have to be set, with --test-address; nothing else leaves for them"
+	case reason == lifecycle.BecauseTestMail:
+		return "what test people get by other channels than mail is recorded and goes nowhere; the message page shows what it says"
 	case reason == "suppressed: "+lifecycle.SuppressedErased:
 		return "they had their data erased under this name or address, and nothing is sent to whoever comes back with it"
 	case strings.HasPrefix(reason, "suppressed"):

@@ -10,7 +10,7 @@ type CustomersCommand struct {
 	Export     CustomersExportCommand     `cmd:"" help:"Write everything that is kept of one person, as one JSON document."`
 	Erase      CustomersEraseCommand      `cmd:"" help:"Forget one person for good."`
 	Consents   CustomersConsentsCommand   `cmd:"" help:"Show everything somebody said about being written to, and how it can be proven."`
-	Test       CustomersTestCommand       `cmd:"" help:"Make a test person of a customer: a day is a minute for them, and what they get goes to the test address."`
+	Test       CustomersTestCommand       `cmd:"" help:"Make a test person of a customer: a day is a minute for them, and their mails go to the test address."`
 	Token      CustomersTokenCommand      `cmd:"" help:"Make a token with which a page or an app shows a customer their own inbox."`
 }
 

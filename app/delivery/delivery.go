@@ -76,7 +76,7 @@ type Delivery struct {
 	tracking     lifecycle.Tracking
 	trackURL     string // base of the links that are tracked; empty: the public URL
 	trackLinks   lifecycle.Links
-	testTo       string // where the messages of test people go; empty: nowhere
+	testTo       string // where the mails of test people go; empty: nowhere
 	boot         string // names this start of the program: an attempt of another one is in doubt
 	log          *slog.Logger
 	store        *store.Store
@@ -108,7 +108,7 @@ type Options struct {
 	Tracking    lifecycle.Tracking // of mails that say nothing themselves
 	TrackingURL string             // where tracked links lead, without a slash at its end; empty: to the public URL
 	Specimens   bool               // in the place of those are some that lead nowhere: nobody gets the messages
-	TestAddress string             // a mail address, where the messages of test people go; empty: they go nowhere
+	TestAddress string             // a mail address, where the mails of test people go; empty: they go nowhere, as what they get by other channels does
 	Boot        string
 	Log         *slog.Logger
 }

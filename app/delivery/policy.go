@@ -69,6 +69,8 @@ func (d *Delivery) question(m *lifecycle.Message, customer *lifecycle.Customer, 
 		q.to, q.problem = customer.Address(m.Channel)
 	case lifecycle.KindOf(m.Channel) == "email" && d.testTo != "":
 		q.to = d.testTo
+	case d.testTo != "":
+		q.problem = lifecycle.BecauseTestMail
 	default:
 		q.problem = lifecycle.BecauseTest
 	}

@@ -51,6 +51,18 @@ func TestTestPeopleWithoutAnAddressForThem(t *testing.T) {
 	p.counts("queued>suppressed", 0)
 }
 
+// By other channels than mail nothing goes anywhere, and the reason says so.
+func TestTestPeopleGetMailOnly(t *testing.T) {
+	p := newPost(t, newConnector(), func(p *post) { p.testTo, p.further = "tests@shop.example", []string{"sms"} })
+	p.run()
+	m := p.message(p.customer("email", address, "phone", "+84901234567"), owed, "hello")
+	m.Channel, m.Test = "sms", true
+	p.put(m)
+	if full := p.becomes(m, lifecycle.Suppressed); full.Reason != lifecycle.BecauseTestMail {
+		t.Errorf("the reason is %q", full.Reason)
+	}
+}
+
 // A doubt about a test person's message is no figure either, and a retry sends the same marked bytes.
 func TestATestMessageInDoubt(t *testing.T) {
 	p := newPost(t, replies(lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "the line broke"}), func(p *post) { p.testTo = "tests@shop.example" })

@@ -25,6 +25,7 @@ const (
 	BecauseOptedOut   = "opted out"          // the customer does not want marketing
 	BecauseHoldout    = "hold-out"           // the customer is kept out of marketing for comparison
 	BecauseTest       = "test person"        // no address is set to which the messages of test people go
+	BecauseTestMail   = "test person: only mail goes to the test address"
 )
 
 // InboxLife is how long an in-app message is shown if it does not say when it expires.
