@@ -139,7 +139,7 @@ func (r *Reliving) skip(ctx context.Context, entry *LifeEntry) error {
 	told.Facts = r.besides(entry)
 	return r.doFor(ctx, r.whose(entry), func(id lifecycle.ID) any {
 		in := passBy{Customer: id, Entry: true, Seq: seq}
-		if !notBrought(told.Facts) && !r.reached(entry) { // at which nobody's clock goes on
+		if !notBrought(told.Facts) && !r.reached(entry) && !learned(entry) { // at which nobody's clock goes on
 			in.Clock = r.life.Customer.Lapsed(entry.At)
 		}
 		if broadcastOnly(told.Facts) {
@@ -303,6 +303,12 @@ func (r *Reliving) reached(entry *LifeEntry) bool {
 	return slices.ContainsFunc(r.ids, func(id lifecycle.ID) bool {
 		return event.MessageID == reachedBy(broadcast, id, event.Received).String()
 	})
+}
+
+// learned reports whether an entry tells of segments alone, as when ranks are counted anew: that moves nobody's clock, or time did,
+// which what comes next shows.
+func learned(entry *LifeEntry) bool {
+	return entry.Event == nil && !slices.ContainsFunc(entry.Facts, func(f lifecycle.Fact) bool { return f.Kind != lifecycle.FactSegment })
 }
 
 func broadcastOnly(facts []lifecycle.Fact) bool {
