@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 )
 
 // Limits of an address.
@@ -25,7 +22,7 @@ type address struct {
 	PostalCode string `json:"postalCode,omitempty"`
 	City       string `json:"city"`
 	State      string `json:"state,omitempty"`
-	Country    string `json:"country,omitempty"` // two letters of ISO 3166, or a name
+	Country    string `json:"country,omitempty"` // a code or a name; parseAddress makes it two letters of ISO 3166
 }
 
 // withoutCode are countries in which letters arrive without a postal code: those that have none, and Vietnam, whose
@@ -52,11 +49,13 @@ func parseAddress(to, home string) (address, error) {
 	for _, part := range []*string{&a.Name, &a.Company, &a.PostalCode, &a.City, &a.State, &a.Country} {
 		*part = tidy(*part)
 	}
-	if code := countryCode(a.Country); code != "" {
-		a.Country = code
-	}
+	var unknown error
 	if a.Country == "" {
 		a.Country = home
+	} else if code, err := countryCode(a.Country); err == nil {
+		a.Country = code
+	} else {
+		unknown = err
 	}
 	switch {
 	case a.Name == "" && a.Company == "":
@@ -65,30 +64,12 @@ func parseAddress(to, home string) (address, error) {
 		return a, errors.New("the address is incomplete: it has no street")
 	case a.City == "":
 		return a, errors.New("the address is incomplete: it has no city")
-	case a.PostalCode == "" && len(a.Country) == 2 && !slices.Contains(withoutCode, a.Country):
+	case unknown != nil:
+		return a, unknown
+	case a.PostalCode == "" && !slices.Contains(withoutCode, a.Country):
 		return a, fmt.Errorf("the address is incomplete: it has no postal code, which letters to %s need", regionName(a.Country))
 	}
 	return a, nil
-}
-
-// countryCode is the ISO code of a country that is given as its code, in any case, or "".
-func countryCode(country string) string {
-	if len(country) != 2 {
-		return ""
-	}
-	region, err := language.ParseRegion(strings.ToUpper(country))
-	if err != nil || !region.IsCountry() {
-		return ""
-	}
-	return region.Canonicalize().String()
-}
-
-// regionName is a country's name in English, which sorting offices everywhere read; other texts stay as they are.
-func regionName(country string) string {
-	if countryCode(country) == "" {
-		return country
-	}
-	return display.English.Regions().Name(language.MustParseRegion(strings.ToUpper(country)))
 }
 
 // lines is the address as it is written in its country, see the Universal Postal Union's "Postal addressing systems". The

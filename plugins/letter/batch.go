@@ -267,6 +267,9 @@ func (b *batch) fileName() string {
 }
 
 func (b *batch) add(l *letter) error {
+	if code, err := countryCode(l.Address.Country); err == nil { // accepted before names were understood
+		l.Address.Country = code
+	}
 	pages, err := b.compose(l, b.date, maxPrinted)
 	if err != nil {
 		b.manifest.Refused = append(b.manifest.Refused, refusal{l.ID, err.Error()})

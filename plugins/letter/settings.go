@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/text/language"
 )
 
 const schema = `{
@@ -89,10 +86,11 @@ func (s *settings) check() error {
 			}
 		}
 	}
-	if region, err := language.ParseRegion(s.Country); err != nil || !region.IsCountry() || len(s.Country) != 2 || s.Country != strings.ToUpper(s.Country) {
+	code, err := countryCode(s.Country)
+	if err != nil || len(s.Country) != 2 || s.Country != strings.ToUpper(s.Country) {
 		return fmt.Errorf("country %q is no country; write two letters of ISO 3166 such as VN or DE", s.Country)
 	}
-	var err error
+	s.Country = code // GB of UK
 	if s.zone, err = time.LoadLocation(s.Zone); err != nil || s.Zone == "" || s.Zone == "Local" {
 		return fmt.Errorf("zone %q is no time zone; write it like Asia/Ho_Chi_Minh", s.Zone)
 	}
@@ -154,7 +152,5 @@ func readable(err error) error {
 	return errors.New("the settings must be a JSON object")
 }
 
-// abroad reports whether a country is another one than that in which the letters are posted.
-func (s *settings) abroad(country string) bool {
-	return country != "" && !slices.Contains([]string{s.Country, regionName(s.Country)}, country)
-}
+// abroad reports whether a country, as its code, is another one than that in which the letters are posted.
+func (s *settings) abroad(country string) bool { return country != "" && country != s.Country }

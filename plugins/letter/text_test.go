@@ -1,6 +1,7 @@
 package letter_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -82,11 +83,50 @@ func TestAddresses(t *testing.T) {
 		{`{"name":"Ada","street":"1 A","city":"Köln","postalCode":"50667","country":"Germany"}`, "DE", "Ada|1 A|50667 Köln"},
 		{`{"name":"Ada","street":"1 A","city":"Reno","state":"NV","postalCode":"89501","country":"US"}`, "VN", "Ada|1 A|Reno NV 89501|UNITED STATES"},
 		{`{"company":"Shop","street":"1 A","city":"Quận 1","state":"TP. Hồ Chí Minh","postalCode":"71000"}`, "VN", "Shop|1 A|Quận 1|TP. Hồ Chí Minh 71000"},
-		{`{"name":"Ada","street":"1 A","city":"Nowhere","country":"Atlantis"}`, "VN", "Ada|1 A|Nowhere|ATLANTIS"},
+		{`{"name":"Ada","street":"1 A","city":"Reno","state":"NV","postalCode":"89501","country":"u.s.a."}`, "VN", "Ada|1 A|Reno NV 89501|UNITED STATES"},
 	} {
 		lines, err := letter.AddressLines(c.to, c.home)
 		if got := strings.Join(lines, "|"); err != nil || got != c.want {
 			t.Errorf("%s: %q, %v", c.to, got, err)
+		}
+	}
+}
+
+// A country is understood by its name as by its code: the form of the address, its last line and the need for a postal code are the
+// same.
+func TestCountries(t *testing.T) {
+	names := map[string][]string{
+		"VN": {"vn", "VNM", "Vietnam", "Viet Nam", "Việt Nam", "VIỆT NAM", "vie\u0323\u0302t nam", "CHXHCN Việt Nam"},
+		"DE": {"de", "deu", "Germany", "Deutschland", "Đức", "Allemagne", "Federal Republic of Germany"},
+		"US": {"us", "U.S.", "USA", "United States", "United States of America", "Hoa Kỳ", "Mỹ", "Vereinigte Staaten", "The United States"},
+		"GB": {"uk", "U.K.", "England", "Great Britain", "Vương quốc Anh"}, "JP": {"日本", "japan"}, "TW": {"Taiwan", "臺灣", "Đài Loan"}, "GR": {"Ελλάδα", "ΕΛΛΑΔΑ"},
+		"RU": {"Россия"}, "NG": {"Nigeria", "ng"}, "AT": {"Österreich", "Osterreich", "Áo"}, "AO": {"Angola", "ao"}, "BE": {"Bỉ"}, "TR": {"Türkiye", "Turkey"},
+		"CI": {"Cote d'Ivoire", "Côte d’Ivoire"}, "VC": {"Saint Vincent and the Grenadines", "St Vincent & Grenadines"}, "NL": {"the netherlands"},
+		"CG": {"Congo"}, "CD": {"Congo - Kinshasa"}, "KR": {"대한민국", "South Korea"}, "NE": {"Niger"}, "IN": {"भारत"},
+	}
+	lines := func(country, home, code string) (string, error) {
+		lines, err := letter.AddressLines(fmt.Sprintf(`{"name":"A","street":"1 B","city":"C","state":"D","postalCode":%q,"country":%q}`, code, country), home)
+		return strings.Join(lines, "|"), err
+	}
+	for code, all := range names {
+		for _, home := range []string{code, "CH"} {
+			want, err := lines(code, home, "10001")
+			if err != nil {
+				t.Error(err)
+			}
+			for _, name := range all {
+				if got, err := lines(name, home, "10001"); err != nil || got != want {
+					t.Errorf("%s from %s: %q, %v; not %q", name, home, got, err, want)
+				}
+			}
+		}
+	}
+	for country, want := range map[string]string{
+		"Germany": "no postal code, which letters to Germany need", "Deutschland": "to Germany need", "Atlantis": `"Atlantis" is not known`, "XX": "not known",
+		"EU": "not known", "ZZZ": "not known", "Nga": "may be Russia or Nigeria; write RU or NG", "?": "not known",
+	} {
+		if got, err := lines(country, "DE", ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %q, %v; not %q", country, got, err, want)
 		}
 	}
 }
