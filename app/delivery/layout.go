@@ -45,12 +45,14 @@ func (r *templateRun) renderData(compiled *compiledTemplate) (map[string]string,
 	return data, nil
 }
 
-// renderBody renders the body and the layouts around it. Of a mail that has a tag anywhere the result is HTML.
+// renderBody renders the body and the layouts around it. Of a mail that has a tag anywhere the result is HTML, of a letter it is
+// Markdown.
 func (r *templateRun) renderBody(t *lifecycle.Template, compiled *compiledTemplate, subject string) (text string, markup bool, err error) {
 	mail := lifecycle.KindOf(t.Channel) == "email"
 	markup = mail && compiled.html
 	inner := mail && compiled.body.html // else the body is plain text, whatever lies around it
-	r.marking = inner
+	r.marking, r.letter = inner, lifecycle.KindOf(t.Channel) == "letter"
+	defer func() { r.letter = false }()
 	if text, err = r.render(compiled.body, inner); err != nil {
 		return "", false, err
 	}
@@ -60,7 +62,7 @@ func (r *templateRun) renderBody(t *lifecycle.Template, compiled *compiledTempla
 		}
 		text = r.trim(text)
 		r.content, r.subject = text, subject
-		if markup {
+		if markup || r.letter {
 			r.content = templateSafe(text)
 		}
 		text, err = r.render(layout, markup)

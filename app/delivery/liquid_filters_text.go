@@ -28,7 +28,7 @@ func defaultFilter(_ *templateRun, args []any, named map[string]any) (any, error
 	return args[0], nil
 }
 
-// rawFilter lets text pass as HTML.
+// rawFilter lets text pass as HTML, or as the Markdown of letters.
 func rawFilter(_ *templateRun, args []any, _ map[string]any) (any, error) {
 	text, err := textOf(args[0])
 	return templateSafe(text), err
@@ -47,10 +47,13 @@ func escapeFilter(r *templateRun, args []any, _ map[string]any) (any, error) {
 	return escaped, nil
 }
 
-// breakFilter turns line breaks into <br>, in HTML only.
+// breakFilter turns line breaks into <br> in HTML, and into those that stay in letters.
 func breakFilter(r *templateRun, args []any, _ map[string]any) (any, error) {
 	text, err := textOf(args[0])
-	if err != nil || !r.html {
+	switch {
+	case err == nil && r.letter:
+		return templateSafe(letterLines(text)), nil
+	case err != nil || !r.html:
 		return text, err
 	}
 	text = strings.ReplaceAll(html.EscapeString(text), "\r\n", "\n")

@@ -14,6 +14,7 @@ type templateRun struct {
 	vars       map[string]any
 	context    expressions.Context
 	html       bool          // outputs are escaped
+	letter     bool          // outputs are escaped for the Markdown of letters
 	link       bool          // outputs become parts of an address for the connector
 	hosts      []string      // that links may lead to; none: all
 	place      placeMode     // of the outputs, in HTML
@@ -216,6 +217,8 @@ func (n *outputNode) render(r *templateRun) error {
 			r.holes = append(r.holes, hole{len(r.out), len(r.out) + len(text)})
 		}
 		return r.writeEscaped(text)
+	case r.letter:
+		return r.writeMarkdown(text)
 	case r.link:
 		if text, err = r.linked(n, text, r.out, false); err != nil {
 			return err
@@ -327,7 +330,7 @@ func (n *captureNode) render(r *templateRun) error {
 	if err != nil {
 		return err
 	}
-	if r.html { // its outputs are escaped already
+	if r.html || r.letter { // its outputs are escaped already
 		r.bind(n.name, templateSafe(captured))
 	} else {
 		r.bind(n.name, captured)

@@ -56,7 +56,7 @@ type templateDrop struct{ value *templateValue }
 // ToLiquid returns the plain Go value, nil for a missing one.
 func (d templateDrop) ToLiquid() any { return values.ToLiquid(d.value.load()) }
 
-// templateSafe is text that is HTML already.
+// templateSafe is text that is HTML already, or the Markdown of a letter.
 type templateSafe string
 
 // ToLiquid returns the text.

@@ -82,7 +82,11 @@ func headingOf(line string) (level int, rest string) {
 	if level == 0 || level > 6 || level < len(line) && line[level] != ' ' {
 		return 0, ""
 	}
-	return min(level, 3), strings.TrimSpace(strings.TrimRight(strings.TrimSpace(line[level:]), "#"))
+	rest = strings.TrimSpace(line[level:])
+	if cut := strings.TrimRight(rest, "#"); cut == "" || strings.HasSuffix(cut, " ") { // else it belongs to a word: C#
+		rest = strings.TrimSpace(cut)
+	}
+	return min(level, 3), rest
 }
 
 func isRule(line string) bool {
@@ -127,7 +131,7 @@ func inline(text string) []span {
 	var inside string // the mark that is to be closed
 	for at := 0; at < len(text); {
 		rest := text[at:]
-		if rest[0] == '\\' && len(rest) > 1 && strings.IndexByte("\\`*_{}[]()#+-.!>", rest[1]) >= 0 {
+		if isEscape(rest) {
 			plain.WriteByte(rest[1])
 			at += 2
 			continue
@@ -160,6 +164,11 @@ func inline(text string) []span {
 	return spans
 }
 
+// isEscape reports whether a text begins with a backslash before a sign that is to stay.
+func isEscape(rest string) bool {
+	return len(rest) > 1 && rest[0] == '\\' && strings.IndexByte("\\`*_{}[]()#+-.!>", rest[1]) >= 0
+}
+
 func markOf(rest string) string {
 	switch {
 	case strings.HasPrefix(rest, "**"), strings.HasPrefix(rest, "__"):
@@ -188,19 +197,32 @@ func wordByte(c byte) bool {
 // maxLink is how long a link may be, in bytes; what is longer stands as it was written.
 const maxLink = 2000
 
-// linkOf reads [words](address) at the beginning of a text.
+// linkOf reads [words](address) at the beginning of a text. A backslash before a sign keeps it from ending either.
 func linkOf(rest string) (words, address string, length int) {
 	if rest[0] != '[' {
 		return "", "", 0
 	}
 	rest = rest[:min(len(rest), maxLink)]
-	middle := strings.Index(rest, "](")
-	if middle < 0 || strings.ContainsAny(rest[1:middle], "[\n") {
-		return "", "", 0
+	var part strings.Builder
+	for at := 1; at < len(rest); at++ {
+		switch c := rest[at]; {
+		case isEscape(rest[at:]):
+			at++
+			part.WriteByte(rest[at])
+		case length == 0 && strings.HasPrefix(rest[at:], "]("):
+			at++
+			length, words = at, part.String()
+			part.Reset()
+		case length > 0 && c == ')':
+			if part.Len() == 0 {
+				return "", "", 0
+			}
+			return words, part.String(), at + 1
+		case c == '\n', length == 0 && c == '[', length > 0 && c == ' ':
+			return "", "", 0
+		default:
+			part.WriteByte(c)
+		}
 	}
-	end := strings.IndexAny(rest[middle:], ") \n")
-	if end < 0 || rest[middle+end] != ')' || end == len("](") {
-		return "", "", 0
-	}
-	return rest[1:middle], rest[middle+len("](") : middle+end], middle + end + 1
+	return "", "", 0
 }

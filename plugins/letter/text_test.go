@@ -54,20 +54,23 @@ func TestWrapping(t *testing.T) {
 
 func TestMarkdown(t *testing.T) {
 	for text, want := range map[string][]string{
-		"# One\ntwo\nthree":                 {"h1 []One", "p []two three"},
-		"#none ####### none":                {"p []#none ####### none"},
-		"#### Deep ##":                      {"h3 []Deep"},
-		"a **b *c** d":                      {"p []a  [B]b *c [] d"},
-		"a * b ** c":                        {"p []a * b ** c"},
-		"snake_case_word and 2*3*4":         {"p []snake_case_word and 2 [I]3 []4"},
-		"**open":                            {"p []**open"},
-		"- a\n  more\n- b\n  - c":           {"item • []a more", "item • []b", "item1 • []c"},
-		"1. a\n12) b\n1.c":                  {"item 1. []a", "item 12) []b 1.c"},
-		"a\n\n***\n\nb":                     {"p []a", "rule", "p []b"},
-		`\# \*no\* \x \\`:                   {`p []# *no* \x \`},
-		"[x](https://a.example) [y](":       {"p []x (https://a.example) [y]("},
-		"[a@b.example](mailto:a@b.example)": {"p []a@b.example"},
-		"\r\n\t\x00\u200b\n":                nil,
+		"# One\ntwo\nthree":                       {"h1 []One", "p []two three"},
+		"#none ####### none":                      {"p []#none ####### none"},
+		"#### Deep ##":                            {"h3 []Deep"},
+		"a **b *c** d":                            {"p []a  [B]b *c [] d"},
+		"a * b ** c":                              {"p []a * b ** c"},
+		"snake_case_word and 2*3*4":               {"p []snake_case_word and 2 [I]3 []4"},
+		"**open":                                  {"p []**open"},
+		"- a\n  more\n- b\n  - c":                 {"item • []a more", "item • []b", "item1 • []c"},
+		"1. a\n12) b\n1.c":                        {"item 1. []a", "item 12) []b 1.c"},
+		"a\n\n***\n\nb":                           {"p []a", "rule", "p []b"},
+		`\# \*no\* \x \\`:                         {`p []# *no* \x \`},
+		"[x](https://a.example) [y](":             {"p []x (https://a.example) [y]("},
+		"[a@b.example](mailto:a@b.example)":       {"p []a@b.example"},
+		"[a\\]b\\*](https://x.example/\\)\\_c) d": {"p []a]b* (https://x.example/)_c) d"},
+		`[x\](y) [\[z](w)`:                        {"p [][x](y) [z (w)"},
+		"# C#\n## F\\# ##\n# #":                   {"h1 []C#", "h2 []F#", "h1"},
+		"\r\n\t\x00\u200b\n":                      nil,
 	} {
 		if got := letter.Outline(text); !slices.Equal(got, want) {
 			t.Errorf("%q: %q", text, got)

@@ -1,0 +1,114 @@
+package delivery
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The body of a letter is Markdown, see docs/letters.md. What customers type is text in it: signs that mean something there get a
+// backslash before them, and line ends become spaces, so that no value begins a heading, a list or a paragraph. Only signs that
+// could mean something where they stand are escaped, since people read these texts in the ledger, too.
+
+// lineHead is what a line of Markdown has begun with; it decides what the signs that come next can mean.
+type lineHead uint8
+
+const (
+	emptyHead lineHead = iota // nothing, or what is not printed
+	digitHead                 // digits only: perhaps a list's number
+	dashHead                  // dashes only: perhaps a list's mark, or a rule
+	otherHead                 // anything else
+)
+
+// next is the head with one more sign.
+func (h lineHead) next(sign rune) lineHead {
+	switch {
+	case unicode.IsSpace(sign) || unicode.IsControl(sign) || unicode.In(sign, unicode.Cf, unicode.Variation_Selector): // may be dropped
+		return h
+	case sign >= '0' && sign <= '9' && (h == emptyHead || h == digitHead):
+		return digitHead
+	case sign == '-' && (h == emptyHead || h == dashHead):
+		return dashHead
+	}
+	return otherHead
+}
+
+// maxLetterLink is how far before an output the beginning of a link is looked for, in bytes; a longer link is none.
+const maxLetterLink = 2000
+
+// writeMarkdown appends a value to the body of a letter, as text.
+func (r *templateRun) writeMarkdown(text string) error {
+	line := r.out[bytes.LastIndexByte(r.out, '\n')+1:]
+	head := emptyHead
+	for at := 0; at < len(line) && head != otherHead; {
+		sign, size := utf8.DecodeRune(line[at:])
+		head, at = head.next(sign), at+size
+	}
+	slashes := len(line) - len(bytes.TrimRight(line, `\`))
+	linked := strings.Contains(text, ")") && bytes.Contains(line[max(0, len(line)-maxLetterLink):], []byte("]("))
+	return r.write(escapeMarkdown(text, head, linked, slashes%2 == 1))
+}
+
+// escapeMarkdown escapes a text behind the head of a line. linked says that an address of a link may be open, slashed that a
+// backslash stands before it already, which the author has put there.
+func escapeMarkdown(text string, head lineHead, linked, slashed bool) string {
+	var out strings.Builder
+	out.Grow(len(text) + 8)
+	before := rune(0)
+	for at, sign := range text {
+		if isLineEnd(sign) {
+			if !isLineEnd(before) {
+				out.WriteByte(' ')
+			}
+			before, slashed = sign, false
+			continue
+		}
+		special := false
+		switch sign {
+		case '\\', '*', '[', ']', '#':
+			special = true
+		case '_': // within a word it is a sign like others
+			special = !isWordSign(before) || at+1 == len(text) || !isWordSign(rune(text[at+1]))
+		case '-':
+			special = head == emptyHead || head == dashHead
+		case '+':
+			special = head == emptyHead
+		case '.':
+			special = head == digitHead && endsMark(text[at+1:])
+		case ')':
+			special = linked || head == digitHead && endsMark(text[at+1:])
+		}
+		if special && !slashed {
+			out.WriteByte('\\')
+		}
+		if special {
+			head = otherHead
+		} else {
+			head = head.next(sign)
+		}
+		out.WriteRune(sign)
+		before, slashed = sign, false
+	}
+	return out.String()
+}
+
+// endsMark reports whether a list's mark may end before a text: a space comes, perhaps behind what is not printed.
+func endsMark(rest string) bool { return rest == "" || rest[0] <= ' ' || rest[0] >= 0x7F }
+
+func isLineEnd(sign rune) bool {
+	return sign == '\n' || sign == '\r' || sign == '\u2028' || sign == '\u2029'
+}
+
+func isWordSign(sign rune) bool {
+	return sign >= '0' && sign <= '9' || sign >= 'A' && sign <= 'Z' || sign >= 'a' && sign <= 'z'
+}
+
+// letterLines escapes the lines of a text, each of which stays one.
+func letterLines(text string) string {
+	lines := strings.Split(strings.ReplaceAll(strings.Trim(text, "\r\n"), "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = escapeMarkdown(line, emptyHead, true, false)
+	}
+	return strings.Join(lines, "\\\n")
+}

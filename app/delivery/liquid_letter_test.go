@@ -1,0 +1,56 @@
+package delivery_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"stagecraft/app/delivery")
+
+// What a customer has typed is text in a letter, wherever it stands.
+func TestLetterValues(t *testing.T) {
+	for _, c := range []struct{ body, value, want string }{
+		{"# Hi {{ customer.x }}", "Eve\n\n# SALE\n\n---\r\n- call 0900", `# Hi Eve \# SALE --- - call 0900`},
+		{"{{ customer.x }}", "**Eve** [x](https://evil.example)", `\*\*Eve\*\* \[x\](https://evil.example)`},
+		{"{{ customer.x }}", "- one", `\- one`},
+		{"{{ customer.x }}", "\u200b+ one", "\u200b\\+ one"},
+		{"{{ customer.x }}", "12. one", `12\. one`},
+		{"{{ customer.x }}", "12) one", `12\) one`},
+		{"{{ customer.x }}", "---", `\---`},
+		{"--{{ customer.x }}", "-", `--\-`},
+		{"1{{ customer.x }}", ". one", `1\. one`},
+		{"{{ customer.x }}. one", "7", `7. one`},
+		{"{{ customer.x }}", "12.50 (a-b) +84 a_b@x.example", `12.50 (a-b) +84 a_b@x.example`},
+		{"{{ customer.x }}", "_Eve_ C:\\", `\_Eve\_ C:\\`},
+		{`\{{ customer.x }}`, "*Eve*", `\*Eve\*`},
+		{"[{{ customer.x }}](https://own.example/{{ customer.x }})", "](a) ", `[\](a) ](https://own.example/\](a\) )`},
+		{"**{{ customer.x | raw }}**", "*Eve*\nx", "***Eve*\nx**"},
+		{"- {{ customer.x | newline_to_br }}", "1 A\n- B\r\nC", "- 1 A\\\n\\- B\\\nC"},
+		{"{% capture y %}**{{ customer.x }}**{% endcapture %}{{ y }}", "*", `**\***`},
+		{"{% render 'partials/p', y: customer.x %}", "*", `*a* \*`},
+		{`{{ customer.nothing | default: "*friend*" }}`, "", `\*friend\*`},
+	} {
+		for _, channel := range []string{"letter", "letter-partner"} {
+			template := dressed(emailTemplate(c.body), "", map[string]string{"p": "*a* {{ y }}"})
+			template.Channel = channel
+			value, _ := json.Marshal(c.value)
+			scope := testScope()
+			scope.Customer.Traits["x"] = value
+			rendered, err := delivery.NewRenderer().Render(&template, "", scope)
+			if err != nil || rendered.Text != c.want+"\n" {
+				t.Errorf("%s with %q: %q, %v; not %q", c.body, c.value, rendered.Text, err, c.want)
+			}
+		}
+	}
+	template := dressed(emailTemplate("**{{ customer.x }}**"), "{{ content }}\n\n*{{ subject }}* {{ customer.x }}", nil)
+	template.Channel, template.Front["subject"] = "letter", "{{ customer.x }}"
+	scope := testScope()
+	scope.Customer.Traits["x"] = json.RawMessage(`"a*b"`)
+	rendered, err := delivery.NewRenderer().Render(&template, "", scope)
+	if want := "**a\\*b**\n\n*a\\*b* a\\*b\n"; err != nil || rendered.Text != want || rendered.Subject != "a*b" {
+		t.Errorf("in a layout: %q, %v; subject %q", rendered.Text, err, rendered.Subject)
+	}
+	sms := smsTemplate("{{ customer.x }}")
+	if rendered, err := delivery.NewRenderer().Render(&sms, "", scope); err != nil || rendered.Text != "a*b\n" {
+		t.Errorf("a text message: %q, %v", rendered.Text, err)
+	}
+}
