@@ -106,13 +106,24 @@ func (f *exportForm) read(row Row) (Row, error) {
 	return row, nil
 }
 
-// unguarded takes off the apostrophe that an export puts before what a spreadsheet would take for a formula.
+// unguarded takes off the apostrophes that an export puts before what a spreadsheet would take for a formula: at the beginning, and
+// where it might begin another cell.
 func unguarded(text string) string {
-	rest, guarded := strings.CutPrefix(text, "'")
-	if !guarded || !slices.ContainsFunc([]string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"}, func(sign string) bool { return strings.HasPrefix(rest, sign) }) {
+	if !strings.Contains(text, "'") {
 		return text
 	}
-	return rest
+	var out strings.Builder
+	for at, begins := 0, true; at < len(text); at++ {
+		formula := strings.TrimLeft(text[at:], "'")
+		skip := begins && text[at] == '\'' && slices.ContainsFunc([]string{"=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n"}, func(sign string) bool {
+			return strings.HasPrefix(formula, sign) && (at == 0 || sign > " ")
+		})
+		if !skip {
+			out.WriteByte(text[at])
+		}
+		begins = strings.IndexByte(";\t\r\n", text[at]) >= 0
+	}
+	return out.String()
 }
 
 // kept is what only an export of ours says of a customer.

@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	"stagecraft/app/delivery")
+	"stagecraft/app/delivery"
+)
 
 // What a customer has typed is text in a letter, wherever it stands.
 func TestLetterValues(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -279,10 +280,11 @@ func cellOf(value any) (text string, isText bool, err error) {
 	return strings.TrimSuffix(out.String(), "\n"), false, nil
 }
 
-// isFormula reports whether a spreadsheet could take a text for a formula; there are those that read the wide signs of East
-// Asian keyboards, too.
+// isFormula reports whether a spreadsheet could take a text for a formula, or already has an apostrophe before one; there are those
+// that read the wide signs of East Asian keyboards, too.
 func isFormula(text string) bool {
-	for _, sign := range [...]string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {
+	text = strings.TrimLeft(text, "'")
+	for _, sign := range [...]string{"=", "+", "-", "@", "＝", "＋", "－", "＠"} {
 		if strings.HasPrefix(text, sign) {
 			return true
 		}
@@ -290,16 +292,50 @@ func isFormula(text string) bool {
 	return false
 }
 
-// cell appends a cell of RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it, as
-// OWASP has it (https://owasp.org/www-community/attacks/CSV_Injection).
+// cellEnds are the signs behind which a spreadsheet may begin another cell, whatever quotes stand around: where its separator is
+// not the comma, quotes in the middle of a line mean nothing to it.
+const cellEnds = ";\t\r\n"
+
+// noFormula is a text with an apostrophe before whatever a spreadsheet could take for a formula, as OWASP has it
+// (https://owasp.org/www-community/attacks/CSV_Injection): at the beginning, before white space there, and where another separator
+// would begin a cell. Without one apostrophe at each such place it is the text again.
+func noFormula(text string) string {
+	if start := strings.TrimLeft(text, "'"); isFormula(text) || start != "" && strings.IndexByte("\t\r\n", start[0]) >= 0 {
+		text = "'" + text
+	}
+	if !strings.ContainsAny(text, cellEnds) {
+		return text
+	}
+	var out strings.Builder
+	for rest := text; rest != ""; {
+		end := strings.IndexAny(rest, cellEnds) + 1
+		if end == 0 {
+			end = len(rest)
+		}
+		out.WriteString(rest[:end])
+		if rest = rest[end:]; isFormula(rest) {
+			out.WriteByte('\'')
+		}
+	}
+	return out.String()
+}
+
+// semicolonFormula finds where in JSON a cell with a formula could begin; a semicolon stands in texts only.
+var semicolonFormula = regexp.MustCompile(`;([=+\-@＝＋－＠])`)
+
+// cell appends a cell of RFC 4180, without formulas unless they are wanted.
 func (f *exportForm) cell(out []byte, at int, text string, isText bool) []byte {
 	if at > 0 {
 		out = append(out, ',')
 	}
-	if isText && !f.raw && isFormula(text) {
-		text = "'" + text
+	switch {
+	case f.raw:
+	case isText:
+		text = noFormula(text)
+	case strings.Contains(text, ";"):
+		text = semicolonFormula.ReplaceAllString(text, `\u003b$1`)
 	}
-	if !strings.ContainsAny(text, "\",\r\n") {
+	if !strings.ContainsAny(text, "\",;\t\r\n") {
 		return append(out, text...)
 	}
 	out = append(out, '"')

@@ -352,7 +352,7 @@ func (s *Server) figuresTable(c *fiber.Ctx) error {
 		if by == "move" {
 			for _, m := range r.moves(j) {
 				if m.Count+m.Placed+m.Refused > 0 {
-					table.Write(append([]string{day, safeCell(m.From), safeCell(m.To), m.Direction, whole(m.Count), whole(m.Placed), whole(m.Refused)}, m.Stayed.columns()...))
+					table.Write(append([]string{day, noFormula(m.From), noFormula(m.To), m.Direction, whole(m.Count), whole(m.Placed), whole(m.Refused)}, m.Stayed.columns()...))
 				}
 			}
 			return
@@ -360,7 +360,7 @@ func (s *Server) figuresTable(c *fiber.Ctx) error {
 		for _, name := range r.stages {
 			g := r.stage(name, j)
 			if per == "total" || g.Entered+g.Left+g.Converted+g.Refused > 0 {
-				table.Write(append([]string{day, safeCell(name), whole(g.Entered), whole(g.Left), whole(g.Forward), whole(g.Back), whole(g.Exited),
+				table.Write(append([]string{day, noFormula(name), whole(g.Entered), whole(g.Left), whole(g.Forward), whole(g.Back), whole(g.Exited),
 					whole(g.Converted), whole(g.Refused), whole(g.HeldEntered), whole(g.HeldConverted)}, g.Stayed.columns()...))
 			}
 		}
@@ -393,11 +393,3 @@ func (w wireStays) columns() []string {
 }
 
 func whole(n int64) string { return strconv.FormatInt(n, 10) }
-
-// safeCell keeps a spreadsheet from taking a text for a formula.
-func safeCell(text string) string {
-	if isFormula(text) {
-		return "'" + text
-	}
-	return text
-}

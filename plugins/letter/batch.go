@@ -3,7 +3,6 @@ package letter
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -245,7 +244,6 @@ type batch struct {
 	manifest manifest
 	drawing  *drawing // nil while the file that comes next is empty
 	rows     bytes.Buffer
-	table    *csv.Writer
 }
 
 // bom makes spreadsheets read a table as UTF-8.
@@ -253,9 +251,7 @@ const bom = "\uFEFF"
 
 func (b *batch) begin() {
 	b.rows.WriteString(bom)
-	b.table = csv.NewWriter(&b.rows)
-	b.table.UseCRLF = true // RFC 4180
-	_ = b.table.Write([]string{"number", "id", "file", "page", "pages", "name", "company", "street", "postal_code", "city", "state", "country", "kind"})
+	writeRow(&b.rows, []string{"number", "id", "file", "page", "pages", "name", "company", "street", "postal_code", "city", "state", "country", "kind"})
 }
 
 // fileName is that of the PDF that is drawn now.
@@ -292,22 +288,40 @@ func (b *batch) add(l *letter) error {
 		b.drawing.blank()
 	}
 	a := l.Address
-	return b.table.Write([]string{
+	writeRow(&b.rows, []string{
 		strconv.Itoa(entry.Number), safe(entry.ID), entry.File, strconv.Itoa(entry.Page), strconv.Itoa(entry.Pages), safe(a.Name), safe(a.Company),
 		safe(strings.ReplaceAll(a.Street, "\n", ", ")), safe(a.PostalCode), safe(a.City), safe(a.State), safe(regionName(a.Country)), safe(l.Kind),
 	})
+	return nil
 }
 
 // maxPrinted are the pages of a letter that was accepted: settings that were changed since must not keep it back.
 const maxPrinted = 1000
 
 // safe keeps a spreadsheet from taking what a customer typed for a formula: such a cell gets an apostrophe in front, as
-// OWASP's "CSV Injection" recommends.
+// OWASP's "CSV Injection" recommends. So does what follows a semicolon or a tab, by which some spreadsheets separate cells.
 func safe(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", []rune(cell)[0]) {
-		return "'" + cell
+	var out strings.Builder
+	begins := true
+	for _, r := range cell {
+		if begins && strings.ContainsRune("=+-@\t\r＝＋－＠", r) {
+			out.WriteByte('\'')
+		}
+		out.WriteRune(r)
+		begins = r == ';' || r == '\t'
 	}
-	return cell
+	return out.String()
+}
+
+// writeRow appends a row of RFC 4180 with every cell in quotes, for spreadsheets that separate cells by other signs, too.
+func writeRow(out *bytes.Buffer, cells []string) {
+	for i, cell := range cells {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString(`"` + strings.ReplaceAll(cell, `"`, `""`) + `"`)
+	}
+	out.WriteString("\r\n")
 }
 
 func (b *batch) endFile() error {
@@ -340,7 +354,6 @@ func (b *batch) finish(now time.Time) error {
 			return err
 		}
 	}
-	b.table.Flush()
 	if err := b.file(tableName, 0, func(w io.Writer) error { _, err := w.Write(b.rows.Bytes()); return err }); err != nil {
 		return err
 	}

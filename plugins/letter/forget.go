@@ -170,12 +170,10 @@ func (c *cutter) table(content []byte, letters int) ([]byte, error) {
 	whole := len(rows) == letters+1
 	var out bytes.Buffer
 	out.WriteString(bom)
-	writer := csv.NewWriter(&out)
-	writer.UseCRLF = true
-	_ = writer.Write(rows[0]) // into a buffer
+	writeRow(&out, rows[0])
 	for _, row := range rows[1:] {
 		if !whole && !slices.ContainsFunc(row, func(cell string) bool { return c.wanted[cell] }) {
-			_ = writer.Write(row)
+			writeRow(&out, row)
 		}
 	}
 	for i, at := range c.rows {
@@ -186,10 +184,9 @@ func (c *cutter) table(content []byte, letters int) ([]byte, error) {
 		if len(row) > 3 && strings.TrimSpace(row[3]) != "" {
 			row[3] = fmt.Sprint(c.manifest.Letters[i].Page)
 		}
-		_ = writer.Write(row)
+		writeRow(&out, row)
 	}
-	writer.Flush()
-	return out.Bytes(), writer.Error()
+	return out.Bytes(), nil
 }
 
 // finishCuts moves what was made before a crash to its place.

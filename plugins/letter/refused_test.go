@@ -104,7 +104,7 @@ func TestTheTable(t *testing.T) {
 	p.closeDays()
 	raw := p.file("2026-11-22", "addresses.csv")
 	text, ok := strings.CutPrefix(string(raw), "\uFEFF")
-	if !ok || !strings.HasPrefix(text, "number,id,file,page,pages,name,company,street,") || !strings.Contains(text, "\r\n") {
+	if !ok || !strings.HasPrefix(text, `"number","id","file","page","pages","name","company","street",`) || !strings.Contains(text, "\r\n") {
 		t.Errorf("%q", text)
 	}
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()

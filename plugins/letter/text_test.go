@@ -135,7 +135,7 @@ func TestCountries(t *testing.T) {
 }
 
 func TestSafeCells(t *testing.T) {
-	for cell, want := range map[string]string{"": "", "Ada": "Ada", "=1+1": "'=1+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "＝1": "'＝1", "1-2": "1-2"} {
+	for cell, want := range map[string]string{"": "", "Ada": "Ada", "=1+1": "'=1+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "＝1": "'＝1", "1-2": "1-2", "a;=1+1;@x": "a;'=1+1;'@x", "a\t-1": "a\t'-1", "a; b": "a; b"} {
 		if got := letter.Safe(cell); got != want {
 			t.Errorf("%q: %q", cell, got)
 		}

@@ -218,7 +218,7 @@ func TestForgotten(t *testing.T) {
 			if !strings.Contains(content, name) {
 				t.Errorf("duplex %v: page %d of %s is not %s's", duplex, l.Page, l.File, name)
 			}
-			if !strings.Contains(table, fmt.Sprintf("%d,%s,%s,%d,%d,%s,", l.Number, l.ID, l.File, l.Page, l.Pages, name)) {
+			if !strings.Contains(table, fmt.Sprintf(`"%d","%s","%s","%d","%d","%s",`, l.Number, l.ID, l.File, l.Page, l.Pages, name)) {
 				t.Errorf("the table has no row for %+v: %s", l, table)
 			}
 		}
