@@ -22,9 +22,11 @@ import (
 )
 
 const (
-	sourcesAtOnce = 4                // requests that scripts work on
-	sourcesFlush  = 10 * time.Second // how long what was counted may lie in memory only
-	maxKeptBody   = 128 << 10        // of a request that was not taken; a larger one is told of, and not kept
+	sourceAtOnce   = 4                // requests that the script of one source works on
+	sourceWaiting  = 16               // requests that wait for that, their bodies in memory
+	sourcePatience = time.Second      // how long they do
+	sourcesFlush   = 10 * time.Second // how long what was counted may lie in memory only
+	maxKeptBody    = 128 << 10        // of a request that was not taken; a larger one is told of, and not kept
 )
 
 // sources are the scripts in sources/ of the scripts folder, and what comes in by them. Those that compile are used within
@@ -39,7 +41,6 @@ type sources struct {
 	client     *http.Client
 	rows       Rows
 	precedence []string
-	running    chan struct{}     // has room for the requests that are worked on
 	wake       chan struct{}     // there is something new to fetch
 	fetching   sync.Mutex        // one source at a time
 	refusals   map[string]string // the version that was refused last, by source, so that it is said once; of who reads the folder
@@ -48,6 +49,7 @@ type sources struct {
 	intakes  map[string]*script.Intake
 	problems map[string]*lifecycle.Error
 	states   map[string]*standing
+	places   map[string]places
 	secrets  map[string]map[string][]string // as read from settings
 }
 
@@ -87,8 +89,9 @@ func (a *App) newSources(client *http.Client, rows Rows) (*sources, error) {
 		return nil, err
 	}
 	s := &sources{dir: a.cfg.Scripts, host: script.NewIntakes(script.Limits{}), engine: a.engine, settings: settings, clock: a.clock, log: a.log,
-		client: client, rows: rows, precedence: a.cfg.Sources.Precedence, running: make(chan struct{}, sourcesAtOnce), wake: make(chan struct{}, 1),
-		intakes: map[string]*script.Intake{}, problems: map[string]*lifecycle.Error{}, states: map[string]*standing{}, secrets: map[string]map[string][]string{}, refusals: map[string]string{}}
+		client: client, rows: rows, precedence: a.cfg.Sources.Precedence, wake: make(chan struct{}, 1),
+		intakes: map[string]*script.Intake{}, problems: map[string]*lifecycle.Error{}, states: map[string]*standing{}, places: map[string]places{},
+		secrets: map[string]map[string][]string{}, refusals: map[string]string{}}
 	s.read()
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
@@ -23,12 +24,11 @@ func (s *sources) Take(ctx context.Context, name string, request script.Request)
 	if !intake.Takes {
 		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.NotFound, "source %s takes no requests", name)
 	}
-	select {
-	case s.running <- struct{}{}:
-	default:
-		return web.SourceAnswer{}, lifecycle.Errorf(lifecycle.Busy, "%d requests are being worked on; send this again in a moment", sourcesAtOnce)
+	give, err := s.place(name).take(ctx)
+	if err != nil {
+		return web.SourceAnswer{}, err
 	}
-	defer func() { <-s.running }()
+	defer give()
 	if _, err = s.state(ctx, name); err != nil {
 		return web.SourceAnswer{}, err
 	}
@@ -42,6 +42,49 @@ func (s *sources) Take(ctx context.Context, name string, request script.Request)
 	answer, err := s.receive(ctx, intake, taken, s.engine.ReceivePosted, &kept)
 	answer.Text = taken.Answer
 	return answer, err
+}
+
+// places are the places at one source. Anybody can fill them, as nothing is known of a request before the script has looked at
+// it: those of one source keep nobody from another.
+type places struct{ running, waiting chan struct{} }
+
+// place returns the places at a source that is there.
+func (s *sources) place(name string) places {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.places[name]
+	if !ok {
+		at = places{running: make(chan struct{}, sourceAtOnce), waiting: make(chan struct{}, sourceWaiting)}
+		s.places[name] = at
+	}
+	return at
+}
+
+// take takes a place and returns what gives it back. Where all are taken, a few may wait a moment for one.
+func (p places) take(ctx context.Context) (give func(), err error) {
+	give = func() { <-p.running }
+	select {
+	case p.running <- struct{}{}:
+		return give, nil
+	default:
+	}
+	busy := lifecycle.Errorf(lifecycle.Busy, "the source is working on %d other requests; send this again in a moment", sourceAtOnce)
+	select {
+	case p.waiting <- struct{}{}:
+		defer func() { <-p.waiting }()
+	default:
+		return nil, busy
+	}
+	patience := time.NewTimer(sourcePatience)
+	defer patience.Stop()
+	select {
+	case p.running <- struct{}{}:
+		return give, nil
+	case <-patience.C:
+		return nil, busy
+	case <-ctx.Done():
+		return nil, busy
+	}
 }
 
 // receive gives events to the engine. The good ones are taken; what is wrong with the others is kept with the request.

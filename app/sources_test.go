@@ -6,10 +6,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"stagecraft/app/lifecycle"
@@ -81,6 +84,61 @@ receive(function(request)
   event { name = o.name, id = o.id, user_id = o.user, email = o.email, traits = o.traits, properties = { total = o.total } }
 end)
 `
+
+// Whoever fills the places of one source keeps nobody from another.
+func TestASourceUnderLoadHoldsNoOtherUp(t *testing.T) {
+	s := startServer(t)
+	for name, text := range map[string]string{"slow": `source { title = "Slow", open = true } receive(function() local n = 0 while true do n = n + 1 end end)`,
+		"tills": signed} {
+		if err := os.WriteFile(filepath.Join(s.cfg.Scripts, "sources", name+".lua"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.eventually("the sources are there", func() bool {
+		slow, _ := s.post("slow", "{}", nil)
+		tills, _ := s.post("tills", "{}", nil)
+		return slow != http.StatusNotFound && tills != http.StatusNotFound
+	})
+	s.setSecret("tills", "mine", false)
+	var flood sync.WaitGroup
+	var refused atomic.Int64
+	over := make(chan struct{})
+	for range 48 {
+		flood.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if status, _ := s.post("slow", "{}", nil); status == http.StatusTooManyRequests {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	s.eventually("the slow source is full", func() bool { return refused.Load() > 0 })
+	for i := range 20 {
+		body := fmt.Sprintf(`{"name": "Sold", "id": "%d", "user": "ada"}`, i)
+		if status, text := s.post("tills", body, map[string]string{"X-Sig": hex.EncodeToString(mac("mine", body))}); status != http.StatusOK {
+			t.Errorf("beside a source that is full: %d %s", status, text)
+			break
+		}
+	}
+	close(over)
+	flood.Wait()
+	// A few more than fit at one time wait for their turn.
+	var turns sync.WaitGroup
+	for i := range 12 {
+		turns.Go(func() {
+			body := fmt.Sprintf(`{"name": "Sold", "id": "turn %d", "user": "ada"}`, i)
+			if status, text := s.post("tills", body, map[string]string{"X-Sig": hex.EncodeToString(mac("mine", body))}); status != http.StatusOK {
+				t.Errorf("one of several at once: %d %s", status, text)
+			}
+		})
+	}
+	turns.Wait()
+}
 
 // A shop's webhook, signed as Shopify signs it, reaches the customer once, however often it is posted.
 func TestAShopPosts(t *testing.T) {
