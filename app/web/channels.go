@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -131,8 +132,14 @@ func (s *Server) setChannel(c *fiber.Ctx) error {
 		return err
 	}
 	var wanted ChannelChange
-	if decodeStrict(data, &wanted) != nil { // its own words could quote a secret
-		return lifecycle.Errorf(lifecycle.Invalid, `send one JSON object such as {"connector": "sms", "settings": {…}, "rate": 5, "concurrency": 2}`)
+	if err = decodeStrict(data, &wanted); err != nil {
+		// Where no field is named, the words could quote a secret.
+		wrong := lifecycle.Errorf(lifecycle.Invalid, `send one JSON object such as {"connector": "sms", "settings": {…}, "rate": 5, "concurrency": 2}`)
+		var named *lifecycle.Error
+		if errors.As(err, &named) && named.Field != "" {
+			wrong.Field, wrong.Message, wrong.Hint = named.Field, named.Message, wrong.Message
+		}
+		return wrong
 	}
 	if err = s.Connections.Set(c.UserContext(), name, wanted); err != nil {
 		return err

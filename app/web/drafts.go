@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -81,13 +82,28 @@ func (s *Server) folder(c *fiber.Ctx) error {
 
 // draftRequest is what every request with a draft says. Some say more.
 type draftRequest struct {
-	Files map[string]string `json:"files"`
-	File  string            `json:"file"` // check: the one whose flow is drawn
-	User  string            `json:"user"` // dry run
+	Files draftFiles `json:"files"`
+	File  string     `json:"file"` // check: the one whose flow is drawn
+	User  string     `json:"user"` // dry run
 	Event *struct {
 		Name       string          `json:"name"`
 		Properties json.RawMessage `json:"properties"`
 	} `json:"event"`
+}
+
+// draftFiles are the texts of a draft by the names of their files.
+type draftFiles map[string]*string
+
+// read returns them. One that is null says nothing: it is neither an empty file nor none.
+func (d draftFiles) read() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, file := range slices.Sorted(maps.Keys(d)) {
+		if d[file] == nil {
+			return nil, fieldError("files."+file, "the text of %.80q is null; send a string, or leave the file out", file)
+		}
+		files[file] = []byte(*d[file])
+	}
+	return files, nil
 }
 
 // draft reads a request and lays its files over those on the disk.
@@ -98,9 +114,9 @@ func (s *Server) draft(c *fiber.Ctx) (name string, request draftRequest, source 
 	if err = decodeStrictBody(c, maxDraft, &request); err != nil {
 		return
 	}
-	files := map[string][]byte{}
-	for file, text := range request.Files {
-		files[file] = []byte(text)
+	files, err := request.Files.read()
+	if err != nil {
+		return
 	}
 	source, err = s.Drafts.Folder(name, files)
 	return
@@ -283,7 +299,7 @@ func (s *Server) publishDraft(c *fiber.Ctx) error {
 		return err
 	}
 	var request struct {
-		Edits []struct {
+		Edits []*struct {
 			File string  `json:"file"`
 			Base *string `json:"base"`
 			Text string  `json:"text"`
@@ -299,6 +315,9 @@ func (s *Server) publishDraft(c *fiber.Ctx) error {
 	}
 	edits := make([]Edit, len(request.Edits))
 	for i, edit := range request.Edits {
+		if edit == nil {
+			return fieldError(fmt.Sprintf("edits[%d]", i), "edits[%d] must be an object, not null", i)
+		}
 		edits[i] = Edit{File: edit.File, Text: []byte(edit.Text)}
 		if edit.Base != nil {
 			edits[i].Base = append([]byte{}, *edit.Base...)

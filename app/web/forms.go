@@ -66,6 +66,7 @@ type sentForm struct {
 	form     lifecycle.Form
 	messages *script.Program
 	values   func(name string) []string
+	object   map[string]any // as it was sent; nil: as a page's form
 	json     bool
 	language string
 	shown    time.Time // zero: the word of the page is missing or wrong
@@ -141,11 +142,10 @@ func (f *sentForm) decode(c *fiber.Ctx) error {
 		f.values = func(name string) []string { return values[name] }
 		f.json = strings.Contains(c.Get(fiber.HeaderAccept), "application/json")
 	case strings.HasPrefix(kind, "application/json"), strings.HasPrefix(kind, "text/plain"):
-		var object map[string]any
-		if err := decodeJSON(data, &object); err != nil {
+		if err := decodeJSON(data, &f.object); err != nil {
 			return err
 		}
-		f.values = func(name string) []string { return textsOf(object[name]) }
+		f.values = func(name string) []string { return textsOf(f.object[name]) }
 		f.json = true
 	default:
 		return lifecycle.Errorf(lifecycle.Invalid, "send the form as application/x-www-form-urlencoded or as JSON")
@@ -174,6 +174,33 @@ func textsOf(value any) []string {
 		return nil
 	}
 	return []string{string(data)}
+}
+
+// misshapen adds to problems what JSON gave for questions and boxes and no page's form can: an object, or a list where there is
+// one answer.
+func (f *sentForm) misshapen(problems map[string]string) {
+	look := func(name string, several bool) {
+		answers, list := f.object[name].([]any)
+		if !list {
+			answers = []any{f.object[name]}
+		}
+		wrong := len(answers) > 1 && !several
+		for _, one := range answers {
+			switch one.(type) {
+			case map[string]any, []any:
+				wrong = true
+			}
+		}
+		if wrong {
+			problems[name] = lifecycle.AnswerText
+		}
+	}
+	for i := range f.form.Fields {
+		look(f.form.Fields[i].Name, f.form.Fields[i].Kind == lifecycle.FieldChoices)
+	}
+	for _, box := range f.form.Consents {
+		look(box.Name, false)
+	}
 }
 
 // taken is what became of a form.

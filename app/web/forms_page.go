@@ -155,6 +155,7 @@ func (p *formPages) take(c *fiber.Ctx) error {
 		return p.again(c, f, fiber.StatusBadRequest, "quick", nil)
 	}
 	answers := f.form.Answers(f.values)
+	f.misshapen(answers.Problems)
 	if len(answers.Problems) > 0 {
 		return p.again(c, f, fiber.StatusUnprocessableEntity, "wrong", answers.Problems)
 	}
@@ -167,15 +168,15 @@ func (p *formPages) take(c *fiber.Ctx) error {
 
 // again shows the form once more, with what was answered.
 func (p *formPages) again(c *fiber.Ctx, f *sentForm, status int, why string, problems map[string]string) error {
+	if problems == nil {
+		problems = map[string]string{}
+	}
 	if f.json {
 		text := formWords["en"][why]
 		if why == "stale" {
 			text = "send _shown as GET /f/" + f.form.Name + ".json gives it, within a day, or name your page in the form's origins"
 		}
 		return c.Status(status).JSON(fiber.Map{"ok": false, "error": fiber.Map{"code": why, "message": text}, "fields": problems})
-	}
-	if problems == nil {
-		problems = map[string]string{}
 	}
 	shown := p.formOf(&f.form, f.language, f.values, problems, f.value(fieldPage), f.value(fieldReferrer))
 	shown.Notice = formWords[f.language][why]

@@ -390,6 +390,9 @@ func decodeFailure(err error, data []byte, written *spelling) error {
 		if wrong := written.readTimes(data, ""); wrong != nil {
 			return wrong
 		}
+		if wrong := written.check(data); wrong != nil { // a time under a name that is right but for its case
+			return wrong
+		}
 	}
 	return decodeError(err)
 }

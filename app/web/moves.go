@@ -103,7 +103,7 @@ func (s *Server) planDraft(c *fiber.Ctx) error {
 		return err
 	}
 	var request struct {
-		Files map[string]string  `json:"files"` // over those on the disk
+		Files draftFiles         `json:"files"` // over those on the disk
 		Whole bool               `json:"whole"` // they are all that there is: nothing of those on the disk
 		Drain bool               `json:"drain"`
 		Where map[string]*string `json:"where"` // from former stages to where their customers would be put; null: out of the journey
@@ -111,9 +111,9 @@ func (s *Server) planDraft(c *fiber.Ctx) error {
 	if err = decodeStrictBody(c, maxDraft, &request); err != nil {
 		return err
 	}
-	files := map[string][]byte{}
-	for file, text := range request.Files {
-		files[file] = []byte(text)
+	files, err := request.Files.read()
+	if err != nil {
+		return err
 	}
 	read := s.Drafts.Folder
 	if request.Whole {

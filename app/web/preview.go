@@ -34,10 +34,10 @@ type wantedText struct {
 // previewRequest asks for a message as one customer would get it.
 type previewRequest struct {
 	wantedText
-	Files   map[string]string `json:"files"`   // a draft over the scripts folder
-	Version string            `json:"version"` // instead: one that was published
-	Message string            `json:"message"`
-	Event   *struct {         // absent: the customer's newest
+	Files   draftFiles `json:"files"`   // a draft over the scripts folder
+	Version string     `json:"version"` // instead: one that was published
+	Message string     `json:"message"`
+	Event   *struct {  // absent: the customer's newest
 		Name       string          `json:"name"`
 		Properties json.RawMessage `json:"properties"`
 	} `json:"event"`
@@ -265,9 +265,9 @@ func (s *Server) sampleSource(c *fiber.Ctx, journey string, request *previewRequ
 		}
 		return source, err
 	}
-	files := map[string][]byte{}
-	for file, text := range request.Files {
-		files[file] = []byte(text)
+	files, err := request.Files.read()
+	if err != nil {
+		return script.Source{}, err
 	}
 	return s.Drafts.Folder(journey, files)
 }

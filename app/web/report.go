@@ -330,8 +330,11 @@ func (s *Server) journeyFigures(c *fiber.Ctx) error {
 // days=total one for the whole time.
 func (s *Server) figuresTable(c *fiber.Ctx) error {
 	by, per := c.Query("by", "stage"), c.Query("days", "each")
-	if by != "stage" && by != "move" || per != "each" && per != "total" {
-		return lifecycle.Errorf(lifecycle.Invalid, "by must be stage or move, and days must be each or total")
+	switch {
+	case by != "stage" && by != "move":
+		return fieldError("by", "by must be stage or move")
+	case per != "each" && per != "total":
+		return fieldError("days", "days must be each or total")
 	}
 	r, err := s.reported(c)
 	if err != nil {
