@@ -184,6 +184,12 @@ func TestUnknownParametersAreNamed(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
 	}
+	// Nor is there a way around it: paths are as they are written.
+	for _, path := range []string{"/V1/CUSTOMERS?zzz=1", "/Api/events?bogus=1", "/v1/Customers", "/C/abc", "/Metrics"} {
+		if status, text, _ := s.call("GET", path, nil); status != 404 {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
 	if status, text, _ := s.call("GET", "/api/events?bogus=1", nil, bearer("nobody's")); status != 401 {
 		t.Errorf("whoever has no key is told nothing else: %d %s", status, text)
 	}

@@ -132,6 +132,7 @@ func New(opts Options) (*Server, error) {
 		ReadBufferSize:        16 << 10,
 		ErrorHandler:          s.fail,
 		AppName:               "Stagecraft",
+		CaseSensitive:         true, // who looks at a path compares it as it is written
 		// Strings are copied where they are kept; Immutable alone does not cover bodies.
 		Immutable: true,
 	})
