@@ -100,17 +100,6 @@ func (c *claimed) add(by claimant) bool {
 	return true
 }
 
-// count counts a claim besides the owner's, once.
-func (c *claimed) count(customer lifecycle.ID, named bool) {
-	if !c.add(claimant{Customer: customer}) {
-		return
-	}
-	c.Joined++
-	if named {
-		c.Users++
-	}
-}
-
 // hear keeps what speaks against writing to the address, for whoever gets it later, or lifts it. It reports whether that is
 // new.
 func (c *claimed) hear(word *lifecycle.Consent, suppressed *lifecycle.Suppression) (changed bool) {
@@ -209,30 +198,18 @@ func (e *Engine) believe(tx store.Tx, in link, known claimed) (err error) {
 	if isCustomer {
 		return e.meet(tx, in) // it is their own first name: nothing is shared
 	}
-	known.count(in.Customer, in.Named)
+	if known.add(claimant{Customer: in.Customer}) {
+		known.Joined++
+		if in.Named {
+			known.Users++
+		}
+	}
 	known.write(tx)
 	if why := e.capped(&known); why != "" && !in.Join {
 		e.suspect(tx, Suspicion{Identity: in.Identity, Customer: in.From, Users: known.Users, Customers: known.Joined, Since: in.At, Reason: why})
 		return nil
 	}
 	return e.meet(tx, in)
-}
-
-// vouch is the input "somebody of a name that nobody has yet says that this identity is theirs, which is another's". The answer is
-// whether they are believed.
-type vouch struct {
-	Identity lifecycle.Identity
-	Customer lifecycle.ID // who they would be as somebody new
-}
-
-func (e *Engine) vouch(tx store.Tx, in vouch) (bool, error) {
-	known, err := readClaimed(tx, in.Identity)
-	if err != nil {
-		return false, err
-	}
-	known.count(in.Customer, false)
-	known.write(tx)
-	return e.capped(&known) == "", nil
 }
 
 // capped says why an identity joins nobody any more, or "".

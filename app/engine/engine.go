@@ -211,8 +211,6 @@ func (e *Engine) Apply(tx store.Tx, input any) (answer any, handled bool, err er
 		answer, err = nil, e.setTest(tx, in)
 	case callBy:
 		answer, err = e.callBy(tx, in)
-	case vouch:
-		answer, err = e.vouch(tx, in)
 	case link:
 		answer, err = e.link(tx, in)
 	case ofAddress:

@@ -190,28 +190,6 @@ func TestSharedIdentitiesAreCapped(t *testing.T) {
 	h.eventually(func() bool { return h.of(lifecycle.AnonymousID, "guest") == h.of(lifecycle.UserID, "u0") })
 }
 
-// Visitors who are taken for the owner of an address at once, before they are anybody, count as those who become part of them do.
-func TestAddressSaidByTooManyVisitorsJoinsNobody(t *testing.T) {
-	h := newHarness(t)
-	desk := map[string]any{"email": "desk@example.com"}
-	for i := range 70 {
-		h.receive(h.says("", fmt.Sprint("s", i), desk))
-		h.quiet()
-	}
-	owner, joined := h.of(lifecycle.AnonymousID, "s0"), 0
-	for i := range 70 {
-		if h.of(lifecycle.AnonymousID, fmt.Sprint("s", i)) == owner {
-			joined++
-		}
-	}
-	if joined != 50 { // its owner, and the 49 before the 50th
-		t.Errorf("%d of 70 strangers are one customer", joined)
-	}
-	if list, _, err := h.engine.Suspicions(t.Context(), nil, 10); err != nil || len(list) != 1 || list[0].Identity != emailOf("desk@example.com") {
-		t.Errorf("suspicious: %+v %v", list, err)
-	}
-}
-
 // A guest is joined no more by an address that is shared by too many.
 func TestACappedIdentityJoinsNobody(t *testing.T) {
 	h := newHarness(t)

@@ -41,10 +41,9 @@ func (e *Engine) recognise(ctx context.Context, in *Receive) (begins bool) {
 		c, err := e.Record(ctx, who.Customer)
 		switch {
 		case err != nil || !c.Knows(identity) || c.Applicant() || c.Identities[0].Meaningless() || len(c.Identities) >= maxIdentities:
-		case name.Kind != lifecycle.UserID && e.vouched(ctx, identity, name):
+		case name.Kind != lifecycle.UserID:
 			in.Owner = c.ID
 			return false
-		case name.Kind != lifecycle.UserID:
 		case e.giveName(ctx, callBy{Customer: c.ID, User: name, At: in.At, Join: identity.Kind == lifecycle.UserID}):
 			// Lines of imports are known by where their names are. Any other event goes as if the name had passed it on, as a
 			// repeat will come: within one partition nothing is passed on.
@@ -112,13 +111,6 @@ func (e *Engine) isKnown(ctx context.Context, name lifecycle.Identity) bool {
 	id := name.Hash()
 	known, err := e.store.Ask(ctx, id.Partition(), nameKnown{id})
 	return err != nil || known.(bool)
-}
-
-// vouched reports whether somebody of a name that nobody has yet is taken for the owner of an identity because they say it. It
-// counts as any claim does: what too many say joins nobody.
-func (e *Engine) vouched(ctx context.Context, identity, name lifecycle.Identity) bool {
-	believed, err := e.store.Do(ctx, identity.Hash().Partition(), vouch{identity, name.Hash()})
-	return err == nil && believed.(bool)
 }
 
 // callBy is the input "this user ID is the customer's", who has none yet.
