@@ -87,7 +87,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 		return nil, lifecycle.Wrap(lifecycle.Invalid, err, "the scripts folder %s cannot be read", cfg.Scripts)
 	}
 	if a.store, err = store.Open(store.Options{
-		Dir: cfg.Data, Log: opts.Log, Records: lifecycle.Records + engine.Records + delivery.Records, OnFailed: func(err error) { a.failed <- err },
+		Dir: cfg.Data, Log: opts.Log, Records: lifecycle.Records + engine.Records + delivery.Records + insight.Records, OnFailed: func(err error) { a.failed <- err },
 	}); err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func TestBodiesOfStrangersAreSmall(t *testing.T) {
 func TestBodiesAnnouncedWithoutAKeyAreBoundedTogether(t *testing.T) {
 	s := startServer(t)
 	address := strings.TrimPrefix(s.url, "http://")
-	for range 64 << 20 / 500_000 {
+	for range 128 << 20 / 500_000 {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
@@ -119,5 +119,40 @@ func TestNumbersThatDoNotFit(t *testing.T) {
 		if status, text, _ := s.call(c.method, c.path, c.body); status != http.StatusBadRequest {
 			t.Errorf("%s %v: %d %s", c.path, c.body, status, text)
 		}
+	}
+}
+
+// What was announced is not counted any more when it has come, or when whoever announced it has gone.
+func TestBodiesThatNeverComeAreForgotten(t *testing.T) {
+	s := startServer(t)
+	address := strings.TrimPrefix(s.url, "http://")
+	for round := range 3 {
+		for n := range 128 << 20 / 500_000 {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, size := "/v1/batch", 500_000
+			if n%2 == 0 {
+				path, size = "/f/none", 60_000
+			}
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Encoding: none\r\nContent-Length: %d\r\n\r\nxxx", path, size)
+			if round == 1 && n%2 == 0 {
+				fmt.Fprint(conn, strings.Repeat("x", size-3))
+			}
+			conn.Close()
+		}
+		s.eventually("nothing is on its way any more", func() bool {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
+			body := `{"writeKey":"` + key + `","batch":[{"type":"track","userId":"ada","event":"Order"}]}` + strings.Repeat(" ", 400_000)
+			fmt.Fprintf(conn, "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			return err == nil && response.StatusCode == http.StatusOK
+		})
 	}
 }

@@ -217,7 +217,7 @@ func duplicateMark(q question) uint64 {
 const leavingsRecord = 1
 
 // Records is how far the records of this package have come, over all kinds.
-const Records = leavingsRecord
+const Records = leavingsRecord + attemptRecord + decidedRecord + standingRecord
 
 // leastLeaving is how few bytes one takes.
 const leastLeaving = 10

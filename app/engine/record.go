@@ -11,7 +11,7 @@ import (
 const entryRecord = 2
 
 // Records is how far the records of this package have come, over all kinds.
-const Records = entryRecord
+const Records = entryRecord + segmentRecord
 
 // RecordSize returns about how many bytes AppendRecord appends.
 func (t *TimelineEntry) RecordSize() int {

@@ -39,6 +39,9 @@ func (c *Cell) named(plan *lifecycle.Journey) bool {
 // cellRecord is the version in which cells are written: the counts in the order of the struct, then the stays.
 const cellRecord = 1
 
+// Records is how far the records of this package have come, over all kinds.
+const Records = cellRecord
+
 func (c *Cell) counts() [6]*int64 {
 	return [...]*int64{&c.Moved, &c.Placed, &c.Refused, &c.Held, &c.Converted, &c.HeldGoals}
 }

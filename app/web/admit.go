@@ -14,20 +14,53 @@ const maxConnections = 16 << 10
 
 // Bounds of what those who have shown no key make the server read.
 const (
-	smallBody   = 4 << 10  // up to here nobody is asked for a key yet: this is nearly every request
-	strangeBody = 64 << 20 // of all larger ones that are announced and not there yet
+	smallBody   = 4 << 10   // up to here nobody is asked for a key yet: this is nearly every request
+	strangeBody = 128 << 20 // of all larger ones that are announced and not there yet
+	strangeRead = 15 * time.Second
 )
 
-// admit says by a request's headers how much of its body is read. A body lies in memory as a whole before anybody looks at
-// it, and room for all that a header announces is made before the first byte has come: who has shown no key may not fill much of
-// it, alone or together.
-func (s *Server) admit(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-	limit, counted := s.bodyLimit(h)
-	if counted && !s.strange.take(h.ContentLength(), time.Now()) {
-		limit = 1 // it is refused, and told to come again: see busyAtTheDoor
+// guardDoor bounds what is read of requests' bodies. A body lies in memory as a whole before anybody looks at it, and room for all
+// that a header announces is made before the first byte has come: who has shown no key may not fill much of it, alone or together.
+// What is counted when a header has come is taken off when its body has come, or has not: one of the two is called for each.
+func (s *Server) guardDoor(server *fasthttp.Server) {
+	var onTheWay sync.Map // bytes, by the header, which lies at the same place until its request is over
+	server.HeaderReceived = func(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+		limit, counted := s.bodyLimit(h)
+		if counted {
+			c.ReadTimeout = strangeRead
+			if n := int64(h.ContentLength()); s.strange.Add(n) <= strangeBody {
+				onTheWay.Store(h, n)
+			} else {
+				s.strange.Add(-n)
+				limit = 1 // it is refused, and told to come again: see busyAtTheDoor
+			}
+		}
+		c.MaxRequestBodySize = limit
+		return c
 	}
-	c.MaxRequestBodySize = limit
-	return c
+	arrived := func(h *fasthttp.RequestHeader) {
+		if s.strange.Load() == 0 { // nearly always
+			return
+		}
+		if n, is := onTheWay.LoadAndDelete(h); is {
+			s.strange.Add(-n.(int64))
+		}
+	}
+	handle, fail := server.Handler, server.ErrorHandler
+	server.Handler = func(c *fasthttp.RequestCtx) {
+		arrived(&c.Request.Header)
+		handle(c)
+	}
+	server.ErrorHandler = func(c *fasthttp.RequestCtx, err error) {
+		arrived(&c.Request.Header)
+		fail(c, err)
+	}
+}
+
+// busyAtTheDoor reports whether a body was refused only because others are on their way.
+func (s *Server) busyAtTheDoor(h *fasthttp.RequestHeader) bool {
+	_, counted := s.bodyLimit(h)
+	return counted
 }
 
 // bodyLimit returns how large a request's body may be; zero is maxRead. It is counted if whoever sends it has shown no key: not
@@ -50,68 +83,9 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) (limit int, counted bool) 
 	default:
 		limit = maxSingle
 	}
-	return limit, n > 0 && n <= limit
-}
-
-// arrived takes a body that has come off the count.
-func (s *Server) arrived(c *fiber.Ctx) error {
-	if h := &c.Request().Header; h.ContentLength() > smallBody {
-		if _, counted := s.bodyLimit(h); counted {
-			s.strange.give(h.ContentLength(), time.Now())
-		}
-	}
-	return c.Next()
-}
-
-// busyAtTheDoor reports whether a body was refused only because others are on their way.
-func (s *Server) busyAtTheDoor(h *fasthttp.RequestHeader) bool {
-	_, counted := s.bodyLimit(h)
-	return counted
-}
-
-// announced counts the bytes of bodies that are on their way. Of those that never come nobody says so: they are forgotten when
-// the time to read them is over.
-type announced struct {
-	mu      sync.Mutex
-	seconds [readSeconds + 2]int // by when they were announced, in a ring
-	last    int64                // the second up to which the ring has been cleared
-	sum     int
-}
-
-// take counts bytes, unless that makes too many.
-func (a *announced) take(bytes int, now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.forget(now.Unix())
-	if a.sum+bytes > strangeBody {
-		return false
-	}
-	a.seconds[a.last%int64(len(a.seconds))] += bytes
-	a.sum += bytes
-	return true
-}
-
-// give takes bytes off again that have come: off the oldest, as it is not known when they were announced.
-func (a *announced) give(bytes int, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.forget(now.Unix())
-	for i := int64(1); i <= int64(len(a.seconds)) && bytes > 0; i++ {
-		second := &a.seconds[(a.last+i)%int64(len(a.seconds))]
-		off := min(*second, bytes)
-		*second, a.sum, bytes = *second-off, a.sum-off, bytes-off
-	}
-}
-
-// forget clears the seconds that are over.
-func (a *announced) forget(second int64) {
-	for n := 0; a.last < second && n < len(a.seconds); n++ {
-		a.last++
-		place := &a.seconds[a.last%int64(len(a.seconds))]
-		a.sum -= *place
-		*place = 0
-	}
-	a.last = max(a.last, second)
+	// The parts of a form come one by one, into room of their own.
+	parts := len(h.MultipartFormBoundary()) > 0 && len(h.Peek(fiber.HeaderContentEncoding)) == 0
+	return limit, n > 0 && n <= limit && !parts
 }
 
 // showsKey reports whether an Authorization header has a key of the server that is a secret.

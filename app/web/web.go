@@ -31,7 +31,6 @@ import (
 
 // Bounds of requests.
 const (
-	readSeconds = 30       // for a whole request to come
 	maxRead     = 4 << 20  // what is read of a body at all; the connection of a larger one is closed
 	maxBody     = 1 << 20  // on the wire
 	maxInflated = 4 << 20  // after gzip
@@ -107,7 +106,7 @@ type Server struct {
 	importing importRuns
 	snapshots snapshots
 	streams   atomic.Int64
-	strange   announced // bodies of those who have shown no key
+	strange   atomic.Int64 // bytes of bodies on their way from those who have shown no key
 	views     views
 	tests     tests
 	lines     carrier
@@ -126,7 +125,7 @@ func New(opts Options) (*Server, error) {
 		DisableStartupMessage: true,
 		BodyLimit:             maxRead, // of who shows a key; see admit
 		Concurrency:           maxConnections,
-		ReadTimeout:           readSeconds * time.Second,
+		ReadTimeout:           30 * time.Second,
 		WriteTimeout:          30 * time.Second, // streams extend it for themselves
 		IdleTimeout:           2 * time.Minute,
 		ReadBufferSize:        16 << 10,
@@ -136,8 +135,8 @@ func New(opts Options) (*Server, error) {
 		// Strings are copied where they are kept; Immutable alone does not cover bodies.
 		Immutable: true,
 	})
-	s.fiber.Server().HeaderReceived = s.admit
-	s.fiber.Use(recover.New(recover.Config{EnableStackTrace: false}), s.arrived, refuseAmbiguous)
+	s.guardDoor(s.fiber.Server())
+	s.fiber.Use(recover.New(recover.Config{EnableStackTrace: false}), refuseAmbiguous)
 	s.fiber.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("ok\n") })
 	s.fiber.Get("/readyz", s.ready)
 	s.fiber.Get("/metrics", s.guardConsole, s.metrics())
