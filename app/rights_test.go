@@ -175,7 +175,7 @@ func TestErasedFromEveryFile(t *testing.T) {
 		t.Errorf("the document has %d words of consent, %d entries and %d messages", len(document.Consents), len(document.Timeline), len(document.Messages))
 	}
 	if len(document.SetAside) != 1 {
-		t.Errorf("the document has %d steps that were set aside", len(document.SetAside))
+		t.Errorf("the document has %d steps that were set aside: %v", len(document.SetAside), document.SetAside)
 	}
 	before := s.overview()
 	s.must("POST", "/v1/customers/"+url.PathEscape("planted.seven@example.com")+"/erase", nil)

@@ -31,6 +31,7 @@ type Listing struct {
 type personPage struct {
 	id   lifecycle.ID
 	ids  []lifecycle.ID
+	seen bool   // what lies in the partition beside them is known, of another ID
 	from []byte // of the timeline
 }
 
@@ -87,6 +88,9 @@ func (e *Engine) personBeside(tx store.Reader, q personPage, p *Person) (err err
 		}
 		return true
 	})
+	if q.seen {
+		return nil
+	}
 	tx.Scan([]byte{'x'}, []byte{'x' + 1}, func(_, value []byte) bool {
 		if letter := letterOf(value, q.ids); letter != nil {
 			p.SetAside = append(p.SetAside, *letter)
@@ -131,8 +135,9 @@ func (e *Engine) Person(ctx context.Context, id lifecycle.ID) (Person, error) {
 		}
 		all.Identities = append(all.Identities, who)
 	}
+	seen := map[int]bool{}
 	for _, id := range named {
-		q := personPage{id: id, ids: all.IDs}
+		q := personPage{id: id, ids: all.IDs, seen: seen[id.Partition()]}
 		for {
 			answer, err := e.store.Ask(ctx, id.Partition(), q)
 			if err != nil {
@@ -145,6 +150,7 @@ func (e *Engine) Person(ctx context.Context, id lifecycle.ID) (Person, error) {
 			all.Said, all.Timeline = append(all.Said, part.person.Said...), append(all.Timeline, part.person.Timeline...)
 			all.Applications, all.SetAside = append(all.Applications, part.person.Applications...), append(all.SetAside, part.person.SetAside...)
 			all.Lists = append(all.Lists, part.person.Lists...)
+			seen[id.Partition()] = true
 			if q.from = part.next; q.from == nil {
 				break
 			}
