@@ -58,6 +58,7 @@ func (e *Engine) ReceivePosted(ctx context.Context, events []lifecycle.Event) ([
 		}
 	}
 	begun := map[int]unname{}
+	var renamed []int
 	named := make([]lifecycle.Event, len(events))
 	copy(named, events)
 	for n, answer := range e.store.DoAll(ctx, items) {
@@ -65,7 +66,8 @@ func (e *Engine) ReceivePosted(ctx context.Context, events []lifecycle.Event) ([
 		if results[i].Err = answer.Err; answer.Err != nil {
 			continue
 		}
-		switch first := answer.Answer.(firstName); {
+		first := answer.Answer.(firstName)
+		switch {
 		case first.Identity.Value == "":
 			results[i].Answer = Receipt{Duplicate: true}
 		case first.isNew:
@@ -73,8 +75,10 @@ func (e *Engine) ReceivePosted(ctx context.Context, events []lifecycle.Event) ([
 		case first.Identity == named[i].Identity():
 		case first.Identity.Kind == lifecycle.UserID:
 			named[i].UserID, named[i].AnonymousID = first.Identity.Value, ""
+			renamed = append(renamed, i)
 		default:
 			named[i].UserID, named[i].AnonymousID = "", first.Identity.Value
+			renamed = append(renamed, i)
 		}
 	}
 	var rest []lifecycle.Event
@@ -96,7 +100,35 @@ func (e *Engine) ReceivePosted(ctx context.Context, events []lifecycle.Event) ([
 			_, _ = e.store.Do(ctx, gone.ID.Partition(), gone) // so that it may be somebody else's when it comes again
 		}
 	}
-	return results, nil
+	return results, e.receiveWho(ctx, events, renamed, results)
+}
+
+// receiveWho takes what events say of who somebody is, under their own names, without what happened. It comes after the events: what
+// is cut short in between comes again as a whole. An event of which it cannot be taken has failed.
+func (e *Engine) receiveWho(ctx context.Context, events []lifecycle.Event, which []int, results []store.Result) error {
+	var who []lifecycle.Event
+	var of []int
+	for _, i := range which {
+		one := events[i]
+		if says := one.UserID != "" && one.AnonymousID != "" || len(one.Traits) > 0 || len(one.Context) > 0; !says || results[i].Err != nil {
+			continue // a bare name is nobody yet
+		}
+		one.Type, one.Name, one.Properties = lifecycle.Identify, "", nil
+		who, of = append(who, one), append(of, i)
+	}
+	if len(who) == 0 {
+		return nil
+	}
+	answers, err := e.Receive(ctx, who)
+	if err != nil {
+		return err
+	}
+	for n, answer := range answers {
+		if answer.Err != nil {
+			results[of[n]] = answer
+		}
+	}
+	return nil
 }
 
 // refusedForGood reports whether an event was not taken and never will be, as it is.

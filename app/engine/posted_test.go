@@ -52,7 +52,7 @@ func TestWhatIsPostedAgainUnderAnotherName(t *testing.T) {
 			h.restart()
 		}
 	}
-	h.eventually(func() bool { return !h.gone("ada@example.com") })
+	h.quiet() // all the names are one customer's
 	orders := func() int {
 		found, err := h.engine.FindCustomer(t.Context(), "ada@example.com")
 		if err != nil {
@@ -133,5 +133,38 @@ func TestWhatIsPostedOfTheErased(t *testing.T) {
 	h.clock.Advance(time.Hour)
 	if receipt := h.post(posted("70", lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}, false))[0]; !receipt.Duplicate {
 		t.Error("it was taken again")
+	}
+}
+
+// What comes second under an ID still says who somebody is: the customer of the first becomes the one whom the second names, with
+// their address and the one order. A bare name says nothing, and makes nobody.
+func TestWhatIsPostedSecondSaysWhoItIs(t *testing.T) {
+	h := newHarness(t)
+	external := json.RawMessage(`{"externalIds":[{"id":"cus_1","type":"stripe","collection":"users","encoding":"none"}]}`)
+	first := lifecycle.Event{Type: lifecycle.Track, Name: "Order Completed", MessageID: "stripe:in_1", Source: "stripe",
+		AnonymousID: lifecycle.SourceName("stripe", "cus_1"), Context: external, Properties: json.RawMessage(`{"total":10}`)}
+	second := first
+	second.UserID, second.AnonymousID, second.Traits = "user_9", "", json.RawMessage(`{"email":"ada@example.com","phone":"+4915112345678"}`)
+	bare := first
+	bare.UserID, bare.AnonymousID, bare.Context = "guessed", "", nil
+	for i, event := range []lifecycle.Event{first, bare, second, second} {
+		if receipt := h.post(event)[0]; receipt.Duplicate != (i > 0) {
+			t.Errorf("%d is a repeat: %t", i, receipt.Duplicate)
+		}
+	}
+	h.quiet()
+	if ada := h.of(lifecycle.UserID, "user_9"); ada == "" || ada != h.of(lifecycle.AnonymousID, first.AnonymousID) || h.gone("ada@example.com") {
+		t.Fatalf("the names are not one customer's: %q", ada)
+	}
+	ada := h.customer("user_9")
+	if got := fmt.Sprintf("%s %s", ada.Traits["email"], ada.Traits["phone"]); got != `"ada@example.com" "+4915112345678"` {
+		t.Errorf("their addresses are %s", got)
+	}
+	entries, err := h.engine.Timeline(t.Context(), ada.ID, 1000)
+	if n := times(entries, "Order Completed"); err != nil || n != 1 || ada.Revenue.Orders != 1 {
+		t.Errorf("one order was taken %d times: %v, %+v", n, err, ada.Revenue)
+	}
+	if !h.gone("guessed") {
+		t.Error("an ID that nothing was said of is somebody")
 	}
 }
