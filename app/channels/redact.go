@@ -11,7 +11,8 @@ import (
 const Hidden = "********"
 
 // Redact returns settings as people may see them: Hidden in place of what the connector's schema calls writeOnly, and of
-// what it does not know at all, or says in a way that is not understood.
+// what it does not know at all, or says in a way that is not understood. Of an object or a list in which it describes nothing it
+// knows nothing, and that is hidden as a whole.
 func Redact(schema, settings json.RawMessage) json.RawMessage {
 	return walkObject(shapeOf(schema), settings, true, nil)
 }
@@ -40,7 +41,7 @@ func walk(at shape, value json.RawMessage, hide bool, before json.RawMessage) js
 		return walkObject(at, value, hide, before)
 	case at.isList() && kind == '[':
 		return walkList(at.items(), value, hide, before)
-	case hide && at.isDeep() && string(value) != "null": // it is not what the schema says
+	case hide && (kind == '{' || kind == '[' || at.isDeep() && string(value) != "null"): // it is not what the schema says, or says nothing of
 		return hiddenText
 	}
 	return value
@@ -81,7 +82,7 @@ func walkObject(at shape, settings json.RawMessage, hide bool, before json.RawMe
 // in a list that is as long as it was, from what was in its place.
 func walkList(at shape, settings json.RawMessage, hide bool, before json.RawMessage) json.RawMessage {
 	var values, old []json.RawMessage
-	if !at.isDeep() || json.Unmarshal(settings, &values) != nil {
+	if json.Unmarshal(settings, &values) != nil {
 		return settings
 	}
 	_ = json.Unmarshal(before, &old)
@@ -198,11 +199,11 @@ func (v veil) over(text string) string {
 func secrets(at shape, value json.RawMessage) (found []string) {
 	var text string
 	var list []json.RawMessage
-	if !at.isDeep() {
-		return nil
-	}
 	switch firstByte(value) {
 	case '"':
+		if !at.isDeep() {
+			return nil
+		}
 		_ = json.Unmarshal(value, &text)
 		return linesOf(text)
 	case '{':
@@ -210,7 +211,7 @@ func secrets(at shape, value json.RawMessage) (found []string) {
 	case '[':
 		_ = json.Unmarshal(value, &list)
 		items := at.items()
-		items.secret = items.secret || at.secret || at.isObject() && !at.isList()
+		items.secret = items.secret || at.secret || !at.isList()
 		for _, item := range list {
 			if !at.isHeaders() || json.Unmarshal(item, &text) != nil {
 				found = append(found, secrets(items, item)...)
@@ -220,7 +221,9 @@ func secrets(at shape, value json.RawMessage) (found []string) {
 		}
 	case 't', 'f', 'n':
 	default:
-		return []string{string(bytes.TrimSpace(value))}
+		if at.isDeep() {
+			return []string{string(bytes.TrimSpace(value))}
+		}
 	}
 	return found
 }

@@ -181,10 +181,10 @@ func (s shape) named(name string) (shape, bool) {
 				list, found = append(list, schema), true
 			}
 		}
-		if further, is := one["additionalProperties"].(map[string]any); is && !found {
+		if further, is := one["additionalProperties"].(map[string]any); is && len(further) > 0 && !found { // {} says as little as true
 			list = append(list, further)
 		}
-		if further, is := one["unevaluatedProperties"].(map[string]any); is {
+		if further, is := one["unevaluatedProperties"].(map[string]any); is && len(further) > 0 {
 			list = append(list, further)
 		}
 	}
