@@ -38,8 +38,14 @@ func (c *connections) usual(channel string) (string, error) {
 }
 
 // ownFiles are the settings of our connectors that name what one process alone may work in: another one would read what is not
-// meant for it, or write over it.
-var ownFiles = map[string][][]string{"email": {{"bounce_folder"}, {"warm_up", "state"}}, "letter": {{"folder"}}}
+// meant for it, or write over it. A tree is its own with all that lies below; of the others only what stands there itself, as Maildirs
+// lie in one another.
+var ownFiles = map[string][]ownFile{"email": {{place: []string{"bounce_folder"}}, {place: []string{"warm_up", "state"}}}, "letter": {{[]string{"folder"}, true}}}
+
+type ownFile struct {
+	place []string // of the setting
+	tree  bool
+}
 
 // apart refuses settings that name a file or folder of another channel's.
 func (c *connections) apart(channel string, wanted channels.Connection) error {
@@ -49,18 +55,18 @@ func (c *connections) apart(channel string, wanted channels.Connection) error {
 			continue
 		}
 		for _, setting := range ownFiles[wanted.Connector] {
-			path := textAt(wanted.Settings, setting)
-			theirs := textAt(other.Settings, setting)
+			path := textAt(wanted.Settings, setting.place)
+			theirs := textAt(other.Settings, setting.place)
 			if path == "" || theirs == "" {
 				continue
 			}
-			field, words := strings.Join(setting, "."), ""
+			field, words := strings.Join(setting.place, "."), ""
 			switch one, another := resolved(path), resolved(theirs); {
 			case one == another:
 				words = "is that of channel %s already; each channel needs one of its own"
-			case within(one, another):
+			case setting.tree && within(one, another):
 				words = "lies within that of channel %s; each channel needs one of its own"
-			case within(another, one):
+			case setting.tree && within(another, one):
 				words = "holds that of channel %s; each channel needs one of its own"
 			default:
 				continue

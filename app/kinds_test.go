@@ -342,3 +342,32 @@ func TestChannelsShareNoFiles(t *testing.T) {
 		t.Errorf("%d %s", status, text)
 	}
 }
+
+// The mailboxes of two channels may lie in one another, as those of mail servers do: only what arrives in the same one is another's.
+func TestMailboxesLieInOneAnother(t *testing.T) {
+	shop, news := startMailHost(t, "Shop <hello@shop.example>"), startMailHost(t, "News <hello@news.example>")
+	s := startServer(t)
+	box := filepath.Join(t.TempDir(), "Maildir")
+	for _, folder := range []string{"", ".News"} {
+		for _, part := range []string{"new", "cur", "tmp"} {
+			if err := os.MkdirAll(filepath.Join(box, folder, part), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put := func(channel string, host *mailHost, folder string) (int, string) {
+		settings := maps.Clone(host.settings)
+		settings["bounce_secret"], settings["return_path"], settings["bounce_folder"] = "0123456789abcdef0123456789abcdef", "bounces@shop.example", folder
+		status, text, _ := s.call("PUT", "/api/channels/"+channel, map[string]any{"settings": settings})
+		return status, text
+	}
+	if status, text := put("email", shop, box); status != 200 {
+		t.Fatalf("%d %s", status, text)
+	}
+	if status, text := put("email-news", news, box+"/"); status != 400 || !strings.Contains(text, "already") {
+		t.Errorf("the same: %d %s", status, text)
+	}
+	if status, text := put("email-news", news, filepath.Join(box, ".News")); status != 200 {
+		t.Errorf("one in another: %d %s", status, text)
+	}
+}
