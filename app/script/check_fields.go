@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 )
@@ -56,7 +57,7 @@ func (r *review) nearly(u *unit, key *ast.StringExpr, usual []string, set map[st
 }
 
 // what tells whether an expression is the customer, its traits or the event: by the place among the parameters of a
-// handler, else by name.
+// handler, else by name. What a helper calls so may be a table that a script made.
 func (r *review) what(u *unit, e ast.Expr) string {
 	if get, ok := e.(*ast.AttrGetExpr); ok {
 		if key, ok := get.Key.(*ast.StringExpr); ok && key.Value == "traits" && r.what(u, get.Object) == "customer" {
@@ -73,7 +74,7 @@ func (r *review) what(u *unit, e ast.Expr) string {
 			return []string{"customer", "event"}[b.index]
 		}
 	}
-	if b.name == "customer" || b.name == "event" {
+	if (b.name == "customer" || b.name == "event") && !strings.HasPrefix(u.path, "lib/") {
 		return b.name
 	}
 	return ""

@@ -1,0 +1,5 @@
+journey {
+  title  = "Shop",
+  stages = { "member", "active" },
+  moves  = { ["member"] = { "active" }, ["active"] = { "member" } },
+}
