@@ -34,8 +34,9 @@ type forget struct {
 	Whole      bool // the identity names a person
 	Owner      bool // something may lie under it as under a customer's ID
 	Retire     bool
-	Everywhere int // partition + 1
-	Pass       int // of what is for everywhere
+	Everywhere int    // partition + 1
+	Pass       int    // of what is for everywhere
+	Reached    []byte // where the next pass goes on among the first names; empty until the rest is done
 	Friend     bool
 }
 
@@ -296,14 +297,27 @@ func letterOf(value []byte, ids []lifecycle.ID) *DeadLetter {
 // forgetRefused removes what a partition could not take, if it is about the customer: instructions that were set aside,
 // what sources sent, and under which name it was taken. What was answered to requests goes whoever it was about: it need not name them.
 func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
-	more, err := forgetReplies(tx)
-	if err != nil {
-		return err
+	var more bool
+	var err error
+	if len(in.Reached) == 0 {
+		if more, err = forgetReplies(tx); err != nil {
+			return err
+		}
+		more = forgetUntaken(tx, in) || more
 	}
-	further, err := forgetFirstNames(tx, in.IDs)
-	if err != nil {
-		return err
+	if !more {
+		in.Reached, err = forgetFirstNames(tx, in.IDs, in.Reached)
+		more = len(in.Reached) > 0
 	}
+	if err == nil && more {
+		in.Pass++
+		e.instruct(tx, in.At, in.cause(), 37, instruction{Forget: &in})
+	}
+	return err
+}
+
+// forgetUntaken removes what was set aside and what sources sent. It reports whether there may be more.
+func forgetUntaken(tx store.Tx, in forget) (more bool) {
 	var keys [][]byte
 	for _, prefix := range [][]byte{{'F'}, {'P', 'r'}} {
 		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
@@ -316,11 +330,7 @@ func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
 	for _, key := range keys {
 		tx.Delete(key)
 	}
-	if more || further || len(keys) >= maxForgetRefused {
-		in.Pass++
-		e.instruct(tx, in.At, in.cause(), 37, instruction{Forget: &in})
-	}
-	return nil
+	return len(keys) >= maxForgetRefused
 }
 
 const maxForgetRefused = 1000

@@ -178,13 +178,20 @@ func (e *Engine) unname(tx store.Tx, in unname) error {
 	return err
 }
 
-// forgetFirstNames takes the names of somebody who is erased out of what was taken under them. That it was taken stays: it is not
-// taken again under another name. It reports whether there may be more.
-func forgetFirstNames(tx store.Tx, ids []lifecycle.ID) (more bool, failed error) {
+// forgetFirstNames takes the names of somebody who is erased out of what was taken under them, among the next ones. That it was
+// taken stays: it is not taken again under another name. It returns where to go on; nil at the end.
+func forgetFirstNames(tx store.Tx, ids []lifecycle.ID, from []byte) (next []byte, failed error) {
 	type change struct{ key, value []byte }
 	var changes []change
-	prefix := firstNamePrefix()
-	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+	if len(from) == 0 {
+		from = firstNamePrefix()
+	}
+	look := forgetLook
+	tx.Scan(from, store.PrefixEnd(firstNamePrefix()), func(key, value []byte) bool {
+		if look--; look < 0 {
+			next = bytes.Clone(key)
+			return false
+		}
 		if !lifecycle.MentionsAny(value, ids) {
 			return true
 		}
@@ -193,12 +200,12 @@ func forgetFirstNames(tx store.Tx, ids []lifecycle.ID) (more bool, failed error)
 			return false
 		}
 		changes = append(changes, change{bytes.Clone(key), store.Encode(&firstName{At: first.At})})
-		return len(changes) < maxForgetRefused
+		return true
 	})
 	for _, c := range changes {
 		tx.Set(c.key, c.value)
 	}
-	return len(changes) == maxForgetRefused, failed
+	return next, failed
 }
 
 // sweepFirst is the input "forget the first names of epochs that ended long ago".
