@@ -320,8 +320,9 @@ func noFormula(text string) string {
 	return out.String()
 }
 
-// semicolonFormula finds where in JSON a cell with a formula could begin; a semicolon stands in texts only.
-var semicolonFormula = regexp.MustCompile(`;([=+\-@＝＋－＠])`)
+// semicolonFormula finds where in JSON a cell with a formula could begin, or one that has apostrophes before it, which an import
+// would take for ours; a semicolon stands in texts only.
+var semicolonFormula = regexp.MustCompile(`;('*[=+\-@＝＋－＠])`)
 
 // cell appends a cell of RFC 4180, without formulas unless they are wanted.
 func (f *exportForm) cell(out []byte, at int, text string, isText bool) []byte {

@@ -29,7 +29,7 @@ func TestCellsWithOtherSeparators(t *testing.T) {
 			t.Errorf("%q is written as %q and %q", text, export, figures)
 		}
 	}
-	if got, want := web.JSONCell(`{"a":";=1;b;-2"}`), `"{""a"":""\u003b=1;b\u003b-2""}"`; got != want {
+	if got, want := web.JSONCell(`{"a":";=1;b;-2;'=3;'c"}`), `"{""a"":""\u003b=1;b\u003b-2\u003b'=3;'c""}"`; got != want {
 		t.Errorf("JSON is written as %s, not %s", got, want)
 	}
 }
