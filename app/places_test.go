@@ -71,6 +71,58 @@ func TestALetterThatCameBack(t *testing.T) {
 	s.eventually("others in the house do", func() bool { return s.states()["accepted"] == 1 })
 }
 
+// Whoever shares a place with somebody who is erased is written to as before, whether or not they have been written to there; so are
+// those whom a company's address is said of. Of the erased person nothing is left: neither where they lived before a merge, nor where
+// a letter came back from.
+func TestErasureAndPlaces(t *testing.T) {
+	files := ordered("nobody", "letter")
+	files["trial/messages/hello.letter.liquid"] = "---\nsubject: Hello\nkind: transactional\n---\nHello\n"
+	files["trial/messages/hey.fax.liquid"] = "Hello by fax\n"
+	files["trial/journey.lua"] += "\non(\"Faxed\", function() send(\"hey\", { by = \"fax\" }) end)\n"
+	s := startServer(t, withScripts(t, files), func(c *config.Config) { c.Policy.Preset = "none" })
+	s.setMode("trial", lifecycle.Live)
+	s.installFax("")
+	s.must("POST", "/api/connectors/paper/approve", map[string]any{"sha256": s.channels().Plugins[0].SHA256})
+	s.must("PUT", "/api/channels/fax", map[string]any{"connector": "paper", "settings": map[string]any{"folder": t.TempDir()}})
+	s.must("PUT", "/api/channels/letter", map[string]any{"settings": map[string]any{"folder": t.TempDir(), "sender": []string{"Sen", "1 Lê Duẩn, Huế"}, "country": "VN"}})
+	say := func(name string, traits map[string]any) {
+		t.Helper()
+		s.must("POST", "/v1/identify", map[string]any{"userId": name, "traits": traits})
+	}
+	address := func(street string) map[string]any {
+		return map[string]any{"street": street, "city": "Hanoi", "country": "VN"}
+	}
+	accepted := func(what string, n int) {
+		t.Helper()
+		s.eventually(what, func() bool { return s.states()["accepted"] == n && s.suppressed() == 0 })
+	}
+
+	for _, who := range []string{"ada", "ben", "eva"} {
+		say(who, map[string]any{"fax": "555-SHARED", "company": "Acme GmbH", "address": address("1 Main")})
+	}
+	s.track("ada", "Faxed")
+	s.track("ada", "Order")
+	accepted("ada is written to", 2)
+	s.must("POST", "/v1/customers/ada/erase", nil)
+	s.track("ben", "Faxed")
+	s.track("ben", "Order")
+	accepted("so are ben and the company, of whom alone the ledger tells still", 2)
+	say("new", map[string]any{"company": "ACME GmbH", "address": address("1 Main")})
+	s.track("new", "Order")
+	accepted("and whoever else comes to be there", 3)
+
+	s.must("POST", "/v1/identify", map[string]any{"anonymousId": "dev1", "traits": map[string]any{"name": "An Zzyzx", "address": address("7 Quuxstreet")}})
+	s.must("POST", "/v1/track", map[string]any{"anonymousId": "dev1", "event": "Order"})
+	accepted("a letter to somebody unknown", 4)
+	s.must("POST", "/v1/identify", map[string]any{"anonymousId": "dev1", "userId": "u1", "traits": map[string]any{"address": address("9 Corgestreet")}})
+	s.track("u1", "Letter Bounced")
+	say("u1", map[string]any{"address": address("11 Graultstreet")})
+	s.must("POST", "/v1/customers/u1/erase", nil)
+	say("u2", map[string]any{"name": "An Zzyzx", "address": address("7 quuxstreet")})
+	s.track("u2", "Order")
+	s.eventually("where they lived before is remembered", func() bool { return s.suppressed() == 1 })
+}
+
 // suppressed counts the messages that were suppressed because of the address.
 func (s *server) suppressed() (n int) {
 	for state, times := range s.states() {

@@ -85,6 +85,7 @@ func (s *session) mayGrow() bool {
 // Instructions of what an event says in passing are numbered from here on: addresses first, then IDs of other systems.
 const (
 	claimsAddresses = 40
+	claimsPlace     = 58
 	claimsSocial    = 59
 	claimsExternals = 60
 	maxExternals    = 20 // of one event
@@ -125,6 +126,20 @@ func (e *Engine) isAddress(trait string) bool {
 	return lifecycle.IsAddressTrait(trait) || e.channels != nil && !lifecycle.IsOwnChannel(trait) && e.channels(trait)
 }
 
+// isPlace reports whether a trait holds an address of a channel of others.
+func (e *Engine) isPlace(trait string) bool {
+	return !lifecycle.IsAddressTrait(trait) && lifecycle.HasPlaces(trait) && e.isAddress(trait)
+}
+
+// placeIdentity returns the address of a channel of others that a trait holds.
+func (e *Engine) placeIdentity(trait string, value json.RawMessage) (lifecycle.Identity, bool) {
+	var text string
+	if !e.isPlace(trait) || json.Unmarshal(value, &text) != nil {
+		return lifecycle.Identity{}, false
+	}
+	return lifecycle.AddressIdentity(trait, text)
+}
+
 // provesNot reports whether an address that an event says in a trait may be anybody's: anybody can type anybody's into a
 // page. Of a form that was confirmed its mail address is proved, and nothing else that was typed into it.
 func provesNot(event *lifecycle.Event, trait string) bool {
@@ -138,6 +153,12 @@ func (s *session) claimAddress(trait string, value, before json.RawMessage, hear
 	if identity, ok := socialIdentity(trait, value); ok && string(value) != string(before) {
 		s.claim(identity, claimsSocial, true)
 		return
+	}
+	if string(value) != string(before) {
+		if identity, ok := s.engine.placeIdentity(trait, value); ok { // nothing waits: delivery asks before the first message
+			s.claimUnasked(identity, claimsPlace, true)
+			return
+		}
 	}
 	for i, known := range addressTraits {
 		if known.trait != trait {

@@ -74,17 +74,34 @@ func readClaimed(tx store.Reader, identity lifecycle.Identity) (claimed, error) 
 		if err := store.Decode(data, &known); err != nil {
 			return known, lifecycle.Wrap(lifecycle.Internal, err, "what is known of an identity cannot be read")
 		}
+		known.Identity = identity
 		for i := range known.Words { // those of before there were kinds
 			known.Words[i] = known.Words[i].Strict()
 		}
 		for i := range known.Suppressed {
 			known.Suppressed[i].Channel = lifecycle.KindOf(known.Suppressed[i].Channel)
+			if identity.Kind.IsPlace() { // which is not kept, see bytes
+				known.Suppressed[i].Address = identity.Value
+			}
 		}
 	}
 	return known, nil
 }
 
-func (c *claimed) write(tx store.Tx) { tx.Set(claimedKey(c.Identity.Hash()), store.Encode(c)) }
+func (c *claimed) write(tx store.Tx) { tx.Set(claimedKey(c.Identity.Hash()), c.bytes()) }
+
+// bytes is how it is kept. Of a place it does not say which: nothing of where somebody lives outlasts them here.
+func (c *claimed) bytes() []byte {
+	if !c.Identity.Kind.IsPlace() {
+		return store.Encode(c)
+	}
+	kept := *c
+	kept.Identity.Value, kept.Suppressed = "", slices.Clone(c.Suppressed)
+	for i := range kept.Suppressed {
+		kept.Suppressed[i].Address = ""
+	}
+	return store.Encode(&kept)
+}
 
 // add notes a claim and reports whether it is new.
 func (c *claimed) add(by claimant) bool {

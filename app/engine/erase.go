@@ -166,9 +166,9 @@ func (e *Engine) erase(tx store.Tx, in erase) (eraseAnswer, error) {
 		}
 	}
 	identities = append(identities, socialIdentities(c.Traits)...)
-	for _, place := range e.places(c) {
-		if !slices.Contains(identities, place) {
-			identities = append(identities, place)
+	for _, address := range e.written(c) {
+		if !slices.Contains(identities, address) {
+			identities = append(identities, address)
 		}
 	}
 	order := forget{Customer: id, IDs: []lifecycle.ID{id}, At: in.At, Retire: in.Retire}
@@ -202,7 +202,7 @@ func (e *Engine) forgetIdentities(tx store.Tx, order *forget, identities []lifec
 		if hash := identity.Hash(); !slices.Contains(order.IDs, hash) {
 			order.IDs = append(order.IDs, hash)
 		}
-		if len(identity.Value) >= minNeedle {
+		if len(identity.Value) >= minNeedle && !identity.Kind.IsPlace() { // a line that names a place may be anybody's who has it
 			order.Values = append(order.Values, identity.Value)
 		}
 	}
@@ -222,24 +222,30 @@ func (e *Engine) forgetLoser(tx store.Tx, in adopt) error {
 		return nil // of their timeline there is nothing but what came here
 	}
 	order := forget{Customer: in.Customer, IDs: []lifecycle.ID{in.Customer, in.From}, At: in.At}
-	return e.forgetIdentities(tx, &order, slices.Concat(in.Loser.Identities, in.Surplus), in.Loser.Named() && !in.Loser.Called)
+	return e.forgetIdentities(tx, &order, slices.Concat(in.Loser.Identities, in.Surplus, e.written(in.Loser)), in.Loser.Named() && !in.Loser.Called)
 }
 
-// places returns where a customer lives, and where else they have been written to or could be by channels of others.
-func (e *Engine) places(c *lifecycle.Customer) []lifecycle.Identity {
+// written returns where a customer lives, where else they have been written to or could be by channels of others, and which addresses of
+// theirs are suppressed, each once.
+func (e *Engine) written(c *lifecycle.Customer) []lifecycle.Identity {
 	list := c.Places()
-	add := func(channel string) {
-		if address, problem := c.Address(channel); problem == "" {
-			if place, ok := lifecycle.AddressIdentity(channel, address); ok {
-				list = append(list, place)
+	add := func(channel, address string) {
+		if identity, ok := lifecycle.AddressIdentity(channel, address); ok && !slices.Contains(list, identity) {
+			list = append(list, identity)
+		}
+	}
+	if address, problem := c.Address("letter"); problem == "" {
+		add("letter", address)
+	}
+	for _, trait := range slices.Sorted(maps.Keys(c.Traits)) {
+		if e.isPlace(trait) {
+			if address, problem := c.Address(trait); problem == "" {
+				add(trait, address)
 			}
 		}
 	}
-	add("letter")
-	for _, trait := range slices.Sorted(maps.Keys(c.Traits)) {
-		if !lifecycle.IsAddressTrait(trait) && lifecycle.HasPlaces(trait) && e.isAddress(trait) {
-			add(trait)
-		}
+	for _, s := range c.Suppressions {
+		add(s.Channel, s.Address)
 	}
 	return list
 }

@@ -38,6 +38,8 @@ type forget struct {
 	Pass       int    // of what is for everywhere
 	Reached    []byte // where the next pass goes on among the first names; empty until the rest is done
 	Friend     bool
+	Claimed    bool // it is a place: theirs only if they have claimed it, because others may have it who have not yet
+	Shared     bool // it is a company's: it is remembered of nobody
 }
 
 // cause names what is for everywhere.
@@ -47,6 +49,8 @@ func (f *forget) cause() lifecycle.ID {
 
 func (f forget) of(identity lifecycle.Identity, hash lifecycle.ID, whole bool) forget {
 	f.Hash, f.Whole, f.Owner = hash, whole, identity.Kind.ByName()
+	f.Shared = identity.OfCompany()
+	f.Claimed = f.Shared || identity.Kind.IsPlace() && identity.Kind.PlaceOf() != "letter" // whoever has another's letters has their name as well
 	return f
 }
 
@@ -71,7 +75,7 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 	case in.Friend:
 		return e.forgetFriend(tx, in)
 	}
-	theirs := true
+	theirs := !in.Claimed
 	if err := e.dropApplicant(tx, in.Hash); err != nil {
 		return err
 	}
@@ -87,12 +91,13 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 		if err := store.Decode(data, &known); err != nil {
 			return lifecycle.Wrap(lifecycle.Internal, err, "what is known of an identity cannot be read")
 		}
+		claims := len(known.By)
 		known.By = slices.DeleteFunc(known.By, func(by claimant) bool { return slices.Contains(in.IDs, by.Customer) })
-		if len(known.By) > 0 || !theirs {
-			theirs = false
-			known.write(tx)
-		} else {
+		theirs = (theirs || in.Claimed && !in.Shared && len(known.By) < claims) && len(known.By) == 0
+		if theirs || in.Claimed && len(known.By)+len(known.Suppressed)+len(known.Words) == 0 {
 			tx.Delete(claimedKey(in.Hash))
+		} else {
+			tx.Set(claimedKey(in.Hash), known.bytes())
 		}
 	}
 	if theirs {
@@ -213,27 +218,27 @@ func (e *Engine) forgetNamed(tx store.Tx, job *forgetting, value []byte) {
 	if store.Decode(value, &entry) != nil {
 		return
 	}
-	too := func(kind lifecycle.IdentityKind, hash lifecycle.ID) {
+	too := func(identity lifecycle.Identity, hash lifecycle.ID) {
 		if slices.Contains(job.IDs, hash) {
 			return
 		}
 		job.IDs = append(job.IDs, hash)
-		one := job.of(lifecycle.Identity{Kind: kind}, hash, false)
+		one := job.of(identity, hash, false)
 		one.IDs = job.IDs
 		e.instruct(tx, job.At, lifecycle.HashID("forget", job.Customer.Part(), hash.Part()), 35, instruction{Forget: &one})
 	}
 	if !entry.From.IsZero() {
-		too(lifecycle.AnonymousID, entry.From)
+		too(lifecycle.Identity{Kind: lifecycle.AnonymousID}, entry.From)
 	}
 	if entry.Event == nil {
 		return
 	}
 	passing, _ := contextTraits(entry.Event.Context)
 	for _, raw := range [][]byte{entry.Event.Traits, passing} {
-		for _, identity := range addressesIn(raw) {
-			too(identity.Kind, identity.Hash())
+		for _, identity := range e.addressesIn(raw) {
+			too(identity, identity.Hash())
 			if applicant, is := e.applicant(identity); is {
-				too(applicant.Kind, applicant.Hash())
+				too(applicant, applicant.Hash())
 			}
 		}
 	}

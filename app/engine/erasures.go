@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -282,13 +284,18 @@ func traitIdentity(value json.RawMessage, channel string) (lifecycle.Identity, b
 }
 
 // addressesIn returns the addresses that traits hold.
-func addressesIn(raw []byte) (list []lifecycle.Identity) {
+func (e *Engine) addressesIn(raw []byte) (list []lifecycle.Identity) {
 	var traits map[string]json.RawMessage
 	if len(raw) == 0 || json.Unmarshal(raw, &traits) != nil {
 		return nil
 	}
 	for _, known := range addressTraits {
 		if identity, ok := traitIdentity(traits[known.trait], known.channel); ok {
+			list = append(list, identity)
+		}
+	}
+	for _, trait := range slices.Sorted(maps.Keys(traits)) {
+		if identity, ok := e.placeIdentity(trait, traits[trait]); ok {
 			list = append(list, identity)
 		}
 	}

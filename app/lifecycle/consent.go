@@ -191,8 +191,8 @@ func (c *Customer) TakeSuppressions(merged *Customer) {
 	for _, s := range merged.Suppressions {
 		c.Suppress(s)
 	}
-	for _, q := range merged.Questions { // the answer was on its way to somebody who is not there any more
-		c.Ask(q.Identity, false)
+	for _, q := range merged.Questions { // the answer was on its way to somebody who is not there any more; a place is theirs from now on
+		c.Ask(q.about(), false)
 	}
 }
 

@@ -54,12 +54,23 @@ func place(channel, address string) string {
 	}, norm.NFC.String(address))
 }
 
+// companyPrefix begins the addressee that is a company and nobody in it.
+const companyPrefix = "& "
+
+// OfCompany reports whether the identity is where letters go to a company: whoever else is there may have it too.
+func (i Identity) OfCompany() bool {
+	return i.Kind.PlaceOf() == "letter" && strings.HasPrefix(i.Value, companyPrefix)
+}
+
 // household is a letter's addressee: the name, or the company where there is none, the street and the city, by their letters and digits.
 // Others in the same house are others. Postal code, state and country do not count: people write them in many ways, or not at
 // all.
 func household(address string) string {
-	if !strings.HasPrefix(address, "{") {
-		return words(address) // it is one already
+	if !strings.HasPrefix(address, "{") { // it is one already
+		if of, is := strings.CutPrefix(address, companyPrefix); is {
+			return companyPrefix + words(of)
+		}
+		return words(address)
 	}
 	var fields struct{ Name, Company, Street, City string }
 	if json.Unmarshal([]byte(address), &fields) != nil {
@@ -67,7 +78,7 @@ func household(address string) string {
 	}
 	who := words(fields.Name)
 	if who == "" {
-		who = words(fields.Company)
+		who = companyPrefix + words(fields.Company)
 	}
 	return strings.TrimSpace(who + " " + words(fields.Street) + " " + words(fields.City))
 }

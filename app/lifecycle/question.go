@@ -63,6 +63,12 @@ func (q Question) isAnswered() bool {
 	return strings.HasPrefix(string(q.Identity.Kind), answeredPrefix)
 }
 
+// about returns what is asked, or was.
+func (q Question) about() Identity {
+	q.Identity.Kind = IdentityKind(strings.TrimPrefix(string(q.Identity.Kind), answeredPrefix))
+	return q.Identity
+}
+
 // AskedAbout reports whether it was asked what speaks against writing to a place.
 func (c *Customer) AskedAbout(place Identity) bool {
 	return slices.ContainsFunc(c.Questions, func(q Question) bool { return q.Identity == answered(place) })
@@ -71,9 +77,7 @@ func (c *Customer) AskedAbout(place Identity) bool {
 // Places returns those that were asked about, or are.
 func (c *Customer) Places() (list []Identity) {
 	for _, q := range c.Questions {
-		place := q.Identity
-		place.Kind = IdentityKind(strings.TrimPrefix(string(place.Kind), answeredPrefix))
-		if place.Kind.IsPlace() {
+		if place := q.about(); place.Kind.IsPlace() {
 			list = append(list, place)
 		}
 	}
