@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"strconv"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -18,7 +19,7 @@ import (
 type ban struct {
 	Identity    lifecycle.Identity
 	Suppression lifecycle.Suppression
-	Word        *lifecycle.Consent `msgpack:",omitempty"` // a refusal, in the place of the suppression
+	Word        *lifecycle.Consent `msgpack:",omitempty"` // a refusal, in the place of the suppression, or what lifts one
 	Customer    lifecycle.ID       // who has it; zero: it is for the address's own partition
 	At          time.Time
 }
@@ -26,7 +27,7 @@ type ban struct {
 // cause tells what one ban makes of somebody apart from what others make of them.
 func (b *ban) cause(about string, who lifecycle.ID) lifecycle.ID {
 	if b.Word != nil {
-		return lifecycle.HashID(about+" no", who.Part(), b.Identity.Hash().Part(), b.Word.Channel, b.Word.Topic)
+		return lifecycle.HashID(about+" no", who.Part(), b.Identity.Hash().Part(), b.Word.Channel, b.Word.Topic, b.Word.Source, strconv.FormatBool(b.Word.Granted))
 	}
 	return lifecycle.HashID(about, who.Part(), b.Suppression.Channel, b.Suppression.Address)
 }
@@ -55,16 +56,45 @@ func (s *session) suppressAddress(suppression lifecycle.Suppression) {
 }
 
 // refuseAddress tells the partition of an address what somebody refuses who is known by it alone, where that joins nobody:
-// whoever has the address, or says later that it is theirs, would never hear of it otherwise.
+// whoever has the address, or says later that it is theirs, would never hear of it otherwise. It is refused for what goes there: with
+// such an address people have others of their own. What the same name allows later lifts that for whoever gets the address from then on,
+// and allows nobody else anything.
 func (s *session) refuseAddress(word lifecycle.Consent, event *lifecycle.Event) {
 	name := event.Identity()
-	if name.Kind != lifecycle.AnonymousID || s.customer.Test() {
+	if name.Kind != lifecycle.AnonymousID || s.customer.Test() || word.Granted && !event.MayLift() {
 		return
 	}
-	if identity, is := lifecycle.NamedAddress(name.Value); is && identity.Meaningless() {
-		of := ban{Identity: identity, Word: &word, At: s.at}
+	identity, is := lifecycle.NamedAddress(name.Value)
+	if !is || !identity.Meaningless() {
+		return
+	}
+	for _, channel := range channelsTo(identity.Kind) {
+		if said := word.Channel; said != "" && lifecycle.KindOf(said) != channel {
+			continue
+		}
+		there := word
+		there.Channel = channel
+		of := ban{Identity: identity, Word: &there, At: s.at}
 		s.engine.instruct(s.tx, s.at, of.cause("ban", s.customer.ID), 30, instruction{Ban: &of})
 	}
+}
+
+// channelsTo returns the kinds of channels that go to addresses of a kind; nil for what is no address.
+func channelsTo(kind lifecycle.IdentityKind) []string {
+	switch kind {
+	case lifecycle.EmailIdentity:
+		return []string{"email"}
+	case lifecycle.PhoneIdentity:
+		return []string{"sms", "call"}
+	case lifecycle.DeviceIdentity:
+		return []string{"push"}
+	case lifecycle.SocialIdentity:
+		return []string{"social"}
+	}
+	if place := kind.PlaceOf(); place != "" {
+		return []string{place}
+	}
+	return nil
 }
 
 func (e *Engine) ban(tx store.Tx, in ban) error {
@@ -75,12 +105,18 @@ func (e *Engine) ban(tx store.Tx, in ban) error {
 	if err != nil {
 		return err
 	}
-	suppressed := &in.Suppression
-	if in.Word != nil {
-		suppressed = nil
-	}
-	if !known.hear(in.Word, suppressed) {
+	switch {
+	case in.Word == nil:
+		if !known.hear(nil, &in.Suppression) {
+			return nil
+		}
+	case in.Word.Granted:
+		if known.lift(*in.Word) {
+			known.write(tx)
+		}
 		return nil
+	default:
+		known.refuse(*in.Word)
 	}
 	known.write(tx)
 	for _, customer := range known.having(tx) {

@@ -58,7 +58,7 @@ type claimed struct {
 	Users      int                     `msgpack:"u,omitempty"` // how many of all were known by user IDs
 	Joined     int                     `msgpack:"j,omitempty"` // how many it has brought together
 	Suppressed []lifecycle.Suppression `msgpack:"s,omitempty"`
-	Words      []lifecycle.Consent     `msgpack:"w,omitempty"` // withdrawals that came from the address itself, one per channel and topic
+	Words      []lifecycle.Consent     `msgpack:"w,omitempty"` // withdrawals that came from the address itself, one per channel and topic, and of names that join nobody per source
 }
 
 type claimant struct {
@@ -137,6 +137,27 @@ func (c *claimed) hear(word *lifecycle.Consent, suppressed *lifecycle.Suppressio
 		c.Words = append(c.Words, *word)
 	}
 	return changed || !word.Granted || len(c.Words) != before
+}
+
+// refuse keeps what somebody refuses who is known by the address alone, one word for each source.
+func (c *claimed) refuse(word lifecycle.Consent) {
+	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool {
+		return said.Channel == word.Channel && said.Topic == word.Topic && said.Source == word.Source
+	})
+	if len(c.Words) >= lifecycle.MaxConsents {
+		c.hear(&word, nil)
+		return
+	}
+	c.Words = append(c.Words, word)
+}
+
+// lift forgets what the same source refused before, also where it was said of all channels. It reports whether it did.
+func (c *claimed) lift(word lifecycle.Consent) bool {
+	before := len(c.Words)
+	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool {
+		return (said.Channel == word.Channel || said.Channel == "") && said.Topic == word.Topic && said.Source == word.Source && !said.At.After(word.At)
+	})
+	return len(c.Words) < before
 }
 
 // revive forgets that the address bounced before it was heard from at a time. It reports whether it did.

@@ -111,21 +111,7 @@ func (e *Engine) erasedAddress(tx store.Reader, in link) (list []lifecycle.Suppr
 	if !ok {
 		return nil, false
 	}
-	var channels []string
-	switch in.Identity.Kind {
-	case lifecycle.EmailIdentity:
-		channels = []string{"email"}
-	case lifecycle.PhoneIdentity:
-		channels = []string{"sms", "call"}
-	case lifecycle.DeviceIdentity:
-		channels = []string{"push"}
-	case lifecycle.SocialIdentity:
-		channels = []string{"social"}
-	default:
-		if place := in.Identity.Kind.PlaceOf(); place != "" {
-			channels = []string{place}
-		}
-	}
+	channels := channelsTo(in.Identity.Kind)
 	for _, channel := range channels {
 		list = append(list, lifecycle.Suppression{Channel: channel, Address: in.Identity.Value, Reason: lifecycle.SuppressedErased, At: r.at})
 	}

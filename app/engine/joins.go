@@ -78,9 +78,7 @@ func (s *session) sayOptOut(event *lifecycle.Event, word lifecycle.Origin, value
 	word.At = s.notAhead(word.At)
 	s.customer.SayOptOut(lifecycle.OptOut{By: lifecycle.Voice(by), At: word.At, Is: string(value) == "true", Source: word.Source, Keyed: word.Keyed})
 	s.takeTrait(word, value)
-	if string(value) == "true" {
-		s.refuseAddress(lifecycle.Consent{At: word.At, Source: "trait"}, event)
-	}
+	s.refuseAddress(lifecycle.Consent{Granted: string(value) != "true", At: word.At, Source: "trait"}, event)
 	s.settleOptOut()
 }
 

@@ -48,18 +48,38 @@ func TestARefusalByANumberIsKept(t *testing.T) {
 	}
 }
 
-// So does the trait that refuses.
+// So does the trait that refuses, for what goes to that number alone, and until the same name takes it back: with such a number others
+// have a mail address of their own.
 func TestARefusalByATraitReachesWhoeverHasTheNumber(t *testing.T) {
 	const number = "+84999999999"
 	h := newHarness(t)
-	event := h.says("", "phone:"+number, nil)
-	event.Traits = json.RawMessage(`{"phone":"` + number + `","unsubscribed":true}`)
-	h.receive(event)
-	h.quiet()
-	h.receive(h.says("late", "", map[string]any{"phone": number}))
-	h.quiet()
-	h.eventually(func() bool {
-		word, said := h.customer("late").Consented("email", "")
+	says := func(unsubscribed string) {
+		event := h.says("", "phone:"+number, nil)
+		event.Traits = json.RawMessage(`{"phone":"` + number + `","unsubscribed":` + unsubscribed + `}`)
+		h.receive(event)
+		h.quiet()
+		h.clock.Advance(time.Minute)
+	}
+	gets := func(user string) {
+		h.receive(h.says(user, "", map[string]any{"phone": number, "email": user + "@shop.example"}))
+		h.quiet()
+	}
+	refused := func(user, channel string) bool {
+		word, said := h.customer(user).Consented(channel, "")
 		return said && !word.Granted
-	})
+	}
+	says("true")
+	gets("late")
+	h.eventually(func() bool { return refused("late", "sms") && refused("late", "call") })
+	if refused("late", "email") {
+		t.Error("mail to an address of their own is refused")
+	}
+	says("false")
+	gets("later")
+	if refused("later", "sms") || refused("later", "call") {
+		t.Error("what was taken back is refused")
+	}
+	if !refused("late", "sms") {
+		t.Error("somebody else was allowed something")
+	}
 }

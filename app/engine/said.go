@@ -65,9 +65,7 @@ func (s *session) sayWord(word lifecycle.Consent, event *lifecycle.Event, now bo
 		if said.IP == "" {
 			said.IP, _ = senderIn(event.Properties)
 		}
-		if !word.Granted {
-			s.refuseAddress(word, event)
-		}
+		s.refuseAddress(word, event)
 		if said.Proof = bytes.Clone(event.Properties); len(said.Proof) > maxSaidProof || !json.Valid(said.Proof) {
 			said.Proof = nil
 		}
