@@ -26,7 +26,7 @@ func TestADeadAddressOfAChannelOfOthers(t *testing.T) {
 	has("ada", "gone 1")
 	s.track("ada", "Order")
 	s.eventually("the connector says that it is gone", func() bool { return s.states()["failed no such number"] == 1 })
-	has("late", " Gone  1 ")
+	has("late", " gone  1 ")
 	s.track("early", "Order")
 	s.track("late", "Order")
 	s.eventually("it is gone for all", func() bool { return s.suppressed() == 2 })

@@ -339,7 +339,8 @@ func sameAddress(channel, a, b string) bool {
 		other, is := pushEndpoint(b)
 		return ok && is && one == other
 	case HasPlaces(channel):
-		return place(channel, a) == place(channel, b)
+		one := place(channel, a)
+		return one != "" && one == place(channel, b)
 	}
 	return false
 }

@@ -212,3 +212,18 @@ func TestASuppressedMailboxInCapitals(t *testing.T) {
 		t.Error("another token is suppressed")
 	}
 }
+
+// Addresses that cannot be read are not all the same one, and IDs of others' channels may differ by case alone.
+func TestOnePlaceIsNotAnother(t *testing.T) {
+	for _, c := range []struct{ channel, suppressed, other, same string }{
+		{"letter", `{"name`, `{"street`, `{"name`},
+		{"letter", `{}`, ` `, `{}`},
+		{"fax", "tokenA", "tokena", " token A"},
+	} {
+		ada := lifecycle.Customer{}
+		ada.Suppress(lifecycle.Suppression{Channel: c.channel, Address: c.suppressed, Reason: lifecycle.SuppressedBounce})
+		if ada.SuppressedAt(c.channel, c.other) || !ada.SuppressedAt(c.channel, c.same) {
+			t.Errorf("%s: %q and %q are one, or %q and %q are not", c.channel, c.suppressed, c.other, c.suppressed, c.same)
+		}
+	}
+}

@@ -45,8 +45,8 @@ func TestAddressIdentity(t *testing.T) {
 		{"letter-partner", `{"company":"Sen","street":"1 Main St.","city":"Hue"}`, "& sen 1 main st hue"},
 		{"letter", "& sen 1 main st hue", "& sen 1 main st hue"},
 		{"letter", "nguyễn văn an 12 3 lê lợi ngõ 4 huế", "nguyễn văn an 12 3 lê lợi ngõ 4 huế"},
-		{"letter", "{", ""},
-		{"fax", "+84 28 ABC\t", "+8428abc"},
+		{"letter", "{", ""}, {"letter", "{}", ""}, {"letter", "& ", ""},
+		{"fax", "+84 28 ABC\t", "+8428ABC"},
 		{"inapp", "ada", ""},
 		{"webhook", "https://example.com", ""},
 	} {

@@ -40,8 +40,8 @@ func placeIdentity(channel, address string) (Identity, bool) {
 	return Identity{IdentityKind(placePrefix + KindOf(channel)), value}, value != ""
 }
 
-// place is the form in which such addresses are compared. What those of others mean only their connector knows: case and white space
-// do not count. That of a letter is place again.
+// place is the form in which such addresses are compared; "" for what is none. What those of others mean only their connector knows: white
+// space does not count, and case does, by which tokens and IDs may differ. That of a letter is place again.
 func place(channel, address string) string {
 	if KindOf(channel) == "letter" {
 		return household(address)
@@ -50,7 +50,7 @@ func place(channel, address string) string {
 		if unicode.IsSpace(r) {
 			return -1
 		}
-		return unicode.ToLower(r)
+		return r
 	}, norm.NFC.String(address))
 }
 
@@ -68,7 +68,7 @@ func (i Identity) OfCompany() bool {
 func household(address string) string {
 	if !strings.HasPrefix(address, "{") { // it is one already
 		if of, is := strings.CutPrefix(address, companyPrefix); is {
-			return companyPrefix + words(of)
+			return strings.TrimSuffix(companyPrefix+words(of), companyPrefix)
 		}
 		return words(address)
 	}
@@ -76,11 +76,14 @@ func household(address string) string {
 	if json.Unmarshal([]byte(address), &fields) != nil {
 		return ""
 	}
-	who := words(fields.Name)
-	if who == "" {
-		who = companyPrefix + words(fields.Company)
+	where := strings.TrimSpace(words(fields.Street) + " " + words(fields.City))
+	if who := words(fields.Name); who != "" {
+		return strings.TrimSpace(who + " " + where)
 	}
-	return strings.TrimSpace(who + " " + words(fields.Street) + " " + words(fields.City))
+	if who := strings.TrimSpace(words(fields.Company) + " " + where); who != "" {
+		return companyPrefix + who
+	}
+	return ""
 }
 
 // words are the letters and digits of a text in lower case, with one space between those that are apart.
