@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
+	"stagecraft/app/store"
 	"stagecraft/scripts"
 )
 
@@ -413,5 +415,61 @@ func TestAWordHasItsProof(t *testing.T) {
 	said, err := h.engine.ConsentHistory(context.Background(), id)
 	if err != nil || len(said) != 1 || said[0].IP != "10.1.1.1" || said[0].UserAgent != "Browser 1" {
 		t.Errorf("%+v %v", said, err)
+	}
+}
+
+// Of where an erased person lived nothing is left that can be read: neither where a letter came back from, nor where they were written
+// to before they became part of somebody. What it says there against writing is known nevertheless while they are there.
+func TestWhereTheErasedLived(t *testing.T) {
+	h := newHarness(t)
+	h.inspected()
+	lives := func(user, anonymous, street string) {
+		h.clock.Advance(time.Minute)
+		h.receive(h.says(user, anonymous, map[string]any{"name": "An Zzyzx", "address": map[string]any{"street": street, "city": "Hanoi", "country": "VN"}}))
+		h.quiet()
+	}
+	kept := func() (n int) {
+		for p := range h.store.Partitions() {
+			h.inspect(p, func(tx store.Tx) {
+				tx.Scan(nil, nil, func(_, value []byte) bool {
+					if bytes.Contains(bytes.ToLower(value), []byte("zzyzx")) {
+						n++
+					}
+					return true
+				})
+			})
+		}
+		return n
+	}
+	lives("", "dev1", "7 Quuxstreet")
+	dev := lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: "dev1"}.Hash()
+	place, _ := lifecycle.AddressIdentity("letter", `{"name":"An Zzyzx","street":"7 Quuxstreet","city":"Hanoi"}`)
+	h.inspect(dev.Partition(), func(tx store.Tx) {
+		if err := h.engine.AskAddress(tx, dev, place, h.clock.Now()); err != nil {
+			t.Error(err)
+		}
+	})
+	h.eventually(func() bool {
+		who, err := h.engine.WhoHas(t.Context(), place)
+		return err == nil && len(who.Unproven) == 1
+	})
+	lives("u1", "dev1", "9 Corgestreet")
+	h.receive(h.event("u1", "Letter Bounced"))
+	h.quiet()
+	h.eventually(func() bool {
+		barred, err := h.engine.Barred(t.Context(), "letter", `{"name":"AN ZZYZX","street":"9 Corgestreet","city":"Hanoi"}`)
+		return err == nil && barred != nil && barred.Reason == lifecycle.SuppressedBounce && barred.Address == "an zzyzx 9 corgestreet hanoi"
+	})
+	lives("u1", "", "11 Graultstreet")
+	if kept() == 0 {
+		t.Fatal("nothing is found")
+	}
+	h.eraseUser("u1")
+	h.eventually(func() bool { return kept() == 0 })
+	for _, street := range []string{"7 Quuxstreet", "9 Corgestreet", "11 Graultstreet"} {
+		h.eventually(func() bool {
+			barred, err := h.engine.Barred(t.Context(), "letter", `{"name":"An Zzyzx","street":"`+street+`","city":"Hanoi"}`)
+			return err == nil && barred != nil && barred.Reason == lifecycle.SuppressedErased
+		})
 	}
 }
