@@ -30,7 +30,7 @@ beforeAll(async () => {
   await order(`data-${mark}`, `data-${mark}`);
   const row = (line: number, user: object) => ({ line, id: `${line}`, event: { type: 'track', event: 'Order Completed', timestamp: new Date(Date.now() - 3_600_000).toISOString(), ...user } });
   await ask('POST', '/v1/import', { source, history: true });
-  await ask('POST', `/v1/import/${encodeURIComponent(source)}/events`, { events: [row(2, { userId: `old-${mark}` }), row(3, {}), row(4, { userId: 7 })] });
+  await ask('POST', `/v1/import/${encodeURIComponent(source)}/events`, { events: [row(2, { userId: `old-${mark}` }), row(3, {}), row(4, { userId: true })] });
   await ask('PUT', `/v1/import/${encodeURIComponent(source)}/mapping`, { map: { userId: 'customer', 'properties.total': 'total' } });
   await page.goto(`${url}/#/data`);
   await page.locator(`[data-import="${source}"]`).waitFor();
