@@ -36,9 +36,10 @@ type Row struct {
 
 	foreign bool // it is a row but for its letters, which are not UTF-8
 
-	names  map[string]int
-	cells  []string
-	object map[string]json.RawMessage
+	columns []string // of the header, in its order
+	names   map[string]int
+	cells   []string
+	object  map[string]json.RawMessage
 }
 
 // Value is what a column holds in one row: the text of a CSV cell, or a JSON value.

@@ -91,7 +91,7 @@ func (c *csvReader) next() (Row, error) {
 		return row, rowError{fmt.Sprintf("the row has %s, the header has %d; is a quote or a delimiter missing?",
 			cellCount(len(row.cells)), len(c.header))}
 	}
-	row.names = c.names
+	row.columns, row.names = c.header, c.names
 	for i := range row.cells {
 		if !c.guarded {
 			break

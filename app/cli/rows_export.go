@@ -60,7 +60,8 @@ func isExportOfEvents(header []string) bool {
 // read turns a row of CSV that we have written into the object that NDJSON has. Its cells are unguarded.
 func (f *exportForm) read(row Row) (Row, error) {
 	object, parts := map[string]json.RawMessage{}, map[string]*branch{}
-	for column, at := range row.names {
+	for _, column := range row.columns {
+		at := row.names[column]
 		if at < 0 || row.cells[at] == "" {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -276,10 +277,35 @@ func TestBrowserLibrary(t *testing.T) {
 	}
 }
 
-// TestSnippetInABrowser runs the script of our own in a page of another origin.
+// slowAtFirst stands before a server and keeps what comes first until there is more, so that a page is left before it has an answer.
+func slowAtFirst(t *testing.T, p *serverProcess) *httptest.Server {
+	t.Helper()
+	target, _ := url.Parse("http://" + p.addr())
+	proxy, more := httputil.NewSingleHostReverseProxy(target), make(chan struct{})
+	var count atomic.Int32
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "POST" {
+			switch count.Add(1) {
+			case 1:
+				select {
+				case <-more:
+				case <-time.After(time.Minute):
+				}
+			case 2:
+				close(more)
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	return front
+}
+
+// TestSnippetInABrowser runs the script of our own in a page of another origin. The page is left for one that has no script
+// while the first event is still on its way.
 func TestSnippetInABrowser(t *testing.T) {
 	server := sdkServer(t)
-	inPage(t, server, "snippet.html", "", func() bool { return len(server.stored(t)) >= 6 })
+	inPage(t, server, "snippet.html", "&server="+slowAtFirst(t, server).URL, func() bool { return len(server.stored(t)) >= 6 })
 	seen := map[string]string{}
 	anonymous := map[string]bool{}
 	for _, e := range server.stored(t) {

@@ -41,16 +41,20 @@ func (s *Server) routeSnippet() error {
 // blanks are those that our script can do without: beside signs. In its texts there are none.
 var blanks = regexp.MustCompile(` ?([^\w ']) ?`)
 
-// Signs that our script can do without: the last ones of blocks, and those around a function's only parameter.
+// Signs that our script can do without: the last ones of blocks, those around a function's only parameter, and that what does not
+// change is constant.
 var (
-	lastSigns = strings.NewReplacer(";}", "}", ",}", "}")
+	lastSigns = strings.NewReplacer(";}", "}", ",}", "}", "const", "let")
 	onlyOne   = regexp.MustCompile(`\((\w+)\)=>`)
 )
 
-// dense takes blanks, indentation, most line ends and such signs out of our script.
+// dense takes indented comments, blanks, indentation, most line ends and such signs out of our script.
 func dense(script []byte) []byte {
 	var out strings.Builder
 	for line := range strings.Lines(string(script)) {
+		if strings.HasPrefix(strings.TrimLeft(line, " "), "//") && line[0] == ' ' {
+			continue
+		}
 		line = blanks.ReplaceAllString(strings.TrimSpace(line), "$1")
 		out.WriteString(line)
 		if !strings.HasSuffix(line, "{") && !strings.HasSuffix(line, ",") && !strings.HasSuffix(line, ";") {
