@@ -126,33 +126,51 @@ func TestNumbersThatDoNotFit(t *testing.T) {
 func TestBodiesThatNeverComeAreForgotten(t *testing.T) {
 	s := startServer(t)
 	address := strings.TrimPrefix(s.url, "http://")
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	taken := func() bool {
+		conn := dial()
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		body := `{"writeKey":"` + key + `","batch":[{"type":"track","userId":"ada","event":"Order"}]}` + strings.Repeat(" ", 400_000)
+		fmt.Fprintf(conn, "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		return err == nil && response.StatusCode == http.StatusOK
+	}
 	for round := range 3 {
 		for n := range 128 << 20 / 500_000 {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			path, size := "/v1/batch", 500_000
+			path, size, sent := "/v1/batch", 500_000, "xxx"
 			if n%2 == 0 {
 				path, size = "/f/none", 60_000
+				if round == 1 {
+					sent = strings.Repeat("x", size)
+				}
 			}
-			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Encoding: none\r\nContent-Length: %d\r\n\r\nxxx", path, size)
-			if round == 1 && n%2 == 0 {
-				fmt.Fprint(conn, strings.Repeat("x", size-3))
-			}
+			conn := dial()
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Encoding: none\r\n"+
+				"Content-Length: %d\r\n\r\n%s", path, size, sent)
 			conn.Close()
 		}
-		s.eventually("nothing is on its way any more", func() bool {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(time.Minute))
-			body := `{"writeKey":"` + key + `","batch":[{"type":"track","userId":"ada","event":"Order"}]}` + strings.Repeat(" ", 400_000)
-			fmt.Fprintf(conn, "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			return err == nil && response.StatusCode == http.StatusOK
-		})
+		s.eventually("nothing is on its way any more", taken)
 	}
+	// Those who are gone by the time that they are told to go on.
+	event := `{"userId":"ada","event":"Order","writeKey":"` + key + `"}`
+	for round := 0; round < 50 && taken(); round++ {
+		conns := make([]net.Conn, 1000)
+		for n := range conns {
+			conns[n] = dial()
+		}
+		for _, conn := range conns {
+			fmt.Fprintf(conn, "POST /v1/track HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%sPOST /v1/batch HTTP/1.1\r\n"+
+				"Host: localhost\r\nExpect: 100-continue\r\nContent-Length: 500000\r\n\r\n", len(event), event)
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			conn.Close()
+		}
+	}
+	s.eventually("those who are gone are forgotten", taken)
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,31 +22,22 @@ const (
 
 // guardDoor bounds what is read of requests' bodies. A body lies in memory as a whole before anybody looks at it, and room for all
 // that a header announces is made before the first byte has come: who has shown no key may not fill much of it, alone or together.
-// What is counted when a header has come is taken off when its body has come, or has not: one of the two is called for each.
+// What is counted when a header has come is taken off when its body has come, or has not: one of the two is called for each but
+// for those who go away instead of being told to go on (Expect: 100-continue), who are forgotten when their time is over.
 func (s *Server) guardDoor(server *fasthttp.Server) {
-	var onTheWay sync.Map // bytes, by the header, which lies at the same place until its request is over
+	var onTheWay announced
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
 		limit, counted := s.bodyLimit(h)
 		if counted {
 			c.ReadTimeout = strangeRead
-			if n := int64(h.ContentLength()); s.strange.Add(n) <= strangeBody {
-				onTheWay.Store(h, n)
-			} else {
-				s.strange.Add(-n)
+			if !onTheWay.add(h, int64(h.ContentLength()), time.Now()) {
 				limit = 1 // it is refused, and told to come again: see busyAtTheDoor
 			}
 		}
 		c.MaxRequestBodySize = limit
 		return c
 	}
-	arrived := func(h *fasthttp.RequestHeader) {
-		if s.strange.Load() == 0 { // nearly always
-			return
-		}
-		if n, is := onTheWay.LoadAndDelete(h); is {
-			s.strange.Add(-n.(int64))
-		}
-	}
+	arrived := onTheWay.arrived
 	handle, fail := server.Handler, server.ErrorHandler
 	server.Handler = func(c *fasthttp.RequestCtx) {
 		arrived(&c.Request.Header)
@@ -55,6 +47,56 @@ func (s *Server) guardDoor(server *fasthttp.Server) {
 		arrived(&c.Request.Header)
 		fail(c, err)
 	}
+}
+
+// announced are the bodies that are on their way.
+type announced struct {
+	bytes atomic.Int64 // of all
+	all   sync.Map     // a body by its header, which lies at the same place until its request is over
+	swept atomic.Int64 // when those whose time is over were last looked for, in Unix nanoseconds
+}
+
+// comingBody is one that was announced at a moment, in Unix nanoseconds.
+type comingBody struct{ bytes, since int64 }
+
+// add reports whether there is room for a body that is announced.
+func (a *announced) add(h *fasthttp.RequestHeader, bytes int64, now time.Time) bool {
+	if a.bytes.Load()+bytes > strangeBody {
+		a.forget(now)
+	}
+	if a.bytes.Add(bytes) > strangeBody {
+		a.bytes.Add(-bytes)
+		return false
+	}
+	if before, is := a.all.Swap(h, comingBody{bytes, now.UnixNano()}); is {
+		a.bytes.Add(-before.(comingBody).bytes)
+	}
+	return true
+}
+
+// arrived takes off what a header has announced.
+func (a *announced) arrived(h *fasthttp.RequestHeader) {
+	if a.bytes.Load() == 0 { // nearly always
+		return
+	}
+	if b, is := a.all.LoadAndDelete(h); is {
+		a.bytes.Add(-b.(comingBody).bytes)
+	}
+}
+
+// forget takes off what is read no longer, at most once a second.
+func (a *announced) forget(now time.Time) {
+	last := a.swept.Load()
+	if now.UnixNano()-last < int64(time.Second) || !a.swept.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	over := now.Add(-strangeRead - time.Second).UnixNano()
+	a.all.Range(func(h, b any) bool {
+		if b.(comingBody).since < over && a.all.CompareAndDelete(h, b) {
+			a.bytes.Add(-b.(comingBody).bytes)
+		}
+		return true
+	})
 }
 
 // busyAtTheDoor reports whether a body was refused only because others are on their way.

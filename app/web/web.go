@@ -106,7 +106,6 @@ type Server struct {
 	importing importRuns
 	snapshots snapshots
 	streams   atomic.Int64
-	strange   atomic.Int64 // bytes of bodies on their way from those who have shown no key
 	views     views
 	tests     tests
 	lines     carrier
