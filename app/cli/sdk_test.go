@@ -302,10 +302,10 @@ func slowAtFirst(t *testing.T, p *serverProcess) *httptest.Server {
 }
 
 // TestSnippetInABrowser runs the script of our own in a page of another origin. The page is left for one that has no script
-// while the first event is still on its way.
+// while the first of many events is still on its way.
 func TestSnippetInABrowser(t *testing.T) {
 	server := sdkServer(t)
-	inPage(t, server, "snippet.html", "&server="+slowAtFirst(t, server).URL, func() bool { return len(server.stored(t)) >= 6 })
+	inPage(t, server, "snippet.html", "&server="+slowAtFirst(t, server).URL, func() bool { return len(server.stored(t)) >= 31 })
 	seen := map[string]string{}
 	anonymous := map[string]bool{}
 	for _, e := range server.stored(t) {
@@ -321,7 +321,7 @@ func TestSnippetInABrowser(t *testing.T) {
 	}
 	for call, texts := range map[string][]string{
 		"page Page Viewed":     {`"title":"Shop"`, `"name":"Details"`, `"category":"Shoes"`},
-		"track Product Viewed": {`{"sku":"45790"}`},
+		"track Product Viewed": {`{"sku":"45790"}`, `{"n":0}`, `{"n":24}`},
 		"identify": {`{"plan":"pro"}`, `{"email":"page@example.com","news":true,"ads":false,"size":"m","country":"VN",` +
 			`"likes":["tea","milk"],"never":[],"days":["mon","wed"],"phone":"2","trim":"slim","agreed":true}`},
 		"track Newsletter Signed Up": {`{"form":"newsletter"}`},

@@ -3,29 +3,30 @@
   const { currentScript: me, referrer } = document, text = JSON.stringify, id = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
   let busy, kept = {};
   try { kept = localStorage || kept; } catch {}
-  const queue = () => JSON.parse(kept.sc_q || '[]'), flush = async () => {
-    const batch = queue().slice(0, 20);
+  const queue = () => JSON.parse(kept.sc_q || '[]'), flush = async (end = 0) => {
+    const batch = queue().slice(...end ? [-40] : [0, 20]);
     if (busy || !batch[0]) return;
     busy = 1;
     try {
       const body = text({ writeKey: me.dataset.key, sentAt: new Date(), batch });
-      busy = /429|5../.test((await fetch(new URL('v1/b', me.src), { method: 'POST', keepalive: body.length < 2e4, body })).status);
+      busy = (await fetch(new URL('v1/b', me.src), { method: 'POST', keepalive: body.length < 2e4, body })).status > 428;
     } catch {}
     if (busy) return setTimeout(again, 5e3);
     kept.sc_q = text(queue().filter((e) => batch.every((b) => b.messageId != e.messageId)));
     flush();
-  }, again = () => flush(busy = 0), send = (type, more) => {
+  }, again = (end) => flush(end, busy = 0), send = (type, more) => {
     kept.sc_id ||= id();
     kept.sc_q = text([...queue(), {
       type, ...more, messageId: id(), timestamp: new Date(), anonymousId: kept.sc_id, userId: kept.sc_u,
-      context: { page: { url: location.href, referrer }, locale: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+      context: { page: { url: location + '', referrer }, locale: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
     }].slice(-99));
     flush();
   }, my = Object.assign(window.stagecraft ||= {}, {
-    page: (name, properties) => send('page', { name, properties: { url: location.href, title: document.title, ...properties } }),
+    page: (name, properties) => send('page', { name, properties: { url: location + '', title: document.title, ...properties } }),
     track: (event, properties) => send('track', { event, properties }),
     identify: (user, traits) => {
-      if (/str|num/.test(typeof user)) {
+      // Of all types string and number alone have an r.
+      if (/r/.test(typeof user)) {
         if (kept.sc_u && kept.sc_u != user) my.reset();
         kept.sc_u = user + '';
       } else traits = user || traits;
