@@ -171,6 +171,19 @@ func TestPreferencesPage(t *testing.T) {
 	want("nothing", text, "-email/deals", "-email/new-arrivals", "-email/")
 	_, text, _ = s.visit("POST", page, "form=1&email%2Fdeals=1&email%2Fnew-arrivals=1&email%2F=1")
 	want("everything", text, "+email/deals", "+email/new-arrivals", "+email/")
+	if _, text, _ = s.visit("GET", page, ""); !strings.Contains(text, `name="form" value="2"`) || !strings.Contains(text, `name="was" value="email/deals"`) {
+		t.Errorf("the page does not say what it shows: %s", text)
+	}
+	open := "form=2&was=email%2Fdeals&was=email%2Fnew-arrivals&was=email%2F" // a page from when everything was ticked
+	s.visit("POST", page, "form=1&none=1")
+	_, text, _ = s.visit("POST", page, open+"&email%2Fdeals=1&email%2F=1")
+	want("a no from an old page, after a no to everything", text, "-email/deals", "-email/new-arrivals", "-email/")
+	_, text, _ = s.visit("POST", page, "form=2&email%2Fnew-arrivals=1")
+	want("a yes to one", text, "-email/deals", "+email/new-arrivals", "-email/")
+	_, text, _ = s.visit("POST", page, "form=2&was=email%2Fnew-arrivals&email%2Fnew-arrivals=1&email%2F=1")
+	want("a yes to all the rest", text, "-email/deals", "+email/new-arrivals", "+email/")
+	_, text, _ = s.visit("POST", page, open+"&email%2Fdeals=1&email%2Fnew-arrivals=1")
+	want("a no to all the rest, from the old page", text, "-email/deals", "+email/new-arrivals", "-email/")
 	if _, text, _ = s.visit("GET", s.linkIn(s.mails()[0], "u"), ""); !strings.Contains(text, page) {
 		t.Errorf("the page to unsubscribe does not link to the preferences: %s", text)
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
@@ -123,7 +124,7 @@ func (s *Server) routePreferences() {
 		}
 		words := []lifecycle.Consent{{Source: preferencesSource}} // no to everything
 		if !form.Has("none") {
-			words = s.said(found, func(field string) bool { return form.Has(field) })
+			words = s.said(found, func(box *choice) bool { return wants(form, box) })
 		}
 		if err = s.Engine.Say(c.UserContext(), id, lifecycle.Ref{}, s.proofOf(c), words...); err != nil {
 			return err
@@ -133,6 +134,16 @@ func (s *Server) routePreferences() {
 		}
 		return show(c, found, true)
 	})
+}
+
+// wants reads what a form wants of a box. A box that nobody touched is no word: it stays as it is now, whatever it was when the page
+// was opened. Forms of before the page said what it showed (form=1) speak of all boxes.
+func wants(form *fasthttp.Args, box *choice) bool {
+	ticked, was := form.Has(box.Field), slices.ContainsFunc(form.PeekMulti("was"), func(field []byte) bool { return string(field) == box.Field })
+	if ticked == was && string(form.Peek("form")) != "1" {
+		return box.Allowed
+	}
+	return ticked
 }
 
 // preferencesSource is where words of the page were said.
@@ -168,18 +179,18 @@ func (s *Server) allows(customer *lifecycle.Customer, box *choice) bool {
 	return slices.ContainsFunc(box.channels, func(channel string) bool { return s.Delivery.Allows(customer, channel, box.topic) })
 }
 
-// said are the words by which what is allowed becomes what the form says; none where it is that already. A word about all
-// of a channel takes back those about its topics, so it comes first.
-func (s *Server) said(found engine.Preferences, ticked func(field string) bool) []lifecycle.Consent {
+// said are the words by which what is allowed becomes what is wanted; none where it is that already. A word about all of a
+// channel takes back those about its topics, so it comes first.
+func (s *Server) said(found engine.Preferences, wanted func(box *choice) bool) []lifecycle.Consent {
 	customer := found.Customer.Clone()
 	var words []lifecycle.Consent
 	for _, channel := range s.choices(found, "") {
 		for i := range channel.Choices {
 			box := &channel.Choices[(i+len(channel.Choices)-1)%len(channel.Choices)] // the last one is about all of it
-			if ticked(box.Field) == s.allows(customer, box) {
+			if wanted(box) == s.allows(customer, box) {
 				continue
 			}
-			word := lifecycle.Consent{Channel: box.kind, Topic: box.topic, Granted: ticked(box.Field), Source: preferencesSource}
+			word := lifecycle.Consent{Channel: box.kind, Topic: box.topic, Granted: wanted(box), Source: preferencesSource}
 			words = append(words, word)
 			word.At = s.Clock.Now().Add(time.Hour + time.Duration(len(words))) // newer than all before, to see what is left to say
 			customer.SayNow(word)
