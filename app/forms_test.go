@@ -194,8 +194,13 @@ func TestDoubleOptIn(t *testing.T) {
 			other[k] = v
 		}
 		other.Set(c.field, c.value)
-		if status, text, _ := p.post("/f/guide", other); status != c.status || !strings.Contains(text, c.says) || c.status == 422 && !strings.Contains(text, `value="Ada"`) {
+		status, text, _ := p.post("/f/guide", other)
+		if status != c.status || !strings.Contains(text, c.says) || c.status == 422 && !strings.Contains(text, `value="Ada"`) {
 			t.Errorf("%s: %d\n%s", name, status, text)
+		}
+		// Whoever mends an answer at once has had the page since it was first shown.
+		if since := strings.Contains(text, `name="_shown" value="`+other.Get("_shown")+`"`); since != (c.says != "once more") {
+			t.Errorf("%s: the page is new, or not, against what was sent: %s", name, text)
 		}
 	}
 	trap := url.Values{"_website": {"https://spam.example"}}

@@ -71,18 +71,19 @@ func (p *formPages) show(c *fiber.Ctx) error {
 		query = url.Values{}
 	}
 	page := strings.Clone(p.PublicURL + string(c.Request().RequestURI()))
-	return p.write(c, fiber.StatusOK, p.formOf(&form, language, func(name string) []string { return query[name] }, nil, page, strings.Clone(c.Get(fiber.HeaderReferer))))
+	return p.write(c, fiber.StatusOK, p.formOf(&form, p.Links.Shown(form.Name, p.Clock.Now()), language, func(name string) []string { return query[name] }, nil, page, strings.Clone(c.Get(fiber.HeaderReferer))))
 }
 
-// formOf is a form as the page shows it, with answers that were given already and what is wrong with them.
-func (p *formPages) formOf(form *lifecycle.Form, language string, given func(string) []string, problems map[string]string, page, referrer string) *shownForm {
+// formOf is a form as the page shows it since a moment that a signed word says, with answers that were given already and what is
+// wrong with them.
+func (p *formPages) formOf(form *lifecycle.Form, since, language string, given func(string) []string, problems map[string]string, page, referrer string) *shownForm {
 	words := formWords[language]
 	shown := &shownForm{State: "form", Language: language, Words: words, Title: form.Title.In(language), Intro: form.Intro.In(language), Button: form.Button.In(language)}
 	if shown.Button == "" {
 		shown.Button = words["send"]
 	}
 	cut := func(text string) string { return text[:min(len(text), lifecycle.MaxLinkURL)] }
-	shown.Hidden = [][2]string{{fieldShown, p.Links.Shown(form.Name, p.Clock.Now())}, {fieldLanguage, language}, {fieldPage, cut(page)}, {fieldReferrer, cut(referrer)}}
+	shown.Hidden = [][2]string{{fieldShown, since}, {fieldLanguage, language}, {fieldPage, cut(page)}, {fieldReferrer, cut(referrer)}}
 	first := func(name string) string {
 		if values := given(name); len(values) > 0 {
 			return values[0]
@@ -178,7 +179,11 @@ func (p *formPages) again(c *fiber.Ctx, f *sentForm, status int, why string, pro
 		}
 		return c.Status(status).JSON(fiber.Map{"ok": false, "error": fiber.Map{"code": why, "message": text}, "fields": problems})
 	}
-	shown := p.formOf(&f.form, f.language, f.values, problems, f.value(fieldPage), f.value(fieldReferrer))
+	since := f.word
+	if f.shown.IsZero() {
+		since = p.Links.Shown(f.form.Name, p.Clock.Now())
+	}
+	shown := p.formOf(&f.form, since, f.language, f.values, problems, f.value(fieldPage), f.value(fieldReferrer))
 	shown.Notice = formWords[f.language][why]
 	return p.write(c, status, shown)
 }
