@@ -62,10 +62,14 @@ func TestOneImportOfASourceRuns(t *testing.T) {
 			t.Errorf("%s of another run: %d %s", verb, status, text)
 		}
 	}
-	s.eventually("the import is closed", func() bool {
-		return strings.Contains(s.must("POST", "/v1/import/list/close?run=one", `{}`), `"state":"closed"`)
+	if status, text, _ := s.call("POST", "/v1/import/list/close?run=one", `{"refused":-1}`); status != 400 || !strings.Contains(text, `"field":"refused"`) {
+		t.Errorf("less than no rows: %d %s", status, text)
+	}
+	s.eventually("the import is closed", func() bool { // what was never sent is said each time, and counts once
+		unsent := `{"refused":2,"rejects":[{"line":4,"message":"timestamp \"soon\" is no date","field":"timestamp"}]}`
+		return strings.Contains(s.must("POST", "/v1/import/list/close?run=one", unsent), `"state":"closed"`)
 	})
-	if seen := look().Imports[0]; seen.State != "closed" || seen.Ended == "" || seen.Aborted {
+	if seen := look().Imports[0]; seen.State != "closed" || seen.Ended == "" || seen.Aborted || seen.Taken.Rejected != 4 || seen.Taken.Rejects[0].Field != "timestamp" {
 		t.Errorf("%+v", seen)
 	}
 	open("two", 200)

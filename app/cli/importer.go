@@ -51,7 +51,21 @@ type Importer struct {
 	busy   sync.Once
 	mu     sync.Mutex
 	result Result
+	unsent struct { // rows that could not be read, as the server is told of them
+		Refused int      `json:"refused,omitempty"`
+		Rejects []unsent `json:"rejects,omitempty"`
+	}
 }
+
+// unsent is a row that could not be read.
+type unsent struct {
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
+	Field   string `json:"field,omitempty"`
+}
+
+// maxUnsent is how many of them the server remembers.
+const maxUnsent = 20
 
 // Result is what an import did.
 type Result struct {
@@ -174,6 +188,16 @@ func isAnotherRun(err error) bool {
 	return errors.As(err, &own) && own.Code == lifecycle.Conflict && own.Field == "run"
 }
 
+// unsentOf tells of a row that could not be read.
+func unsentOf(record Record) unsent {
+	out := unsent{Line: record.Row.Line, Message: sentence(record.Err)}
+	var known *lifecycle.Error
+	if errors.As(record.Err, &known) {
+		out.Field = known.Field
+	}
+	return out
+}
+
 // close ends the import and waits until the server has caught up.
 func (im *Importer) close(ctx context.Context) error {
 	for {
@@ -181,7 +205,7 @@ func (im *Importer) close(ctx context.Context) error {
 			Done, Total int64
 			At          time.Time
 		}
-		status, err := im.Client.Post(ctx, im.path("close")+im.asRun(), struct{}{}, &answer)
+		status, err := im.Client.Post(ctx, im.path("close")+im.asRun(), im.unsent, &answer)
 		if err != nil {
 			return err
 		}
@@ -256,6 +280,8 @@ func (im *Importer) share(ctx context.Context, events *Events, lanes []*lane) er
 			im.Rows(done, total, rows)
 		}
 		if record.Err != nil {
+			im.unsent.Refused++
+			im.unsent.Rejects = append(im.unsent.Rejects[max(0, len(im.unsent.Rejects)-maxUnsent+1):], unsentOf(record))
 			if err := im.reject(record, record.Err); err != nil {
 				return err
 			}

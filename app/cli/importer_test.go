@@ -485,6 +485,9 @@ func TestImportFlags(t *testing.T) {
 			t.Errorf("stderr lacks %q:\n%s", want, stderr)
 		}
 	}
+	if !strings.Contains(l.closed, `"refused":2,`) || !strings.Contains(l.closed, `{"line":3,"message":"timestamp \"1997-13-01\" is not a date`) || strings.Contains(l.closed, "does not like") {
+		t.Errorf("the server is told %s", l.closed)
+	}
 	rejects, err := cli.OpenRows("orders one.csv.rejects.csv", nil)
 	if err != nil {
 		t.Fatal(err)

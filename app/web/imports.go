@@ -228,6 +228,18 @@ func (s *Server) closeImport(c *fiber.Ctx, abort bool) error {
 		return err
 	}
 	defer done()
+	var rows refusedRows
+	if len(c.Request().Body()) > 0 {
+		if err := decodeStrictBody(c, maxSingle, &rows); err != nil {
+			return err
+		}
+		if rows.Refused < 0 {
+			return &lifecycle.Error{Code: lifecycle.Invalid, Field: "refused", Message: "refused is how many rows were not sent, and not less than none"}
+		}
+	}
+	if rows.Refused > 0 {
+		s.importing.refuse(name, run, rows)
+	}
 	// Whatever the caller asks for, the past ends now: what was due before must not be sent.
 	progress, err := s.Engine.CloseImport(c.UserContext(), name, s.Clock.Now(), abort, 3*time.Second)
 	if err != nil {

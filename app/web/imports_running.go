@@ -30,6 +30,13 @@ type importRun struct {
 	working int    // requests under way
 	seen    time.Time
 	taken   importTaken
+	refused refusedRows
+}
+
+// refusedRows are those that whoever imports could not read, and never sent.
+type refusedRows struct {
+	Refused int            `json:"refused"`
+	Rejects []importReject `json:"rejects"` // the latest of them
 }
 
 // importTaken is what became of the rows of a run.
@@ -161,6 +168,18 @@ func (r *importRuns) of(source string) *importTaken {
 		return nil
 	}
 	taken := run.taken
-	taken.Rejects = append([]importReject{}, taken.Rejects...)
+	taken.Rejected += run.refused.Refused
+	taken.Rejects = append(append([]importReject{}, run.refused.Rejects...), taken.Rejects...)
+	taken.Rejects = taken.Rejects[max(0, len(taken.Rejects)-maxImportRejects):]
 	return &taken
+}
+
+// refuse notes the rows of a run that were never sent: said again they are the same ones.
+func (r *importRuns) refuse(source, name string, rows refusedRows) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if run := r.bySource[source]; run != nil && run.name == name {
+		rows.Rejects = rows.Rejects[max(0, len(rows.Rejects)-maxImportRejects):]
+		run.refused = rows
+	}
 }
