@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,17 +36,40 @@ func (h lineHead) next(sign rune) lineHead {
 // maxLetterLink is how far before an output the beginning of a link is looked for, in bytes; a longer link is none.
 const maxLetterLink = 2000
 
+// letterLine is the line that an output stands on, as far as it has been written. It is followed, not looked through for each
+// output: a line may have thousands.
+type letterLine struct {
+	read    int // of what is written, in bytes
+	head    lineHead
+	link    int  // where its last "](" ends, if it has one
+	before  rune // its last sign
+	slashed bool // which is a backslash that escapes what comes
+}
+
+// follow reads what was written since.
+func (l *letterLine) follow(out []byte) {
+	for l.read < len(out) {
+		sign, size := utf8.DecodeRune(out[l.read:])
+		l.read += size
+		if sign == '\n' {
+			*l = letterLine{read: l.read}
+			continue
+		}
+		if l.head != otherHead {
+			l.head = l.head.next(sign)
+		}
+		if sign == '(' && l.before == ']' {
+			l.link = l.read
+		}
+		l.before, l.slashed = sign, sign == '\\' && !l.slashed
+	}
+}
+
 // writeMarkdown appends a value to the body of a letter, as text.
 func (r *templateRun) writeMarkdown(text string) error {
-	line := r.out[bytes.LastIndexByte(r.out, '\n')+1:]
-	head := emptyHead
-	for at := 0; at < len(line) && head != otherHead; {
-		sign, size := utf8.DecodeRune(line[at:])
-		head, at = head.next(sign), at+size
-	}
-	slashes := len(line) - len(bytes.TrimRight(line, `\`))
-	linked := strings.Contains(text, ")") && bytes.Contains(line[max(0, len(line)-maxLetterLink):], []byte("]("))
-	return r.write(escapeMarkdown(text, head, linked, slashes%2 == 1))
+	r.last.follow(r.out)
+	linked := r.last.link > 0 && r.last.link-len("](") >= len(r.out)-maxLetterLink
+	return r.write(escapeMarkdown(text, r.last.head, linked, r.last.slashed))
 }
 
 // escapeMarkdown escapes a text behind the head of a line. linked says that an address of a link may be open, slashed that a

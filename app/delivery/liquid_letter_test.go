@@ -2,7 +2,9 @@ package delivery_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	"stagecraft/app/delivery"
 )
@@ -53,5 +55,22 @@ func TestLetterValues(t *testing.T) {
 	sms := smsTemplate("{{ customer.x }}")
 	if rendered, err := delivery.NewRenderer().Render(&sms, "", scope); err != nil || rendered.Text != "a*b\n" {
 		t.Errorf("a text message: %q, %v", rendered.Text, err)
+	}
+}
+
+// A letter renders within the transaction of its partition: a line of thousands of outputs costs no more than as many lines.
+func TestLongLetterLine(t *testing.T) {
+	for _, value := range []string{strings.Repeat("1", 24), strings.Repeat(`\`, 12), strings.Repeat("\u200b", 8), "](x) " + strings.Repeat(")", 8)} {
+		template := emailTemplate("{% for i in (1..100) %}{% for j in (1..99) %}{{ customer.x }}{% endfor %}{% endfor %}")
+		template.Channel = "letter"
+		scope := testScope()
+		scope.Customer.Traits["x"], _ = json.Marshal(value)
+		start := time.Now()
+		if rendered, err := delivery.NewRenderer().Render(&template, "", scope); err != nil || len(rendered.Text) < 9900*len(value) {
+			t.Errorf("%q: %d bytes, %v", value, len(rendered.Text), err)
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%q: it took %v", value, took)
+		}
 	}
 }

@@ -15,6 +15,7 @@ type templateRun struct {
 	context    expressions.Context
 	html       bool          // outputs are escaped
 	letter     bool          // outputs are escaped for the Markdown of letters
+	last       letterLine    // of out, in letters
 	link       bool          // outputs become parts of an address for the connector
 	hosts      []string      // that links may lead to; none: all
 	place      placeMode     // of the outputs, in HTML
@@ -76,6 +77,7 @@ func (r *templateRun) forget() bool {
 func (r *templateRun) start(part *templatePart, html bool) {
 	clear(r.vars)
 	r.html, r.line, r.cycles, r.fault, r.holes, r.place = html, 0, nil, nil, r.holes[:0], anyPlace
+	r.last = letterLine{}
 	if r.out = r.out[:0]; cap(r.out) < part.size {
 		r.out = make([]byte, 0, part.size+part.size/4+64)
 	}
@@ -319,14 +321,14 @@ type captureNode struct {
 }
 
 func (n *captureNode) render(r *templateRun) error {
-	outer, place, from := r.out, r.place, r.placeFrom
-	r.out, r.marking, r.place, r.placeFrom = nil, false, anyPlace, 0
+	outer, last, place, from := r.out, r.last, r.place, r.placeFrom
+	r.out, r.last, r.marking, r.place, r.placeFrom = nil, letterLine{}, false, anyPlace, 0
 	if n.link {
 		r.place = linkPlace
 	}
 	err := r.all(n.nodes)
 	captured := string(r.out)
-	r.out, r.place, r.placeFrom = outer, place, from
+	r.out, r.last, r.place, r.placeFrom = outer, last, place, from
 	if err != nil {
 		return err
 	}
