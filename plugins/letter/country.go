@@ -18,21 +18,37 @@ var nameLanguages = []language.Tag{
 
 // otherNames are what countries are called besides what the Unicode CLDR calls them.
 var otherNames = map[string][]string{
-	"AE": {"UAE", "Emirates"}, "BA": {"Bosnia"}, "BN": {"Brunei Darussalam"}, "BO": {"Plurinational State of Bolivia"}, "BY": {"Belorussia"},
-	"CD": {"DR Congo", "DRC", "Democratic Republic of the Congo", "Congo-Kinshasa"}, "CG": {"Congo", "Republic of the Congo"},
-	"CH": {"Suisse", "Svizzera", "Svizra"}, "CI": {"Ivory Coast"}, "CN": {"People's Republic of China", "PRC", "中国", "中國"}, "CV": {"Cabo Verde"},
-	"CZ": {"Czech Republic", "Česká republika", "Tschechische Republik"}, "DE": {"Bundesrepublik Deutschland", "Federal Republic of Germany", "BRD"},
-	"FM": {"Federated States of Micronesia"},
-	"GB": {"Great Britain", "England", "Scotland", "Wales", "Northern Ireland", "United Kingdom of Great Britain and Northern Ireland", "U.K.", "Anh", "Nước Anh"},
-	"HK": {"Hong Kong", "Hongkong", "Hồng Kông", "香港"}, "IE": {"Éire", "Republic of Ireland"}, "IN": {"Bharat"}, "IR": {"Islamic Republic of Iran"},
-	"KP": {"Democratic People's Republic of Korea", "Bắc Triều Tiên"}, "KR": {"Korea", "Republic of Korea", "한국"}, "LA": {"Lao PDR", "Lao People's Democratic Republic"},
-	"MD": {"Republic of Moldova"}, "MK": {"North Macedonia", "Bắc Macedonia"}, "MM": {"Myanmar", "Burma"}, "MO": {"Macau", "Macao", "Ma Cao", "澳門"},
-	"NL": {"The Netherlands", "Holland"}, "PH": {"The Philippines"}, "PS": {"Palestine", "State of Palestine"}, "RU": {"Russian Federation", "Российская Федерация"},
-	"SY": {"Syrian Arab Republic"}, "SZ": {"Eswatini"}, "TL": {"East Timor"}, "TR": {"Republic of Türkiye"}, "TW": {"臺灣"},
-	"TZ": {"United Republic of Tanzania"}, "US": {"United States of America", "U.S.", "U.S.A.", "America", "Mỹ", "Nước Mỹ"}, "VA": {"Holy See", "Vatican"},
-	"VE": {"Bolivarian Republic of Venezuela"}, "VN": {"Socialist Republic of Vietnam", "Cộng hòa xã hội chủ nghĩa Việt Nam", "CHXHCN Việt Nam"},
-	"XK": {"XKX"},
+	"AE": {"UAE", "Emirates"}, "AF": {"Áp-ga-ni-xtan"}, "AR": {"Ác-hen-ti-na", "Á Căn Đình"}, "AU": {"Úc", "Úc Đại Lợi", "Ô-xtrây-li-a"},
+	"BA": {"Bosnia"}, "BD": {"Băng-la-đét"}, "BG": {"Bun-ga-ri"}, "BN": {"Brunei Darussalam", "Bru-nây"}, "BO": {"Plurinational State of Bolivia"},
+	"BQ": {"Bonaire, Sint Eustatius and Saba"}, "BR": {"Bra-xin", "Ba Tây"}, "BY": {"Belorussia", "Bê-la-rút"}, "CA": {"Gia Nã Đại"},
+	"CD": {"DR Congo", "DRC", "Democratic Republic of the Congo", "Congo-Kinshasa", "Cộng hòa Dân chủ Congo"}, "CG": {"Congo", "Republic of the Congo", "Cộng hòa Congo"},
+	"CH": {"Suisse", "Svizzera", "Svizra", "Thụy Sỹ"}, "CI": {"Ivory Coast", "Bờ Biển Ngà"},
+	"CN": {"People's Republic of China", "PRC", "中国", "中國", "中华人民共和国", "Trung Hoa", "Cộng hòa Nhân dân Trung Hoa", "CHND Trung Hoa"}, "CV": {"Cabo Verde"},
+	"CZ": {"Czech Republic", "Česká republika", "Tschechische Republik", "Cộng hòa Séc", "CH Séc"},
+	"DE": {"Bundesrepublik Deutschland", "Federal Republic of Germany", "BRD", "Cộng hòa Liên bang Đức", "CHLB Đức"},
+	"FK": {"Falkland Islands (Malvinas)"}, "FM": {"Federated States of Micronesia"}, "FR": {"Cộng hòa Pháp"},
+	"GB": {"Great Britain", "Britain", "England", "Scotland", "Wales", "Northern Ireland", "United Kingdom of Great Britain and Northern Ireland", "Anh", "Anh Quốc", "Liên hiệp Anh", "Vương quốc Liên hiệp Anh"},
+	"GR": {"Hi Lạp", "Hellas"}, "HK": {"Hong Kong", "Hong Kong SAR", "Hong Kong, China", "Hongkong", "Hồng Kông", "Hương Cảng", "香港"},
+	"HM": {"Heard Island and McDonald Islands"}, "HU": {"Hung-ga-ri", "Hung Gia Lợi"}, "ID": {"In-đô-nê-xi-a", "Nam Dương"},
+	"IE": {"Éire", "Republic of Ireland", "Ai Len", "Ái Nhĩ Lan", "Cộng hòa Ireland"}, "IL": {"I-xra-en"}, "IN": {"Bharat"}, "IQ": {"I-rắc"},
+	"IR": {"Islamic Republic of Iran"}, "IS": {"Ai-xơ-len", "Băng Đảo"}, "IT": {"Ý"}, "JP": {"Nhật", "Nippon", "Nihon", "日本国"},
+	"KH": {"Căm Bốt", "Cao Miên"}, "KP": {"Democratic People's Republic of Korea", "DPRK", "Bắc Triều Tiên", "Bắc Hàn", "CHDCND Triều Tiên"},
+	"KR": {"Korea", "Republic of Korea", "한국", "Nam Hàn", "Nam Triều Tiên", "Đại Hàn Dân Quốc"}, "LA": {"Lao PDR", "Lao People's Democratic Republic", "Ai Lao"},
+	"LK": {"Xri Lan-ca"}, "LU": {"Lúc-xăm-bua"}, "MD": {"Republic of Moldova"}, "MF": {"Saint Martin (French part)"},
+	"MK": {"North Macedonia", "Bắc Macedonia", "The former Yugoslav Republic of Macedonia"}, "MM": {"Myanmar", "Burma", "Miến Điện", "Mi-an-ma"},
+	"MO": {"Macau", "Macao", "Macau SAR", "Macao SAR", "Macau, China", "Macao, China", "Ma Cao", "澳門"}, "MX": {"Mê-hi-cô", "Mễ Tây Cơ"}, "MY": {"Ma-lai-xi-a", "Mã Lai"},
+	"NL": {"The Netherlands", "Kingdom of the Netherlands", "Holland", "Hòa Lan"}, "NP": {"Nê-pan"}, "NZ": {"Niu Di-lân", "Tân Tây Lan"},
+	"PH": {"The Philippines", "Phi-líp-pin", "Phi Luật Tân"}, "PK": {"Pa-ki-xtan"}, "PN": {"Pitcairn"}, "PS": {"Palestine", "State of Palestine"}, "RO": {"Ru-ma-ni"},
+	"RS": {"Srbija"}, "RU": {"Russian Federation", "Российская Федерация", "Liên bang Nga"}, "SA": {"Ả Rập Saudi"}, "SG": {"Xin-ga-po", "Tân Gia Ba"},
+	"SH": {"Saint Helena, Ascension and Tristan da Cunha"}, "SX": {"Sint Maarten (Dutch part)"}, "SY": {"Syrian Arab Republic"}, "SZ": {"Eswatini"}, "TH": {"ประเทศไทย"},
+	"TL": {"East Timor", "Đông Timor"}, "TR": {"Republic of Türkiye", "Thổ Nhĩ Kì"}, "TW": {"臺灣", "Taiwan, Province of China"}, "TZ": {"United Republic of Tanzania"},
+	"UM": {"United States Minor Outlying Islands"}, "US": {"United States of America", "America", "Mỹ", "Mĩ", "Hoa Kì", "Hợp chúng quốc Hoa Kỳ"},
+	"VA": {"Holy See", "Vatican", "Vatican City State", "Holy See (Vatican City State)", "Tòa thánh Vatican"}, "VE": {"Bolivarian Republic of Venezuela"},
+	"VN": {"Socialist Republic of Vietnam", "Cộng hòa xã hội chủ nghĩa Việt Nam", "CHXHCN Việt Nam"}, "XK": {"XKX"}, "ZA": {"Cộng hòa Nam Phi"},
 }
+
+// writtenOut are the letters of German where there are none on the keyboard.
+var writtenOut = strings.NewReplacer("Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss")
 
 // countryNames are the codes of countries by their folded names, and by their codes of three letters in capitals.
 var countryNames = sync.OnceValue(func() map[string]string {
@@ -48,6 +64,9 @@ var countryNames = sync.OnceValue(func() map[string]string {
 		for _, tag := range append(nameLanguages, own) {
 			if names := display.Regions(tag); names != nil && names.Name(region) != "" {
 				codes[folded(names.Name(region))] = region.String()
+				if tag == language.German {
+					codes[folded(writtenOut.Replace(names.Name(region)))] = region.String()
+				}
 			}
 		}
 		if three := region.ISO3(); three != "ZZZ" {
@@ -67,14 +86,14 @@ func isCountry(region language.Region) bool {
 	return region.IsCountry() && region.String() != "EZ" && region.String() != "UN" && display.English.Regions().Name(region.Canonicalize()) != ""
 }
 
-// folded is a name without what people write in different ways: case, accents, spaces and signs, "St." and "Saint", "&" and
-// "and", "the".
+// folded is a name without what people write in different ways: case, accents, spaces and signs, "St." and "Saint", "&", "and" and
+// "the", and what "country" is in Vietnamese.
 func folded(name string) string {
 	var words []string
 	var word strings.Builder
 	end := func() {
 		switch text := word.String(); text {
-		case "", "the":
+		case "", "the", "and", "nuoc":
 		case "saint":
 			words = append(words, "st")
 		default:
@@ -99,17 +118,22 @@ func folded(name string) string {
 }
 
 // countryCode is the code of ISO 3166 in two letters of a country that is given as such a code, in any case, as one of three
-// letters, or by a name. What is written in two plain letters is a code. The error says that it is not known, or that it may be
-// one of two.
+// letters, or by a name. What is written in two capitals is a code. The error says that it is not known, or that it may be one of
+// two: "My" is how many write Mỹ.
 func countryCode(country string) (string, error) {
-	if len(country) == 2 && isPlain(country) {
-		if region, err := language.ParseRegion(strings.ToUpper(country)); err == nil && isCountry(region) {
-			return region.Canonicalize().String(), nil
+	byName, byCode := codeOfName(country), ""
+	if short := strings.ReplaceAll(country, ".", ""); isPlain(short) { // V.N.
+		switch len(short) {
+		case 2:
+			if region, err := language.ParseRegion(strings.ToUpper(short)); err == nil && isCountry(region) {
+				byCode = region.Canonicalize().String()
+			}
+			if byCode != "" && short == strings.ToUpper(short) {
+				return byCode, nil
+			}
+		case 3:
+			byCode = countryNames()[strings.ToUpper(short)]
 		}
-	}
-	byName, byCode := countryNames()[folded(country)], ""
-	if len(country) == 3 && isPlain(country) {
-		byCode = countryNames()[strings.ToUpper(country)]
 	}
 	switch {
 	case byName == "" && byCode == "":
@@ -120,6 +144,16 @@ func countryCode(country string) (string, error) {
 		return byName, nil
 	}
 	return "", fmt.Errorf("the country %q may be %s or %s; write %s or %s", country, regionName(byName), regionName(byCode), byName, byCode)
+}
+
+// codeOfName is "" for a name that is not known. ISO 3166 has what a country calls itself at the end: "Korea, Republic of", "Iran
+// (Islamic Republic of)".
+func codeOfName(name string) string {
+	code := countryNames()[folded(name)]
+	if at := strings.IndexAny(name, ",("); code == "" && at > 0 {
+		code = countryNames()[folded(name[at:]+" "+name[:at])]
+	}
+	return code
 }
 
 func isPlain(text string) bool {

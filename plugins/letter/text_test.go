@@ -99,13 +99,17 @@ func TestAddresses(t *testing.T) {
 // same.
 func TestCountries(t *testing.T) {
 	names := map[string][]string{
-		"VN": {"vn", "VNM", "Vietnam", "Viet Nam", "Việt Nam", "VIỆT NAM", "vie\u0323\u0302t nam", "CHXHCN Việt Nam"},
+		"VN": {"vn", "VNM", "Vietnam", "Viet Nam", "Việt Nam", "VIỆT NAM", "vie\u0323\u0302t nam", "CHXHCN Việt Nam", "V.N."},
 		"DE": {"de", "deu", "Germany", "Deutschland", "Đức", "Allemagne", "Federal Republic of Germany"},
-		"US": {"us", "U.S.", "USA", "United States", "United States of America", "Hoa Kỳ", "Mỹ", "Vereinigte Staaten", "The United States"},
-		"GB": {"uk", "U.K.", "England", "Great Britain", "Vương quốc Anh"}, "JP": {"日本", "japan"}, "TW": {"Taiwan", "臺灣", "Đài Loan"}, "GR": {"Ελλάδα", "ΕΛΛΑΔΑ"},
-		"RU": {"Россия"}, "NG": {"Nigeria", "ng"}, "AT": {"Österreich", "Osterreich", "Áo"}, "AO": {"Angola", "ao"}, "BE": {"Bỉ"}, "TR": {"Türkiye", "Turkey"},
+		"US": {"us", "U.S.", "USA", "United States", "United States of America", "Hoa Kỳ", "Hoa Kì", "Mỹ", "Nước Mỹ", "Vereinigte Staaten", "The United States"},
+		"GB": {"uk", "U.K.", "England", "Great Britain", "Vương quốc Anh", "Anh Quốc", "Britain"}, "JP": {"日本", "japan", "Nhật", "Nippon"}, "TW": {"Taiwan", "臺灣", "Đài Loan"}, "GR": {"Ελλάδα", "ΕΛΛΑΔΑ"},
+		"RU": {"Россия", "Liên bang Nga"}, "NG": {"Nigeria", "ng"}, "AT": {"Österreich", "Osterreich", "Oesterreich", "Áo"}, "AO": {"Angola", "AO", "A.O."}, "BE": {"Bỉ", "be"}, "TR": {"Türkiye", "Turkey"},
 		"CI": {"Cote d'Ivoire", "Côte d’Ivoire"}, "VC": {"Saint Vincent and the Grenadines", "St Vincent & Grenadines"}, "NL": {"the netherlands"},
-		"CG": {"Congo"}, "CD": {"Congo - Kinshasa"}, "KR": {"대한민국", "South Korea"}, "NE": {"Niger"}, "IN": {"भारत"},
+		"CG": {"Congo"}, "CD": {"Congo - Kinshasa"}, "NE": {"Niger"}, "IN": {"भारत"},
+		"KR": {"대한민국", "South Korea", "Korea, Republic of", "Korea (the Republic of)"}, "KP": {"Korea, Democratic People's Republic of", "Triều Tiên", "Korea, North"},
+		"IR": {"Iran, Islamic Republic of", "Iran (Islamic Republic of)"}, "BO": {"Bolivia (Plurinational State of)"}, "VI": {"Virgin Islands, U.S."},
+		"HK": {"Hong Kong SAR", "Hong Kong, China"}, "MM": {"Miến Điện"}, "AU": {"Úc", "uc", "Nước Úc"}, "IT": {"Ý", "NƯỚC Ý"}, "SA": {"Ả Rập Saudi", "Ả Rập Xê Út"},
+		"CH": {"Thuỵ Sỹ", "Thụy Sĩ"}, "CZ": {"Cộng hòa Séc", "Cộng hoà Séc"}, "IE": {"Ai Len"}, "BA": {"Bosnia-Herzegovina", "Bosnia and Herzegovina"}, "RS": {"Srbija"}, "TH": {"ประเทศไทย"},
 	}
 	lines := func(country, home, code string) (string, error) {
 		lines, err := letter.AddressLines(fmt.Sprintf(`{"name":"A","street":"1 B","city":"C","state":"D","postalCode":%q,"country":%q}`, code, country), home)
@@ -127,6 +131,7 @@ func TestCountries(t *testing.T) {
 	for country, want := range map[string]string{
 		"Germany": "no postal code, which letters to Germany need", "Deutschland": "to Germany need", "Atlantis": `"Atlantis" is not known`, "XX": "not known",
 		"EU": "not known", "ZZZ": "not known", "Nga": "may be Russia or Nigeria; write RU or NG", "?": "not known",
+		"My": "may be United States or Malaysia; write US or MY", "ao": "may be Austria or Angola", "Bi": "may be Belgium or Burundi", "China, Republic of": "not known",
 	} {
 		if got, err := lines(country, "DE", ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v; not %q", country, got, err, want)
