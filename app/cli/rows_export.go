@@ -115,16 +115,21 @@ func unguarded(text string) string {
 	}
 	var out strings.Builder
 	for at, begins := 0, true; at < len(text); at++ {
-		formula := strings.TrimLeft(text[at:], "'")
-		skip := begins && text[at] == '\'' && slices.ContainsFunc([]string{"=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n"}, func(sign string) bool {
-			return strings.HasPrefix(formula, sign) && (at == 0 || sign > " ")
-		})
-		if !skip {
+		if !begins || text[at] != '\'' || !isGuard(text[at:], at == 0) {
 			out.WriteByte(text[at])
 		}
 		begins = strings.IndexByte(";\t\r\n", text[at]) >= 0
 	}
 	return out.String()
+}
+
+// isGuard reports whether the apostrophe at the beginning of a text was put there: behind it and other quotes a formula comes, or
+// white space where the cell begins.
+func isGuard(text string, first bool) bool {
+	text = strings.TrimLeft(text, `'"`)
+	return slices.ContainsFunc([]string{"=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n"}, func(sign string) bool {
+		return strings.HasPrefix(text, sign) && (first || sign > " ")
+	})
 }
 
 // kept is what only an export of ours says of a customer.

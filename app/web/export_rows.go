@@ -281,9 +281,9 @@ func cellOf(value any) (text string, isText bool, err error) {
 }
 
 // isFormula reports whether a spreadsheet could take a text for a formula, or already has an apostrophe before one; there are those
-// that read the wide signs of East Asian keyboards, too.
+// that read the wide signs of East Asian keyboards, too. Quotes before it may mean nothing to them.
 func isFormula(text string) bool {
-	text = strings.TrimLeft(text, "'")
+	text = strings.TrimLeft(text, `'"`)
 	for _, sign := range [...]string{"=", "+", "-", "@", "＝", "＋", "－", "＠"} {
 		if strings.HasPrefix(text, sign) {
 			return true
@@ -300,7 +300,7 @@ const cellEnds = ";\t\r\n"
 // (https://owasp.org/www-community/attacks/CSV_Injection): at the beginning, before white space there, and where another separator
 // would begin a cell. Without one apostrophe at each such place it is the text again.
 func noFormula(text string) string {
-	if start := strings.TrimLeft(text, "'"); isFormula(text) || start != "" && strings.IndexByte("\t\r\n", start[0]) >= 0 {
+	if start := strings.TrimLeft(text, `'"`); isFormula(text) || start != "" && strings.IndexByte("\t\r\n", start[0]) >= 0 {
 		text = "'" + text
 	}
 	if !strings.ContainsAny(text, cellEnds) {

@@ -24,8 +24,9 @@ func TestCellsAreNoFormulas(t *testing.T) {
 func TestCellsWithOtherSeparators(t *testing.T) {
 	for text, want := range map[string]string{
 		"a;=1+1;@x": "a;'=1+1;'@x", "a\t=1": "a\t'=1", "a\n-1": "a\n'-1", "a;'=1": "a;''=1", "=1;=2": "'=1;'=2", "a; b;c": "a; b;c", ";;＝1": ";;'＝1", "a;\r\n=1": "a;\r\n'=1",
+		`a;"=1+1;b`: `a;'"=1+1;b`, `a;'"'=1`: `a;''"'=1`, "a\n\"\"-1": "a\n'\"\"-1", `"=1;b`: `'"=1;b`, `a;"b"`: `a;"b"`,
 	} {
-		if export, figures := web.CellOf(text); export != `"`+want+`"` || figures != want {
+		if export, figures := web.CellOf(text); export != `"`+strings.ReplaceAll(want, `"`, `""`)+`"` || figures != want {
 			t.Errorf("%q is written as %q and %q", text, export, figures)
 		}
 	}

@@ -299,16 +299,17 @@ func (b *batch) add(l *letter) error {
 const maxPrinted = 1000
 
 // safe keeps a spreadsheet from taking what a customer typed for a formula: such a cell gets an apostrophe in front, as
-// OWASP's "CSV Injection" recommends. So does what follows a semicolon or a tab, by which some spreadsheets separate cells.
+// OWASP's "CSV Injection" recommends. So does what follows a semicolon, a tab or a line end, by which some spreadsheets separate
+// cells: to them a quote may mean nothing, or begin one.
 func safe(cell string) string {
 	var out strings.Builder
 	begins := true
 	for _, r := range cell {
-		if begins && strings.ContainsRune("=+-@\t\r＝＋－＠", r) {
+		if begins && strings.ContainsRune("=+-@\t\r\n＝＋－＠", r) {
 			out.WriteByte('\'')
 		}
 		out.WriteRune(r)
-		begins = r == ';' || r == '\t'
+		begins = strings.ContainsRune(";\t\r\n", r) || begins && (r == '"' || r == '\'')
 	}
 	return out.String()
 }

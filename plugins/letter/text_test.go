@@ -140,7 +140,8 @@ func TestCountries(t *testing.T) {
 }
 
 func TestSafeCells(t *testing.T) {
-	for cell, want := range map[string]string{"": "", "Ada": "Ada", "=1+1": "'=1+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "＝1": "'＝1", "1-2": "1-2", "a;=1+1;@x": "a;'=1+1;'@x", "a\t-1": "a\t'-1", "a; b": "a; b"} {
+	for cell, want := range map[string]string{"": "", "Ada": "Ada", "=1+1": "'=1+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "＝1": "'＝1", "1-2": "1-2", "a;=1+1;@x": "a;'=1+1;'@x", "a\t-1": "a\t'-1", "a; b": "a; b",
+		`a;"=1+1;b`: `a;"'=1+1;b`, `"=1`: `"'=1`, `a;"'"@x`: `a;"'"'@x`, "a\r-1": "a\r'-1", `a;"b"-1`: `a;"b"-1`} {
 		if got := letter.Safe(cell); got != want {
 			t.Errorf("%q: %q", cell, got)
 		}
