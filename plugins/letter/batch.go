@@ -250,8 +250,8 @@ type batch struct {
 const bom = "\uFEFF"
 
 func (b *batch) begin() {
-	b.rows.WriteString(bom)
-	writeRow(&b.rows, []string{"number", "id", "file", "page", "pages", "name", "company", "street", "postal_code", "city", "state", "country", "kind"})
+	b.rows.WriteString(bom + "number,") // strict readers take the mark for text, behind which no quote may stand
+	writeRow(&b.rows, []string{"id", "file", "page", "pages", "name", "company", "street", "postal_code", "city", "state", "country", "kind"})
 }
 
 // fileName is that of the PDF that is drawn now.

@@ -161,17 +161,19 @@ func (c *cutter) strike() {
 // table is the table without their rows. Rows stand in the order of the manifest's letters. Of a table that somebody has
 // changed, those stay that have none of the IDs.
 func (c *cutter) table(content []byte, letters int) ([]byte, error) {
-	reader := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(content), bom)))
+	text := strings.TrimPrefix(string(content), bom)
+	reader := csv.NewReader(strings.NewReader(text))
 	reader.FieldsPerRecord = -1
-	rows, err := reader.ReadAll()
-	if err != nil || len(rows) == 0 {
+	_, err := reader.Read()
+	head := text[:reader.InputOffset()]
+	rows, more := reader.ReadAll()
+	if err = errors.Join(err, more); err != nil {
 		return nil, errors.Join(errForeign, err)
 	}
-	whole := len(rows) == letters+1
+	whole := len(rows) == letters
 	var out bytes.Buffer
-	out.WriteString(bom)
-	writeRow(&out, rows[0])
-	for _, row := range rows[1:] {
+	out.WriteString(bom + head)
+	for _, row := range rows {
 		if !whole && !slices.ContainsFunc(row, func(cell string) bool { return c.wanted[cell] }) {
 			writeRow(&out, row)
 		}
@@ -180,7 +182,7 @@ func (c *cutter) table(content []byte, letters int) ([]byte, error) {
 		if !whole {
 			break
 		}
-		row := rows[at+1]
+		row := rows[at]
 		if len(row) > 3 && strings.TrimSpace(row[3]) != "" {
 			row[3] = fmt.Sprint(c.manifest.Letters[i].Page)
 		}

@@ -1,6 +1,7 @@
 package letter_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -104,16 +105,16 @@ func TestTheTable(t *testing.T) {
 	p.closeDays()
 	raw := p.file("2026-11-22", "addresses.csv")
 	text, ok := strings.CutPrefix(string(raw), "\uFEFF")
-	if !ok || !strings.HasPrefix(text, `"number","id","file","page","pages","name","company","street",`) || !strings.Contains(text, "\r\n") {
+	if !ok || !strings.HasPrefix(text, `number,"id","file","page","pages","name","company","street",`) || !strings.Contains(text, "\r\n") {
 		t.Errorf("%q", text)
 	}
-	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll() // a strict one, to which the mark is text
 	if err != nil || len(rows) != 3 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	row := map[string]string{}
 	for i, name := range rows[0] {
-		row[name] = rows[1][i]
+		row[strings.TrimPrefix(name, "\uFEFF")] = rows[1][i]
 	}
 	want := map[string]string{
 		"number": "1", "id": evil.ID, "file": "letters.pdf", "page": "1", "pages": "1", "name": `'=HYPERLINK("http://evil.example")`, "company": `"Sen, Việt"`,

@@ -198,7 +198,7 @@ func TestForgotten(t *testing.T) {
 			t.Errorf("%d letters, %d removed", len(after.Letters), after.Removed)
 		}
 		table := string(p.file("2026-11-22", "addresses.csv"))
-		if strings.Count(table, "\n") != 8 {
+		if strings.Count(table, "\n") != 8 || !strings.HasPrefix(table, "\uFEFFnumber,\"id\",") {
 			t.Errorf("the table is %s", table)
 		}
 		pages := map[string]int{}
