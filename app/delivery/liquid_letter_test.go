@@ -28,6 +28,7 @@ func TestLetterValues(t *testing.T) {
 		{"[{{ customer.x }}](https://own.example/{{ customer.x }})", "](a) ", `[\](a) ](https://own.example/\](a\) )`},
 		{"**{{ customer.x | raw }}**", "*Eve*\nx", "***Eve*\nx**"},
 		{"- {{ customer.x | newline_to_br }}", "1 A\n- B\r\nC", "- 1 A\\\n\\- B\\\nC"},
+		{"{{ customer.x | newline_to_br }}", "C:\\\nD", "C:\\\\\\\nD"},
 		{"{% capture y %}**{{ customer.x }}**{% endcapture %}{{ y }}", "*", `**\***`},
 		{"{% render 'partials/p', y: customer.x %}", "*", `*a* \*`},
 		{`{{ customer.nothing | default: "*friend*" }}`, "", `\*friend\*`},

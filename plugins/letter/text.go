@@ -65,8 +65,8 @@ func parse(text string) []block {
 			current = block{kind: item, level: min(indent/2, 3), mark: mark}
 			line = rest
 		}
-		if kept := strings.TrimSuffix(line, `\`); kept != line && !strings.HasSuffix(kept, `\`) {
-			open = append(open, kept, "\n")
+		if slashes := len(line) - len(strings.TrimRight(line, `\`)); slashes%2 == 1 { // two are one that is printed
+			open = append(open, line[:len(line)-1], "\n")
 		} else {
 			open = append(open, line, " ")
 		}

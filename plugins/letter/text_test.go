@@ -65,6 +65,7 @@ func TestMarkdown(t *testing.T) {
 		"1. a\n12) b\n1.c":                        {"item 1. []a", "item 12) []b 1.c"},
 		"a\n\n***\n\nb":                           {"p []a", "rule", "p []b"},
 		`\# \*no\* \x \\`:                         {`p []# *no* \x \`},
+		"C:\\\\\\\nD:\\\\\nE\\\nF":                {"p []C:\\\nD:\\ E\nF"},
 		"[x](https://a.example) [y](":             {"p []x (https://a.example) [y]("},
 		"[a@b.example](mailto:a@b.example)":       {"p []a@b.example"},
 		"[a\\]b\\*](https://x.example/\\)\\_c) d": {"p []a]b* (https://x.example/)_c) d"},
