@@ -124,10 +124,7 @@ func inline(text string) []span {
 		}
 	}
 	text = strings.TrimSpace(text)
-	ends := map[string]int{} // where the last such mark stands, so that looking for a counterpart is quick
-	for _, mark := range []string{"**", "__", "*", "_"} {
-		ends[mark] = strings.LastIndex(text, mark)
-	}
+	ends := lastEnds(text)
 	var inside string // the mark that is to be closed
 	for at := 0; at < len(text); {
 		rest := text[at:]
@@ -136,7 +133,8 @@ func inline(text string) []span {
 			at += 2
 			continue
 		}
-		if mark := markOf(rest); mark != "" && (inside == mark && closes(text, at, mark) || inside == "" && ends[mark] > at+len(mark) && opens(text, at, mark)) {
+		mark := markOf(rest)
+		if mark != "" && (inside == mark && closes(text, at, mark) || inside == "" && ends[mark] > at+len(mark) && opens(text, at, mark)) {
 			flush()
 			if inside == mark {
 				inside, cut = "", regular
@@ -156,12 +154,35 @@ func inline(text string) []span {
 			at += length
 			continue
 		}
-		_, size := utf8.DecodeRuneInString(rest)
+		size := len(mark)
+		if mark == "" {
+			_, size = utf8.DecodeRuneInString(rest)
+		}
 		plain.WriteString(rest[:size])
 		at += size
 	}
 	flush()
 	return spans
+}
+
+// lastEnds returns where the last mark of each kind stands that can be a counterpart, so that looking for one is quick.
+func lastEnds(text string) map[string]int {
+	ends := map[string]int{}
+	for at := 0; at < len(text); {
+		mark := markOf(text[at:])
+		switch {
+		case isEscape(text[at:]):
+			at += 2
+		case mark == "":
+			at++
+		default:
+			if closes(text, at, mark) {
+				ends[mark] = at
+			}
+			at += len(mark)
+		}
+	}
+	return ends
 }
 
 // isEscape reports whether a text begins with a backslash before a sign that is to stay.
