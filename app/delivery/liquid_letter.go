@@ -23,7 +23,7 @@ const (
 // next is the head with one more sign.
 func (h lineHead) next(sign rune) lineHead {
 	switch {
-	case unicode.IsSpace(sign) || unicode.IsControl(sign) || unicode.In(sign, unicode.Cf, unicode.Variation_Selector): // may be dropped
+	case unicode.IsSpace(sign) || isUnseen(sign):
 		return h
 	case sign >= '0' && sign <= '9' && (h == emptyHead || h == digitHead):
 		return digitHead
@@ -31,6 +31,11 @@ func (h lineHead) next(sign rune) lineHead {
 		return dashHead
 	}
 	return otherHead
+}
+
+// isUnseen reports whether a sign may be dropped, so that those around it come together.
+func isUnseen(sign rune) bool {
+	return unicode.IsControl(sign) && sign != '\t' && sign != '\r' && sign != '\n' || unicode.In(sign, unicode.Cf, unicode.Variation_Selector)
 }
 
 // maxLetterLink is how far before an output the beginning of a link is looked for, in bytes; a longer link is none.
@@ -42,7 +47,7 @@ type letterLine struct {
 	read    int // of what is written, in bytes
 	head    lineHead
 	link    int  // where its last "](" ends, if it has one
-	before  rune // its last sign
+	before  rune // its last sign that is seen
 	slashed bool // which is a backslash that escapes what comes
 }
 
@@ -58,6 +63,9 @@ func (l *letterLine) follow(out []byte) {
 		if l.head != otherHead {
 			l.head = l.head.next(sign)
 		}
+		if isUnseen(sign) {
+			continue
+		}
 		if sign == '(' && l.before == ']' {
 			l.link = l.read
 		}
@@ -69,21 +77,21 @@ func (l *letterLine) follow(out []byte) {
 func (r *templateRun) writeMarkdown(text string) error {
 	r.last.follow(r.out)
 	linked := r.last.link > 0 && r.last.link-len("](") >= len(r.out)-maxLetterLink
-	return r.write(escapeMarkdown(text, r.last.head, linked, r.last.slashed))
+	return r.write(escapeMarkdown(text, r.last, linked))
 }
 
-// escapeMarkdown escapes a text behind the head of a line. linked says that an address of a link may be open, slashed that a
-// backslash stands before it already, which the author has put there.
-func escapeMarkdown(text string, head lineHead, linked, slashed bool) string {
+// escapeMarkdown escapes a text that comes next on a line. linked says that an address of a link may be open.
+func escapeMarkdown(text string, line letterLine, linked bool) string {
 	var out strings.Builder
 	out.Grow(len(text) + 8)
+	head, slashed, closed := line.head, line.slashed, line.before == ']' // the author's words of a link may end before it
 	before := rune(0)
 	for at, sign := range text {
 		if isLineEnd(sign) {
 			if !isLineEnd(before) {
 				out.WriteByte(' ')
 			}
-			before, slashed = sign, false
+			before, slashed, closed = sign, false, false
 			continue
 		}
 		special := false
@@ -94,6 +102,8 @@ func escapeMarkdown(text string, head lineHead, linked, slashed bool) string {
 			special = !isWordSign(before) || at+1 == len(text) || !isWordSign(rune(text[at+1]))
 		case '-':
 			special = head == emptyHead || head == dashHead
+		case '(':
+			special = closed
 		case '+':
 			special = head == emptyHead
 		case '.':
@@ -110,7 +120,9 @@ func escapeMarkdown(text string, head lineHead, linked, slashed bool) string {
 			head = head.next(sign)
 		}
 		out.WriteRune(sign)
-		before, slashed = sign, false
+		if before = sign; !isUnseen(sign) {
+			slashed, closed = false, false
+		}
 	}
 	return out.String()
 }
@@ -126,11 +138,11 @@ func isWordSign(sign rune) bool {
 	return sign >= '0' && sign <= '9' || sign >= 'A' && sign <= 'Z' || sign >= 'a' && sign <= 'z'
 }
 
-// letterLines escapes the lines of a text, each of which stays one.
+// letterLines escapes the lines of a text, each of which stays one, for wherever it will stand.
 func letterLines(text string) string {
 	lines := strings.Split(strings.ReplaceAll(strings.Trim(text, "\r\n"), "\r\n", "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = escapeMarkdown(line, emptyHead, true, false)
+		lines[i] = escapeMarkdown(line, letterLine{before: ']'}, true)
 	}
 	return strings.Join(lines, "\\\n")
 }

@@ -322,7 +322,7 @@ type captureNode struct {
 
 func (n *captureNode) render(r *templateRun) error {
 	outer, last, place, from := r.out, r.last, r.place, r.placeFrom
-	r.out, r.last, r.marking, r.place, r.placeFrom = nil, letterLine{}, false, anyPlace, 0
+	r.out, r.last, r.marking, r.place, r.placeFrom = nil, letterLine{before: ']'}, false, anyPlace, 0 // what comes may stand behind one
 	if n.link {
 		r.place = linkPlace
 	}

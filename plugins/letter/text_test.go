@@ -74,6 +74,7 @@ func TestMarkdown(t *testing.T) {
 		"[x](https://a.example) [y](":             {"p []x (https://a.example) [y]("},
 		"[a@b.example](mailto:a@b.example)":       {"p []a@b.example"},
 		"[a\\]b\\*](https://x.example/\\)\\_c) d": {"p []a]b* (https://x.example/)_c) d"},
+		`[w]\(http://evil.example)`:               {"p [][w](http://evil.example)"},
 		`[x\](y) [\[z](w)`:                        {"p [][x](y) [z (w)"},
 		"# C#\n## F\\# ##\n# #":                   {"h1 []C#", "h2 []F#", "h1"},
 		"\r\n\t\x00\u200b\n":                      nil,
