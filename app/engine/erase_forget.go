@@ -38,7 +38,6 @@ type forget struct {
 	Pass       int    // of what is for everywhere
 	Reached    []byte // where the next pass goes on among the first names; empty until the rest is done
 	Friend     bool
-	Claimed    bool // it is a place: theirs only if they have claimed it, because others may have it who have not yet
 	Shared     bool // it is a company's: it is remembered of nobody
 }
 
@@ -50,7 +49,6 @@ func (f *forget) cause() lifecycle.ID {
 func (f forget) of(identity lifecycle.Identity, hash lifecycle.ID, whole bool) forget {
 	f.Hash, f.Whole, f.Owner = hash, whole, identity.Kind.ByName()
 	f.Shared = identity.OfCompany()
-	f.Claimed = f.Shared || identity.Kind.IsPlace() && identity.Kind.PlaceOf() != "letter" // whoever has another's letters has their name as well
 	return f
 }
 
@@ -75,7 +73,7 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 	case in.Friend:
 		return e.forgetFriend(tx, in)
 	}
-	theirs := !in.Claimed
+	theirs := !in.Shared
 	if err := e.dropApplicant(tx, in.Hash); err != nil {
 		return err
 	}
@@ -91,10 +89,9 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 		if err := store.Decode(data, &known); err != nil {
 			return lifecycle.Wrap(lifecycle.Internal, err, "what is known of an identity cannot be read")
 		}
-		claims := len(known.By)
 		known.By = slices.DeleteFunc(known.By, func(by claimant) bool { return slices.Contains(in.IDs, by.Customer) })
-		theirs = (theirs || in.Claimed && !in.Shared && len(known.By) < claims) && len(known.By) == 0
-		if theirs || in.Claimed && len(known.By)+len(known.Suppressed)+len(known.Words) == 0 {
+		theirs = theirs && len(known.By) == 0
+		if theirs || in.Shared && len(known.By)+len(known.Suppressed)+len(known.Words) == 0 {
 			tx.Delete(claimedKey(in.Hash))
 		} else {
 			tx.Set(claimedKey(in.Hash), known.bytes())
