@@ -229,25 +229,46 @@ func (e *Engine) forgetLoser(tx store.Tx, in adopt) error {
 // theirs are suppressed, each once.
 func (e *Engine) written(c *lifecycle.Customer) []lifecycle.Identity {
 	list := c.Places()
-	add := func(channel, address string) {
-		if identity, ok := lifecycle.AddressIdentity(channel, address); ok && !slices.Contains(list, identity) {
+	add := func(identity lifecycle.Identity, ok bool) {
+		if ok && !slices.Contains(list, identity) {
 			list = append(list, identity)
 		}
 	}
-	if address, problem := c.Address("letter"); problem == "" {
-		add("letter", address)
-	}
 	for _, trait := range slices.Sorted(maps.Keys(c.Traits)) {
-		if e.isPlace(trait) {
-			if address, problem := c.Address(trait); problem == "" {
-				add(trait, address)
+		add(e.placeOf(c, trait))
+	}
+	for _, s := range c.Suppressions {
+		add(lifecycle.AddressIdentity(s.Channel, s.Address))
+	}
+	return list
+}
+
+// placeOf returns the place of which a customer's trait says that they are there.
+func (e *Engine) placeOf(c *lifecycle.Customer, trait string) (lifecycle.Identity, bool) {
+	channel := trait
+	switch {
+	case trait == "address":
+		channel = "letter"
+	case !e.isPlace(trait):
+		return lifecycle.Identity{}, false
+	}
+	address, problem := c.Address(channel)
+	if problem != "" {
+		return lifecycle.Identity{}, false
+	}
+	return lifecycle.AddressIdentity(channel, address)
+}
+
+// isAt reports whether a customer is at a place by the word of somebody who is to be believed.
+func (e *Engine) isAt(c *lifecycle.Customer, place lifecycle.ID) bool {
+	for trait := range c.Traits {
+		if at, ok := e.placeOf(c, trait); ok && at.Hash() == place {
+			if origin, _ := c.Origin(trait); !lifecycle.IsUnproved(origin.Source) {
+				return true
 			}
 		}
 	}
-	for _, s := range c.Suppressions {
-		add(s.Channel, s.Address)
-	}
-	return list
+	return false
 }
 
 // anonymous reports whether nobody knows more of a customer than a browser or an app.

@@ -39,6 +39,9 @@ type forget struct {
 	Reached    []byte // where the next pass goes on among the first names; empty until the rest is done
 	Friend     bool
 	Shared     bool // it is a company's: it is remembered of nobody
+	Place      bool
+	Others     []lifecycle.ID // who have said that the place is theirs too, and are asked one after the other whether it is
+	Alone      bool           // it is nobody's of them
 }
 
 // cause names what is for everywhere.
@@ -48,13 +51,16 @@ func (f *forget) cause() lifecycle.ID {
 
 func (f forget) of(identity lifecycle.Identity, hash lifecycle.ID, whole bool) forget {
 	f.Hash, f.Whole, f.Owner = hash, whole, identity.Kind.ByName()
-	f.Shared = identity.OfCompany()
+	f.Shared, f.Place = identity.OfCompany(), identity.Kind.IsPlace()
 	return f
 }
 
 func (f *forget) partition() int {
-	if f.Everywhere > 0 {
+	switch {
+	case f.Everywhere > 0:
 		return f.Everywhere - 1
+	case len(f.Others) > 0:
+		return f.Others[0].Partition()
 	}
 	return f.Hash.Partition()
 }
@@ -72,6 +78,11 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 		return e.forgetRefused(tx, in)
 	case in.Friend:
 		return e.forgetFriend(tx, in)
+	case len(in.Others) > 0:
+		return e.forgetUnlessOthers(tx, in)
+	case in.Alone:
+		e.rememberErased(tx, in)
+		return nil
 	}
 	theirs := !in.Shared
 	if err := e.dropApplicant(tx, in.Hash); err != nil {
@@ -90,6 +101,9 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 			return lifecycle.Wrap(lifecycle.Internal, err, "what is known of an identity cannot be read")
 		}
 		known.By = slices.DeleteFunc(known.By, func(by claimant) bool { return slices.Contains(in.IDs, by.Customer) })
+		if in.Place && theirs && !in.Retire {
+			e.askOthers(tx, in, known.By)
+		}
 		theirs = theirs && len(known.By) == 0
 		if theirs || in.Shared && len(known.By)+len(known.Suppressed)+len(known.Words) == 0 {
 			tx.Delete(claimedKey(in.Hash))
@@ -98,17 +112,54 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 		}
 	}
 	if theirs {
-		if key := suspicionKey(in.Hash); tx.Has(key) {
-			tx.Delete(key)
-		}
-		if !in.Retire {
-			e.keepErased(tx, e.keyedHash(in.Hash), remembrance{in.At, in.Whole})
-		}
+		e.rememberErased(tx, in)
 	}
 	tx.Set(forgettingKey(in.Hash), store.Encode(&forgetting{forget: in}))
 	part := &e.parts[tx.Partition()]
 	part.erasuresKnown, part.erasures = true, true
 	e.rouseForgetting(tx)
+	return nil
+}
+
+// rememberErased keeps that an identity was erased that is nobody else's.
+func (e *Engine) rememberErased(tx store.Tx, in forget) {
+	if key := suspicionKey(in.Hash); tx.Has(key) {
+		tx.Delete(key)
+	}
+	if !in.Retire {
+		e.keepErased(tx, e.keyedHash(in.Hash), remembrance{in.At, in.Whole})
+	}
+}
+
+// askOthers asks whoever has said that a place is theirs too: it may have been a mistake, or anybody's word.
+func (e *Engine) askOthers(tx store.Tx, in forget, by []claimant) {
+	for _, other := range by {
+		in.Others = append(in.Others, other.Customer)
+	}
+	if len(in.Others) > 0 {
+		e.instruct(tx, in.At, lifecycle.HashID("others", in.Customer.Part(), in.Hash.Part()), 35, instruction{Forget: &in})
+	}
+}
+
+// forgetUnlessOthers asks the first of the others who is left. Once somebody has the place, it is remembered of nobody.
+func (e *Engine) forgetUnlessOthers(tx store.Tx, in forget) error {
+	id, record, here := e.find(tx, in.Others[0])
+	if !here {
+		in.Others[0] = id
+	} else {
+		if record != nil {
+			var c lifecycle.Customer
+			if err := store.Decode(record, &c); err != nil {
+				return lifecycle.Wrap(lifecycle.Internal, err, "customer %s cannot be read", id)
+			}
+			if e.isAt(&c, in.Hash) {
+				return nil
+			}
+		}
+		in.Others = in.Others[1:]
+		in.Alone = len(in.Others) == 0
+	}
+	e.instruct(tx, in.At, lifecycle.HashID("others", in.Customer.Part(), in.Hash.Part()), 35, instruction{Forget: &in})
 	return nil
 }
 
