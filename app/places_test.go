@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -121,6 +123,29 @@ func TestErasureAndPlaces(t *testing.T) {
 	say("u2", map[string]any{"name": "An Zzyzx", "address": address("7 quuxstreet")})
 	s.track("u2", "Order")
 	s.eventually("where they lived before is remembered", func() bool { return s.suppressed() == 1 })
+}
+
+// Lines of files that name a fax of the erased person's alone are overwritten, others are not: not where somebody else has it, and not
+// where it is a word.
+func TestLinesThatNameAPlace(t *testing.T) {
+	s := startServer(t)
+	s.installFax("")
+	s.must("POST", "/api/connectors/paper/approve", map[string]any{"sha256": s.channels().Plugins[0].SHA256})
+	s.must("PUT", "/api/channels/fax", map[string]any{"connector": "paper", "settings": map[string]any{"folder": t.TempDir()}})
+	for user, fax := range map[string]string{"ada": "+84 28 3822 0000", "ben": "+84 28 3822 1111", "eva": "+84 28 3822 1111", "kim": "undelivered"} {
+		s.must("POST", "/v1/identify", map[string]any{"userId": user, "traits": map[string]any{"fax": fax}})
+	}
+	path := filepath.Join(s.cfg.Data, "faxed.ndjson")
+	const others = `{"to":"+842838221111","is":"undelivered"}` + "\n"
+	if err := os.WriteFile(path, []byte(`{"to":"+84 2838220000","is":"sent","pages":1}`+"\n"+others), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"ada", "eva", "kim"} {
+		s.must("POST", "/v1/customers/"+user+"/erase", nil)
+	}
+	if text, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(text), `{"erased":`) || !strings.HasSuffix(string(text), "\n"+others) {
+		t.Errorf("%s %v", text, err)
+	}
 }
 
 // suppressed counts the messages that were suppressed because of the address.

@@ -39,7 +39,7 @@ func scrub(dir string, one engine.Scrub) error {
 		case entry.IsDir():
 			return nil
 		}
-		theirs := func(line []byte) bool { return isOf(line, one.Values, messages) }
+		theirs := func(line []byte) bool { return isOf(line, one, messages) }
 		switch filepath.Ext(path) {
 		case ".ndjson", ".journal":
 			_, err = scrubLines(path, theirs, blankObject)
@@ -53,8 +53,8 @@ func scrub(dir string, one engine.Scrub) error {
 	})
 }
 
-func isOf(line []byte, values []string, messages map[string]bool) bool {
-	if engine.Names(line, values) {
+func isOf(line []byte, one engine.Scrub, messages map[string]bool) bool {
+	if engine.Names(line, one.Values, one.Place) {
 		return true
 	}
 	// Connectors know a message by its reference, which ends with its ID.

@@ -202,14 +202,13 @@ func (e *Engine) forgetIdentities(tx store.Tx, order *forget, identities []lifec
 		if hash := identity.Hash(); !slices.Contains(order.IDs, hash) {
 			order.IDs = append(order.IDs, hash)
 		}
-		if len(identity.Value) >= minNeedle && !identity.Kind.IsPlace() { // a line that names a place may be anybody's who has it
+		if len(identity.Value) >= minNeedle && !identity.Kind.IsPlace() { // see rememberErased
 			order.Values = append(order.Values, identity.Value)
 		}
 	}
 	for _, identity := range identities {
 		if hash := identity.Hash(); hash != order.Customer {
 			one := order.of(identity, hash, namesPerson(identity.Kind))
-			one.Values = nil // only what is looked for everywhere needs them
 			e.instruct(tx, order.At, lifecycle.HashID("forget", order.Customer.Part(), hash.Part()), 35, instruction{Forget: &one})
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
@@ -20,8 +22,11 @@ const (
 	forgetSteps = 20 // before the partition's other chores have their turn
 )
 
-// minNeedle is the shortest text that is looked for in what cannot be told apart otherwise.
-const minNeedle = 4
+// The shortest texts that are looked for in what cannot be told apart otherwise: names, and places, which may be any text.
+const (
+	minNeedle = 4
+	minPlace  = 8
+)
 
 // forget is the input "forget what you have of this identity of an erased customer". One that is for everywhere is about
 // what a partition could not take, and one for a friend about what is said of them there.
@@ -46,13 +51,23 @@ type forget struct {
 
 // cause names what is for everywhere.
 func (f *forget) cause() lifecycle.ID {
-	return lifecycle.HashID("forget everywhere", f.Customer.Part(), strconv.Itoa(f.Everywhere), strconv.Itoa(f.Pass))
+	return lifecycle.HashID("forget everywhere", f.Customer.Part(), f.Hash.Part(), strconv.Itoa(f.Everywhere), strconv.Itoa(f.Pass))
 }
 
 func (f forget) of(identity lifecycle.Identity, hash lifecycle.ID, whole bool) forget {
 	f.Hash, f.Whole, f.Owner = hash, whole, identity.Kind.ByName()
 	f.Shared, f.Place = identity.OfCompany(), identity.Kind.IsPlace()
+	f.Values = nil // only what is looked for everywhere needs them, which of a place is not before it is known to be nobody else's
+	if f.Place && tellsPlace(identity) {
+		f.Values = []string{identity.Value}
+	}
 	return f
+}
+
+// tellsPlace reports whether a text that names a place is about it. One that is short or a plain word may be about anything, and where
+// letters go is written in too many ways.
+func tellsPlace(place lifecycle.Identity) bool {
+	return place.Kind.PlaceOf() != "letter" && len(place.Value) >= minPlace && strings.ContainsFunc(place.Value, func(r rune) bool { return !unicode.IsLetter(r) })
 }
 
 func (f *forget) partition() int {
@@ -121,14 +136,24 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 	return nil
 }
 
-// rememberErased keeps that an identity was erased that is nobody else's.
+// rememberErased keeps that an identity was erased that is nobody else's. Where it is a place, what is kept elsewhere and names it goes
+// now: before it might have been somebody else's.
 func (e *Engine) rememberErased(tx store.Tx, in forget) {
 	if key := suspicionKey(in.Hash); tx.Has(key) {
 		tx.Delete(key)
 	}
-	if !in.Retire {
-		e.keepErased(tx, e.keyedHash(in.Hash), remembrance{in.At, in.Whole})
+	if in.Retire {
+		return
 	}
+	e.keepErased(tx, e.keyedHash(in.Hash), remembrance{in.At, in.Whole})
+	if len(in.Values) == 0 {
+		return
+	}
+	for p := range lifecycle.Partitions {
+		all := forget{Customer: in.Customer, Hash: in.Hash, Place: true, Values: in.Values, At: in.At, Everywhere: p + 1}
+		e.instruct(tx, in.At, all.cause(), 37, instruction{Forget: &all})
+	}
+	tx.Set(scrubKey(in.Hash), store.Encode(&Scrub{Customer: in.Hash, Values: in.Values, Place: true}))
 }
 
 // askOthers asks whoever has said that a place is theirs too: it may have been a mistake, or anybody's word.
@@ -352,13 +377,15 @@ func letterOf(value []byte, ids []lifecycle.ID) *DeadLetter {
 func (e *Engine) forgetRefused(tx store.Tx, in forget) error {
 	var more bool
 	var err error
-	if len(in.Reached) == 0 {
+	if len(in.Reached) == 0 && !in.Place {
 		if more, err = forgetReplies(tx); err != nil {
 			return err
 		}
+	}
+	if len(in.Reached) == 0 {
 		more = forgetUntaken(tx, in) || more
 	}
-	if !more {
+	if !more && !in.Place { // the rest went with who was there
 		in.Reached, err = forgetFirstNames(tx, in.IDs, in.Reached)
 		more = len(in.Reached) > 0
 	}
@@ -374,7 +401,7 @@ func forgetUntaken(tx store.Tx, in forget) (more bool) {
 	var keys [][]byte
 	for _, prefix := range [][]byte{{'F'}, {'P', 'r'}} {
 		tx.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
-			if lifecycle.MentionsAny(value, in.IDs) || Names(value, in.Values) {
+			if lifecycle.MentionsAny(value, in.IDs) || Names(value, in.Values, in.Place) {
 				keys = append(keys, bytes.Clone(key))
 			}
 			return len(keys) < maxForgetRefused
@@ -389,8 +416,11 @@ func forgetUntaken(tx store.Tx, in forget) (more bool) {
 const maxForgetRefused = 1000
 
 // Names reports whether a text has one of the values in it as a whole word, however it is written in capitals: "ada@x.example"
-// is not in "nada@x.example".
-func Names(text []byte, values []string) bool {
+// is not in "nada@x.example". That of a place may have white space in it.
+func Names(text []byte, values []string, place bool) bool {
+	if place && Names(bytes.Join(bytes.Fields(text), nil), values, false) {
+		return true
+	}
 	lower := bytes.ToLower(text)
 	for _, value := range values {
 		needle := bytes.ToLower([]byte(value))

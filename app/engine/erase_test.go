@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -419,20 +420,34 @@ func TestAWordHasItsProof(t *testing.T) {
 }
 
 // Of where an erased person lived nothing is left that can be read: neither where a letter came back from, nor where they were written
-// to before they became part of somebody. What it says there against writing is known nevertheless while they are there.
+// to before they became part of somebody, nor what a source sent that names a fax of theirs. What it says there against writing is
+// known nevertheless while they are there.
 func TestWhereTheErasedLived(t *testing.T) {
 	h := newHarness(t)
 	h.inspected()
+	h.faxes().Store(true)
 	lives := func(user, anonymous, street string) {
 		h.clock.Advance(time.Minute)
 		h.receive(h.says(user, anonymous, map[string]any{"name": "An Zzyzx", "address": map[string]any{"street": street, "city": "Hanoi", "country": "VN"}}))
 		h.quiet()
 	}
+	h.receive(h.says("u1", "", map[string]any{"fax": "+84 28 3822 1111"}), h.says("u2", "", map[string]any{"fax": "+84 28 3822 1111"}))
+	h.quiet()
+	h.clock.Advance(time.Minute)
+	h.receive(h.says("u1", "", map[string]any{"fax": "+84 28 3822 0000"}))
+	h.quiet()
+	shared := `{"fax":"+842838221111","total":"x"}`
+	for _, body := range []string{`{"fax":"+842838220000","total":"x"}`, `{"fax":"+84 28  38220000","total":"x"}`, shared} {
+		reject := engine.SourceReject{ID: lifecycle.HashID("reject", body), At: h.clock.Now(), Reason: "no amount", Body: []byte(body)}
+		if err := h.engine.KeepSource(t.Context(), "shop", nil, []engine.SourceReject{reject}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	kept := func() (n int) {
 		for p := range h.store.Partitions() {
 			h.inspect(p, func(tx store.Tx) {
 				tx.Scan(nil, nil, func(_, value []byte) bool {
-					if bytes.Contains(bytes.ToLower(value), []byte("zzyzx")) {
+					if bytes.Contains(bytes.ToLower(value), []byte("zzyzx")) || bytes.Contains(value, []byte("38220000")) {
 						n++
 					}
 					return true
@@ -465,7 +480,17 @@ func TestWhereTheErasedLived(t *testing.T) {
 		t.Fatal("nothing is found")
 	}
 	h.eraseUser("u1")
+	scrubs, err := h.engine.Scrubs(t.Context())
+	for _, one := range scrubs {
+		err = errors.Join(err, h.engine.Scrubbed(t.Context(), one.Customer))
+	}
+	if err != nil || len(scrubs) != 2 {
+		t.Errorf("files are to be looked through for %+v, %v", scrubs, err)
+	}
 	h.eventually(func() bool { return kept() == 0 })
+	if left, err := h.engine.SourceRejects(t.Context(), "shop"); err != nil || len(left) != 1 || string(left[0].Body) != shared {
+		t.Errorf("of what names a place only what is somebody else's is to be left: %+v %v", left, err)
+	}
 	for _, street := range []string{"7 Quuxstreet", "9 Corgestreet", "11 Graultstreet"} {
 		h.eventually(func() bool {
 			barred, err := h.engine.Barred(t.Context(), "letter", `{"name":"An Zzyzx","street":"`+street+`","city":"Hanoi"}`)

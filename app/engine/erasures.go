@@ -230,8 +230,9 @@ func (e *Engine) wasErased(c *lifecycle.Customer, missing map[lifecycle.ID]time.
 
 // Scrub is what is to be removed from files beside the store.
 type Scrub struct {
-	Customer lifecycle.ID
-	Values   []string // by which lines of files are theirs
+	Customer lifecycle.ID // or a place of theirs that is nobody else's
+	Values   []string     // by which lines of files are theirs
+	Place    bool         // that is what they name
 	Messages []lifecycle.ID
 }
 
