@@ -68,14 +68,20 @@ func (s *session) refuseAddress(word lifecycle.Consent, event *lifecycle.Event) 
 	if !is || !identity.Meaningless() {
 		return
 	}
-	for _, channel := range channelsTo(identity.Kind) {
-		if said := word.Channel; said != "" && lifecycle.KindOf(said) != channel {
-			continue
-		}
-		there := word
-		there.Channel = channel
-		of := ban{Identity: identity, Word: &there, At: s.at}
+	tell := func(word lifecycle.Consent) {
+		of := ban{Identity: identity, Word: &word, At: s.at}
 		s.engine.instruct(s.tx, s.at, of.cause("ban", s.customer.ID), 30, instruction{Ban: &of})
+	}
+	if word.Granted { // what allows one channel says nothing of the others
+		tell(word)
+		return
+	}
+	for _, channel := range channelsTo(identity.Kind) {
+		if said := word.Channel; said == "" || lifecycle.KindOf(said) == channel {
+			there := word
+			there.Channel = channel
+			tell(there)
+		}
 	}
 }
 

@@ -151,11 +151,11 @@ func (c *claimed) refuse(word lifecycle.Consent) {
 	c.Words = append(c.Words, word)
 }
 
-// lift forgets what the same source refused before, also where it was said of all channels. It reports whether it did.
+// lift forgets what the same source refused before of all that it allows now. It reports whether it did.
 func (c *claimed) lift(word lifecycle.Consent) bool {
 	before := len(c.Words)
 	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool {
-		return (said.Channel == word.Channel || said.Channel == "") && said.Topic == word.Topic && said.Source == word.Source && !said.At.After(word.At)
+		return (word.Channel == "" || word.Channel == said.Channel) && said.Topic == word.Topic && said.Source == word.Source && !said.At.After(word.At)
 	})
 	return len(c.Words) < before
 }

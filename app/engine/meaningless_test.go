@@ -83,3 +83,39 @@ func TestARefusalByATraitReachesWhoeverHasTheNumber(t *testing.T) {
 		t.Error("somebody else was allowed something")
 	}
 }
+
+// A yes to one channel lifts no refusal of all of its kind, and one to everything does.
+func TestAYesToOneChannelUnderANumber(t *testing.T) {
+	const number = "+84999999999"
+	h := newHarness(t)
+	says := func(message string, word lifecycle.Consent) {
+		line := byPhone(number, engine.Row{Consents: []lifecycle.Consent{word}})
+		line.Event.MessageID = message
+		h.rows("crm", line)
+		h.quiet()
+		h.clock.Advance(time.Hour)
+	}
+	refused := func(user string) (channels []string) {
+		h.receive(h.says(user, "", map[string]any{"phone": number}))
+		h.quiet()
+		for _, channel := range []string{"sms", "sms-news", "sms-other", "call"} {
+			if word, said := h.customer(user).Consented(channel, ""); said && !word.Granted {
+				channels = append(channels, channel)
+			}
+		}
+		return channels
+	}
+	says("no", lifecycle.Consent{})
+	says("yes to one", lifecycle.Consent{Channel: "sms-news", Granted: true, At: h.clock.Now()})
+	if got := refused("u1"); len(got) != 4 {
+		t.Errorf("after a yes to sms-news only %v are refused", got)
+	}
+	says("yes to a kind", lifecycle.Consent{Channel: "sms", Granted: true, At: h.clock.Now()})
+	if got := refused("u2"); len(got) != 1 || got[0] != "call" {
+		t.Errorf("after a yes to sms %v are refused", got)
+	}
+	says("yes to all", lifecycle.Consent{Granted: true, At: h.clock.Now()})
+	if got := refused("u3"); len(got) != 0 {
+		t.Errorf("after a yes to everything %v are refused", got)
+	}
+}
