@@ -19,6 +19,7 @@ type finding struct {
 	At         time.Time    // of the question
 	Suppressed []lifecycle.Suppression
 	Words      []lifecycle.Consent // withdrawals that came from the address itself
+	Former     bool                // it was asked about under its former form, the last question of two
 }
 
 // inquire sends the questions that nobody has sent yet: those that a merged customer has left behind.
@@ -72,6 +73,22 @@ func (e *Engine) against(tx store.Reader, in link, known *claimed) (a *finding, 
 	return a, tooOld
 }
 
+// againstFormer says what was kept against writing to a place under its former form.
+func (e *Engine) againstFormer(tx store.Reader, in link) (*finding, error) {
+	place := in.Identity
+	in.Identity, _ = place.Former()
+	known, err := readClaimed(tx, in.Identity)
+	if err != nil {
+		return nil, err
+	}
+	a, _ := e.against(tx, in, &known)
+	a.Identity, a.Former = place, true
+	for i := range a.Suppressed {
+		a.Suppressed[i].Address = place.Value
+	}
+	return a, nil
+}
+
 // answered lets an answer take effect, and what waited for it go on. Who has become part of somebody else meanwhile has
 // left the question to them, and what waits here is theirs.
 func (e *Engine) answered(tx store.Tx, in *finding) error {
@@ -87,7 +104,13 @@ func (e *Engine) answered(tx store.Tx, in *finding) error {
 	c := s.customer
 	s.at, s.event = in.At, nil
 	s.now = later(c.Lapsed(in.At), c.Clock)
-	changed := c.Answered(in.Identity)
+	changed := false
+	if _, is := in.Identity.Former(); is && !in.Former {
+		former := link{Identity: in.Identity, Customer: in.Customer, At: in.At, Question: true, Former: true}
+		e.instruct(tx, in.At, lifecycle.HashID("former", in.Customer.Part(), in.Identity.Hash().Part()), 38, instruction{Link: &former})
+	} else {
+		changed = c.Answered(in.Identity)
+	}
 	if !c.Test() {
 		for _, suppressed := range in.Suppressed {
 			if c.Suppress(suppressed) {

@@ -197,11 +197,17 @@ func (e *Engine) Barred(ctx context.Context, channel, address string) (*lifecycl
 	if !ok {
 		return nil, nil
 	}
-	answer, err := e.store.Ask(ctx, identity.Hash().Partition(), barredOf{lifecycle.KindOf(channel), identity})
-	if err != nil {
-		return nil, err
+	for {
+		answer, err := e.store.Ask(ctx, identity.Hash().Partition(), barredOf{lifecycle.KindOf(channel), identity})
+		if err != nil {
+			return nil, err
+		}
+		former, is := identity.Former()
+		if barred := answer.(*lifecycle.Suppression); barred != nil || !is {
+			return barred, nil
+		}
+		identity = former
 	}
-	return answer.(*lifecycle.Suppression), nil
 }
 
 // namesOthers reports whether an object may name IDs of other systems, or a device.

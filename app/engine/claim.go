@@ -42,11 +42,16 @@ type link struct {
 	Hearsay  bool         // whoever says so proves nothing: nobody is joined by it
 	Question bool         // it was claimed before, and is only asked about again
 	Again    int          `msgpack:",omitempty"` // how often From was not done yet with what was due by then
+	Former   bool         `msgpack:",omitempty"` // it is a place, and its former form is asked about
 }
 
 func (l *link) partition() int {
 	if !l.From.IsZero() {
 		return l.From.Partition()
+	}
+	if l.Former {
+		former, _ := l.Identity.Former()
+		return former.Hash().Partition()
 	}
 	return l.Identity.Hash().Partition()
 }
@@ -188,6 +193,9 @@ func (c *claimed) having(tx store.Reader) []lifecycle.ID {
 func (e *Engine) link(tx store.Tx, in link) (*finding, error) {
 	if !in.From.IsZero() {
 		return nil, e.meet(tx, in)
+	}
+	if in.Former {
+		return e.againstFormer(tx, in)
 	}
 	known, err := readClaimed(tx, in.Identity)
 	if err != nil {

@@ -120,3 +120,50 @@ func TestWhoKeepsAPlaceFromAnErasure(t *testing.T) {
 		})
 	}
 }
+
+// What was kept of a place before case told addresses apart, and companies from people, holds still: it lies under what is written in
+// small letters, and under what a person of the company's name would have.
+func TestWhatWasKeptOfAPlaceBefore(t *testing.T) {
+	h := newHarness(t)
+	h.inspected()
+	h.faxes().Store(true)
+	at := func(who string) map[string]any {
+		return map[string]any{who: "Sen", "address": map[string]any{"street": "1 Main", "city": "Hue", "country": "VN"}}
+	}
+	h.receive(h.says("old", "", map[string]any{"fax": "token-a"}), h.says("gone", "", at("name")), h.event("gone", "Letter Bounced"))
+	h.quiet()
+	h.clock.Advance(time.Minute)
+	h.eraseUser("old")
+	h.quiet()
+	h.receive(h.says("ada", "", at("company")), h.says("ada", "", map[string]any{"fax": "Token-A"}), h.says("ben", "", map[string]any{"fax": "Token-B"}))
+	h.quiet()
+	suppressed := func(user, channel string) string {
+		c := h.customer(user)
+		address, problem := c.Address(channel)
+		place, ok := lifecycle.AddressIdentity(channel, address)
+		if problem != "" || !ok {
+			t.Fatal(user, channel, problem)
+		}
+		h.inspect(c.ID.Partition(), func(tx store.Tx) {
+			if err := h.engine.AskAddress(tx, c.ID, place, h.clock.Now()); err != nil {
+				t.Error(err)
+			}
+		})
+		h.quiet()
+		if c = h.customer(user); !c.AskedAbout(place) {
+			t.Errorf("nobody answered %s of %s", channel, user)
+		}
+		s, _ := c.Suppressed(channel, address)
+		return s.Reason
+	}
+	for _, c := range []struct{ user, channel, want string }{
+		{"ada", "fax", lifecycle.SuppressedErased}, {"ada", "letter", lifecycle.SuppressedBounce}, {"ben", "fax", ""},
+	} {
+		if got := suppressed(c.user, c.channel); got != c.want {
+			t.Errorf("%s of %s is suppressed because %q, want %q", c.channel, c.user, got, c.want)
+		}
+	}
+	if !h.erasedAt("fax", "Token-A") || h.erasedAt("fax", "Token-B") {
+		t.Error("what is said of the address is not so")
+	}
+}

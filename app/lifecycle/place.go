@@ -62,6 +62,20 @@ func (i Identity) OfCompany() bool {
 	return i.Kind.PlaceOf() == "letter" && strings.HasPrefix(i.Value, companyPrefix)
 }
 
+// Former returns the form in which a place was compared before case told addresses apart, and companies were told from people; false if
+// that is the same. What was kept then lies under it.
+func (i Identity) Former() (Identity, bool) {
+	former := i
+	switch i.Kind.PlaceOf() {
+	case "":
+	case "letter":
+		former.Value = strings.TrimPrefix(i.Value, companyPrefix)
+	default:
+		former.Value = strings.ToLower(i.Value)
+	}
+	return former, former != i
+}
+
 // household is a letter's addressee: the name, or the company where there is none, the street and the city, by their letters and digits.
 // Others in the same house are others. Postal code, state and country do not count: people write them in many ways, or not at
 // all.
