@@ -117,9 +117,8 @@ func (e *Engine) ban(tx store.Tx, in ban) error {
 			return nil
 		}
 	case in.Word.Granted:
-		if known.lift(*in.Word) {
-			known.write(tx)
-		}
+		known.lift(*in.Word)
+		known.write(tx)
 		return nil
 	default:
 		known.refuse(*in.Word)

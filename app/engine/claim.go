@@ -64,6 +64,7 @@ type claimed struct {
 	Joined     int                     `msgpack:"j,omitempty"` // how many it has brought together
 	Suppressed []lifecycle.Suppression `msgpack:"s,omitempty"`
 	Words      []lifecycle.Consent     `msgpack:"w,omitempty"` // withdrawals that came from the address itself, one per channel and topic, and of names that join nobody per source
+	Allowed    []lifecycle.Consent     `msgpack:"l,omitempty"` // what such names have allowed, the latest ones
 }
 
 type claimant struct {
@@ -144,11 +145,19 @@ func (c *claimed) hear(word *lifecycle.Consent, suppressed *lifecycle.Suppressio
 	return changed || !word.Granted || len(c.Words) != before
 }
 
-// refuse keeps what somebody refuses who is known by the address alone, one word for each source.
+// refuse keeps what somebody refuses who is known by the address alone, one word for each source, the newest, whichever comes in last.
 func (c *claimed) refuse(word lifecycle.Consent) {
-	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool {
-		return said.Channel == word.Channel && said.Topic == word.Topic && said.Source == word.Source
-	})
+	if slices.ContainsFunc(c.Allowed, func(said lifecycle.Consent) bool { return said.At.After(word.At) && takesBack(said, word) }) {
+		return
+	}
+	for i, said := range c.Words {
+		if said.Channel == word.Channel && takesBack(said, word) {
+			if said.At.Before(word.At) {
+				c.Words[i] = word
+			}
+			return
+		}
+	}
 	if len(c.Words) >= lifecycle.MaxConsents {
 		c.hear(&word, nil)
 		return
@@ -156,13 +165,19 @@ func (c *claimed) refuse(word lifecycle.Consent) {
 	c.Words = append(c.Words, word)
 }
 
-// lift forgets what the same source refused before of all that it allows now. It reports whether it did.
-func (c *claimed) lift(word lifecycle.Consent) bool {
-	before := len(c.Words)
-	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool {
-		return (word.Channel == "" || word.Channel == said.Channel) && said.Topic == word.Topic && said.Source == word.Source && !said.At.After(word.At)
-	})
-	return len(c.Words) < before
+// lift forgets what the same source refused before of all that it allows now, and keeps that for what it refused before and is heard
+// of later.
+func (c *claimed) lift(word lifecycle.Consent) {
+	c.Words = slices.DeleteFunc(c.Words, func(said lifecycle.Consent) bool { return said.At.Before(word.At) && takesBack(word, said) })
+	c.Allowed = slices.DeleteFunc(c.Allowed, func(said lifecycle.Consent) bool { return !said.At.After(word.At) && takesBack(word, said) })
+	if c.Allowed = append(c.Allowed, word); len(c.Allowed) > lifecycle.MaxConsents {
+		c.Allowed = slices.Delete(c.Allowed, 0, 1)
+	}
+}
+
+// takesBack reports whether a word is of the source of another one, and about all that it is about.
+func takesBack(word, said lifecycle.Consent) bool {
+	return (word.Channel == "" || word.Channel == said.Channel) && word.Topic == said.Topic && word.Source == said.Source
 }
 
 // revive forgets that the address bounced before it was heard from at a time. It reports whether it did.

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -117,5 +118,41 @@ func TestAYesToOneChannelUnderANumber(t *testing.T) {
 	says("yes to all", lifecycle.Consent{Granted: true, At: h.clock.Now()})
 	if got := refused("u3"); len(got) != 0 {
 		t.Errorf("after a yes to everything %v are refused", got)
+	}
+}
+
+// Which of the words under such a number is the last does not depend on which comes in last.
+func TestWordsUnderANumberInAnyOrder(t *testing.T) {
+	const number = "+84999999999"
+	for name, c := range map[string]struct {
+		said    []string // no or yes, in the order in which they were said
+		refused bool
+	}{
+		"taken back": {[]string{"no", "yes"}, false},
+		"refused":    {[]string{"yes", "no"}, true},
+		"again":      {[]string{"no", "yes", "no"}, true},
+	} {
+		for shift := range c.said {
+			for _, step := range []int{1, 2}[:len(c.said)-1] { // forwards, and backwards
+				t.Run(fmt.Sprint(name, shift, step), func(t *testing.T) {
+					h := newHarness(t)
+					began := h.clock.Now()
+					h.clock.Advance(time.Hour)
+					for n := range c.said {
+						i := (shift + n*step) % len(c.said)
+						line := byPhone(number, engine.Row{Consents: []lifecycle.Consent{{Channel: "sms", Granted: c.said[i] == "yes", At: began.Add(time.Duration(i) * time.Minute)}}})
+						line.Event.MessageID = fmt.Sprint("row-", i)
+						h.rows("crm", line)
+						h.quiet()
+						h.clock.Advance(time.Hour)
+					}
+					h.receive(h.says("late", "", map[string]any{"phone": number}))
+					h.quiet()
+					if word, said := h.customer("late").Consented("sms", ""); (said && !word.Granted) != c.refused {
+						t.Errorf("SMS are refused: %v", said && !word.Granted)
+					}
+				})
+			}
+		}
 	}
 }
