@@ -61,21 +61,21 @@ func (c *JourneysCommand) setMode(w *world, client *Client) error {
 			NextWeek int      `json:"nextWeek"`
 			More     bool     `json:"more"`
 			Limit    int      `json:"limit"`
-			Gone     []string `json:"gone"`
+			Beside   []string `json:"beside"`
 		}
 		if _, err := client.Get(w.ctx, path+"/reach", &reach); err != nil {
 			return err
 		}
 		least := map[bool]string{true: "at least "}[reach.More]
 		fmt.Fprintf(w.stderr, "People with a timer that is due: %s%d in the next hour, %s%d in the next seven days.\n", least, reach.NextHour, least, reach.NextWeek)
-		for _, gone := range reach.Gone {
-			fmt.Fprintf(w.stderr, "Journey %s is still live, though its folder is gone: both would write to customers. If %s is its new name, switch the old one off first: stagecraft journeys %[1]s off\n", gone, c.Name)
+		for _, name := range reach.Beside {
+			fmt.Fprintf(w.stderr, "Journey %s may be %s under another name, as the folder of one of them is gone: both would write to customers. If it is, switch it off first: stagecraft journeys %[1]s off\n", name, c.Name)
 		}
 		above := reach.NextHour > reach.Limit
 		if above {
 			fmt.Fprintf(w.stderr, "That is more than %d within the hour.\n", reach.Limit)
 		}
-		if (above || len(reach.Gone) > 0) && !agreed {
+		if (above || len(reach.Beside) > 0) && !agreed {
 			fmt.Fprintf(w.stderr, "Take %s live? [y/N] ", c.Name)
 			if !agrees(w.stdin) {
 				return lifecycle.Errorf(lifecycle.Conflict, "%s was left as it was; --yes takes it live without asking", c.Name)

@@ -45,11 +45,17 @@ type JourneyState struct {
 	Name    string         `msgpack:"n"`
 	Version string         `msgpack:"v"`
 	Mode    lifecycle.Mode `msgpack:"m"`
+	Before  lifecycle.Mode `msgpack:"b,omitempty"` // of one that is braked: its mode until then; "": not known
 	Resync  bool           `msgpack:"r,omitempty"` // customers from Cursor on have yet to learn of a change
 	Cursor  lifecycle.ID   `msgpack:"c,omitempty"`
 	Keep    []string       `msgpack:"k,omitempty"` // while older versions are drained: those whose runs go on
 	Since   time.Time      `msgpack:"t,omitempty"` // when Version was published
 	Spread  spread         `msgpack:"s,omitempty"` // said in the first partition only
+}
+
+// Writes reports whether a journey writes to people, or will again as soon as its brake is released.
+func (s *JourneyState) Writes() bool {
+	return s.Mode == lifecycle.Live || s.Mode == lifecycle.Braked && s.Before == lifecycle.Live
 }
 
 // Publish is the input "this is the newest version of the journey". Every partition that has the journey gets it, and
@@ -201,6 +207,9 @@ func (e *Engine) changeJourney(tx store.Tx, when time.Time, name string, change 
 	before := states[at]
 	change(&states[at], isNew)
 	after := &states[at]
+	if after.Mode == lifecycle.Braked && before.Mode != lifecycle.Braked {
+		after.Before = before.Mode
+	}
 	same := after.Version == before.Version && after.Mode == before.Mode && slices.Equal(after.Keep, before.Keep)
 	if same && after.Spread == before.Spread {
 		return nil

@@ -20,9 +20,9 @@ func (s *Server) routeModes(api fiber.Router) {
 type wireReach struct {
 	NextHour int      `json:"nextHour"`
 	NextWeek int      `json:"nextWeek"`
-	More     bool     `json:"more"`           // than were looked at
-	Limit    int      `json:"limit"`          // above which, in the next hour, it has to be confirmed
-	Gone     []string `json:"gone,omitempty"` // of a journey that is off or in shadow: the live ones whose folders are gone; they have to be confirmed too
+	More     bool     `json:"more"`             // than were looked at
+	Limit    int      `json:"limit"`            // above which, in the next hour, it has to be confirmed
+	Beside   []string `json:"beside,omitempty"` // journeys that may be the same one under another name; they have to be confirmed too
 }
 
 func (s *Server) reachOf(c *fiber.Ctx, journey string) (wireReach, error) {
@@ -43,38 +43,41 @@ func (s *Server) reach(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if reach.Gone, err = s.goneBeside(c, state); err != nil {
+	if reach.Beside, err = s.beside(c, state); err != nil {
 		return err
 	}
 	return c.JSON(reach)
 }
 
-// goneBeside returns the live journeys whose folders are gone, which one that is to go live may have been before it was renamed:
-// both would write to the same people. Of one that was live before there is none: braked, it goes on where it was.
-func (s *Server) goneBeside(c *fiber.Ctx, wanted engine.JourneyState) (gone []string, err error) {
-	if wanted.Mode != lifecycle.Off && wanted.Mode != lifecycle.Shadow {
+// beside returns the journeys beside which one goes live only for somebody who knows, as they may be the same one under another
+// name, and both would write to the same people: those whose folders are gone and which are not off; if its own folder is gone, those
+// that write to people, or do again as soon as a brake is released. Of one that has its folder and was live before it was braked
+// there is none: it goes on where it was.
+func (s *Server) beside(c *fiber.Ctx, wanted engine.JourneyState) (names []string, err error) {
+	gone := s.Scripts.Gone(wanted.Name)
+	if wanted.Writes() && !gone {
 		return nil, nil
 	}
 	states, err := s.Engine.States(c.UserContext())
 	for _, state := range states {
-		if state.Name != wanted.Name && state.Mode == lifecycle.Live && s.Scripts.Gone(state.Name) {
-			gone = append(gone, state.Name)
+		if state.Name != wanted.Name && (gone && state.Writes() || state.Mode != lifecycle.Off && s.Scripts.Gone(state.Name)) {
+			names = append(names, state.Name)
 		}
 	}
-	return gone, err
+	return names, err
 }
 
-// confirmBeside refuses to take a journey live beside one whose folder is gone, unless the caller knows.
+// confirmBeside refuses to take a journey live beside one that may be the same under another name, unless the caller knows.
 func (s *Server) confirmBeside(c *fiber.Ctx, wanted engine.JourneyState, yes bool) error {
 	if yes {
 		return nil
 	}
-	gone, err := s.goneBeside(c, wanted)
-	if err != nil || len(gone) == 0 {
+	names, err := s.beside(c, wanted)
+	if err != nil || len(names) == 0 {
 		return err
 	}
-	return &lifecycle.Error{Code: lifecycle.Conflict, Field: "yes", Hint: "if this is another name of it, switch the old one off first; else confirm it",
-		Message: fmt.Sprintf("journey %s is still live, though its folder is gone: both would write to customers", gone[0])}
+	return &lifecycle.Error{Code: lifecycle.Conflict, Field: "yes", Hint: fmt.Sprintf("if it is, switch %s off first; else confirm it", names[0]),
+		Message: fmt.Sprintf("journey %s may be this one under another name, as the folder of one of them is gone: both would write to customers", names[0])}
 }
 
 // stateOf returns a journey as it runs; an error as of noJourney if there is none of that name.

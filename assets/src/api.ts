@@ -285,8 +285,8 @@ export interface Reach {
   more: boolean;
   /** Above this many in the next hour the server wants to be told twice. */
   limit: number;
-  /** Live journeys whose folders are gone, beside which this one would go live. */
-  gone?: string[];
+  /** Journeys that may be this one under another name, beside which it would go live. */
+  beside?: string[];
 }
 
 /** What the server answers with a status of 4xx or 5xx, as RFC 9457 writes problems: message is its detail. */
