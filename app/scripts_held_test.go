@@ -48,6 +48,41 @@ func TestAVersionThatLacksAStageOfATestPersonIsRefused(t *testing.T) {
 	s.eventually("it is published", func() bool { return s.overview().Journeys[0].Version != version })
 }
 
+// A test person whom nobody has looked at since their stage was renamed, as the journey is off, is in the former one still.
+func TestAVersionThatLacksTheFormerStageOfATestPersonIsRefused(t *testing.T) {
+	s := startServer(t, withScripts(t, trial("stage { title = \"A\" }\non(\"Order\", function() move \"b\" end)\n")))
+	s.setMode("trial", lifecycle.Live)
+	s.track("ada", "Order")
+	s.must("POST", "/api/customers/test", map[string]any{"user": "ada", "on": true})
+	s.setMode("trial", lifecycle.Off)
+	version := s.overview().Journeys[0].Version
+	publish := func(stages, more string) {
+		t.Helper()
+		writeScripts(t, s.cfg.Scripts, map[string]string{"trial/journey.lua": `journey { title = "Trial", stages = { ` + stages + ` }, moves = {}` + more + ` }`,
+			"trial/a.lua": `stage { title = "A" }`, "trial/c.lua": `stage { title = "C" }`})
+	}
+	remove := func(name string) {
+		t.Helper()
+		if err := os.Remove(filepath.Join(s.cfg.Scripts, "trial", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove("b.lua")
+	publish(`"a", "c"`, `, renamed = { b = "c" }`)
+	s.eventually("the stage is renamed", func() bool { return s.overview().Journeys[0].Version != version })
+	refused := func() bool {
+		problem := s.overview().Journeys[0].PublishError
+		return problem != nil && strings.Contains(problem.Message, `stage "b" is gone, but test people are in it: 1`)
+	}
+	publish(`"a", "c"`, "") // without the line that says where b went
+	s.eventually("the line is missed", refused)
+	publish(`"a", "c"`, `, renamed = { b = "c" }`)
+	s.eventually("the line is back", func() bool { return !refused() })
+	publish(`"a"`, "")
+	remove("c.lua")
+	s.eventually("the stage is missed", refused)
+}
+
 // What was broken on the disk while the program was down leaves the last good version in its place, whether the journey
 // is on or has never been.
 func TestTheLastGoodVersionIsThereAfterAStart(t *testing.T) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 
 	"stagecraft/app/lifecycle"
@@ -11,7 +12,8 @@ import (
 
 // TestPeopleLost returns a stage that publishing a version would take away from under a test person, with how many of them are
 // in it; "" if there is none. No figure counts them, so it looks at the records of all customers, but only if the version lacks a
-// stage that the running one has, and does not say where its customers go.
+// stage in which the running one may have customers, and does not say where they go. Such are its former ones too: customers have
+// them until they are looked at, which nobody does while the journey is off.
 func (e *Engine) TestPeopleLost(ctx context.Context, next *lifecycle.Journey) (stage string, count int64, err error) {
 	now, err := e.Plan(ctx, next.Name)
 	switch lifecycle.CodeOf(err) {
@@ -21,12 +23,14 @@ func (e *Engine) TestPeopleLost(ctx context.Context, next *lifecycle.Journey) (s
 	if err != nil {
 		return "", 0, err
 	}
-	q := lostLook{journey: next.Name}
+	names := slices.Concat(slices.Sorted(maps.Keys(now.Renamed)), slices.Sorted(maps.Keys(now.Retired)))
 	for i := range now.Stages {
-		if name := now.Stages[i].Name; next.Stage(name) == nil {
-			if _, said := next.Heir(name); !said {
-				q.stages = append(q.stages, name)
-			}
+		names = append(names, now.Stages[i].Name)
+	}
+	q := lostLook{journey: next.Name}
+	for _, name := range names {
+		if _, said := next.Heir(name); next.Stage(name) == nil && !said {
+			q.stages = append(q.stages, name)
 		}
 	}
 	if len(q.stages) == 0 {
