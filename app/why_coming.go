@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -23,7 +22,7 @@ func (x *explaining) coming(name string) (list []WhyMissed) {
 			}
 			at := script.Place{File: run.File, Line: run.Line}
 			for _, sending := range program.Sendings(name) {
-				if sending.Handler != run.Handler || !slices.Contains(sending.Behind, at) {
+				if sending.Handler != run.Handler || !sending.Behind[at] {
 					continue
 				}
 				handler := sending.Kind

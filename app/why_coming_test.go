@@ -44,6 +44,44 @@ func TestWhyKnowsWhatIsComing(t *testing.T) {
 	}
 }
 
+// The wait may stand in another way than the send, in a function, or behind it in a loop; one behind which the send does not come,
+// or not any more, promises nothing.
+func TestWhyKnowsWhatIsComingOnAnyWay(t *testing.T) {
+	for name, test := range map[string]struct {
+		script string
+		line   int // of the wait
+		days   int // that have passed
+		coming bool
+	}{
+		"a branch":            {"if event.properties.x then\nwait '1 day'\nend\nsend 'ending'", 4, 0, true},
+		"a branch that ends":  {"if event.properties.x then\nwait '1 day'\nreturn\nend\nsend 'ending'", 4, 0, false},
+		"a branch that moves": {"if event.properties.x then\nwait '1 day'\nmove 'next'\nend\nsend 'ending'", 4, 0, false},
+		"the other branch":    {"if not event.properties.x then\nsend 'ending'\nelse\nwait '1 day'\nend", 6, 0, false},
+		"a function":          {"local function later()\nwait '1 day'\nend\nlater()\nsend 'ending'", 4, 0, true},
+		"one that returns":    {"local function later()\nif event.properties.x then\nwait '1 day'\nreturn 1\nend\nend\nlater()\nsend 'ending'", 5, 0, true},
+		"a loop":              {"for i = 1, 3 do\nif i == 2 then\nsend 'ending'\nend\nwait '1 day'\nend", 7, 0, true},
+		"a loop within":       {"for i = 1, 3 do\nif i == 3 then\nsend 'ending'\nend\nfor j = 1, 2 do\nwait '1 day'\nend\nend", 8, 2, true},
+		"behind a loop":       {"while true do\nif not event.properties.x then break end\nwait '1 day'\nbreak\nend\nsend 'ending'", 5, 0, true},
+		"a loop that ends":    {"for i = 1, 3 do\nif event.properties.x then\nwait '1 day'\nreturn\nend\nsend 'ending'\nend", 5, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newLived(t, delivery.Policy{})
+			defer w.store.Close()
+			w.publish(map[string]string{"journey.lua": `journey { title = "Club", stages = { "trial", "next" }, moves = "next" }`, "next.lua": "stage { title = \"Next\" }\n",
+				"messages/ending.email.liquid": "---\nsubject: Hi\nkind: transactional\n---\nHi\n",
+				"trial.lua":                    "stage { title = \"Trial\" }\non(\"Three\", function(customer, event)\n" + test.script + "\nend)\n"})
+			w.identify("ada", map[string]any{"email": "ada@shop.example"})
+			w.track("ada", "Three", map[string]any{"x": true})
+			w.pass("ada", time.Duration(test.days)*24*time.Hour+time.Hour)
+			text := strings.Join(w.why("ada", "ending").Answer, "\n")
+			is := strings.Contains(text, "has not got ending yet") && strings.Contains(text, fmt.Sprintf("it waits at club/trial.lua:%d until", test.line))
+			if is != test.coming || strings.Contains(text, "was never to get") == is {
+				t.Error(text)
+			}
+		})
+	}
+}
+
 // Of a test person the ledger says what became of a message.
 func TestWhyOfATestPersonAsksTheLedger(t *testing.T) {
 	w := newLived(t, delivery.Policy{})

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -137,12 +138,12 @@ func wentIn(branch *ast.IfStmt, file string, line int, been map[Place]bool) *boo
 // Sending is a place of a script that sends a message.
 type Sending struct {
 	Place
-	Stage   string      // whose file it is; empty: journey.lua, which holds in every stage
-	Handler string      // the Handler.ID of what starts it
-	Kind    string      // enter, leave, on, idle
-	Label   string      // of on and idle: the event, with the duration
-	Inside  []Condition // the conditions around it, the outermost first, and whether they have to hold; helpers' included
-	Behind  []Place     // the waits before it
+	Stage   string         // whose file it is; empty: journey.lua, which holds in every stage
+	Handler string         // the Handler.ID of what starts it
+	Kind    string         // enter, leave, on, idle
+	Label   string         // of on and idle: the event, with the duration
+	Inside  []Condition    // the conditions around it, the outermost first, and whether they have to hold; helpers' included
+	Behind  map[Place]bool // the waits that may come before it
 }
 
 // Sendings returns where the journey sends a message by its name, in the order of the stages. A name that a script works
@@ -159,41 +160,95 @@ func (p *Program) Sendings(message string) []Sending {
 			if root.Handler == "" {
 				continue
 			}
-			begun := Sending{Stage: level.Name, Handler: root.Handler, Kind: root.Kind, Label: strings.ReplaceAll(root.Label, `"`, "")}
-			sendings(level.File, root.Children, message, begun, &all)
+			w := walk{file: level.File, message: message}
+			w.on(root.Children, Sending{Stage: level.Name, Handler: root.Handler, Kind: root.Kind, Label: strings.ReplaceAll(root.Label, `"`, "")})
+			all = append(all, w.found...)
 		}
 	}
 	return all
 }
 
-func sendings(file string, nodes []FlowNode, message string, so Sending, all *[]Sending) {
+// walk goes every way of a handler once, to find where it sends a message.
+type walk struct {
+	file    string // of nodes that name none
+	message string
+	found   []Sending
+	returns []map[Place]bool // the waits before each return of the function around this place
+	breaks  []map[Place]bool // those before each break of the loop around it
+}
+
+// on goes on through some nodes, and returns the waits that may have come before what follows them; none if nothing does.
+func (w *walk) on(nodes []FlowNode, so Sending) map[Place]bool {
 	for _, n := range nodes {
-		at := Place{file, n.Line}
+		at := Place{w.file, n.Line}
 		if n.File != "" {
 			at.File = n.File
 		}
+		sent, returned, broken := len(w.found), len(w.returns), len(w.breaks)
 		switch {
-		case n.Kind == "send" && n.Name == message:
+		case n.Kind == "send" && n.Name == w.message:
 			found := so
-			found.Place, found.Inside, found.Behind = at, slices.Clone(so.Inside), slices.Clone(so.Behind)
-			*all = append(*all, found)
+			found.Place = at
+			w.found = append(w.found, found)
 		case strings.HasPrefix(n.Kind, "wait"):
-			so.Behind = append(slices.Clone(so.Behind), at)
-		}
-		sendings(at.File, n.Children, message, so, all)
-		before := slices.Clone(so.Inside)
-		for _, way := range n.Branches {
-			inside := so
-			inside.Inside = before
-			if n.Kind == "branch" && way.Label != "otherwise" {
-				yes, no := true, false
-				c := Condition{Place: Place{at.File, way.Line}, Text: way.Label}
-				c.Held = &yes
-				inside.Inside = append(slices.Clone(before), c)
-				c.Held = &no
-				before = append(slices.Clone(before), c) // the ways behind it are gone only if it does not hold
+			so.Behind = both(so.Behind, map[Place]bool{at: true})
+		case n.Kind == "call":
+			so.Behind = w.on(n.Children, so)
+			for _, waits := range w.returns[returned:] {
+				so.Behind = both(so.Behind, waits)
 			}
-			sendings(at.File, way.Children, message, inside, all)
+			w.returns = w.returns[:returned]
+		case n.Kind == "loop":
+			round := w.on(n.Children, so) // which is behind all that is in the next one
+			for i := range w.found[sent:] {
+				w.found[sent+i].Behind = both(w.found[sent+i].Behind, round)
+			}
+			for i := range w.returns[returned:] {
+				w.returns[returned+i] = both(w.returns[returned+i], round)
+			}
+			so.Behind = both(so.Behind, round)
+			for _, waits := range w.breaks[broken:] {
+				so.Behind = both(so.Behind, waits)
+			}
+			w.breaks = w.breaks[:broken]
+		case n.Kind == "return":
+			w.returns, so.Behind = append(w.returns, so.Behind), nil
+		case n.Kind == "break":
+			w.breaks, so.Behind = append(w.breaks, so.Behind), nil
+		case n.Kind == "move": // it ends the handler
+			so.Behind = nil
+		}
+		if len(n.Branches) > 0 {
+			so.Behind = w.ways(n, at.File, so)
 		}
 	}
+	return so.Behind
+}
+
+// ways goes each of the ways of a node, and returns the waits that may have come before where they meet.
+func (w *walk) ways(n FlowNode, file string, so Sending) (met map[Place]bool) {
+	before := so.Inside
+	for _, way := range n.Branches {
+		inside := so
+		inside.Inside = before
+		if n.Kind == "branch" && way.Label != "otherwise" {
+			yes, no := true, false
+			c := Condition{Place: Place{file, way.Line}, Text: way.Label}
+			c.Held = &yes
+			inside.Inside = append(slices.Clone(before), c)
+			c.Held = &no
+			before = append(slices.Clone(before), c) // the ways behind it are gone only if it does not hold
+		}
+		met = both(met, w.on(way.Children, inside))
+	}
+	return met
+}
+
+func both(a, b map[Place]bool) map[Place]bool {
+	all := maps.Clone(a)
+	if all == nil {
+		all = map[Place]bool{}
+	}
+	maps.Copy(all, b)
+	return all
 }
