@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 )
@@ -39,8 +40,8 @@ func (x *explaining) coming(name string) (list []WhyMissed) {
 					if state.Name == visit.Journey && state.Version != run.Version {
 						reason += fmt.Sprintf(", in version %.8s, with which it began", run.Version)
 					}
-					if state.Name == visit.Journey && (state.Mode == lifecycle.Off || state.Mode == lifecycle.Braked) {
-						reason += fmt.Sprintf("; journey %s is %s, so nothing of it runs; it would have to be live", state.Name, state.Mode)
+					if state.Name == visit.Journey && state.Mode != lifecycle.Live {
+						reason += "; " + notLive(state)
 					}
 				}
 				list = append(list, WhyMissed{Place: sending.Place, Journey: visit.Journey, Stage: sending.Stage, Handler: handler, Reasons: []string{reason}})
@@ -48,6 +49,14 @@ func (x *explaining) coming(name string) (list []WhyMissed) {
 		}
 	}
 	return list
+}
+
+// notLive says what the mode of a journey that is not live keeps from people.
+func notLive(state engine.JourneyState) string {
+	if state.Mode == lifecycle.Shadow {
+		return fmt.Sprintf("journey %s is in shadow, so it sends nothing; it would have to be live", state.Name)
+	}
+	return fmt.Sprintf("journey %s is %s, so nothing of it runs; it would have to be live", state.Name, state.Mode)
 }
 
 // sentSince reports whether the timeline has a message from a place, since a moment.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 )
 
@@ -79,6 +80,23 @@ func TestWhyKnowsWhatIsComingOnAnyWay(t *testing.T) {
 				t.Error(text)
 			}
 		})
+	}
+}
+
+// What a journey that is not live any more waits for says so.
+func TestWhySaysThatWhatIsComingIsKept(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(map[string]string{"journey.lua": `journey { title = "Club", stages = { "trial" } }`, "messages/ending.email.liquid": "---\nsubject: Hi\nkind: transactional\n---\nHi\n",
+		"trial.lua": "stage { title = \"Trial\" }\non(\"Three\", function()\n  wait \"1 day\"\n  send \"ending\"\nend)\n"})
+	w.identify("ada", map[string]any{"email": "ada@shop.example"})
+	w.track("ada", "Three", nil)
+	for mode, said := range map[lifecycle.Mode]string{lifecycle.Shadow: "club is in shadow, so it sends nothing", lifecycle.Braked: "club is braked, so nothing of it runs", lifecycle.Live: ""} {
+		w.must(w.engine.SetMode(t.Context(), engine.SetMode{Journey: "club", Mode: mode}))
+		text := fmt.Sprint(w.why("ada", "ending").Answer)
+		if !strings.Contains(text, "it waits at club/trial.lua:3") || !strings.Contains(text, said) || strings.Contains(text, "would have to be live") != (said != "") {
+			t.Errorf("%s: %s", mode, text)
+		}
 	}
 }
 

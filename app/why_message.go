@@ -182,11 +182,8 @@ func (x *explaining) missed(state engine.JourneyState, program *script.Program, 
 	}
 	m := &WhyMissed{Place: s.Place, Journey: state.Name, Stage: s.Stage, Handler: handler}
 	say := func(format string, args ...any) { m.Reasons = append(m.Reasons, fmt.Sprintf(format, args...)) }
-	switch state.Mode {
-	case lifecycle.Off, lifecycle.Braked:
-		say("journey %s is %s, so nothing of it runs; it would have to be live", state.Name, state.Mode)
-	case lifecycle.Shadow:
-		say("journey %s is in shadow, so it sends nothing; it would have to be live", state.Name)
+	if state.Mode != lifecycle.Live {
+		say("%s", notLive(state))
 	}
 	visit := x.life.Customer.Visit(state.Name)
 	x.notThere(visit, state, &program.Journey, s, say)
