@@ -28,7 +28,7 @@ type Replayed struct {
 	Differences []Difference `json:"differences"`
 	More        int          `json:"more,omitempty"` // differences that are not named
 	Notes       []string     `json:"notes"`          // what a replay of this customer cannot know
-	Incomplete  bool         `json:"incomplete"`     // the timeline lacks something on which all that is stored may hang: its beginning, or since when the customer was a test person. A difference is no fault
+	Incomplete  bool         `json:"incomplete"`     // the timeline lacks something on which all that is stored may hang: its beginning, or the days of a test person, also of a former one. A difference is no fault
 }
 
 // Difference is one place where the stored state is not what the events lead to.
@@ -102,7 +102,7 @@ func (r *relived) compared() *Replayed {
 	return out
 }
 
-// test reports whether the customer is a test person, or was one when something was sent to them.
+// test reports whether the customer is a test person, or was one: before the timeline told of that, when something was sent to them.
 func (r *relived) test() bool {
 	if r.life.Customer.Test() {
 		return true
@@ -112,7 +112,9 @@ func (r *relived) test() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(r.life.Entries, func(e engine.LifeEntry) bool {
+		return slices.ContainsFunc(e.Facts, func(f lifecycle.Fact) bool { return f.Kind == lifecycle.FactTest })
+	})
 }
 
 // left reports whether an entry is not a matter of the customer's own events.
@@ -161,7 +163,7 @@ func (r *relived) notes() []string {
 	}
 	notes = append(notes, segmentNotes(&r.segments)...)
 	if r.test() {
-		notes = append(notes, "a test person's days are minutes since they became one, which no event tells: what is stored was taken as it is and not checked")
+		notes = append(notes, "a test person's days are minutes, and no event tells of them: what is stored was taken as it is and not checked")
 	}
 	if len(r.foreign) > 0 {
 		notes = append(notes, numberOf(len(r.foreign), "entry", "entries")+" of the timeline without an event and anybody's name: left out")

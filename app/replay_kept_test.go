@@ -68,3 +68,30 @@ func TestAReplayOfATestPersonIsNotChecked(t *testing.T) {
 		}
 	}
 }
+
+// Nor of whoever was one while nothing was sent: the timeline says so.
+func TestAReplayOfAFormerTestPersonIsNotChecked(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(map[string]string{"journey.lua": `journey { title = "Club", stages = { "trial", "next" }, moves = "next" }`, "next.lua": "stage { title = \"Next\" }\n",
+		"trial.lua": "stage { title = \"Trial\" }\non(\"Three\", function()\n  wait \"1 day\"\n  move \"next\"\nend)\n"})
+	w.identify("ada", map[string]any{"email": "ada@shop.example"})
+	w.identify("bob", map[string]any{"email": "bob@shop.example"})
+	ada := lifecycle.Identity{Kind: lifecycle.UserID, Value: "ada"}.Hash()
+	w.must(w.engine.SetTest(t.Context(), ada, true))
+	w.track("ada", "Three", nil)
+	w.pass("ada", 5*time.Minute)
+	w.must(w.engine.SetTest(t.Context(), ada, false))
+	w.pass("ada", 5*time.Minute)
+	replayed := w.replay("ada")
+	if replayed.Equal || !replayed.Incomplete || len(replayed.Differences) > 0 || !strings.Contains(fmt.Sprint(replayed.Notes), "not checked") {
+		t.Errorf("%+v", replayed)
+	}
+	if replayed = w.replay("bob"); !replayed.Equal || replayed.Incomplete {
+		t.Errorf("who was none: %+v", replayed)
+	}
+	told := fmt.Sprint(w.why("ada", "").Decisions)
+	if !strings.Contains(told, "became a test person") || !strings.Contains(told, "is a test person no longer") || !strings.Contains(told, "somebody's request") {
+		t.Error(told)
+	}
+}

@@ -219,7 +219,7 @@ func causeOf(entry *engine.TimelineEntry) string {
 		return "the publication of the journey"
 	case e == nil && slices.ContainsFunc(entry.Facts, ofItself):
 		return "becoming one with another customer"
-	case e == nil && slices.ContainsFunc(entry.Facts, func(f lifecycle.Fact) bool { return by(f) != "" }):
+	case e == nil && slices.ContainsFunc(entry.Facts, func(f lifecycle.Fact) bool { return by(f) != "" || f.Kind == lifecycle.FactTest }):
 		return "somebody's request"
 	case e == nil:
 		return "a timer"

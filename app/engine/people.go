@@ -180,6 +180,12 @@ func (e *Engine) setTest(tx store.Tx, in setTest) error {
 		return lifecycle.Errorf(lifecycle.Busy, "the customer has much to catch up with; try again in a moment")
 	}
 	c.Clock, s.now, s.event = at, at, nil
+	to := "off"
+	if in.On {
+		to = "on"
+	}
+	now := c.Real(at)
+	s.timeline(TimelineEntry{At: now, Facts: []lifecycle.Fact{{Kind: lifecycle.FactTest, At: now, To: to}}})
 	if in.On {
 		s.becomeTest()
 	} else {

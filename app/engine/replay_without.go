@@ -58,6 +58,8 @@ func (r *Reliving) withoutEvent(ctx context.Context, entry *LifeEntry) error {
 			}
 		case fact.Kind == lifecycle.FactRefused && fact.File == "" && fact.Name != "":
 			return r.skip(ctx, entry) // nothing came of it
+		case fact.Kind == lifecycle.FactTest:
+			return r.skip(ctx, entry) // their days are lived as days
 		default:
 			continue
 		}

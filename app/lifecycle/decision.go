@@ -42,6 +42,7 @@ const (
 	FactWaits      FactKind = "waits"      // a run waits at File and Line
 	FactSegment    FactKind = "segment"    // segment Name was entered or left, as To says; Reason says why if it was no event of the customer
 	FactWoke       FactKind = "woke"       // the run that waited at File and Line goes on, or was ended
+	FactTest       FactKind = "test"       // the customer became a test person, or is none any more: To is on or off
 )
 
 // Fact is one thing that happened in a journey. Which fields are set depends on the kind.

@@ -138,6 +138,11 @@ func TellFact(f lifecycle.Fact) string {
 			return "waits no longer: " + f.Reason + place
 		}
 		return "goes on" + place
+	case lifecycle.FactTest:
+		if f.To == "on" {
+			return "became a test person, whose days are minutes"
+		}
+		return "is a test person no longer"
 	}
 	return ""
 }
