@@ -96,7 +96,7 @@ func distant(text string) *time.Location {
 // maxZones bounds how many traits are remembered; there are about 600 names that mean something.
 const maxZones = 2000
 
-// maxZonesTold bounds how many traits the log hears of: whoever may write events could fill it.
+// maxZonesTold bounds of how many traits the log hears: whoever may write events could fill it.
 const maxZonesTold = 100
 
 // Zones reads time zones and remembers them, by the JSON of the trait that says them. It may be used by many at a time.
@@ -107,7 +107,7 @@ type Zones struct {
 	told  map[string]bool
 }
 
-// NewZones returns one that remembers none. The log hears once of every trait of a customer that names no zone; nil: nobody does.
+// NewZones returns one that remembers none. The log hears once of each trait that names no zone, up to a hundred; nil: nobody does.
 func NewZones(log *slog.Logger) *Zones {
 	return &Zones{log: log, known: map[string]*time.Location{}, told: map[string]bool{}}
 }
@@ -120,13 +120,13 @@ func (z *Zones) Of(customer *Customer) *time.Location {
 	}
 	zone := z.Read(trait)
 	if zone == nil {
-		z.tell(trait)
+		z.tell(customer.ID, trait)
 	}
 	return zone
 }
 
-// tell lets the log hear of a customer's trait that names no zone.
-func (z *Zones) tell(trait json.RawMessage) {
+// tell lets the log hear of a customer's trait that names no zone. What it says is the customer's, and no erasure would reach it there.
+func (z *Zones) tell(customer ID, trait json.RawMessage) {
 	if z.log == nil || len(trait) > MaxNameBytes {
 		return
 	}
@@ -141,7 +141,7 @@ func (z *Zones) tell(trait json.RawMessage) {
 	if !z.told[string(trait)] {
 		z.told[string(trait)] = true
 		z.log.Warn("a customer's trait timezone is not a time zone, and the configured one is used; send an IANA name such as Europe/Paris, or UTC+7",
-			"timezone", string(trait))
+			"customer", customer)
 	}
 }
 

@@ -33,16 +33,17 @@ func TestZonesAreReadAsTheyAreWritten(t *testing.T) {
 	}
 }
 
-// Of a trait that names no zone the log hears once; what says none is nothing to tell of.
+// Of a trait that names no zone the log hears once, whose it is and not what it says; what says none is nothing to tell of.
 func TestTheLogHearsOnceOfWhatIsNoZone(t *testing.T) {
 	var text bytes.Buffer
+	ada := lifecycle.HashID("ada")
 	zones := lifecycle.NewZones(slog.New(slog.NewTextHandler(&text, nil)))
 	for range 3 {
 		for _, trait := range []string{`"New York"`, `7`, `null`, `""`, `"europe/paris"`} {
-			zones.Of(&lifecycle.Customer{Traits: map[string]json.RawMessage{lifecycle.ZoneTrait: json.RawMessage(trait)}})
+			zones.Of(&lifecycle.Customer{ID: ada, Traits: map[string]json.RawMessage{lifecycle.ZoneTrait: json.RawMessage(trait)}})
 		}
 	}
-	if n := strings.Count(text.String(), "\n"); n != 2 {
+	if n := strings.Count(text.String(), "customer="+ada.String()); n != 2 || strings.Count(text.String(), "\n") != n || strings.Contains(text.String(), "New York") {
 		t.Errorf("the log says\n%s", text.String())
 	}
 }
