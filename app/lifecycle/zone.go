@@ -14,7 +14,7 @@ import (
 // ZoneTrait is the trait that says a customer's time zone, such as "Asia/Ho_Chi_Minh".
 const ZoneTrait = "timezone"
 
-// zoneNames are the names of the IANA time zone database, one a line, for those that are written in another case.
+// zoneNames are the names of the IANA time zone database, one a line.
 //
 //go:embed zones.txt
 var zoneNames string
@@ -22,14 +22,11 @@ var zoneNames string
 // ZoneOf returns the time zone that a text names, or nil. It takes names of the IANA time zone database, in any case and with
 // spaces for underscores, and distances from UTC as people write them: "UTC-5", "GMT+7", "+07:00" and "+0530" are so many
 // hours ahead of UTC or behind it. In the database's own "Etc/GMT+7" the sign means the opposite, which holds for that name only.
-// The machine's own zone has no name that means the same elsewhere: "Local" names none.
+// What else the machine has a file for, such as its own zone ("Local", "localtime"), means something else elsewhere, or nothing.
 func ZoneOf(text string) *time.Location {
 	text = strings.TrimSpace(text)
-	if text == "" || len(text) > MaxNameBytes || strings.EqualFold(text, "local") {
+	if text == "" || len(text) > MaxNameBytes {
 		return nil
-	}
-	if zone, err := time.LoadLocation(text); err == nil {
-		return zone
 	}
 	if zone := distant(text); zone != nil {
 		return zone
