@@ -67,12 +67,12 @@ func (d *Delivery) question(m *lifecycle.Message, customer *lifecycle.Customer, 
 		q.to = m.Options["url"]
 	case !m.Test || m.Channel == inboxChannel: // an inbox is nobody else's
 		q.to, q.problem = customer.Address(m.Channel)
-	case lifecycle.KindOf(m.Channel) == "email" && d.testTo != "":
-		q.to = d.testTo
-	case d.testTo != "":
+	case lifecycle.KindOf(m.Channel) != "email":
 		q.problem = lifecycle.BecauseTestMail
-	default:
+	case d.testTo == "":
 		q.problem = lifecycle.BecauseTest
+	default:
+		q.to = d.testTo
 	}
 	return q
 }

@@ -51,15 +51,17 @@ func TestTestPeopleWithoutAnAddressForThem(t *testing.T) {
 	p.counts("queued>suppressed", 0)
 }
 
-// By other channels than mail nothing goes anywhere, and the reason says so.
+// By other channels than mail nothing goes anywhere, and the reason says so, whether or not mail does.
 func TestTestPeopleGetMailOnly(t *testing.T) {
-	p := newPost(t, newConnector(), func(p *post) { p.testTo, p.further = "tests@shop.example", []string{"sms"} })
-	p.run()
-	m := p.message(p.customer("email", address, "phone", "+84901234567"), owed, "hello")
-	m.Channel, m.Test = "sms", true
-	p.put(m)
-	if full := p.becomes(m, lifecycle.Suppressed); full.Reason != lifecycle.BecauseTestMail {
-		t.Errorf("the reason is %q", full.Reason)
+	for _, to := range []string{"tests@shop.example", ""} {
+		p := newPost(t, newConnector(), func(p *post) { p.testTo, p.further = to, []string{"sms"} })
+		p.run()
+		m := p.message(p.customer("email", address, "phone", "+84901234567"), owed, "hello")
+		m.Channel, m.Test = "sms", true
+		p.put(m)
+		if full := p.becomes(m, lifecycle.Suppressed); full.Reason != lifecycle.BecauseTestMail {
+			t.Errorf("%q: the reason is %q", to, full.Reason)
+		}
 	}
 }
 

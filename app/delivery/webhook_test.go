@@ -30,7 +30,7 @@ func TestWebhooks(t *testing.T) {
 	test := hook(p.customer("email", address))
 	test.Test = true
 	p.put(test)
-	if full := p.becomes(test, lifecycle.Suppressed); full.Reason != lifecycle.BecauseTest {
+	if full := p.becomes(test, lifecycle.Suppressed); full.Reason != lifecycle.BecauseTestMail {
 		t.Errorf("the reason is %q", full.Reason)
 	}
 	// In doubt, it is tried again: receivers know it by its ID.

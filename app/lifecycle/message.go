@@ -24,7 +24,7 @@ const (
 	BecauseIncomplete = "incomplete address" // of a letter: there is no name, no street or no city
 	BecauseOptedOut   = "opted out"          // the customer does not want marketing
 	BecauseHoldout    = "hold-out"           // the customer is kept out of marketing for comparison
-	BecauseTest       = "test person"        // no address is set to which the messages of test people go
+	BecauseTest       = "test person"        // no address is set to which the mails of test people go
 	BecauseTestMail   = "test person: only mail goes to the test address"
 )
 
