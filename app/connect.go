@@ -120,11 +120,11 @@ func (a *App) refer(ctx context.Context, list []channels.Reference) {
 }
 
 // callback gives a provider's request to the connector of a channel.
-func (a *App) callback(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error) {
+func (a *App) callback(ctx context.Context, channel, from string, in channels.Callback) (channels.Reply, []channels.Report, error) {
 	if channel == a.webhook.spec.Channel {
-		return a.webhook.callback(ctx, in)
+		return a.webhook.callback(ctx, from, in)
 	}
-	return a.channels.Callback(ctx, channel, in)
+	return a.channels.Callback(ctx, channel, from, in)
 }
 
 func joined(names []string) string { return strings.Join(names, ", ") }

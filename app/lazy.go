@@ -114,7 +114,7 @@ func (l *lazyChannel) reset(ctx context.Context, settings json.RawMessage) {
 
 // callback starts the connector if it has to, and gives it a provider's request: it may have been started before this
 // start of the program, and the provider knows nothing of that.
-func (l *lazyChannel) callback(ctx context.Context, in channels.Callback) (channels.Reply, []channels.Report, error) {
+func (l *lazyChannel) callback(ctx context.Context, from string, in channels.Callback) (channels.Reply, []channels.Report, error) {
 	c, err := l.start(ctx)
 	if err != nil {
 		return channels.Reply{}, nil, err
@@ -124,5 +124,5 @@ func (l *lazyChannel) callback(ctx context.Context, in channels.Callback) (chann
 		_ = c.WaitReady(wait) // Callback says itself what is wrong
 		cancel()
 	}
-	return l.host.Callback(ctx, l.spec.Channel, in)
+	return l.host.Callback(ctx, l.spec.Channel, from, in)
 }

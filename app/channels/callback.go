@@ -16,32 +16,28 @@ type (
 	Reply    = channel.Reply
 )
 
-// maxCallbacks is how many callbacks one connector works on at a time. Anyone may call, with or without right.
-const maxCallbacks = 32
-
 // Callback gives a request to the connector of a channel and returns its answer, with what the request said: keep the
-// reports first, and answer then. The error has the code NotFound where there is nobody to answer, and Unavailable or
+// reports first, and answer then. from is the network that it comes from. The error has the code NotFound where there is nobody to answer, and Unavailable or
 // Busy where trying again helps. A connector is not killed for a callback that it lets wait: anyone may make one.
-func (h *Host) Callback(ctx context.Context, name string, in Callback) (Reply, []Report, error) {
+func (h *Host) Callback(ctx context.Context, name, from string, in Callback) (Reply, []Report, error) {
 	h.mu.Lock()
 	c := h.channels[name]
 	h.mu.Unlock()
 	if c == nil {
 		return Reply{}, nil, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that takes callbacks", name)
 	}
-	return c.callback(ctx, in)
+	return c.callback(ctx, from, in)
 }
 
-func (c *Channel) callback(ctx context.Context, in Callback) (Reply, []Report, error) {
+func (c *Channel) callback(ctx context.Context, from string, in Callback) (Reply, []Report, error) {
 	if len(in.Body) > channel.MaxCallbackBytes {
 		return Reply{}, nil, lifecycle.Errorf(lifecycle.TooLarge, "a callback's body has at most %d bytes", channel.MaxCallbackBytes)
 	}
-	select {
-	case c.callbacks <- struct{}{}:
-		defer func() { <-c.callbacks }()
-	default:
+	end, ok := c.callbacks.take(ctx, from, len(in.Body))
+	if !ok {
 		return Reply{}, nil, lifecycle.Errorf(lifecycle.Busy, "channel %s has too many callbacks at once; try again soon", c.spec.Channel)
 	}
+	defer end()
 	process, description, _, reason := c.enter(ctx)
 	if process == nil {
 		return Reply{}, nil, lifecycle.Errorf(lifecycle.Unavailable, "%s", reason)

@@ -45,7 +45,7 @@ type Channel struct {
 	done   chan struct{} // closed when it has stopped
 	calls  sync.WaitGroup
 
-	callbacks chan struct{} // room for those under way
+	callbacks *turns
 	breaker   *breaker
 	gate      *Gate
 	hearing   hearing
@@ -69,7 +69,7 @@ type Channel struct {
 func newChannel(ctx context.Context, h *Host, spec Spec) *Channel {
 	c := &Channel{
 		host: h, spec: spec, log: newRing(), done: make(chan struct{}), changed: make(chan struct{}),
-		callbacks: make(chan struct{}, maxCallbacks), gate: NewGate(spec.Limits),
+		callbacks: newTurns(), gate: NewGate(spec.Limits),
 		breaker: &breaker{least: h.options.MinBackoff, most: h.options.MaxBackoff},
 		state:   Starting, since: h.options.Clock.Now(),
 	}

@@ -3,8 +3,12 @@
 package channels_test
 
 import (
+	"context"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,7 +73,7 @@ func TestACallbackReachesTheConnector(t *testing.T) {
 	h := channels.New(o)
 	defer h.Close(t.Context())
 	executable, _ := os.Executable()
-	if _, _, err := h.Callback(t.Context(), "sms", channels.Callback{}); lifecycle.CodeOf(err) != lifecycle.NotFound {
+	if _, _, err := h.Callback(t.Context(), "sms", "", channels.Callback{}); lifecycle.CodeOf(err) != lifecycle.NotFound {
 		t.Error(err)
 	}
 	for _, kind := range []string{"puppet", "phone"} {
@@ -79,7 +83,7 @@ func TestACallbackReachesTheConnector(t *testing.T) {
 		}
 		ready(t, c)
 	}
-	reply, reports, err := h.Callback(t.Context(), "sms", channels.Callback{Method: "POST", Path: "/in", Body: []byte("STOP")})
+	reply, reports, err := h.Callback(t.Context(), "sms", "", channels.Callback{Method: "POST", Path: "/in", Body: []byte("STOP")})
 	if err != nil || reply.Status != 200 || string(reply.Body) != "/in" {
 		t.Errorf("%+v %v", reply, err)
 	}
@@ -92,12 +96,55 @@ func TestACallbackReachesTheConnector(t *testing.T) {
 	if diff := cmp.Diff(want, reports); diff != "" {
 		t.Error(diff)
 	}
-	_, _, err = h.Callback(t.Context(), "email", channels.Callback{})
+	_, _, err = h.Callback(t.Context(), "email", "", channels.Callback{})
 	code(t, err, lifecycle.NotFound, "takes no callbacks")
-	_, _, err = h.Callback(t.Context(), "sms", channels.Callback{Body: make([]byte, 1<<20+1)})
+	_, _, err = h.Callback(t.Context(), "sms", "", channels.Callback{Body: make([]byte, 1<<20+1)})
 	code(t, err, lifecycle.TooLarge, "at most")
-	_, _, err = h.Callback(t.Context(), "sms", channels.Callback{Path: "/nonsense"})
+	_, _, err = h.Callback(t.Context(), "sms", "", channels.Callback{Path: "/nonsense"})
 	code(t, err, lifecycle.Unavailable, "status 7")
+}
+
+// Providers do not repeat what was refused. Whoever makes many callbacks waits for himself, and others do not wait for him.
+func TestCallbacksWaitForTheirTurn(t *testing.T) {
+	o := options(t)
+	o.SendTimeout = time.Minute
+	h := channels.New(o)
+	defer h.Close(t.Context())
+	executable, _ := os.Executable()
+	c, err := h.Start(t.Context(), channels.Spec{Channel: "sms", Name: "phone", Command: []string{executable, "plugin", "phone"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready(t, c)
+	file := filepath.Join(t.TempDir(), "go on")
+	var stranger sync.WaitGroup
+	var failed atomic.Int64
+	call := func(from string, n, bytes int) {
+		for range n {
+			stranger.Go(func() {
+				if _, _, err := h.Callback(t.Context(), "sms", from, channels.Callback{Path: "/until " + file, Body: make([]byte, bytes)}); err != nil {
+					failed.Add(1)
+				}
+			})
+		}
+	}
+	call("192.0.2.1", 100, 0)
+	call("192.0.2.2", 9, 1_000_000) // more than one may have lie here
+	eventually(t, "what is too much is refused", func() bool { return failed.Load() == 1 })
+	for _, from := range []string{"192.0.2.2", "192.0.2.3"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if _, _, err := h.Callback(ctx, "sms", from, channels.Callback{Path: "/in", Body: []byte("STOP")}); err != nil {
+			t.Errorf("from %s: %v", from, err)
+		}
+		cancel()
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stranger.Wait()
+	if failed.Load() != 1 {
+		t.Errorf("%d were refused", failed.Load())
+	}
 }
 
 // A provider that refuses a message because they have said STOP to it tells of them, not of that message alone.

@@ -187,7 +187,13 @@ func (phone) Send(_ context.Context, messages []channel.Message) []channel.Recei
 	}
 	return receipts
 }
-func (phone) Callback(_ context.Context, c channel.Callback) (channel.Reply, []channel.Report) {
+func (phone) Callback(ctx context.Context, c channel.Callback) (channel.Reply, []channel.Report) {
+	if file, ok := strings.CutPrefix(c.Path, "/until "); ok {
+		for ctx.Err() == nil && !exists(file) {
+			time.Sleep(time.Millisecond)
+		}
+		return channel.Reply{}, nil
+	}
 	if c.Path == "/nonsense" {
 		return channel.Reply{Status: 7}, nil
 	}

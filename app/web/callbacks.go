@@ -27,7 +27,7 @@ func (s *Server) callback(c *fiber.Ctx) error {
 	in := channels.Callback{Method: strings.Clone(c.Method()), URL: s.PublicURL + strings.Clone(c.OriginalURL()),
 		Path: "/" + strings.Clone(c.Params("*")), Headers: map[string]string{}, Body: data}
 	c.Request().Header.VisitAll(func(key, value []byte) { in.Headers[strings.ToLower(string(key))] = string(value) })
-	reply, reports, err := s.Callback(c.UserContext(), strings.Clone(c.Params("channel")), in)
+	reply, reports, err := s.Callback(c.UserContext(), strings.Clone(c.Params("channel")), network(s.formGate.clientIP(c)), in)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ type Options struct {
 	Channels     func() []channels.Status
 	Connections  Connections
 	SMSSize      func(channel, text string) SMSSize // as a channel of text messages would send it now; nil: nobody can say
-	Callback     func(ctx context.Context, channel string, in channels.Callback) (channels.Reply, []channels.Report, error)
+	Callback     func(ctx context.Context, channel, from string, in channels.Callback) (channels.Reply, []channels.Report, error)
 	Secrets      WebhookSecrets
 	Sources      Sources
 	Rights       Rights
