@@ -40,7 +40,11 @@ func (c *connections) usual(channel string) (string, error) {
 // ownFiles are the settings of our connectors that name what one process alone may work in: another one would read what is not
 // meant for it, or write over it. A tree is its own with all that lies below; of the others only what stands there itself, as Maildirs
 // lie in one another.
-var ownFiles = map[string][]ownFile{"email": {{place: []string{"bounce_folder"}}, {place: []string{"warm_up", "state"}}}, "letter": {{[]string{"folder"}, true}}}
+var ownFiles = map[string][]ownFile{
+	"email":  {{place: []string{"bounce_folder"}}, {place: []string{"warm_up", "state"}}},
+	"letter": {{[]string{"folder"}, true}},
+	"social": {{place: []string{"zalo", "state"}}},
+}
 
 type ownFile struct {
 	place []string // of the setting

@@ -371,3 +371,23 @@ func TestMailboxesLieInOneAnother(t *testing.T) {
 		t.Errorf("one in another: %d %s", status, text)
 	}
 }
+
+// Of two channels with one file of Zalo's tokens each would spend what the other one needs.
+func TestTokensOfZaloAreOfOneChannel(t *testing.T) {
+	s := startServer(t)
+	state := filepath.Join(t.TempDir(), "zalo.json")
+	put := func(channel, state string) (int, string) {
+		status, text, _ := s.call("PUT", "/api/channels/"+channel, map[string]any{"settings": map[string]any{"zalo": map[string]string{"app_id": "777", "app_secret": "s",
+			"refresh_token": "r", "state": state}}})
+		return status, text
+	}
+	if status, text := put("social", state); status != 200 {
+		t.Fatalf("%d %s", status, text)
+	}
+	if status, text := put("social-zns", state); status != 400 || !strings.Contains(text, "zalo.state is that of channel social already") {
+		t.Errorf("the same: %d %s", status, text)
+	}
+	if status, text := put("social-zns", state+"-zns"); status != 200 {
+		t.Errorf("one of its own: %d %s", status, text)
+	}
+}

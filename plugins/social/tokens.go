@@ -1,6 +1,7 @@
 package social
 
 import (
+	"bytes"
 	"context"
 	"crypto/cipher"
 	"crypto/sha256"
@@ -33,6 +34,7 @@ type tokens struct {
 
 	mu       sync.Mutex
 	state    tokenState
+	file     []byte        // as it was last read or written
 	changing chan struct{} // closed when the change under way has ended; nil when there is none
 	failed   *channel.Receipt
 	broken   error // the state could not be written
@@ -44,6 +46,7 @@ type tokenState struct {
 	Access  string    `json:"access_token"`
 	Refresh string    `json:"refresh_token"`
 	Expires time.Time `json:"expires"`
+	Changes int       `json:"changes"` // since the beginning: of two states the one with more is the newer
 }
 
 // early is how long before its end a token is changed.
@@ -68,6 +71,7 @@ func newTokens(l *line, target, app, secret, refresh, path string) (*tokens, err
 	if err != nil {
 		return nil, fmt.Errorf("zalo.state cannot be read: %w", err)
 	}
+	t.file = text
 	plain, sealed := opened(t.seal, text)
 	if sealed && plain == nil { // it began with another refresh token
 		return t, nil
@@ -94,7 +98,7 @@ func (t *tokens) get(ctx context.Context) (string, *channel.Receipt) {
 	if t.broken != nil && t.changing == nil {
 		t.broken = t.save()
 	}
-	if t.state.Access != "" && t.line.now().Before(t.state.Expires.Add(-early)) {
+	if t.valid() {
 		defer t.mu.Unlock()
 		return t.state.Access, nil
 	}
@@ -117,6 +121,10 @@ func (t *tokens) get(ctx context.Context) (string, *channel.Receipt) {
 	return t.state.Access, nil
 }
 
+func (t *tokens) valid() bool {
+	return t.state.Access != "" && t.line.now().Before(t.state.Expires.Add(-early))
+}
+
 // expire says that an access token was refused.
 func (t *tokens) expire(access string) {
 	t.mu.Lock()
@@ -129,16 +137,17 @@ func (t *tokens) expire(access string) {
 // change uses the refresh token. It runs on its own, one at a time.
 func (t *tokens) change(ctx context.Context, ended chan struct{}) {
 	t.mu.Lock()
-	refresh := t.state.Refresh
 	t.broken = t.save()
-	broken := t.broken
+	broken, next, valid := t.broken, t.state, t.valid() // by now, where another process has changed it
 	t.mu.Unlock()
-	var next tokenState
 	var failed *channel.Receipt
-	if broken != nil {
+	switch {
+	case broken != nil:
 		failed = receipt(later("Zalo's token is not changed while its state cannot be kept: "+broken.Error(), setupRetry))
-	} else {
-		next, failed = t.ask(ctx, refresh)
+	case !valid:
+		changes := next.Changes + 1
+		next, failed = t.ask(ctx, next.Refresh)
+		next.Changes = changes
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,8 +190,20 @@ func (t *tokens) ask(ctx context.Context, refresh string) (tokenState, *channel.
 	return tokenState{}, receipt(t.line.limited("Zalo's access token cannot be changed: "+bad.Reason, max(bad.RetryAfter, setupPause)))
 }
 
-// save writes the state so that a crash leaves the old one or the new one. Only the owner may read it.
+// save writes the state so that a crash leaves the old one or the new one. Only the owner may read it. If another process has
+// written a newer one, that is taken instead; and what is of another authorisation is not written over.
 func (t *tokens) save() error {
+	if file, err := os.ReadFile(t.path); err == nil && !bytes.Equal(file, t.file) {
+		var theirs tokenState
+		plain, _ := opened(t.seal, file)
+		if json.Unmarshal(plain, &theirs) != nil || theirs.Seed != t.seed || theirs.Refresh == "" {
+			return errors.New("something else has written zalo.state since this process began; each channel needs a file of its own")
+		}
+		if theirs.Changes > t.state.Changes {
+			t.state, t.file = theirs, file
+			return nil
+		}
+	}
 	text, err := json.Marshal(t.state)
 	if err != nil {
 		return err
@@ -192,7 +213,8 @@ func (t *tokens) save() error {
 		return err
 	}
 	defer os.Remove(file.Name())
-	_, err = file.Write(sealed(t.seal, text))
+	text = sealed(t.seal, text)
+	_, err = file.Write(text)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), t.path)
@@ -200,6 +222,7 @@ func (t *tokens) save() error {
 	if err != nil {
 		return err
 	}
+	t.file = text
 	if folder, err := os.Open(filepath.Dir(t.path)); err == nil {
 		_ = folder.Sync()
 		_ = folder.Close()

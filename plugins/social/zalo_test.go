@@ -118,6 +118,33 @@ func TestZaloTokens(t *testing.T) {
 	want(t, "authorised anew", send(t, anew, note(5, "zalo:777", "Hello")), channel.Accepted, "")
 }
 
+// Whatever else works with the same file, no token in it is written over by an older one.
+func TestZaloTokensOfTwoProcesses(t *testing.T) {
+	n, at := newZalo(t), newClock()
+	state := filepath.Join(t.TempDir(), "zalo.json")
+	one, other := configured(t, at, zaloSettings(n, "refresh-0", state)), configured(t, at, zaloSettings(n, "refresh-0", state))
+	for day := range 3 {
+		for _, c := range []*social.Connector{one, other} {
+			want(t, fmt.Sprint("day ", day), send(t, c, note(day, "zalo:777", "Hello")), channel.Accepted, "")
+		}
+		if n.changed() != day+1 {
+			t.Fatalf("%d changes on day %d", n.changed(), day)
+		}
+		at.pass(25 * time.Hour)
+		one, other = other, one
+	}
+	n.mu.Lock()
+	n.access, n.refresh = "", "refresh-new"
+	n.mu.Unlock()
+	anew := zaloSettings(n, "refresh-new", state)
+	want(t, "authorised anew", send(t, configured(t, at, anew), note(4, "zalo:777", "Hello")), channel.Accepted, "")
+	want(t, "of the former authorisation", send(t, one, note(5, "zalo:777", "Hello")), channel.Temporary, "each channel needs a file of its own")
+	want(t, "it is as it was", send(t, configured(t, at, anew), note(6, "zalo:777", "Hello")), channel.Accepted, "")
+	if n.changed() != 4 {
+		t.Errorf("%d changes", n.changed())
+	}
+}
+
 // A token is not used up while the next one could not be kept, and not lost with the call that needed it.
 func TestZaloTokensAreNotLost(t *testing.T) {
 	n, at := newZalo(t), newClock()
