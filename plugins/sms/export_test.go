@@ -1,6 +1,10 @@
 package sms
 
-import "time"
+import (
+	"time"
+
+	"stagecraft/plugins/channel/words"
+)
 
 // What the tests see of the inside.
 
@@ -36,5 +40,5 @@ func Fill(t template, value string, escape func(string) string) string {
 
 // Meaning is what an incoming text asks for, with the words of no settings: "stop", "start", "help" or "".
 func Meaning(text string) string {
-	return map[meaning]string{stop: "stop", start: "start", help: "help"}[newWords(&settings{}).read(text)]
+	return map[words.Meaning]string{words.Stop: "stop", words.Start: "start", words.Help: "help"}[words.New(nil, nil, nil).Read(text)]
 }

@@ -47,7 +47,7 @@ func (g *gateway) callback(call channel.Callback) (channel.Reply, []channel.Repo
 		if s.InboundID != "" {
 			id = field(s.InboundID)
 		}
-		return thanks(), []channel.Report{s.words.read(text).report(from, text, id, g.now())}
+		return thanks(), []channel.Report{report(s.words.Read(text), from, text, id, g.now())}
 	}
 	return refusal(http.StatusNotFound, "there are status and inbound"), nil
 }

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"stagecraft/plugins/channel/words"
 )
 
 // settings are what Configure takes, checked and completed; schema.go says what each is.
@@ -64,7 +66,7 @@ type settings struct {
 	InboundID         string   `json:"inbound_id"`
 
 	timeout                               time.Duration
-	words                                 words
+	words                                 words.Known
 	further                               map[string]string // of Secrets, by the places that they fill
 	success, temporary, delivered, failed *regexp.Regexp
 }
@@ -102,7 +104,7 @@ func parseSettings(raw json.RawMessage) (*settings, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	s.timeout, s.words = time.Duration(s.Timeout)*time.Second, newWords(s)
+	s.timeout, s.words = time.Duration(s.Timeout)*time.Second, words.New(s.StopWords, s.StartWords, s.HelpWords)
 	switch s.Provider {
 	case providerTwilio:
 		return s, s.checkTwilio()
@@ -135,7 +137,7 @@ func (s *settings) check() error {
 	}
 	for name, list := range map[string][]string{"stop_words": s.StopWords, "start_words": s.StartWords, "help_words": s.HelpWords} {
 		for _, word := range list {
-			if len(fold(word)) == 0 || len(word) > 100 {
+			if len(words.Fold(word)) == 0 || len(word) > 100 {
 				return fmt.Errorf("%s: %q is not a word", name, word)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"stagecraft/plugins/channel/words"
 )
 
 // typography is what word processors make of plain characters, and letters that no mark can be taken off. One curly quote
@@ -14,9 +16,6 @@ var typography = strings.NewReplacer(
 	"‐", "-", "‑", "-", "‒", "-", "–", "-", "—", "-", "−", "-", "…", "...", "•", "*", "·", ".", "`", "'", "´", "'",
 	"\u00a0", " ", "\u2002", " ", "\u2003", " ", "\u2009", " ", "\u202f", " ", "\u200b", "", "\ufeff", "", "\t", " ",
 )
-
-// letters are those that are written without their mark where the alphabet has none, as Vietnamese is in text messages.
-var letters = strings.NewReplacer("đ", "d", "Đ", "D", "₫", "d", "ł", "l", "Ł", "L", "ı", "i", "œ", "oe", "Œ", "OE", "ð", "d", "þ", "th")
 
 // prepare makes the text that is sent: composed (a letter and its mark are one character), with plain line ends, without
 // control characters, and, where that spares it from going as UCS-2, with typographic signs written plainly. With plain,
@@ -49,17 +48,7 @@ func unmark(text string) string {
 			out.WriteRune(r)
 			continue
 		}
-		out.WriteString(letters.Replace(strip(string(r))))
+		out.WriteString(words.Unmark(string(r)))
 	}
 	return out.String()
-}
-
-// strip takes all marks off.
-func strip(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return r
-	}, norm.NFD.String(text))
 }

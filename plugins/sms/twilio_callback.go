@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"stagecraft/plugins/channel"
+	"stagecraft/plugins/channel/words"
 )
 
 // callback takes what Twilio posts: the status of a message to CALLBACK_URL/status/ID, and incoming messages to
@@ -162,23 +163,23 @@ func (t *twilio) inbound(form url.Values) (channel.Reply, []channel.Report) {
 			"country to the calling code of numbers that begin with 0", kindOf(form.Get("From"))), nil
 	}
 	text := form.Get("Body")
-	m, answer := t.settings.words.read(text), ""
+	m, answer := t.settings.words.Read(text), ""
 	switch form.Get("OptOutType") {
 	case "STOP":
-		m = stop
+		m = words.Stop
 	case "START":
-		m = start
+		m = words.Start
 	case "HELP":
-		m = help
+		m = words.Help
 	default:
 		switch m {
-		case stop:
+		case words.Stop:
 			answer = t.settings.StopReply
-		case help:
+		case words.Help:
 			answer = t.settings.HelpReply
 		}
 	}
-	return twiml(answer), []channel.Report{m.report(from, text, form.Get("MessageSid"), t.now())}
+	return twiml(answer), []channel.Report{report(m, from, text, form.Get("MessageSid"), t.now())}
 }
 
 // isCode reports whether a sender is a short code or a name, as programs have them.

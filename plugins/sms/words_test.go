@@ -9,7 +9,7 @@ import (
 
 func TestWords(t *testing.T) {
 	for text, want := range map[string]string{
-		"STOP": "stop", " stop. ": "stop", "Stop!": "stop", "STOP ALL": "stop", "stop shop": "stop", "opt-out": "stop", "Unsubscribe": "stop",
+		"STOP": "stop", " stop. ": "stop", "Stop!": "stop", "STOP ALL": "stop", "stop shop": "stop", "opt-out": "stop", "Stop promotions": "stop", "Unsubscribe": "stop",
 		"TC": "stop", "tc": "stop", "TC QC": "stop", "T/C": "stop", "Từ chối": "stop", "TU CHOI": "stop", "Hủy": "stop", "Dừng": "stop", " dừng! ": "stop", "DU\u031b\u0300NG": "stop", "\nSTOP\n": "stop",
 		"START": "start", "unstop": "start", "DK": "start", "đk": "start", "Đăng ký": "start", "DK QC": "start",
 		"HELP": "help", "info?": "help", "trợ giúp": "help",

@@ -1,11 +1,14 @@
 package social_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 
 	"stagecraft/plugins/channel"
 	"stagecraft/plugins/social"
@@ -100,6 +103,25 @@ func TestTelegramTokenIsWrong(t *testing.T) {
 	}
 	if strings.Contains(r.Reason, "1:wrong") {
 		t.Errorf("the token stands in %q", r.Reason)
+	}
+}
+
+// Who wants to hear no more writes it in many ways, and is heard as well as by SMS.
+func TestWordsInAChat(t *testing.T) {
+	c := telegramOn(t, newClock(), newTelegram(t))
+	for text, want := range map[string]string{
+		"STOP,": "unsubscribed", "Stop please": "unsubscribed", "stop…": "unsubscribed", "“Stop”": "unsubscribed", "(stop)": "unsubscribed", "STOP 🙏": "unsubscribed",
+		"STOP  ALL": "unsubscribed", "ST\u200bOP": "unsubscribed", "\ufeffstop": "unsubscribed", "STOP shop": "unsubscribed",
+		"opt out": "unsubscribed", "optout": "unsubscribed", "Opt-Out": "unsubscribed", "revoke": "unsubscribed", "Stop promotions": "unsubscribed",
+		"TC QC": "unsubscribed", norm.NFD.String("Từ chối"): "unsubscribed", norm.NFD.String("Hủy"): "unsubscribed", norm.NFD.String("Dừng"): "unsubscribed",
+		"Dung": "replied", "dung.": "replied", "Đúng": "replied", "please cancel my order": "replied", "stop by at nine": "replied", "🙏": "replied",
+		norm.NFD.String("Đăng ký"): "subscribed", "START!": "subscribed",
+	} {
+		body, _ := json.Marshal(map[string]any{"message": map[string]any{"message_id": 9, "from": map[string]any{"id": 1}, "chat": map[string]any{"id": 1}, "date": 1700000100, "text": text}})
+		_, reports := c.Callback(t.Context(), channel.Callback{Method: "POST", Path: "/telegram", Headers: map[string]string{"x-telegram-bot-api-secret-token": "s3cret"}, Body: body})
+		if len(reports) != 1 || reports[0].Event != want {
+			t.Errorf("%q: %+v, want %s", text, reports, want)
+		}
 	}
 }
 
