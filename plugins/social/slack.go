@@ -127,20 +127,29 @@ func (s *slack) callback(c *channel.Callback) (channel.Reply, []channel.Report) 
 		return understood(), nil
 	}
 	from := "slack:" + e.Channel
-	if last, ok := s.sent.find(e.Channel); ok {
+	direct := strings.HasPrefix(e.Channel, "D") // a conversation with one person
+	last, known := s.sent.find(e.Channel)
+	switch {
+	case known:
 		from = last.to // a person's ID, where we wrote to that
+	case direct && e.User != "":
+		from = "slack:" + e.User
 	}
 	whole, _, _ := strings.Cut(e.Stamp, ".")
 	r := said(from, slackPlain.Replace(e.Text), e.Stamp, seconds(json.Number(whole), s.now()))
 	switch {
 	case e.Thread != "":
 		r.ID, r.Reference = s.about(e.Channel + "/" + e.Thread)
-	case from == "slack:"+e.Channel && strings.HasPrefix(e.Channel, "D"):
-		// A conversation with one person, by whose ID we may have written there: then our last message says who that is.
-		r.Reference = s.reference(e.Channel)
+	case direct && !known:
+		r.Reference = s.reference(e.Channel) // before a restart we may have written there
 	}
 	if e.User != "" && r.Data != nil {
 		r.Data["user"] = cut(e.User, 64)
 	}
-	return understood(), []channel.Report{r}
+	reports := []channel.Report{r}
+	if from != "slack:"+e.Channel && r.Event != "replied" { // the trait may be the ID of the conversation
+		r.ID, r.Reference, r.From = "", "", "slack:"+e.Channel
+		reports = append(reports, r)
+	}
+	return understood(), reports
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,15 @@ func TestSlackCallbacks(t *testing.T) {
 	expected := []channel.Report{{ID: sent.ID, Event: "replied", From: "slack:U0ADA", Date: time.Unix(1700000001, 0).UTC(), Data: map[string]string{"text": "a < b", "user": "U0ADA", "id": "1700000001.000200"}}}
 	if reply.Status != 200 || !reflect.DeepEqual(reports, expected) {
 		t.Errorf("%d %+v", reply.Status, reports)
+	}
+	// A STOP of somebody to whom nobody has written yet is of the person, and of the conversation.
+	stop := `{"type":"event_callback","event":{"type":"message","channel":"D0EVE","user":"U0EVE","text":"STOP","ts":"1700000002.000200","channel_type":"im"}}`
+	_, reports = call(key, at.now(), stop)
+	if len(reports) != 2 || reports[0].From != "slack:U0EVE" || reports[1].From != "slack:D0EVE" || reports[0].Event != "unsubscribed" || reports[1].Event != "unsubscribed" {
+		t.Errorf("%+v", reports)
+	}
+	if _, reports = call(key, at.now(), strings.ReplaceAll(stop, "D0EVE", "C0ALL")); len(reports) != 1 || reports[0].From != "slack:C0ALL" {
+		t.Errorf("in a channel of many: %+v", reports)
 	}
 	if reply, reports := call(key, at.now(), `{"type":"event_callback","event":{"type":"message","bot_id":"B1","channel":"D0ADA","text":"own"}}`); reply.Status != 200 || reports != nil {
 		t.Errorf("our own message: %+v %v", reply, reports)
