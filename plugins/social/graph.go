@@ -59,6 +59,8 @@ const (
 // Subcodes of Messenger.
 const (
 	subcodeNobody  = 2018001 // no such person
+	subcodeBlocked = 2018108 // has blocked the page, or turned its messages off; the code is one of permissions
+	subcodeAway    = 1545041 // cannot be reached now
 	subcodeWindow  = 2018278 // outside of the allowed time
 	subcodeWindow2 = 2018065
 )
@@ -81,10 +83,12 @@ func (g *graph) judge(a answer) channel.Receipt {
 	switch {
 	case e.Subcode == subcodeNobody:
 		return gone(reason)
-	case e.Code == codeOptedOut:
+	case e.Code == codeOptedOut || e.Subcode == subcodeBlocked:
 		return blocked(reason)
 	case e.Subcode == subcodeWindow || e.Subcode == subcodeWindow2 || e.Code == codeWindow:
 		return refused(reason + "; after a day without a word from the customer, WhatsApp takes templates only and Messenger messages with a tag")
+	case e.Subcode == subcodeAway:
+		return refused(reason)
 	case slices.Contains(graphLimits, e.Code):
 		return g.limited(reason, wait)
 	case slices.Contains(graphToken, e.Code):

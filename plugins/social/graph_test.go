@@ -85,13 +85,16 @@ func TestGraphErrors(t *testing.T) {
 		{400, 131042, 0, channel.Temporary, 5 * time.Minute, "131042"},
 		{400, 10, 0, channel.Temporary, 5 * time.Minute, "answered 10"},
 		{400, 10, 2018278, channel.Permanent, 0, "2018278"},
+		{400, 200, 2018108, channel.Permanent, 0, "2018108"},
+		{400, 200, 1545041, channel.Permanent, 0, "1545041"},
+		{400, 200, 0, channel.Temporary, 5 * time.Minute, "answered 200"},
 		{429, 130429, 0, channel.Temporary, 30 * time.Second, "130429"},
 	} {
 		body := fmt.Sprintf(`{"error":{"message":"(#%d) words","code":%d,"error_subcode":%d,"error_data":{"details":"more"}}}`, r.code, r.code, r.subcode)
 		n.fail("+84901234567", fault{status: r.status, body: body})
 		got := send(t, c, note(1, "whatsapp:+84901234567", "Hello"))
 		want(t, body, got, r.outcome, r.part)
-		if got.RetryAfter != r.after || isGone(got) || (got.Data[channel.FactUnsubscribed] == "1") != (r.code == 131050) {
+		if got.RetryAfter != r.after || isGone(got) || (got.Data[channel.FactUnsubscribed] == "1") != (r.code == 131050 || r.subcode == 2018108) {
 			t.Errorf("%d: %+v", r.code, got)
 		}
 	}
