@@ -69,9 +69,11 @@ func faultOf(code int) fault {
 		return unsubscribed
 	case 14107, 20429, 21611, 30001, 30022, 63038:
 		return busy
-	case 20003, 20005, 20404, 21212, 21603, 21659, 21660, 21701, 21703, 30002:
+	case 20003, 20005, 20404, 21212, 21603, 21659, 21660, 21701, 21703, 21704, 21705, 30002, 30034, 90010:
 		return setup
 	}
+	// 21408, a country that is not allowed, and 21606, a sender that cannot reach the number, are mistakes of the settings too, but
+	// of one destination: a rest would hold up all others, and the message has another channel to go by.
 	return refused
 }
 

@@ -3,6 +3,7 @@ package sms_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -69,6 +70,28 @@ func TestTwilioErrors(t *testing.T) {
 		}
 		if general := want.after > 0; general != (c.Health(t.Context()) != nil) {
 			t.Errorf("%s: health is %v", want.to, c.Health(t.Context()))
+		}
+	}
+}
+
+// What is wrong with the account costs no message; what is wrong with one destination costs the others nothing.
+func TestTwilioFaultsOfTheAccount(t *testing.T) {
+	for code, outcome := range map[int]channel.Outcome{
+		21701: channel.Temporary, 21703: channel.Temporary, 21704: channel.Temporary, 21705: channel.Temporary, 90010: channel.Temporary, 30034: channel.Temporary,
+		21408: channel.Permanent, 21606: channel.Permanent,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(400)
+			_, _ = fmt.Fprintf(w, `{"code": %d, "message": "words", "status": 400}`, code)
+		}))
+		t.Cleanup(server.Close)
+		c := configured(t, sms.New(), twilioSettings(server.URL))
+		r := send(t, c, "+84901234567", "Hello")
+		if r.Outcome != outcome || r.Outcome == channel.Temporary && r.RetryAfter != time.Minute || len(r.Data) > 0 {
+			t.Errorf("%d: %+v", code, r)
+		}
+		if (c.Health(t.Context()) != nil) != (outcome == channel.Temporary) {
+			t.Errorf("%d: health is %v", code, c.Health(t.Context()))
 		}
 	}
 }

@@ -44,10 +44,10 @@ func (e *graphError) text() string {
 
 // Codes by what is to be done about them. Those that are not listed are final.
 var (
-	graphToken  = []int{0, 102, 190}                                                    // the token is not valid, or not any more
-	graphSetup  = []int{3, 368, 131005, 131031, 131037, 131042, 131045, 133006, 133010} // permissions, a locked account, payment, registration
-	graphLimits = []int{4, 17, 32, 613, 80007, 130429, 131048}                          // of the app, the account or the number
-	graphLater  = []int{1, 2, 1200, 131000, 131016, 131056, 131057, 133004}             // passing, or a limit of this pair of numbers
+	graphToken  = []int{0, 102, 190}                                                            // the token is not valid, or not any more
+	graphSetup  = []int{3, 368, 131005, 131031, 131037, 131042, 131045, 132015, 133006, 133010} // permissions, a locked account, payment, a paused template, registration
+	graphLimits = []int{4, 17, 32, 613, 80007, 130429, 131048}                                  // of the app, the account or the number
+	graphLater  = []int{1, 2, 1200, 131000, 131016, 131056, 131057, 133004}                     // passing, or a limit of this pair of numbers
 )
 
 // WhatsApp's codes for people who asked to hear no more advertising, and for messages outside of the conversation's time.

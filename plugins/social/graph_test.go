@@ -83,6 +83,7 @@ func TestGraphErrors(t *testing.T) {
 		{500, 131000, 0, channel.Temporary, 0, "131000"},
 		{503, 2, 0, channel.Temporary, 0, "answered 2"},
 		{400, 131042, 0, channel.Temporary, 5 * time.Minute, "131042"},
+		{400, 132015, 0, channel.Temporary, 5 * time.Minute, "132015"},
 		{400, 10, 0, channel.Temporary, 5 * time.Minute, "answered 10"},
 		{400, 10, 2018278, channel.Permanent, 0, "2018278"},
 		{400, 200, 2018108, channel.Permanent, 0, "2018108"},

@@ -128,11 +128,12 @@ func tracked(mark string) string {
 
 // Codes of both services by what is to be done about them. Those that are not listed are final.
 var (
-	zaloToken  = []int{-124, -216, -220}                                                             // the access token is not valid any more
-	zaloSetup  = []int{-101, -102, -103, -104, -105, -115, -126, -135, -205, -221, -224, -320, -321} // app, account, package or balance
-	zaloLater  = []int{-100, -200}                                                                   // unknown errors, to be tried again by the documentation
-	zaloDaily  = []int{-144, -147, -211}                                                             // a day's quota is used up
-	zaloGone   = []int{-118}                                                                         // no account with this number
+	zaloToken  = []int{-124, -216, -220}                                                                   // the access token is not valid any more
+	zaloSetup  = []int{-101, -102, -103, -104, -105, -115, -126, -135, -137, -205, -221, -224, -320, -321} // app, account, package or balance
+	zaloLater  = []int{-100, -200}                                                                         // unknown errors, to be tried again by the documentation
+	zaloDaily  = []int{-144, -147, -211}                                                                   // a day's quota is used up
+	zaloGone   = []int{-118}                                                                               // no account with this number
+	zaloUnwant = []int{-139, -141}                                                                         // they refuse notifications
 	zaloLimit  = -32
 	zaloNight  = -133 // this notification may not be sent from 22 to 6 o'clock
 	zaloWindow = -230 // the user has not written for too long
@@ -170,6 +171,8 @@ func (z *zalo) judge(a answer, m *channel.Message) (int, channel.Receipt) {
 		return code, later(reason, time.Hour)
 	case slices.Contains(zaloGone, code):
 		return code, gone(reason)
+	case slices.Contains(zaloUnwant, code):
+		return code, blocked(reason)
 	case code == zaloLimit:
 		return code, z.limited(reason, time.Minute)
 	case code == zaloNight:

@@ -58,15 +58,15 @@ func TestZalo(t *testing.T) {
 		outcome channel.Outcome
 		after   time.Duration
 	}{
-		{-118, channel.Permanent, 0}, {-139, channel.Permanent, 0}, {-230, channel.Permanent, 0}, {-100, channel.Temporary, 0},
-		{-147, channel.Temporary, time.Hour}, {-126, channel.Temporary, 5 * time.Minute},
+		{-118, channel.Permanent, 0}, {-139, channel.Permanent, 0}, {-141, channel.Permanent, 0}, {-230, channel.Permanent, 0}, {-100, channel.Temporary, 0},
+		{-147, channel.Temporary, time.Hour}, {-126, channel.Temporary, 5 * time.Minute}, {-137, channel.Temporary, 5 * time.Minute},
 		{-133, channel.Temporary, 46*time.Minute + 40*time.Second}, // it is 05:13:20 in Vietnam
 		{-32, channel.Temporary, time.Minute},
 	} {
 		n.fail("777", fault{status: 200, body: fmt.Sprintf(`{"error":%d,"message":"words","data":[]}`, r.code)})
 		got := send(t, c, note(4, "zalo:777", "Hello"))
 		want(t, fmt.Sprint(r.code), got, r.outcome, "words")
-		if got.RetryAfter != r.after || isGone(got) != (r.code == -118) {
+		if got.RetryAfter != r.after || isGone(got) != (r.code == -118) || (got.Data[channel.FactUnsubscribed] == "1") != (r.code == -139 || r.code == -141) {
 			t.Errorf("%d: %+v", r.code, got)
 		}
 	}
