@@ -152,7 +152,8 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if m == nil {
 		return Receipt{}, lifecycle.Errorf(lifecycle.NotFound, "%q was reported of message %s, which is not known", in.Event, in.Message.ID)
 	}
-	if in.Channel == "" {
+	ours := in.Channel == "" // by our own picture or link
+	if ours {
 		in.Channel = m.Channel
 	}
 	if !believes(&in, m) {
@@ -162,7 +163,8 @@ func (e *Engine) told(tx store.Tx, in told) (Receipt, error) {
 	if in.precedes(m) {
 		at = in.Now
 	}
-	if (in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked)) && m.Channel != "inapp" { // whose token is the customer's
+	// Pictures and links are fetched by machines too. A network that says that somebody has read a message has seen them do it.
+	if (in.Event == string(lifecycle.Opened) || in.Event == string(lifecycle.Clicked)) && (ours || lifecycle.KindOf(m.Channel) == "email") {
 		in.Machine = in.Machine || e.tooSoon(tx, m, at)
 	}
 	if listed, is := e.outbox.(Listed); is && !in.Machine {

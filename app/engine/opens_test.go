@@ -171,3 +171,27 @@ func TestWordsOfAPage(t *testing.T) {
 		t.Errorf("of nobody: %v", err)
 	}
 }
+
+// A network that says that somebody has read a message has seen them do it, however soon that was; a picture of ours may have been
+// fetched by anything.
+func TestAReceiptThatComesAtOnceIsBelieved(t *testing.T) {
+	source := journey("j", `journey { title = "J", stages = { "a" } }`, "a", `stage { title = "A" }
+on("Order", function() send("hello", { by = "social" }) end)
+on("Social Opened", function() set("opened", true) end)`)
+	source.Files["messages/hello.social.liquid"] = []byte("hello\n")
+	h := newHarness(t, source)
+	h.track("ada", "Order")
+	h.settle("hello", lifecycle.Accepted)
+	m := h.book.message("hello").Ref()
+	h.clock.Advance(time.Second)
+	h.engine.Keep(t.Context(), []engine.Report{{Channel: "social", Message: m, Event: "opened"}})
+	if n := times(h.timelineOf("ada"), "Social Opened"); n != 1 || h.customer("ada").Trait("opened") != true {
+		t.Errorf("opened %d times", n)
+	}
+	h, m = seen(t)
+	h.clock.Advance(time.Second)
+	h.engine.Keep(t.Context(), []engine.Report{{Channel: "email", Message: m, Event: "opened"}})
+	if n := times(h.timelineOf("ada"), "Email Opened"); n != 0 {
+		t.Error("a picture in a mail was looked at by a person within a second")
+	}
+}
