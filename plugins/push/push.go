@@ -109,6 +109,7 @@ type sender struct {
 	google   *http.Transport // to what the settings name
 	access   *access         // nil without a service account
 	trouble  *trouble
+	rests    rests
 }
 
 func newSender(s *settings) *sender {
@@ -133,10 +134,23 @@ func (s *sender) send(ctx context.Context, m *channel.Message) channel.Receipt {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
 	defer cancel()
-	if to.token != "" {
-		return s.toApp(ctx, to.token, n)
+	name := service
+	if to.token == "" {
+		name = to.subscription.endpoint.Host
 	}
-	return s.toBrowser(ctx, to.subscription, n)
+	if kept := s.rests.keep(name, time.Now()); kept != nil {
+		return *kept
+	}
+	var receipt channel.Receipt
+	if to.token != "" {
+		receipt = s.toApp(ctx, to.token, n)
+	} else {
+		receipt = s.toBrowser(ctx, to.subscription, n)
+	}
+	if receipt.RetryAfter > 0 { // the service has said so, and means all that we send
+		s.rests.begin(name, time.Now(), receipt.RetryAfter, receipt.Reason)
+	}
+	return receipt
 }
 
 func (s *sender) close() {

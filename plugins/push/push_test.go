@@ -87,6 +87,36 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// A push service that asks for a pause is left alone, and the others are not.
+func TestAServiceThatAsksForRest(t *testing.T) {
+	c := push.New()
+	if err := c.Configure(t.Context(), json.RawMessage(settled)); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	asked := 0
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.Header().Set("Retry-After", "600")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer busy.Close()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }))
+	defer other.Close()
+	send := func(i int, server *httptest.Server) channel.Receipt {
+		return c.Send(t.Context(), []channel.Message{message(i, subscription(fmt.Sprint(server.URL, "/push/", i)))})[0]
+	}
+	if r := send(1, busy); r.Outcome != channel.Temporary || r.RetryAfter != 10*time.Minute || r.Data[channel.FactUntried] != "" {
+		t.Errorf("the one that was told: %+v", r)
+	}
+	if r := send(2, busy); r.Outcome != channel.Temporary || r.Data[channel.FactUntried] != "1" || r.RetryAfter < 9*time.Minute || r.RetryAfter > 10*time.Minute || asked != 1 {
+		t.Errorf("the next one, after %d requests: %+v", asked, r)
+	}
+	if r := send(3, other); r.Outcome != channel.Accepted {
+		t.Errorf("elsewhere: %+v", r)
+	}
+}
+
 // Whoever can subscribe cannot reach the network of the server.
 func TestRefusedEndpoints(t *testing.T) {
 	c := push.New()
