@@ -1,0 +1,53 @@
+// What must not mislead or get lost, in a real browser, against a real Stagecraft; see console.test.ts for what it takes. What
+// the server would rarely say is put into its answers on their way. It changes nothing but that it sends events of one new
+// customer.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { launch, patience, policed, url } from './browser';
+
+let browser: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await launch();
+  page = await browser.newPage({ viewport: { width: 1280, height: 860 }, colorScheme: 'light', reducedMotion: 'reduce' });
+  await policed(page);
+});
+
+afterAll(async () => {
+  await browser?.close();
+});
+
+beforeEach(async () => {
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.setViewportSize({ width: 1280, height: 860 });
+});
+
+/** Answers a path with something else than the server would. */
+const answer = (path: string | RegExp, body: unknown, status = 200) => page.route(path, (route) => route.fulfill({ status, json: body }));
+
+const overhang = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+test('a journey that is not there is said to be missing, and no other one’s switches are shown', async () => {
+  await page.goto(`${url}/#/journey/zzz`);
+  await page.getByRole('heading', { name: 'There is no journey zzz' }).waitFor();
+  expect(await page.getByRole('button', { name: 'Brake' }).count()).toBe(0);
+  await page.goto(`${url}/#/figures?journey=zzz`);
+  await page.getByText('There is no journey zzz').waitFor();
+  expect(await page.locator('[data-tile]').count()).toBe(0);
+  await page.goto(`${url}/#/journey/zzz`);
+  await page.getByRole('heading', { name: 'There is no journey zzz' }).waitFor();
+  await page.goto(`${url}/#/`); // no journey is named
+  await page.locator('[data-stage]').first().waitFor();
+});
+
+test('an error of a script with a long name fits the window', async () => {
+  const overview = (await (await fetch(`${url}/api/overview`)).json()) as Record<string, unknown>;
+  const who = 'a-customer-whose-id-is-rather-long-'.repeat(6);
+  const error = { ref: 'e1', at: overview.at, journey: 'customer-lifecycle', stage: 'member', file: 'customer-lifecycle/member.lua', line: 3, message: who, hint: '', user: who, replayable: true };
+  await page.route('**/api/stream', (route) => route.abort());
+  await answer('**/api/overview', { ...overview, errors: [error] });
+  await page.goto(`${url}/?errors#/journey/customer-lifecycle`);
+  await page.locator('.errors.some').waitFor();
+  await expect.poll(overhang, patience).toBe(0);
+});
