@@ -51,3 +51,18 @@ test('an error of a script with a long name fits the window', async () => {
   await page.locator('.errors.some').waitFor();
   await expect.poll(overhang, patience).toBe(0);
 });
+
+test('numbers of a customer are shown in the digits that they were sent with', async () => {
+  const user = `digits-${Date.now().toString(36)}`;
+  const response = await fetch(`${url}/v1/track`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Basic ${btoa(`${process.env.STAGECRAFT_WRITE_KEY}:`)}` },
+    body: `{"userId": "${user}", "event": "Weighed", "messageId": "${user}", "properties": {"weight": 12.00}, "context": {"traits": {"account": 12345678901234567890}}}`,
+  });
+  expect(response.status).toBe(200);
+  await page.goto(`${url}/#/customers/${user}`);
+  await page.locator('[data-trait="account"]').getByText('12345678901234567890', { exact: true }).waitFor();
+  await page.locator('[data-lived="Weighed"]').getByText('weight 12.00').waitFor();
+  await page.locator('[data-lived="Weighed"]').getByRole('button').click();
+  await page.locator('[data-lived="Weighed"] pre').getByText('"weight": 12.00').first().waitFor();
+});

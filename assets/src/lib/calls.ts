@@ -1,6 +1,7 @@
 // The queue of the call centre: GET and POST /v1/calls.
 
 import { call } from '../api';
+import { asSent } from './json';
 
 export type CallState = 'open' | 'claimed' | 'closed' | 'dropped';
 
@@ -70,7 +71,7 @@ export function listCalls(view: CallView, agent = '', signal?: AbortSignal): Pro
 }
 
 export function getCall(ref: string): Promise<Call & { known: Known | null }> {
-  return call('GET', `/v1/calls/${encodeURIComponent(ref)}`);
+  return call('GET', `/v1/calls/${encodeURIComponent(ref)}`, undefined, undefined, asSent);
 }
 
 /** Claims the call that is to be made first; null if none waits. */

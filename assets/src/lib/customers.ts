@@ -2,6 +2,7 @@
 
 import { call } from '../api';
 import { short } from './format';
+import { asSent } from './json';
 
 export interface Identity {
   /** user, anonymous, email, phone, device or external:NAME. */
@@ -149,12 +150,12 @@ export function newestCustomers(signal?: AbortSignal): Promise<Found> {
 
 /** One customer, by whatever is known of them. */
 export function getCustomer(who: string, signal?: AbortSignal): Promise<Customer> {
-  return call('GET', path(who), undefined, signal);
+  return call('GET', path(who), undefined, signal, asSent);
 }
 
 /** What happened to them, newest first. */
 export async function getLife(who: string, cursor = '', signal?: AbortSignal): Promise<{ entries: Lived[]; next: string }> {
-  const answer = await call<{ entries: Lived[]; next?: string }>('GET', path(who, `/timeline?limit=50&cursor=${encodeURIComponent(cursor)}`), undefined, signal);
+  const answer = await call<{ entries: Lived[]; next?: string }>('GET', path(who, `/timeline?limit=50&cursor=${encodeURIComponent(cursor)}`), undefined, signal, asSent);
   return { entries: answer.entries, next: answer.next ?? '' };
 }
 

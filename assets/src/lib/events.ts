@@ -1,6 +1,7 @@
 // Events of all customers, those that came in last first: GET /api/events.
 
 import type { Lived } from './customers';
+import { asSent } from './json';
 import { getPage, type Page } from './paged.svelte';
 
 /** What the list is narrowed to; an empty field does not matter. Times are RFC 3339. */
@@ -39,7 +40,7 @@ export function readEventFilter(query: string): EventFilter {
 }
 
 export function getEvents(filter: EventFilter, cursor = '', signal?: AbortSignal): Promise<Page<ListedEvent>> {
-  return getPage('/api/events', 'events', { ...filter, cursor }, signal);
+  return getPage('/api/events', 'events', { ...filter, cursor }, signal, asSent);
 }
 
 /** By which people know whose event it is. */

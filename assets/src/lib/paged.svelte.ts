@@ -14,9 +14,9 @@ export interface Page<Entry> {
 }
 
 /** Asks for a page of the list at a path, whose entries stand under a name. Fields that are empty are left out. */
-export async function getPage<Entry>(path: string, name: string, fields: Record<string, string>, signal?: AbortSignal): Promise<Page<Entry>> {
+export async function getPage<Entry>(path: string, name: string, fields: Record<string, string>, signal?: AbortSignal, read?: (text: string) => unknown): Promise<Page<Entry>> {
   const query = new URLSearchParams(Object.entries(fields).filter(([, value]) => value !== '')).toString();
-  const answer = await call<Partial<Page<Entry>> & Record<string, unknown>>('GET', path + (query && `?${query}`), undefined, signal);
+  const answer = await call<Partial<Page<Entry>> & Record<string, unknown>>('GET', path + (query && `?${query}`), undefined, signal, read);
   return { entries: (answer[name] as Entry[] | undefined) ?? [], next: answer.next ?? '', looked: answer.looked ?? 0, back: answer.back ?? null };
 }
 

@@ -1,6 +1,7 @@
 // Why something happened to a customer, or did not, and whether their state follows from their events.
 
 import { call } from '../api';
+import { asSent } from './json';
 
 export interface Place {
   file: string;
@@ -56,7 +57,7 @@ const path = (user: string, what: string) => `/v1/customers/${encodeURIComponent
 
 /** Why a customer is where they are; with a message's name or reference, why they did or did not get it. */
 export function getWhy(user: string, message = '', signal?: AbortSignal): Promise<Why> {
-  return call<Why>('GET', path(user, 'why') + (message && `?message=${encodeURIComponent(message)}`), undefined, signal);
+  return call<Why>('GET', path(user, 'why') + (message && `?message=${encodeURIComponent(message)}`), undefined, signal, asSent);
 }
 
 /** Lives the customer's events again and compares. */
