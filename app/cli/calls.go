@@ -85,7 +85,7 @@ func (c *calledCustomer) status() string {
 
 // CallsListCommand lists calls.
 type CallsListCommand struct {
-	State string `name:"state" enum:"open,later,claimed,closed" default:"open" help:"open (they can be claimed now), later (their time is to come), claimed or closed. Default: ${default}."`
+	State string `name:"state" enum:"open,held,later,claimed,closed" default:"open" help:"open (they can be claimed now), held (their journey is braked, or something is paused), later (their time is to come), claimed or closed. Default: ${default}."`
 	Agent string `name:"agent" placeholder:"NAME" help:"Only this agent's, of those that are claimed or closed."`
 	Limit int    `name:"limit" default:"50" placeholder:"N" help:"How many at most; 0 lists all. Default: ${default}."`
 	AsJSON

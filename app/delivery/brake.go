@@ -74,6 +74,11 @@ func closes(holder, lane string) bool {
 
 // heldBy returns who keeps a message from leaving, and why; "": nobody.
 func (d *Delivery) heldBy(tx store.Reader, m *lifecycle.Message) (holder, reason string) {
+	return d.heldUnder(tx, d.controlled(tx), m)
+}
+
+// heldUnder is heldBy with the orders of the partition, for those who ask from outside of Apply.
+func (d *Delivery) heldUnder(tx store.Reader, orders *controls, m *lifecycle.Message) (holder, reason string) {
 	if d.journeys != nil {
 		switch mode := d.journeys.Mode(tx, m.Journey); {
 		case mode == lifecycle.Braked:
@@ -82,7 +87,7 @@ func (d *Delivery) heldBy(tx store.Reader, m *lifecycle.Message) (holder, reason
 			return m.Journey, becauseShadow
 		}
 	}
-	if o := d.controlled(tx).pauseOf(m); o != nil {
+	if o := orders.pauseOf(m); o != nil {
 		return o.Target.holder(), o.reason("paused")
 	}
 	return "", ""

@@ -74,9 +74,11 @@ func (c *Call) lapsed(at time.Time) bool {
 func (c *Call) held(at time.Time) bool { return c.State == CallClaimed && at.Before(c.Due) }
 
 // CallQuery asks for calls: those that may be claimed now, by priority and then by how long they have waited; those that
-// are claimed; those that wait for their time (Later); or those that were closed, newest first.
+// could be if no operator held them (Held), in the same order; those that are claimed; those that wait for their time
+// (Later); or those that were closed, newest first.
 type CallQuery struct {
 	State CallState // CallOpen, CallClaimed or CallClosed
+	Held  bool      // of CallOpen: those that an operator holds, with the reason
 	Later bool      // of CallOpen: those whose time is still to come
 	Agent string    // of CallClaimed and CallClosed: only this agent's
 	Limit int       // 1 to 200; 0: 50
@@ -109,11 +111,6 @@ type CallList struct {
 
 // List answers a query.
 func (c *Calls) List(ctx context.Context, q CallQuery) (CallList, error) {
-	return c.list(ctx, q, false)
-}
-
-// list answers a query; of open calls, if so asked, only with those that no operator holds.
-func (c *Calls) list(ctx context.Context, q CallQuery, free bool) (CallList, error) {
 	if q.Limit <= 0 {
 		q.Limit = 50
 	}
@@ -122,7 +119,7 @@ func (c *Calls) list(ctx context.Context, q CallQuery, free bool) (CallList, err
 	var edge []byte // up to where all partitions were looked at
 	now := c.delivery.clock.Now()
 	for p := range lifecycle.Partitions {
-		found, err := c.listPartition(ctx, p, listCalls{q, free, now})
+		found, err := c.listPartition(ctx, p, listCalls{q, now})
 		if err != nil {
 			return CallList{}, err
 		}
@@ -147,11 +144,7 @@ func (c *Calls) list(ctx context.Context, q CallQuery, free bool) (CallList, err
 // listPartition asks one partition. Calls that have lapsed are dropped on the way, and it asks again.
 func (c *Calls) listPartition(ctx context.Context, p int, q listCalls) (callsFound, error) {
 	for {
-		ask := c.delivery.store.Ask
-		if q.Free { // what holds calls is known where inputs are applied
-			ask = c.delivery.store.Do
-		}
-		answer, err := ask(ctx, p, q)
+		answer, err := c.delivery.store.Ask(ctx, p, q)
 		if err != nil {
 			return callsFound{}, err
 		}
@@ -189,11 +182,10 @@ func (c *Call) settle(at time.Time) {
 
 type findCall struct{ Message lifecycle.ID }
 
-// listCalls asks a partition for calls. Those that an operator holds are left out only where it is an input.
+// listCalls asks a partition for calls.
 type listCalls struct {
 	CallQuery
-	Free bool // without those that an operator holds
-	At   time.Time
+	At time.Time
 }
 
 type callsFound struct {
@@ -206,10 +198,7 @@ type callsFound struct {
 const maxLapsed = 200
 
 func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, err error) {
-	free := func(c *Call) bool {
-		holder, _ := d.heldBy(tx, &lifecycle.Message{Channel: callChannel, Journey: c.Journey, Name: c.Name})
-		return holder == ""
-	}
+	heldBack := d.callsHeld(tx)
 	// look takes what is wanted of a range of the queue; the places in it are head and what the keys end with.
 	look := func(from, to []byte, head byte, wanted func(*Call) bool) {
 		if len(q.Behind) > 0 && head == q.Behind[0] {
@@ -245,8 +234,14 @@ func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, er
 	for priority := range byte(callPriorities) {
 		begin := []byte{'q', 'o', priority}
 		now, end := store.AppendTime(bytes.Clone(begin), q.At.Add(1)), store.PrefixEnd(begin) // what is due at this very moment is due
-		waiting := scanCalls(tx, begin, now, func([]byte) bool { return true })
-		found.Waiting, found.More = found.Waiting+waiting, found.More || waiting == maxCallLook
+		looked := scanCalls(tx, begin, now, func(key []byte) bool {
+			var call *Call
+			if call, err = loadCall(tx, lifecycle.ID(key[prefixOf(key)+8:])); err == nil && heldBack(call) == "" {
+				found.Waiting++
+			}
+			return err == nil
+		})
+		found.More = found.More || looked == maxCallLook
 		switch {
 		case err != nil || len(found.lapsed) >= maxLapsed:
 			return found, err
@@ -255,10 +250,33 @@ func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, er
 		case q.State == CallOpen && q.Later:
 			look(now, end, 0, func(c *Call) bool { return c.State == CallOpen })
 		case q.State == CallOpen && (len(q.Behind) == 0 || priority >= q.Behind[0]):
-			look(begin, now, priority, func(c *Call) bool { return !q.Free || free(c) })
+			look(begin, now, priority, func(c *Call) bool {
+				reason := heldBack(c)
+				if q.Held {
+					c.Reason = reason
+				}
+				return (reason != "") == q.Held
+			})
 		}
 	}
 	return found, err
+}
+
+// callsHeld returns what says why an operator keeps a call from being made; "": nobody does.
+func (d *Delivery) callsHeld(tx store.Reader) func(*Call) string {
+	if d.Paused(callChannel) {
+		return func(*Call) string { return becausePaused }
+	}
+	orders, known := readControls(tx), map[[3]string]string{}
+	return func(c *Call) string {
+		of := [3]string{c.Journey, c.Name, string(c.Kind)}
+		reason, is := known[of]
+		if !is {
+			_, reason = d.heldUnder(tx, orders, &lifecycle.Message{Channel: callChannel, Journey: c.Journey, Name: c.Name, Kind: c.Kind})
+			known[of] = reason
+		}
+		return reason
+	}
 }
 
 // prefixOf returns how many bytes of a key in the queue stand before its time.

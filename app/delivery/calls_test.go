@@ -121,6 +121,7 @@ func refused(t *testing.T, err error, code lifecycle.Code, says string) {
 
 var (
 	open    = delivery.CallQuery{State: delivery.CallOpen}
+	held    = delivery.CallQuery{State: delivery.CallOpen, Held: true}
 	later   = delivery.CallQuery{State: delivery.CallOpen, Later: true}
 	claimed = delivery.CallQuery{State: delivery.CallClaimed}
 	closed  = delivery.CallQuery{State: delivery.CallClosed}
@@ -212,6 +213,34 @@ func TestTheNextCallBehindPausedOnes(t *testing.T) {
 	if call, err := c.calls.Next(context.Background(), "Grace"); err != nil || call == nil || call.Ref() != free {
 		t.Errorf("%+v, %v, want %s", call, err, free)
 	}
+}
+
+// What nobody can claim does not wait for an agent: it is held, and says by what.
+func TestHeldCallsAreNotOpen(t *testing.T) {
+	c := newCentre(t, delivery.Policy{})
+	person := c.person("Ada", "+442079460000")
+	kept := c.ring(person, owed, func(m *lifecycle.Message) { m.Journey = "paused" })
+	free := c.ring(person, wanted)
+	shows := func(what string, waiting int, now, kept []string) {
+		t.Helper()
+		c.shows(what+", open", open, now...)
+		c.shows(what+", held", held, kept...)
+		if list, err := c.calls.List(context.Background(), later); err != nil || list.Waiting != waiting || list.More {
+			t.Errorf("%s: %+v, %v, want %d that wait", what, list, err, waiting)
+		}
+	}
+	shows("nothing is held", 2, []string{kept, free}, nil)
+	target := delivery.Target{Journey: "paused"}
+	c.must(c.delivery.PauseMessages(context.Background(), target, "Grace", "the script is wrong"))
+	shows("one is", 1, []string{free}, []string{kept})
+	if list, err := c.calls.List(context.Background(), held); err != nil || list.Calls[0].Reason != "paused by Grace: the script is wrong" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	c.delivery.Pause("call", true)
+	shows("all are", 0, nil, []string{kept, free})
+	c.delivery.Pause("call", false)
+	c.must(c.delivery.ResumeMessages(context.Background(), target, "Grace"))
+	shows("nothing is held any more", 2, []string{kept, free}, nil)
 }
 
 // An agent who goes home with a call in hand gives it back by doing nothing.

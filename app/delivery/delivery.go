@@ -33,7 +33,7 @@ type Templates interface {
 	Template(tx store.Reader, version, name, channel, locale string) (*lifecycle.Template, error)
 }
 
-// Journeys knows the modes of journeys as a partition has them. It is asked inside Apply only.
+// Journeys knows the modes of journeys as a partition has them. It is asked inside Apply, and beside it about calls.
 type Journeys interface {
 	Mode(tx store.Reader, journey string) lifecycle.Mode
 }
@@ -188,8 +188,6 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer, err = nil, d.fileInbox(tx, in)
 	case InboxMark:
 		answer, err = nil, d.markInbox(tx, in)
-	case listCalls:
-		answer, err = d.listCalls(tx, in)
 	case openCall, claimCall, releaseCall, closeCallOf, dropLapsed:
 		answer, err = d.applyCalls(tx, in)
 	default:

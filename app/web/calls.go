@@ -88,13 +88,14 @@ func callOf(c *delivery.Call) *wireCall {
 // callStates are what can be listed.
 var callStates = map[string]delivery.CallQuery{
 	"": {State: delivery.CallOpen}, "open": {State: delivery.CallOpen}, "later": {State: delivery.CallOpen, Later: true},
+	"held":    {State: delivery.CallOpen, Held: true},
 	"claimed": {State: delivery.CallClaimed}, "closed": {State: delivery.CallClosed},
 }
 
 func (s *Server) listCalls(c *fiber.Ctx) error {
 	query, ok := callStates[c.Query("state")]
 	if !ok {
-		return fieldError("state", "state must be open, later, claimed or closed")
+		return fieldError("state", "state must be open, held, later, claimed or closed")
 	}
 	query.Agent = strings.Clone(c.Query("agent"))
 	var err error
