@@ -66,3 +66,30 @@ test('numbers of a customer are shown in the digits that they were sent with', a
   await page.locator('[data-lived="Weighed"]').getByRole('button').click();
   await page.locator('[data-lived="Weighed"] pre').getByText('"weight": 12.00').first().waitFor();
 });
+
+test('what an agent has written down of a call is there when they come back, until the call is closed', async () => {
+  const at = new Date().toISOString();
+  const call = {
+    ref: 'c1', user: 'ada', customer: '1'.repeat(32), journey: 'care', stage: 'new', name: 'ring', kind: 'transactional', number: '+442079460001',
+    reason: 'Ask', text: 'Good morning.', priority: 'high', state: 'claimed', opened: at, due: at, agreed: false, agent: 'Grace', claimed: at, log: [],
+  };
+  await answer(/\/v1\/calls\?/, { at, calls: [call], waiting: 1, more: false, dispositions: ['reached', 'no-answer'] });
+  await answer('**/v1/calls/c1', { ...call, known: null });
+  await answer('**/v1/calls/c1/close', { ...call, state: 'closed' });
+  await page.goto(`${url}/#/`);
+  await page.evaluate(() => localStorage.setItem('stagecraft-agent', 'Grace'));
+  await page.goto(`${url}/#/calls`);
+  const note = page.getByRole('textbox', { name: 'Note' });
+  await note.fill('asks for a blue one');
+  await page.locator('label', { hasText: 'No answer' }).click();
+  await page.goto(`${url}/#/customers`);
+  await page.getByRole('textbox', { name: 'Find a customer' }).waitFor();
+  await page.goto(`${url}/#/calls`);
+  await expect.poll(() => note.inputValue(), patience).toBe('asks for a blue one');
+  expect(await page.getByRole('radio', { name: 'No answer' }).isChecked()).toBe(true);
+  await page.reload();
+  await expect.poll(() => note.inputValue(), patience).toBe('asks for a blue one');
+  await page.getByRole('button', { name: 'Close the call' }).click();
+  await page.getByRole('button', { name: 'Next call' }).waitFor();
+  expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
+});

@@ -6,7 +6,7 @@ import { asSent } from './json';
 export type CallState = 'open' | 'claimed' | 'closed' | 'dropped';
 
 /** Which part of the queue is listed. */
-export type CallView = 'open' | 'later' | 'claimed' | 'closed';
+export type CallView = 'open' | 'held' | 'later' | 'claimed' | 'closed';
 
 export interface Call {
   ref: string;
@@ -90,6 +90,35 @@ export function releaseCall(ref: string, agent: string): Promise<Call> {
 /** Ends a call; until is the agreed time of a call back. */
 export function closeCall(ref: string, ending: { agent: string; disposition: string; note: string; until?: string }): Promise<Call> {
   return call('POST', path(ref, 'close'), ending);
+}
+
+/** What an agent has written down of a call that they have not closed yet. */
+export interface Jotted {
+  disposition: string;
+  note: string;
+  until: string;
+}
+
+const jottedKey = (ref: string) => `stagecraft-call-${ref}`;
+
+/** What was written down of a call: this tab knows it until the call is closed, also when its page was left or loaded again. */
+export function jotted(ref: string): Jotted {
+  const empty = { disposition: '', note: '', until: '' };
+  try {
+    return { ...empty, ...(JSON.parse(sessionStorage.getItem(jottedKey(ref)) ?? '{}') as Partial<Jotted>) };
+  } catch {
+    return empty;
+  }
+}
+
+/** Keeps what was written down of a call; null: the call is closed. */
+export function jot(ref: string, what: Jotted | null): void {
+  try {
+    if (what && Object.values(what).some((text) => text !== '')) sessionStorage.setItem(jottedKey(ref), JSON.stringify(what));
+    else sessionStorage.removeItem(jottedKey(ref));
+  } catch {
+    // It is kept for as long as the page shows it.
+  }
 }
 
 /** "wrong-number" -> "Wrong number" */
