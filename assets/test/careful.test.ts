@@ -93,3 +93,50 @@ test('what an agent has written down of a call is there when they come back, unt
   await page.getByRole('button', { name: 'Next call' }).waitFor();
   expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
 });
+
+test('a broadcast that was written is there again after Esc', async () => {
+  await page.goto(`${url}/#/broadcasts`);
+  const open = () => page.getByRole('button', { name: 'New broadcast' }).click();
+  await open();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Title' }).fill('Spring sale');
+  await dialog.getByLabel('Body').fill('Everything is green.');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await page.goto(`${url}/#/customers`);
+  await page.getByRole('textbox', { name: 'Find a customer' }).waitFor();
+  await page.goto(`${url}/#/broadcasts`);
+  await open();
+  expect(await dialog.getByRole('textbox', { name: 'Title' }).inputValue()).toBe('Spring sale');
+  expect(await dialog.getByLabel('Body').inputValue()).toBe('Everything is green.');
+  await dialog.getByRole('button', { name: 'Discard' }).click();
+  await open();
+  expect(await dialog.getByRole('textbox', { name: 'Title' }).inputValue()).toBe('');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+});
+
+test('a segment that was changed is as it was left after a look at another one', async () => {
+  const segment = (name: string) => ({ name, title: name, members: 0 });
+  await answer('**/v1/segments', { segments: [segment('ab'), segment('cd')], walking: false, walked: 0 });
+  for (const name of ['ab', 'cd']) await answer(`**/v1/segments/${name}`, { name, text: `-- ${name}\n` });
+  await answer('**/members?*', { members: [] });
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await page.goto(`${url}/#/segments`);
+  const text = page.getByLabel('Lua');
+  await page.getByRole('button', { name: 'ab', exact: true }).click();
+  await expect.poll(() => text.inputValue(), patience).toBe('-- ab\n');
+  await text.fill('-- mine\n');
+  await page.getByRole('button', { name: 'cd', exact: true }).click();
+  await expect.poll(() => text.inputValue(), patience).toBe('-- cd\n');
+  await page.getByRole('button', { name: 'ab', exact: true }).click();
+  await expect.poll(() => text.inputValue(), patience).toBe('-- mine\n');
+  asked.length = 0;
+  await page.goto(`${url}/#/broadcasts?name=cd`); // what another page is asked about is none of this one's
+  await page.getByRole('heading', { name: 'cd' }).waitFor();
+  expect(asked).not.toContain('/v1/segments/cd');
+  await page.goto(`${url}/#/segments?name=ab`);
+  await expect.poll(() => text.inputValue(), patience).toBe('-- mine\n');
+  await page.getByRole('button', { name: 'Discard the changes' }).click();
+  await expect.poll(() => text.inputValue(), patience).toBe('-- ab\n');
+});
