@@ -172,7 +172,7 @@ func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt)
 	if held, ok := b.ramp.take(m.Kind, time.Now()); !ok {
 		return nil, held
 	}
-	if wait := b.rates.take(strings.ToLower(to.domain), time.Now()); wait > 0 {
+	if wait := b.rates.take(m.Kind, strings.ToLower(to.domain), time.Now()); wait > 0 {
 		b.ramp.giveBack()
 		return nil, channel.Untried("the rate for "+to.domain+" is used up for the moment", wait)
 	}

@@ -7,9 +7,9 @@ import (
 )
 
 // NewRates gives the tests a clock of their own.
-func NewRates(perSecond map[string]float64) func(now time.Time, domain string) time.Duration {
+func NewRates(perSecond map[string]float64) func(now time.Time, kind, domain string) time.Duration {
 	r := newRates(perSecond)
-	return func(now time.Time, domain string) time.Duration { return r.take(domain, now) }
+	return func(now time.Time, kind, domain string) time.Duration { return r.take(kind, domain, now) }
 }
 
 // NewStanding gives the tests a clock of their own; maxBounces is in percent.

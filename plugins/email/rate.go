@@ -6,7 +6,8 @@ import (
 )
 
 // rates keeps the messages to each recipient domain below a rate (a generic cell rate algorithm with a burst of one
-// second's messages). What is too early gets a time of its own to come back at, so that it does not all come at once.
+// second's messages). Marketing that is too early gets a time of its own to come back at, so that it does not all come at once.
+// What is owed counts and never waits.
 type rates struct {
 	perSecond map[string]float64 // by domain in ASCII and lower case; "*" for each other domain
 	mu        sync.Mutex
@@ -26,7 +27,7 @@ func newRates(perSecond map[string]float64) *rates {
 }
 
 // take takes a message's turn, or returns how long it has to wait before it asks again.
-func (r *rates) take(domain string, now time.Time) time.Duration {
+func (r *rates) take(kind, domain string, now time.Time) time.Duration {
 	rate, ok := r.perSecond[domain]
 	if !ok {
 		if rate, ok = r.perSecond["*"]; !ok {
@@ -52,7 +53,7 @@ func (r *rates) take(domain string, now time.Time) time.Duration {
 	if p.next.Before(now) {
 		p.next = now
 	}
-	if next := p.next.Add(step); !next.After(now.Add(burst)) {
+	if next := p.next.Add(step); kind != "marketing" || !next.After(now.Add(burst)) {
 		p.next = next
 		return 0
 	}

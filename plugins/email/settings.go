@@ -54,7 +54,7 @@ const schema = `{
     "callback_secret": {"type": "string", "format": "password", "writeOnly": true, "minLength": 16, "title": "Secret of the callback",
       "description": "What a service that hands on bounces has to show: as a bearer token, or as the password of basic authentication."},
     "rate_per_domain": {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}, "title": "Rate by domain",
-      "description": "Messages a second by the recipient's domain; * stands for each domain that is not named."},
+      "description": "Messages a second by the recipient's domain; * stands for each domain that is not named. What is not marketing counts and never waits."},
     "warm_up": {"type": "object", "additionalProperties": false, "required": ["target", "state"], "title": "Warm-up",
       "description": "A new sender's marketing begins with little and grows each day. What is too much for a day waits for the next one.",
       "properties": {

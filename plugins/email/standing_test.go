@@ -97,19 +97,19 @@ func TestRatePerDomain(t *testing.T) {
 		now := time.Now()
 		var waits []time.Duration
 		for range 6 {
-			waits = append(waits, rates(now, "slow.example"))
+			waits = append(waits, rates(now, "marketing", "slow.example"))
 		}
 		if got := fmt.Sprint(waits); got != "[0s 0s 500ms 1s 1.5s 2s]" {
 			t.Error(got)
 		}
 		// Whoever comes back when told is let through, at the rate.
 		for i, wait := range waits[2:] {
-			if again := rates(now.Add(wait), "slow.example"); again != 0 {
+			if again := rates(now.Add(wait), "marketing", "slow.example"); again != 0 {
 				t.Errorf("%d: after %v another %v", i, wait, again)
 			}
 		}
 		for i := range 101 {
-			if wait := rates(now, "fast.example"); wait > 0 != (i >= 100) {
+			if wait := rates(now, "marketing", "fast.example"); wait > 0 != (i >= 100) {
 				t.Errorf("%d: %v", i, wait)
 			}
 		}
@@ -127,6 +127,29 @@ func TestRatePerDomain(t *testing.T) {
 	}
 	if temporary != 1 || got[1].Outcome != channel.Accepted {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What is owed does not stand in line behind marketing: it leaves at once, and takes its share of the rate from what waits.
+func TestRatePerDomainHoldsMarketingOnly(t *testing.T) {
+	rates := email.NewRates(map[string]float64{"*": 10})
+	now := time.Unix(1700000000, 0)
+	for range 1500 {
+		rates(now, "marketing", "x.example")
+	}
+	for range 4 {
+		if wait := rates(now, "transactional", "x.example"); wait != 0 {
+			t.Errorf("what is owed waits for %v", wait)
+		}
+	}
+	passed := 0
+	for i := range 100 { // ten a second ask for ten seconds; what was owed has taken four of their places
+		if rates(now.Add(time.Duration(i+1)*100*time.Millisecond), "marketing", "x.example") == 0 {
+			passed++
+		}
+	}
+	if passed != 96 {
+		t.Errorf("%d mails of marketing passed", passed)
 	}
 }
 
