@@ -17,7 +17,7 @@ import (
 // about the server or the settings, not about them.
 func dial(ctx context.Context, s *settings) (*session, error) {
 	fail := func(what string, err error) error {
-		return fmt.Errorf("mail server %s: %s: %s", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), what, plain(err))
+		return fmt.Errorf("mail server %s: %s: %s", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), what, plain(ctx, err))
 	}
 	connecting, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

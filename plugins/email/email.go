@@ -58,8 +58,8 @@ func (c *Connector) Configure(ctx context.Context, raw json.RawMessage) error {
 	return nil
 }
 
-// Send spreads the messages over the pool's connections. It returns when all have been answered or ctx has ended; what
-// had not begun by then is temporary.
+// Send spreads the messages over the pool's connections. It returns when all that were begun in time have been answered or ctx
+// has ended; the others were not tried.
 func (c *Connector) Send(ctx context.Context, messages []channel.Message) []channel.Receipt {
 	c.mu.Lock()
 	settings, pool := c.settings, c.pool
@@ -70,6 +70,9 @@ func (c *Connector) Send(ctx context.Context, messages []channel.Message) []chan
 	}
 	receipts := make([]channel.Receipt, len(messages))
 	batch.receipts = receipts
+	begin, cancel := channel.Beginning(ctx)
+	defer cancel()
+	batch.begin = begin
 	if slices.ContainsFunc(messages, func(m channel.Message) bool { return m.Kind == "marketing" }) {
 		batch.paused, batch.pauses = batch.standing.paused(time.Now())
 	}
@@ -86,15 +89,15 @@ func (c *Connector) Send(ctx context.Context, messages []channel.Message) []chan
 		})
 	}
 	workers.Wait()
-	reason := "the time for the batch was over before this message was tried"
+	left := channel.Untried("the mail server was too slow for it to be begun in time", 0)
 	if failed != nil {
-		reason = firstOf(failed).Error()
+		left = channel.Receipt{Outcome: channel.Temporary, Reason: firstOf(failed).Error()}
 	}
 	for i := range receipts {
-		receipts[i].ID = messages[i].ID
 		if receipts[i].Outcome == 0 {
-			receipts[i].Outcome, receipts[i].Reason = channel.Temporary, reason
+			receipts[i] = left
 		}
+		receipts[i].ID = messages[i].ID
 	}
 	return receipts
 }
@@ -105,8 +108,9 @@ type batch struct {
 	rates    *rates
 	standing *standing
 	ramp     *ramp
-	paused   string // why marketing may not leave; "" when it may
-	pauses   bool   // the host is to be told
+	paused   string          // why marketing may not leave; "" when it may
+	pauses   bool            // the host is to be told
+	begin    context.Context // ends when no further message may be begun
 	messages []channel.Message
 	receipts []channel.Receipt
 	next     atomic.Int64 // the first message that nobody has taken
@@ -116,12 +120,9 @@ type batch struct {
 // connection, so that one refused connection costs no message while others work.
 func (b *batch) work(ctx context.Context) error {
 	marketing := b.messages[0].Kind == "marketing" // a batch is of one kind
-	for ctx.Err() == nil {
-		if int(b.next.Load()) >= len(b.messages) {
-			return nil
-		}
-		session, err := b.pool.get(ctx, marketing)
-		if err != nil {
+	for int(b.next.Load()) < len(b.messages) {
+		session, err := b.session(ctx, marketing)
+		if session == nil {
 			return err
 		}
 		at := int(b.next.Add(1)) - 1
@@ -136,11 +137,13 @@ func (b *batch) work(ctx context.Context) error {
 			continue
 		}
 		result := session.send(ctx, mail)
-		for result.stale && ctx.Err() == nil {
+		for result.stale {
 			// The server had closed a connection that was kept open. Nothing has left; a new one costs little.
 			b.pool.put(session, marketing)
-			if session, err = b.pool.get(ctx, marketing); err != nil {
-				b.receipts[at] = channel.Receipt{Outcome: channel.Temporary, Reason: err.Error()}
+			if session, err = b.session(ctx, marketing); session == nil {
+				if err != nil {
+					b.receipts[at] = channel.Receipt{Outcome: channel.Temporary, Reason: err.Error()}
+				}
 				b.ramp.giveBack()
 				return err
 			}
@@ -154,6 +157,16 @@ func (b *batch) work(ctx context.Context) error {
 		b.pool.put(session, marketing)
 	}
 	return nil
+}
+
+// session returns one for a message that may be begun now; nil if none was free in time.
+func (b *batch) session(ctx context.Context, marketing bool) (*session, error) {
+	session, err := b.pool.get(ctx, b.begin, marketing)
+	if session != nil && b.begin.Err() != nil { // connecting took its time; the next call finds it open
+		b.pool.put(session, marketing)
+		return nil, nil
+	}
+	return session, err
 }
 
 // prepare composes a message that may leave now, in a session's room; otherwise it returns the receipt.

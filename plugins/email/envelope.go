@@ -48,11 +48,11 @@ func (s *session) envelope(ctx context.Context, mail *letter) *result {
 		if c.verb == "RSET" {
 			// Whatever it says to this is about the connection and not about the message.
 			s.broken = true
-			r := outcome(channel.Temporary, "the connection was lost between two messages: "+plain(err))
+			r := outcome(channel.Temporary, "the connection was lost between two messages: "+plain(ctx, err))
 			r.stale = true
 			return &r
 		}
-		r := s.refused(c.verb, err, reused)
+		r := s.refused(ctx, c.verb, err, reused)
 		if c.verb == "RCPT" && r.Outcome == channel.Permanent && gone(r.Reason) {
 			r.Data = map[string]string{"gone": "1"}
 		}

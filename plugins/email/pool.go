@@ -24,23 +24,26 @@ func newPool(s *settings) *pool {
 	return &pool{settings: s, slots: make(chan struct{}, s.Connections), bulk: make(chan struct{}, s.Connections)}
 }
 
-// get returns a session that is open, or opens one; it waits while all are in use. What is owed is served first: marketing
-// queues for the next session that is given back by marketing.
-func (p *pool) get(ctx context.Context, marketing bool) (*session, error) {
+// get returns a session that is open, or opens one; it waits while all are in use, and returns nil when begin ends before one is
+// free. What is owed is served first: marketing queues for the next session that is given back by marketing.
+func (p *pool) get(ctx, begin context.Context, marketing bool) (*session, error) {
+	if begin.Err() != nil {
+		return nil, nil
+	}
 	if marketing {
 		select {
 		case p.bulk <- struct{}{}:
-		case <-ctx.Done():
-			return nil, errNoneFree
+		case <-begin.Done():
+			return nil, nil
 		}
 	}
 	select {
 	case p.slots <- struct{}{}:
-	case <-ctx.Done():
+	case <-begin.Done():
 		if marketing {
 			<-p.bulk
 		}
-		return nil, errNoneFree
+		return nil, nil
 	}
 	p.mu.Lock()
 	if p.closed {
@@ -64,8 +67,6 @@ func (p *pool) get(ctx context.Context, marketing bool) (*session, error) {
 	}
 	return s, err
 }
-
-var errNoneFree = errors.New("the time for the batch was over before a connection was free")
 
 // free gives the place of a session back, to what is owed first.
 func (p *pool) free(marketing bool) {

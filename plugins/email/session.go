@@ -59,7 +59,7 @@ func (s *session) content(ctx context.Context, mail *letter) result {
 	s.wire.extend(ctx, s.settings.timeout)
 	if err := ctx.Err(); err != nil {
 		s.broken = true
-		return outcome(channel.Temporary, "the message was not written: "+plain(err))
+		return outcome(channel.Temporary, "the message was not written: "+plain(ctx, err))
 	}
 	text, written := s.client.Text, s.wire.written.Load()
 	_, err := text.W.Write(append(stuffed(mail.body), ".\r\n"...))
@@ -69,9 +69,9 @@ func (s *session) content(ctx context.Context, mail *letter) result {
 	if err != nil {
 		s.broken = true
 		if s.wire.written.Load() == written || s.wire.short.Load() {
-			return outcome(channel.Temporary, "the connection was lost while the message was being written: "+plain(err))
+			return outcome(channel.Temporary, "the connection was lost while the message was being written: "+plain(ctx, err))
 		}
-		return outcome(channel.InDoubt, "the connection was lost while the message was being completed: "+plain(err))
+		return outcome(channel.InDoubt, "the connection was lost while the message was being completed: "+plain(ctx, err))
 	}
 	s.wire.extend(ctx, s.settings.timeout)
 	code, words, err := text.ReadResponse(2)
@@ -86,7 +86,7 @@ func (s *session) content(ctx context.Context, mail *letter) result {
 		return s.answered("the message", code, words)
 	}
 	s.broken = true
-	return outcome(channel.InDoubt, "the message was complete, but the mail server's answer did not come: "+plain(err))
+	return outcome(channel.InDoubt, "the message was complete, but the mail server's answer did not come: "+plain(ctx, err))
 }
 
 // step runs one exchange with the server within its deadline.
@@ -100,11 +100,11 @@ func (s *session) step(ctx context.Context, exchange func() error) error {
 }
 
 // refused turns an error before the dot into an outcome.
-func (s *session) refused(verb string, err error, reused bool) result {
+func (s *session) refused(ctx context.Context, verb string, err error, reused bool) result {
 	var answer *textproto.Error
 	if !errors.As(err, &answer) {
 		s.broken = true
-		r := outcome(channel.Temporary, fmt.Sprintf("the connection was lost at %s: %s", verb, plain(err)))
+		r := outcome(channel.Temporary, fmt.Sprintf("the connection was lost at %s: %s", verb, plain(ctx, err)))
 		r.stale = reused
 		return r
 	}
@@ -148,13 +148,13 @@ func (s *session) quit() {
 	_ = s.wire.Close()
 }
 
-// plain words a network error for people.
-func plain(err error) string {
+// plain words a network error for people. What the end of ctx broke off was not the server's fault.
+func plain(ctx context.Context, err error) string {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case ctx.Err() != nil:
 		return "the time for the batch was over"
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "the mail server did not answer in time"
 	}
 	if text := err.Error(); text != "EOF" {

@@ -27,7 +27,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// extend gives the next exchange its time, which ends with ctx at the latest.
+// extend gives the next exchange its time. The end of ctx, for which somebody watches, ends it sooner.
 func (w *wire) extend(ctx context.Context, timeout time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -37,11 +37,7 @@ func (w *wire) extend(ctx context.Context, timeout time.Duration) {
 	if w.interrupted {
 		return
 	}
-	deadline := time.Now().Add(timeout)
-	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
-		deadline = end
-	}
-	_ = w.Conn.SetDeadline(deadline)
+	_ = w.Conn.SetDeadline(time.Now().Add(timeout))
 }
 
 // interrupt ends the exchange that is under way.
