@@ -56,10 +56,12 @@ func (l *lane) admit(ctx context.Context, clock lifecycle.Clock, most int) *chan
 	return pass
 }
 
-// adapt learns from a call of n messages, which took so long and had waited before. More batches are under way, and more is claimed
+// adapt learns from a call of n messages, which took so long and had waited before, and of which the connector gave some back because
+// it could not begin them in time. More batches are under way, and more is claimed
 // as it is decided, while both together are short, and less when they are not: what is claimed should leave within seconds. A call gets as many messages as are answered in time. That is felt for: the
-// calls that are under way may stand in each other's way, so that one alone says too little.
-func (l *lane) adapt(n int, rate float64, took, waited time.Duration) {
+// calls that are under way may stand in each other's way, so that one alone says too little. What is given back makes calls as small
+// as what was begun, but not less than half: others may have been served before this one.
+func (l *lane) adapt(n, back int, rate float64, took, waited time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch delay := took + waited; {
@@ -82,11 +84,24 @@ func (l *lane) adapt(n int, rate float64, took, waited time.Duration) {
 	if took < promptly {
 		more = 4 * n
 	}
-	if took > answerIn {
+	switch {
+	case back > 0:
+		l.size = min(l.size, max(n-back, n/2, 1))
+	case took > answerIn:
 		l.size = max(fits, 1)
-	} else {
+	default:
 		l.size = min(max(l.size, min(fits, more)), maxBatch)
 	}
+}
+
+// givenBack counts what a connector could not begin in time, as it was given too much at once.
+func givenBack(receipts []lifecycle.Receipt) (n int) {
+	for i := range receipts {
+		if receipts[i].Untried && receipts[i].RetryAfter == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // surplus takes away what was claimed as it was decided and would wait for long at a rate; what remains is some seconds' work.

@@ -212,7 +212,7 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing, p
 	if pass.Limited { // with few at once, what is claimed may have stood for long while each turn comes soon
 		waited = max(waited, begun.Sub(batch[0].claimed))
 	}
-	l.adapt(len(batch), pass.Rate, d.clock.Now().Sub(begun), waited)
+	l.adapt(len(batch), givenBack(receipts), pass.Rate, d.clock.Now().Sub(begun), waited)
 	d.heed(finish, l, receipts)
 	results := make(map[int][]result, len(batch))
 	now, idempotent := d.clock.Now(), l.connector.Idempotent()

@@ -293,3 +293,109 @@ func TestACallIsAnsweredSoon(t *testing.T) {
 		})
 	}
 }
+
+// hasty is a connector that does one message at a time, begins none later than a second after its call was made, and gives back the
+// others.
+type hasty struct {
+	*connector
+	turn chan struct{}
+
+	mu     sync.Mutex
+	each   time.Duration // for a message
+	handed int
+	begun  []time.Time
+}
+
+func (h *hasty) Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
+	receipts := make([]lifecycle.Receipt, len(batch))
+	late, cancel := context.WithCancel(ctx)
+	defer cancel()
+	until := h.clock.Now().Add(time.Second)
+	go func() { _ = h.clock.Wait(late, until); cancel() }()
+	h.change(func() { h.handed += len(batch) })
+	for i, m := range batch {
+		receipts[i] = lifecycle.Receipt{Outcome: lifecycle.OutcomeTemporary, Reason: "too slow", Untried: true}
+		select {
+		case h.turn <- struct{}{}:
+		case <-late.Done():
+			continue
+		}
+		if now := h.clock.Now(); now.Before(until) {
+			each := time.Duration(0)
+			h.change(func() { h.begun, each = append(h.begun, now), h.each })
+			_ = h.clock.Wait(ctx, now.Add(each))
+			receipts[i] = h.connector.Send(ctx, []channels.Outgoing{m})[0]
+		}
+		<-h.turn
+	}
+	return receipts
+}
+
+func (h *hasty) change(do func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	do()
+}
+
+func (h *hasty) counts() (handed, begun int, last time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if begun = len(h.begun); begun > 0 {
+		last = h.begun[begun-1]
+	}
+	return h.handed, begun, last
+}
+
+// A connector that was fast and becomes slow is soon given no more than it begins. What it gives back was not tried, and is ours
+// again: an order about it counts.
+func TestAConnectorThatBecomesSlow(t *testing.T) {
+	c := newConnector()
+	h := &hasty{connector: c, turn: make(chan struct{}, 1)}
+	p := newPost(t, c, func(p *post) { p.connect = func(d *delivery.Delivery) { d.Connect("letter", h) } })
+	var people []lifecycle.ID
+	for range lifecycle.Partitions {
+		people = append(people, p.customer("name", "Ada", "address", home))
+	}
+	put := func(n int) (all []*lifecycle.Message) {
+		for i := range n {
+			m := p.message(people[i%len(people)], wanted, "hello")
+			m.Channel = "letter"
+			all = append(all, m)
+		}
+		p.put(all...)
+		return all
+	}
+	p.run()
+	begun := func() int { _, n, _ := h.counts(); return n }
+	put(3000)
+	p.eventually(func() bool { return begun() == 3000 }, func() string { return "they do not leave" })
+	h.change(func() { h.each = 100 * time.Millisecond })
+	all := put(1000)
+	pass := func(n int) {
+		t.Helper()
+		p.eventually(func() bool { p.second(); return begun() >= n }, func() string { return "what is given back does not leave" })
+	}
+	pass(3100)
+	handed, before, _ := h.counts()
+	pass(3300)
+	now, after, _ := h.counts()
+	if now-handed > 2*(after-before) {
+		t.Errorf("%d were handed over for %d that were begun", now-handed, after-before)
+	}
+	p.must(p.delivery.PauseMessages(t.Context(), delivery.Target{Channel: "letter"}, "ops", ""))
+	ordered := p.clock.Now()
+	for range 20 {
+		p.second()
+	}
+	if _, n, last := h.counts(); last.Sub(ordered) > 1200*time.Millisecond || n == 4000 {
+		t.Errorf("%d have left, the last one %v after the order", n, last.Sub(ordered))
+	}
+	h.change(func() { h.each = 0 })
+	p.must(p.delivery.ResumeMessages(t.Context(), delivery.Target{Channel: "letter"}, "ops"))
+	pass(4000)
+	for _, m := range all[:50] {
+		if full := p.becomes(m, lifecycle.Accepted); full.Attempts != 1 || len(c.sendings(m)) != 1 {
+			t.Errorf("%d attempts, left %d times", full.Attempts, len(c.sendings(m)))
+		}
+	}
+}
