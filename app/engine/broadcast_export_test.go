@@ -30,3 +30,19 @@ func (e *Engine) OverIn(name string, p int) bool {
 	answer, err := e.store.Ask(context.Background(), p, shareOf{name})
 	return err == nil && answer.(*broadcastShare) != nil && answer.(*broadcastShare).Over
 }
+
+// BreakDrop forgets the definition of a broadcast and nothing else, as a removal did that ended there.
+func (e *Engine) BreakDrop(name string) error {
+	_, err := e.store.Do(context.Background(), 0, changeBroadcast{Broadcast: Broadcast{Name: name}, Drop: true})
+	return err
+}
+
+// DropHalf forgets what half of the partitions keep of a broadcast, as a removal does that ends there.
+func (e *Engine) DropHalf(name string) error {
+	for p := range 32 {
+		if _, err := e.store.Do(context.Background(), p, dropShare{name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -103,17 +103,24 @@ func (e *Engine) AddToBroadcast(ctx context.Context, name string, members []Memb
 	if !b.Audience.List {
 		return sum, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s goes to %s, not to a list", name, b.Audience.Text())
 	}
-	return e.addMembers(ctx, members, func(list []listed) any { return addToList{name, list} })
+	return e.addMembers(ctx, members, func() error { _, err := e.Broadcast(ctx, name); return err },
+		func(list []listed) any { return addToList{name, list} })
 }
 
-// addMembers gives customers, in the partitions where they are, to inputs that put them on a list.
-func (e *Engine) addMembers(ctx context.Context, members []Member, input func([]listed) any) (Added, error) {
+// addMembers gives customers, in the partitions where they are, to inputs that put them on a list. Nothing is started or removed
+// meanwhile; there asks whether it was before.
+func (e *Engine) addMembers(ctx context.Context, members []Member, there func() error, input func([]listed) any) (Added, error) {
 	sum := Added{Names: []string{}}
 	if len(members) > MaxMembers {
 		return sum, lifecycle.Errorf(lifecycle.TooLarge, "%d rows at once are too many; send at most %d in one request", len(members), MaxMembers)
 	}
 	byEmail, err := e.idsByEmail(ctx, members)
 	if err != nil {
+		return sum, err
+	}
+	e.publishing.Lock()
+	defer e.publishing.Unlock()
+	if err = there(); err != nil {
 		return sum, err
 	}
 	var pending []listed

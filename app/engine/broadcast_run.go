@@ -87,15 +87,6 @@ func (e *Engine) changeBroadcast(tx store.Tx, in changeBroadcast) (Broadcast, er
 	}
 	b := all[at]
 	if in.Drop {
-		if b.State == BroadcastRunning || b.State == BroadcastPaused {
-			share, err := readShare(tx, b.Name)
-			if err != nil {
-				return b, err
-			}
-			if share == nil || !share.Over {
-				return b, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s is %s; stop it first", b.Name, b.State)
-			}
-		}
 		tx.Delete(broadcastKey(b.Name))
 		return b, nil
 	}
@@ -165,6 +156,12 @@ func (e *Engine) SaveBroadcast(ctx context.Context, b Broadcast) (Broadcast, err
 	}
 	e.publishing.Lock()
 	defer e.publishing.Unlock()
+	if _, err = e.Broadcast(ctx, b.Name); lifecycle.CodeOf(err) == lifecycle.NotFound {
+		err = e.everywhere(ctx, dropShare{b.Name}) // a new one begins with nothing, whatever a former one of its name has left
+	}
+	if err != nil {
+		return b, err
+	}
 	answer, err := e.store.Do(ctx, 0, changeBroadcast{Broadcast: b, At: e.clock.Now()})
 	if err != nil {
 		return b, err
@@ -235,10 +232,31 @@ func (e *Engine) setBroadcast(ctx context.Context, b Broadcast, ready *release) 
 func (e *Engine) DropBroadcast(ctx context.Context, name string) error {
 	e.publishing.Lock()
 	defer e.publishing.Unlock()
-	if _, err := e.store.Do(ctx, 0, changeBroadcast{Broadcast: Broadcast{Name: name}, Drop: true, At: e.clock.Now()}); err != nil {
+	b, err := e.Broadcast(ctx, name)
+	if err != nil {
 		return err
 	}
-	return e.everywhere(ctx, dropShare{name})
+	if b.State == BroadcastRunning || b.State == BroadcastPaused {
+		progress, err := e.BroadcastProgress(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !progress.Over {
+			return lifecycle.Errorf(lifecycle.Conflict, "broadcast %s is %s; stop it first", name, b.State)
+		}
+	}
+	// The shares go before the definition: else a crash in between would leave shares of nothing, and the next broadcast of that
+	// name would begin with their list. It is stopped before, so that what is told anew after a crash begins nothing again.
+	if b.State != BroadcastDraft {
+		if _, err = e.store.Do(ctx, 0, changeBroadcast{Broadcast: Broadcast{Name: name, State: BroadcastStopped}, At: e.clock.Now()}); err != nil {
+			return err
+		}
+	}
+	if err = e.everywhere(ctx, dropShare{name}); err != nil {
+		return err
+	}
+	_, err = e.store.Do(ctx, 0, changeBroadcast{Broadcast: Broadcast{Name: name}, Drop: true, At: e.clock.Now()})
+	return err
 }
 
 // BroadcastProgress is how far a broadcast has come, summed over all partitions.

@@ -322,7 +322,8 @@ func clearList(tx store.Tx, name string) (more bool) {
 	return len(keys) == maxCleared
 }
 
-// alignBroadcasts tells every partition how the broadcasts stand: an earlier start may have ended before it had told all.
+// alignBroadcasts tells every partition how the broadcasts stand: an earlier start may have ended before it had told all. What
+// a removal has left of one that is not there any more is forgotten.
 func (e *Engine) alignBroadcasts(ctx context.Context) error {
 	e.publishing.Lock()
 	defer e.publishing.Unlock()
@@ -341,8 +342,31 @@ func (e *Engine) alignBroadcasts(ctx context.Context) error {
 		if share := answer.(*broadcastShare); share != nil && share.Over && share.State == b.State {
 			continue // it was told last
 		}
-		if err = e.shareEverywhere(ctx, b); err != nil {
+		if err = e.shareEverywhere(ctx, b); err != nil && lifecycle.CodeOf(err) != lifecycle.Busy { // its removal was broken off
 			return err
+		}
+	}
+	return e.dropOrphans(ctx, list)
+}
+
+// dropOrphans forgets the shares of broadcasts that are not among these.
+func (e *Engine) dropOrphans(ctx context.Context, list []Broadcast) error {
+	known := map[string]bool{}
+	for _, b := range list {
+		known[b.Name] = true
+	}
+	for p := range lifecycle.Partitions {
+		answer, err := e.store.Ask(ctx, p, sharesOf{})
+		if err != nil {
+			return err
+		}
+		for _, name := range answer.([]string) {
+			if known[name] {
+				continue
+			}
+			if _, err = e.store.Do(ctx, p, dropShare{name}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -356,6 +380,14 @@ func (e *Engine) shareEverywhere(ctx context.Context, b Broadcast) error {
 		return err
 	}
 	return e.everywhere(ctx, shareBroadcast{b, newRelease(source, b.Version)})
+}
+
+// sharesOf asks of which broadcasts a partition keeps something.
+type sharesOf struct{}
+
+func (e *Engine) sharesOf(tx store.Reader) (names []string, err error) {
+	err = shares(tx, func(b *broadcastShare) { names = append(names, b.Name) })
+	return names, err
 }
 
 // shareOf asks what a partition keeps of a broadcast; nil: nothing.

@@ -177,7 +177,8 @@ func (e *Engine) AddToBulk(ctx context.Context, name string, members []Member) (
 	if !b.Audience.List {
 		return Added{}, lifecycle.Errorf(lifecycle.Conflict, "bulk %s is for %s, not for a list", name, b.Audience.Text())
 	}
-	return e.addMembers(ctx, members, func(list []listed) any { return addToBulk{name, list} })
+	return e.addMembers(ctx, members, func() error { _, err := e.Bulk(ctx, name); return err },
+		func(list []listed) any { return addToBulk{name, list} })
 }
 
 // SetBulk starts, pauses, resumes or stops a bulk. Nobody is changed any more when a pause or a stop has returned.

@@ -336,6 +336,8 @@ func (e *Engine) Ask(tx store.Reader, query any) (answer any, handled bool, err 
 		answer, err = e.importRecord(tx, q.Source)
 	case dueShares:
 		answer, err = e.dueShares(tx)
+	case sharesOf:
+		answer, err = e.sharesOf(tx)
 	case shareOf:
 		answer, err = readShare(tx, q.Name)
 	case broadcastsOf:
