@@ -179,6 +179,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 	if err == nil {
 		err = a.web.ReadKeys(ctx)
 	}
+	if err == nil {
+		err = a.web.ResettleBroadcasts(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

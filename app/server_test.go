@@ -43,6 +43,7 @@ type server struct {
 	url  string
 	key  string // what requests show
 	stop func() error
+	app  *app.App
 }
 
 type setting func(*config.Config)
@@ -72,6 +73,7 @@ func (s *server) start() {
 		cancel()
 		s.t.Fatal(err)
 	}
+	s.app = program
 	go func() { ended <- program.Run(ctx) }()
 	select {
 	case address := <-listening:

@@ -51,6 +51,7 @@ type Broadcast struct {
 	Created  time.Time       `json:"created" msgpack:"c"`
 	Started  time.Time       `json:"started,omitzero" msgpack:"d"`
 	Stopped  time.Time       `json:"stopped,omitzero" msgpack:"e"`
+	Stopping bool            `json:"-" msgpack:"q,omitempty"` // it was stopped, and what is queued of it is still to be cancelled
 }
 
 // BroadcastPart is one of the messages of an A/B test, or the only one. Its name is that of the message in the ledger and in

@@ -63,6 +63,7 @@ func (e *Engine) Broadcast(ctx context.Context, name string) (Broadcast, error) 
 type changeBroadcast struct {
 	Broadcast Broadcast // of what is no draft, the name and the state count, and when it was started
 	Drop      bool
+	Cancelled bool // what was queued of one that was stopped is
 	At        time.Time
 	ready     *release
 }
@@ -94,6 +95,8 @@ func (e *Engine) changeBroadcast(tx store.Tx, in changeBroadcast) (Broadcast, er
 	case from == BroadcastDraft && to == BroadcastDraft:
 		want.Created = b.Created
 		b = want
+	case from == to && in.Cancelled:
+		b.Stopping = false
 	case from == to:
 		return b, nil
 	case from == BroadcastDraft && to == BroadcastRunning:
@@ -103,7 +106,7 @@ func (e *Engine) changeBroadcast(tx store.Tx, in changeBroadcast) (Broadcast, er
 		}
 	case from == BroadcastRunning && to == BroadcastPaused, from == BroadcastPaused && to == BroadcastRunning:
 	case (from == BroadcastRunning || from == BroadcastPaused) && to == BroadcastStopped:
-		b.Stopped = in.At
+		b.Stopped, b.Stopping = in.At, true
 	default:
 		return b, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s is %s; it cannot be %s any more", b.Name, from, to)
 	}
@@ -205,7 +208,7 @@ func (e *Engine) StartBroadcast(ctx context.Context, name, by string) (Broadcast
 }
 
 // SetBroadcast pauses, resumes or stops what was started. Nobody is let in any more when it has returned; the messages that
-// are queued are delivery's.
+// are queued are delivery's, and of what was stopped BroadcastCancelled says when that is done. It is safe to repeat.
 func (e *Engine) SetBroadcast(ctx context.Context, name string, state BroadcastState) (Broadcast, error) {
 	now, err := e.Broadcast(ctx, name)
 	if err != nil {
@@ -217,6 +220,12 @@ func (e *Engine) SetBroadcast(ctx context.Context, name string, state BroadcastS
 	e.publishing.Lock()
 	defer e.publishing.Unlock()
 	return e.setBroadcast(ctx, Broadcast{Name: name, State: state}, nil)
+}
+
+// BroadcastCancelled notes that what was queued of a broadcast that was stopped is cancelled.
+func (e *Engine) BroadcastCancelled(ctx context.Context, name string) error {
+	_, err := e.store.Do(ctx, 0, changeBroadcast{Broadcast: Broadcast{Name: name, State: BroadcastStopped}, Cancelled: true, At: e.clock.Now()})
+	return err
 }
 
 func (e *Engine) setBroadcast(ctx context.Context, b Broadcast, ready *release) (Broadcast, error) {

@@ -215,10 +215,13 @@ func (s *Server) dropBroadcast(ctx context.Context, b engine.Broadcast) error {
 	if err != nil {
 		return err
 	}
-	if w.Status == "done" { // nothing of it is left to be stopped, but it has not been put away yet
-		if _, err = s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastStopped); err != nil {
+	switch {
+	case w.Status == "done", b.Stopping: // nothing of it is to leave afterwards, and no pause of it is to stay for the next one of its name
+		if _, err = s.stopBroadcast(ctx, b, wireOrder{Why: "the broadcast was removed"}); err != nil {
 			return err
 		}
+	case b.State == engine.BroadcastRunning, b.State == engine.BroadcastPaused:
+		return lifecycle.Errorf(lifecycle.Conflict, "broadcast %s is %s; stop it first", b.Name, w.Status)
 	}
 	return s.Engine.DropBroadcast(ctx, b.Name)
 }
@@ -250,20 +253,58 @@ func (s *Server) actOnBroadcast(ctx context.Context, act string, b engine.Broadc
 		} else if done {
 			return b, lifecycle.Errorf(lifecycle.Conflict, "broadcast %s is done; there is nothing left to pause", b.Name)
 		}
-		if b, err = s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastPaused); err == nil {
-			err = s.Delivery.PauseMessages(ctx, of, o.By, cmp.Or(o.Why, "the broadcast is paused"))
-		}
+		b, err = s.pauseBroadcast(ctx, b, o)
 	case "resume":
 		if b, err = s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastRunning); err == nil {
 			err = s.Delivery.ResumeMessages(ctx, of, o.By)
 		}
 	case "stop":
-		if b, err = s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastStopped); err == nil {
-			_, err = s.Delivery.CancelMessages(ctx, of, o.By, cmp.Or(o.Why, "the broadcast was stopped"))
-		}
-		if err == nil {
-			err = s.Delivery.ResumeMessages(ctx, of, o.By) // else the pause would stay for nothing
-		}
+		b, err = s.stopBroadcast(ctx, b, o)
 	}
 	return b, err
+}
+
+func (s *Server) pauseBroadcast(ctx context.Context, b engine.Broadcast, o wireOrder) (engine.Broadcast, error) {
+	b, err := s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastPaused)
+	if err == nil {
+		err = s.Delivery.PauseMessages(ctx, delivery.Target{Journey: b.Journey()}, o.By, cmp.Or(o.Why, "the broadcast is paused"))
+	}
+	return b, err
+}
+
+func (s *Server) stopBroadcast(ctx context.Context, b engine.Broadcast, o wireOrder) (engine.Broadcast, error) {
+	of := delivery.Target{Journey: b.Journey()}
+	b, err := s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastStopped)
+	if err == nil {
+		_, err = s.Delivery.CancelMessages(ctx, of, o.By, cmp.Or(o.Why, "the broadcast was stopped"))
+	}
+	if err == nil {
+		err = s.Delivery.ResumeMessages(ctx, of, o.By) // else the pause would stay for nothing
+	}
+	if err == nil {
+		err = s.Engine.BroadcastCancelled(ctx, b.Name)
+	}
+	return b, err
+}
+
+// ResettleBroadcasts gives the orders again that an earlier start may not have given after it had paused or stopped a broadcast.
+// It is called before messages leave.
+func (s *Server) ResettleBroadcasts(ctx context.Context) error {
+	list, err := s.Engine.Broadcasts(ctx)
+	if err != nil {
+		return err
+	}
+	again := wireOrder{By: "stagecraft"}
+	for _, b := range list {
+		var err error
+		if b.State == engine.BroadcastPaused {
+			_, err = s.pauseBroadcast(ctx, b, again)
+		} else if b.Stopping {
+			_, err = s.stopBroadcast(ctx, b, again)
+		}
+		if err != nil { // one that cannot be read must not keep the program from its work
+			s.Log.Error("the messages of a broadcast could not be held or cancelled again", "broadcast", b.Name, "state", b.State, "error", err)
+		}
+	}
+	return nil
 }

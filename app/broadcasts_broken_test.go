@@ -1,0 +1,59 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+
+	"stagecraft/app/engine"
+)
+
+// A stop or a pause that was broken off before the queue had heard of it is finished at the next start, before anything leaves,
+// or when it is said again.
+func TestABrokenStopHoldsTheQueue(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()))
+	s.people(8)
+	s.must("POST", "/api/orders/pause", `{"channel": "email", "by": "ada"}`)
+	draft := strings.Replace(saleDraft, `{"where": [{"trait": "plan", "is": "equal", "value": "pro"}]}`, `{"everybody": true}`, 1)
+	queued := func(name string) int64 {
+		b := s.broadcast("GET", name, nil)
+		return b.Figures[0].Queued + b.Figures[1].Queued
+	}
+	for name, state := range map[string]engine.BroadcastState{"stopped": engine.BroadcastStopped, "paused": engine.BroadcastPaused, "again": engine.BroadcastStopped, "removed": engine.BroadcastStopped} {
+		s.broadcast("PUT", name, draft)
+		s.must("POST", "/api/broadcasts/"+name+"/start", "{}")
+		s.eventually("all are let in", func() bool { return s.broadcast("GET", name, nil).Let == 8 && queued(name) >= 6 })
+		if err := s.app.BreakBroadcast(name, state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.must("POST", "/api/broadcasts/again/stop", `{"by": "ada"}`)
+	s.eventually("what was stopped again is cancelled", func() bool { return queued("again") == 0 })
+	s.must("DELETE", "/api/broadcasts/removed", nil)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.must("POST", "/api/orders/resume", `{"channel": "email"}`)
+	s.eventually("what was stopped is cancelled", func() bool { return queued("stopped") == 0 })
+	orders := s.must("GET", "/api/orders", nil)
+	if !strings.Contains(orders, `"journey":"broadcast.paused"`) || strings.Count(orders, `"journey":"broadcast.stopped"`) != 1 || !strings.Contains(orders, `"journey":"broadcast.removed"`) {
+		t.Errorf("the orders are %s", orders)
+	}
+	s.must("POST", "/v1/identify", `{"userId": "u0", "traits": {"plan": "gone by"}}`)
+	if n := queued("paused"); n < 6 {
+		t.Errorf("%d of what is paused wait", n)
+	}
+	if mails := s.mails(); len(mails) > 0 {
+		t.Errorf("%d mails have left", len(mails))
+	}
+	if status, text, _ := s.call("DELETE", "/api/broadcasts/paused", nil); status != 409 || !strings.Contains(text, "stop it first") {
+		t.Errorf("removed while it was paused: %d %s", status, text)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if orders := s.must("GET", "/api/orders", nil); strings.Count(orders, `"journey":"broadcast.stopped"`) != 1 {
+		t.Errorf("it was cancelled once more: %s", orders)
+	}
+}
