@@ -57,3 +57,28 @@ func TestABrokenStopHoldsTheQueue(t *testing.T) {
 		t.Errorf("it was cancelled once more: %s", orders)
 	}
 }
+
+// Whoever is erased while their message is queued keeps no broadcast from being done.
+func TestABroadcastToSomebodyWhoIsErased(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()))
+	s.people(4)
+	s.must("POST", "/api/orders/pause", `{"channel": "email", "by": "ada"}`)
+	s.broadcast("PUT", "sale", saleDraft)
+	s.must("POST", "/api/broadcasts/sale/start", "{}")
+	s.eventually("both are let in", func() bool { return s.broadcast("GET", "sale", nil).Let == 2 })
+	s.must("POST", "/v1/customers/u1/erase", nil)
+	s.must("POST", "/v1/customers/u3/erase", nil)
+	var b broadcastAnswer
+	s.eventually("their messages are gone", func() bool {
+		b = s.broadcast("GET", "sale", nil)
+		return b.Figures[0].Queued+b.Figures[1].Queued == 0
+	})
+	if b.Figures[0].Cancelled+b.Figures[1].Cancelled != 2 || b.Status != "done" {
+		t.Errorf("%+v", b)
+	}
+	for _, r := range b.Reasons {
+		if r.State != "cancelled" || r.Reason != "erased" {
+			t.Errorf("the reasons are %+v", b.Reasons)
+		}
+	}
+}

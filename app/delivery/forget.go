@@ -15,6 +15,9 @@ import (
 //
 // A position is a key of the outbox; nil is the beginning, and of an answer the end.
 
+// becauseErased is why messages did not leave whose customer was erased.
+const becauseErased = "erased"
+
 // personalKinds are where what belongs to a person lies without the person's ID at the front, in the order of their keys.
 var personalKinds = [...][]byte{{'m'}, []byte("qt"), []byte("ul"), {'w'}}
 
@@ -86,6 +89,9 @@ func (d *Delivery) Forget(tx store.Tx, ids []lifecycle.ID, from []byte, look int
 			}
 			if !slices.Contains(ids, m.Customer) {
 				continue
+			}
+			if !settled(&m.Message) { // in the figures it waits no longer; nobody else is told
+				d.note(tx, &m.Message, lifecycle.Fact{Kind: lifecycle.FactSettled, From: string(m.State), To: string(lifecycle.Cancelled), Reason: becauseErased})
 			}
 			d.unqueue(tx, &m.Message)
 			d.unpark(tx, &m.Message)
