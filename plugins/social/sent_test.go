@@ -43,7 +43,7 @@ func TestReportsAfterARestart(t *testing.T) {
 			body := fmt.Sprintf(`{"type":"event_callback","event":{"type":"message","channel":"D0123","user":"U0123","text":"Yes","ts":"%d.1"}}`, stamp)
 			return c.Callback(t.Context(), channel.Callback{Method: "POST", Path: "/slack", Body: []byte(body), Headers: map[string]string{
 				"x-slack-request-timestamp": strconv.FormatInt(stamp, 10), "x-slack-signature": "v0=" + hexMAC("8f742231b10e8888abcd99yyyzzz85a5", "v0:", strconv.FormatInt(stamp, 10), ":", body)}})
-		}, "replied", "slack:D0123"},
+		}, "replied", "slack:U0123"},
 		{"zalo", func() *social.Connector { return configured(t, at, zaloSettings(zalo, "refresh-0", state)) }, "zalo:777", func(c *social.Connector) (channel.Reply, []channel.Report) {
 			when := strconv.FormatInt(stamp*1000, 10)
 			body := `{"event_name":"user_received_message","timestamp":"` + when + `","sender":{"id":"777"},"message":{"msg_id":"zm-1"}}`
