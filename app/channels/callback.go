@@ -16,6 +16,9 @@ type (
 	Reply    = channel.Reply
 )
 
+// MaxCallbackBytes is how large a callback's body may be.
+const MaxCallbackBytes = channel.MaxCallbackBytes
+
 // Callback gives a request to the connector of a channel and returns its answer, with what the request said: keep the
 // reports first, and answer then. from is the network that it comes from. The error has the code NotFound where there is nobody to answer, and Unavailable or
 // Busy where trying again helps. A connector is not killed for a callback that it lets wait: anyone may make one.

@@ -98,7 +98,7 @@ func TestACallbackReachesTheConnector(t *testing.T) {
 	}
 	_, _, err = h.Callback(t.Context(), "email", "", channels.Callback{})
 	code(t, err, lifecycle.NotFound, "takes no callbacks")
-	_, _, err = h.Callback(t.Context(), "sms", "", channels.Callback{Body: make([]byte, 1<<20+1)})
+	_, _, err = h.Callback(t.Context(), "sms", "", channels.Callback{Body: make([]byte, channels.MaxCallbackBytes+1)})
 	code(t, err, lifecycle.TooLarge, "at most")
 	_, _, err = h.Callback(t.Context(), "sms", "", channels.Callback{Path: "/nonsense"})
 	code(t, err, lifecycle.Unavailable, "status 7")

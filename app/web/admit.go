@@ -8,6 +8,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"stagecraft/app/channels"
 )
 
 // maxConnections is how many connections are open at once, live streams among them. One that waits costs some 20 KB.
@@ -119,7 +121,7 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) (limit int, counted bool) 
 	case under("/api/") && len(h.Peek("X-Stagecraft")) > 0 && s.onMachine(h):
 		return 0, false
 	case under("/callbacks/"):
-		limit = maxBody
+		limit = channels.MaxCallbackBytes
 	case under("/v1/"), under("/beacon/"):
 		limit = maxBatchBytes
 	default:

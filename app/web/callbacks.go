@@ -20,7 +20,7 @@ func (s *Server) callback(c *fiber.Ctx) error {
 	var data []byte
 	if len(c.Request().Body()) > 0 { // some providers say it all in the address
 		var err error
-		if data, err = body(c, maxBody); err != nil {
+		if data, err = unpacked(c, channels.MaxCallbackBytes, channels.MaxCallbackBytes); err != nil {
 			return err
 		}
 	}

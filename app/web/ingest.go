@@ -80,10 +80,13 @@ func noToken(r rune) bool {
 
 // body returns the request's body in memory of its own, inflated if it is gzip by its first bytes, whatever the header
 // says: clients mislabel it.
-func body(c *fiber.Ctx, limit int) ([]byte, error) {
+func body(c *fiber.Ctx, limit int) ([]byte, error) { return unpacked(c, maxBody, limit) }
+
+// unpacked returns the body of at most so many bytes on the wire, and limit inflated.
+func unpacked(c *fiber.Ctx, wire, limit int) ([]byte, error) {
 	raw := c.Request().Body()
-	if len(raw) > maxBody {
-		return nil, lifecycle.Errorf(lifecycle.TooLarge, "the body has more than %d bytes", maxBody)
+	if len(raw) > wire {
+		return nil, lifecycle.Errorf(lifecycle.TooLarge, "the body has more than %d bytes", wire)
 	}
 	var data []byte
 	if len(raw) > 2 && raw[0] == 0x1f && raw[1] == 0x8b {

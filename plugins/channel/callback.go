@@ -4,7 +4,7 @@ import "context"
 
 // Limits of a callback.
 const (
-	MaxCallbackBytes = 1 << 20  // of a request's body
+	MaxCallbackBytes = 3 << 20  // of a request's body: Meta's have up to 3 MB
 	MaxReplyBytes    = 64 << 10 // of a reply's body; longer ones are cut
 )
 
