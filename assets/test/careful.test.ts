@@ -140,3 +140,70 @@ test('a segment that was changed is as it was left after a look at another one',
   await page.getByRole('button', { name: 'Discard the changes' }).click();
   await expect.poll(() => text.inputValue(), patience).toBe('-- ab\n');
 });
+
+test('what was sent is forgotten, and an approval taken back, only after a question', async () => {
+  const changes: string[] = [];
+  page.on('request', (request) => request.method() !== 'GET' && changes.push(request.method()));
+  const at = new Date().toISOString();
+  await answer('**/api/sources', { sources: [{ name: 'shop', title: 'Shop', file: 'sources/shop.lua', secrets: [], requests: 1, events: 0, repeats: 0, refused: 1, rejects: 1 }] });
+  await answer('**/api/sources/shop/rejects', { rejects: [{ id: 'r1', at, reason: 'no user' }] });
+  await page.goto(`${url}/#/sources`);
+  await page.getByRole('button', { name: '1 not taken' }).click();
+  await page.getByRole('button', { name: 'Forget' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('lost for good').waitFor();
+  await dialog.getByRole('button', { name: 'Keep it' }).click();
+  const connectors = { channels: [], connectors: [{ name: 'fax', channels: ['fax'], version: '1', builtIn: false }], plugins: [{ name: 'fax', path: '/p/fax', approval: 'approved', sha256: 'ab' }] };
+  const view = (await (await fetch(`${url}/api/channels`)).json()) as object;
+  await answer('**/api/channels', { ...view, ...connectors });
+  await page.goto(`${url}/#/channels`);
+  await page.getByRole('button', { name: 'Take the approval back' }).click();
+  await dialog.getByText('by fax waits').waitFor();
+  await dialog.getByRole('button', { name: 'Not now' }).click();
+  expect(changes).toEqual([]);
+});
+
+test('a search that fails shows nobody as found', async () => {
+  await answer('**/v1/customers?newest=*', { customers: [{ id: '1'.repeat(32), name: 'Somebody Else', created: '2026-01-01T00:00:00Z', seen: '2026-01-01T00:00:00Z', stages: [] }] });
+  await answer('**/v1/customers?search=*', { code: 'unavailable', detail: 'The store is busy.' }, 503);
+  await page.goto(`${url}/#/customers`);
+  await page.getByText('Somebody Else').waitFor();
+  await page.goto(`${url}/#/customers?search=ada`);
+  await page.getByText('The store is busy.').waitFor();
+  expect(await page.getByText('Somebody Else').count()).toBe(0);
+  expect(await page.getByText('Who has it').count()).toBe(0);
+});
+
+test('what is long does not make the page Why wide', async () => {
+  const long = 'x'.repeat(3000);
+  const decision = { at: '2026-01-01T00:00:00Z', cause: long, effects: [long], scripts: [{ journey: 'j', stage: 's', file: 'j/s.lua', line: 1, version: 'v', handler: long, lines: [], reads: [{ file: 'f', line: 1, what: 'p', value: long }], conditions: [], ended: 'ended' }] };
+  await answer(/\/v1\/customers\/ada\/why/, { customer: '1', user: 'ada', answer: [long], journeys: [], decisions: [decision], missed: [], exact: true, notes: [] });
+  await page.goto(`${url}/#/why?user=ada`);
+  await page.locator('main summary').click();
+  await expect.poll(overhang, patience).toBe(0);
+});
+
+test('a very long name, and values that are very long, leave a customer’s page and a call to work with', async () => {
+  const at = new Date().toISOString();
+  const [name, value] = ['Wolfeschlegelstein'.repeat(560), 'value'.repeat(1000)];
+  const customer = { id: '1'.repeat(32), userId: 'wolfe', created: at, seen: at, identities: [{ kind: 'user', value: 'wolfe' }], traits: [{ name: 'name', value: name }, { name: 'v', value }], tags: [], consents: [], suppressions: [], stages: [], segments: [], scores: [] };
+  await answer('**/v1/customers/wolfe', customer);
+  await answer(/\/v1\/customers\/1+\/timeline/, { entries: [] });
+  await page.goto(`${url}/#/customers/wolfe`);
+  const title = page.locator('h1');
+  await title.getByText('Wolfe').waitFor();
+  expect((await title.boundingBox())!.height).toBeLessThan(200);
+  await title.getByRole('button', { name: 'all 10,080 characters' }).click();
+  await expect.poll(() => title.innerText(), patience).toContain(name);
+  const call = {
+    ref: 'c2', user: 'wolfe', customer: customer.id, journey: 'care', stage: 'new', name: 'ring', kind: 'transactional', number: '+442079460001',
+    reason: name, text: 'Good morning.', priority: 'high', state: 'claimed', opened: at, due: at, agreed: false, agent: 'Grace', claimed: at, log: [],
+  };
+  await answer(/\/v1\/calls\?/, { at, calls: [call], waiting: 1, more: false, dispositions: ['reached'] });
+  await answer('**/v1/calls/c2', { ...call, known: { traits: { name, a: value, b: value, c: value }, tags: [], created: at, events: [] } });
+  await page.evaluate(() => localStorage.setItem('stagecraft-agent', 'Grace'));
+  await page.goto(`${url}/#/calls`);
+  await page.locator('dt', { hasText: /^c$/ }).waitFor();
+  expect((await page.locator('article').boundingBox())!.height).toBeLessThan(1600);
+  expect(await overhang()).toBe(0);
+});

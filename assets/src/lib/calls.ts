@@ -1,6 +1,7 @@
 // The queue of the call centre: GET and POST /v1/calls.
 
 import { call } from '../api';
+import { upright } from './format';
 import { asSent } from './json';
 
 export type CallState = 'open' | 'claimed' | 'closed' | 'dropped';
@@ -142,7 +143,7 @@ export function clock(milliseconds: number): string {
 
 /** What a customer's trait says in one line. */
 export function fact(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return upright(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 /** When a call back was agreed for: "Mon 14:30" within the week, else with its date. */

@@ -1,7 +1,7 @@
 // Customers: who there is, one of them, and their life. GET /v1/customers, and below it.
 
 import { call } from '../api';
-import { short } from './format';
+import { short, upright } from './format';
 import { asSent } from './json';
 
 export interface Identity {
@@ -176,7 +176,7 @@ export function forgive(identity: Identity): Promise<unknown> {
   return call('POST', '/v1/identities/forgive', { kind: identity.kind, value: identity.value });
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
+const text = (value: unknown): string => (typeof value === 'string' ? upright(value.trim()) : '');
 
 /** How people call a customer: by name, else by address, else by ID. */
 export function nameOf(one: Listed): string {
@@ -198,7 +198,7 @@ export function kindText(kind: string): string {
 
 /** A trait as it is shown: a text without its quotes. */
 export function valueText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return upright(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 /** A stay in a stage: the change that began it, and when it ended; null: it goes on. */

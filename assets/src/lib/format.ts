@@ -114,3 +114,13 @@ export function place(file: string, line: number, journey = ''): string {
   const name = inJourney(file, journey);
   return line > 0 ? `${name}:${line}` : name;
 }
+
+/** How a long text begins: at most so many characters, and a sign that there is more. */
+export function beginning(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, '')}…` : text;
+}
+
+/** A text that others wrote, in which what turns the direction of writing around is seen instead of heeded. */
+export function upright(text: string): string {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (sign) => `[U+${sign.charCodeAt(0).toString(16).toUpperCase()}]`);
+}

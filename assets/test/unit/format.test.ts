@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { absolute, compact, inJourney, number, parseTime, place, plural, relative, share, short, took } from '../../src/lib/format';
+import { absolute, beginning, compact, inJourney, number, parseTime, place, plural, relative, share, short, took, upright } from '../../src/lib/format';
 
 test('numbers', () => {
   expect(number(0)).toBe('0');
@@ -85,4 +85,11 @@ test('places', () => {
   expect(inJourney('lib/offers.lua', 'customer-lifecycle')).toBe('lib/offers.lua');
   expect(place('customer-lifecycle/lost.lua', 12, 'customer-lifecycle')).toBe('lost.lua:12');
   expect(place('lost.lua', 0)).toBe('lost.lua');
+});
+
+test('a long text is cut between characters, and what turns writing around is seen', () => {
+  expect(beginning('abcd', 4)).toBe('abcd');
+  expect(beginning('abcde', 4)).toBe('abc…');
+  expect(beginning('ab🦊de', 4)).toBe('ab…');
+  expect(upright('\u202egnp.exe\u202c \u2066محمد')).toBe('[U+202E]gnp.exe[U+202C] [U+2066]محمد');
 });
