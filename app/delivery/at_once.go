@@ -56,6 +56,7 @@ type aloft struct {
 	mu      sync.Mutex
 	mark    time.Time                  // of the last checkpoint; zero: nothing may be claimed at once yet
 	decided map[lifecycle.ID]time.Time // when
+	handed  map[lifecycle.ID]bool      // of those that are marked: the connector may have them, see hands.go
 }
 
 // admits reports whether a message may be claimed as it is decided.
@@ -87,6 +88,7 @@ func (a *aloft) landed(ids []lifecycle.ID) {
 	defer a.mu.Unlock()
 	for _, id := range ids {
 		delete(a.decided, id)
+		delete(a.handed, id)
 	}
 }
 
@@ -114,19 +116,20 @@ func (a *aloft) write(tx store.Tx, at time.Time) {
 	a.mark = c.mark
 }
 
-// recoverAtOnce is the input "an earlier start of the program may have left some in flight": they go to the outbox, where
-// a claim finds their attempt without a result.
+// recoverAtOnce is the input "an earlier start of the program may have left some in flight": they go to the outbox. There a claim
+// finds their attempt without a result, or none at all if they were certainly not handed over. It answers whether there are more.
 type recoverAtOnce struct{ At time.Time }
 
-func (d *Delivery) recoverAtOnce(tx store.Tx, in recoverAtOnce) error {
+func (d *Delivery) recoverAtOnce(tx store.Tx, in recoverAtOnce) (more bool, err error) {
 	last := readCheckpoint(tx.Get(checkpointKey()))
-	var left []*lifecycle.Message
+	boot, handed := readHands(tx)
+	var left []*decided
 	var failed error
 	consider := func(m *decided, err error) {
 		if err != nil {
 			failed = err
 		} else if m != nil && m.State == lifecycle.Queued && m.Attempt != nil && m.Attempt.Boot != d.boot && m.Attempts < m.Attempt.Number {
-			left = append(left, &m.Message)
+			left = append(left, m)
 		}
 	}
 	for _, f := range last.list {
@@ -141,23 +144,36 @@ func (d *Delivery) recoverAtOnce(tx store.Tx, in recoverAtOnce) error {
 		})
 	}
 	if failed != nil {
-		return failed
+		return false, failed
 	}
+	size := 0
 	for _, m := range left {
-		d.queue(tx, m)
+		if size >= maxClaimBytes {
+			return true, nil
+		}
+		// One that went back to the outbox in its time has an attempt of its own there.
+		if isMarked(&m.Message) && m.Attempt.Boot == boot && !handed[m.ID] && !tx.Has(attemptKey(m.ID)) {
+			size += undo(tx, m.ID, *m.Attempt)
+		}
+		d.queue(tx, &m.Message)
 	}
 	a := &d.aloft[tx.Partition()]
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.write(tx, in.At)
-	return nil
+	a.handed = map[lifecycle.ID]bool{}
+	d.writeHands(tx, a)
+	return false, nil
 }
 
 // recover finds what an earlier start left in flight in a partition. It reports false if ctx has ended.
 func (d *Delivery) recover(ctx context.Context, p int) bool {
 	for {
-		_, err := d.store.Do(ctx, p, recoverAtOnce{d.clock.Now()})
-		if err == nil || ctx.Err() != nil {
+		more, err := d.store.Do(ctx, p, recoverAtOnce{d.clock.Now()})
+		switch {
+		case err == nil && more == true:
+			continue
+		case err == nil || ctx.Err() != nil:
 			return err == nil
 		}
 		d.log.Error("what was in flight in a partition cannot be read and is tried again", "partition", p, "error", err)

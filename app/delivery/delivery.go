@@ -2,7 +2,7 @@
 // before sending, renders, hands batches to connectors, and settles what they answer.
 //
 // Reading order: outbox.go (what is stored), lanes.go (where a message waits), connect.go (who sends it), policy.go (what may be sent, and when),
-// claim.go (the durable attempt), at_once.go (the same in the commit that decides), dispatch.go (who sends when),
+// claim.go (the durable attempt), at_once.go (the same in the commit that decides), hands.go (what of that a crash leaves in doubt), dispatch.go (who sends when),
 // adapt.go (how much at once), reconsider.go (what has waited for its connector), settle.go (results, retries, doubt), fallback.go (another channel),
 // control.go (what operators hold, cancel or send anyway), brake.go (where what is held waits), watch.go (who waits for a message),
 // withdraw.go (what is taken back after it was accepted), ledger.go (what is shown of messages). What is said is made in text.go, from liquid.go on. Channels that end here:
@@ -182,8 +182,10 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		err = d.withdrawn(tx, in)
 	case TestSend:
 		answer, err = d.testSend(tx, in)
+	case handOver:
+		d.handOver(tx, in)
 	case recoverAtOnce:
-		answer, err = nil, d.recoverAtOnce(tx, in)
+		answer, err = d.recoverAtOnce(tx, in)
 	case fileInbox:
 		answer, err = nil, d.fileInbox(tx, in)
 	case InboxMark:

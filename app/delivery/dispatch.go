@@ -198,7 +198,7 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing, p
 	defer l.weigh(-massOf(batch))
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
-	batch = d.stillLeaving(finish, batch)
+	batch = d.marked(finish, d.stillLeaving(finish, batch))
 	if pass.Keep(len(batch)); len(batch) == 0 {
 		return
 	}

@@ -23,6 +23,7 @@ import (
 //	l customer                        -> leavings: what has left lately, only where a cap is set or duplicates are looked for
 //	w kind of channel, 0, address hash, customer -> the newest message: who was written to at an address that may answer, see sent.go
 //	a                                 -> checkpoint: what was in flight of what is claimed in the commit that decides it, see at_once.go
+//	ah                                -> hands: what of that may be with a connector, see hands.go
 //	q …                               -> the calls of the call centre, see calls_queue.go
 //	g endpoint hash                   -> endpoint: since when an address of webhooks fails, see endpoints.go
 //	n customer, …                     -> what is in a customer's inbox, see inbox.go

@@ -42,7 +42,8 @@ type post struct {
 	delivery  *delivery.Delivery
 	store     *store.Store
 	facts     *facts
-	own       chan struct{} // closed when owners may own
+	own       chan struct{}         // closed when owners may own
+	refuse    func(input any) error // inputs of this life that fail; nil: none
 	boots     int
 	stop      func() // ends the senders and waits for them
 	customers int
@@ -97,7 +98,7 @@ func (p *post) open() {
 		p.connect(p.delivery)
 	}
 	p.delivery.Bind(p.store)
-	p.store.Start(machine{p.delivery, p.own})
+	p.store.Start(machine{p.delivery, p.own, p.refuse})
 }
 
 // run lets the senders work until the test ends, or stop is called.
@@ -242,7 +243,7 @@ func (p *post) crash() {
 	}
 	c := newConnector()
 	c.clock, c.idempotent = p.clock, p.connector.idempotent
-	p.connector = c
+	p.connector, p.refuse = c, nil
 	p.open()
 }
 
@@ -250,6 +251,7 @@ func (p *post) crash() {
 type machine struct {
 	delivery *delivery.Delivery
 	own      chan struct{}
+	refuse   func(input any) error
 }
 
 type act func(tx store.Tx)
@@ -258,6 +260,11 @@ func (m machine) Apply(tx store.Tx, input any) (any, error) {
 	if write, ok := input.(act); ok {
 		write(tx)
 		return nil, nil
+	}
+	if m.refuse != nil {
+		if err := m.refuse(input); err != nil {
+			return nil, err
+		}
 	}
 	answer, _, err := m.delivery.Apply(tx, input)
 	return answer, err
@@ -381,6 +388,7 @@ type connector struct {
 	answer     func(m channels.Outgoing) lifecycle.Receipt
 	gate       func(batch []channels.Outgoing) // may block; before the batch is counted as sent
 	short      bool                            // it gives one receipt too few
+	blocks     chan struct{}                   // what it waits for before it answers; nil: nothing
 	limits     *channels.Gate                  // of the channel; nil: none
 
 	mu    sync.Mutex
@@ -432,11 +440,15 @@ func (c *connector) Send(_ context.Context, batch []channels.Outgoing) []lifecyc
 		gate(batch)
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	var receipts []lifecycle.Receipt
 	for _, m := range batch {
 		c.sent = append(c.sent, sending{m, c.clock.Now()})
 		receipts = append(receipts, c.answer(m))
+	}
+	blocks := c.blocks
+	c.mu.Unlock()
+	if blocks != nil {
+		<-blocks
 	}
 	if c.short {
 		receipts = receipts[:len(receipts)-1]

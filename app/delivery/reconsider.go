@@ -58,10 +58,8 @@ func (d *Delivery) takeBack(tx store.Tx, m *lifecycle.Message, v verdict, at tim
 		d.log.Error("an attempt cannot be taken back", "message", m.ID.String(), "error", err)
 		return
 	}
-	undone := *last
-	undone.Number--
-	tx.Set(attemptKey(m.ID), store.Encode(&undone))
-	m.Attempts = undone.Number
+	undo(tx, m.ID, *last)
+	m.Attempts = last.Number - 1
 	if v.state == lifecycle.Queued {
 		d.queue(tx, m)
 	} else {
@@ -71,6 +69,14 @@ func (d *Delivery) takeBack(tx store.Tx, m *lifecycle.Message, v verdict, at tim
 		d.change(tx, m, v.state, v.reason, at)
 	}
 	d.stand(tx, m)
+}
+
+// undo writes down that an attempt was not made, with its bytes for the next one, and returns how many it wrote.
+func undo(tx store.Tx, id lifecycle.ID, last attempt) int {
+	last.Number--
+	data := store.Encode(&last)
+	tx.Set(attemptKey(id), data)
+	return len(data)
 }
 
 // stillLeaving returns those of a claimed batch that may leave. Nearly always that is all of them, and nobody is asked.
