@@ -3,7 +3,7 @@
 // customer.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { launch, patience, policed, url } from './browser';
+import { launch, patience, policed, url, watch } from './browser';
 
 let browser: Browser;
 let page: Page;
@@ -206,4 +206,27 @@ test('a very long name, and values that are very long, leave a customer’s page
   await page.locator('dt', { hasText: /^c$/ }).waitFor();
   expect((await page.locator('article').boundingBox())!.height).toBeLessThan(1600);
   expect(await overhang()).toBe(0);
+});
+
+test('the preview of a mail fetches nothing, whatever is written in it, and shows all of it', async () => {
+  const at = new Date().toISOString();
+  const html = `<body onload="x()"><base href="http://elsewhere.example/"><div style="background-image:u\\72l(/api/overview?fetched)">one</div>
+<style>@\\69mport "/api/overview?fetched"; p { background: url(/api/overview?fetched</style>
+<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=/api/overview?fetched&gt;"></table></mtext></math><p>the end</p>`;
+  const message = {
+    ref: 'm1', decided: at, user: 'ada', customer: '1'.repeat(32), journey: 'care', stage: 'new', name: 'hello', channel: 'email', kind: 'marketing', state: 'accepted',
+    reason: '', attempts: 1, inDoubt: 0, settled: at, file: 'care/new.lua', line: 1, version: 'v', life: [],
+    rendered: { to: 'ada@example.com', subject: 'Hello', text: '', html, date: at },
+  };
+  await answer('**/api/messages/m1', message);
+  const { troubles } = watch(page);
+  const fetched: string[] = [];
+  page.on('request', (request) => request.url().includes('fetched') && fetched.push(request.url()));
+  await page.goto(`${url}/#/message/m1`);
+  const mail = page.frameLocator('iframe');
+  await mail.getByText('the end').waitFor();
+  expect(await mail.locator('body').innerText()).toContain('one');
+  await expect.poll(() => mail.locator('body').evaluate((body) => getComputedStyle(body).marginTop), patience).toBe('20px'); // our own sheet is there
+  expect(fetched).toEqual([]);
+  expect(troubles).toEqual([]);
 });

@@ -1,7 +1,7 @@
 // Makes a rendered mail safe to look at. The frame that shows it is sandboxed, so nothing in it can run; what is done
 // here keeps a look from having effects: no picture is fetched (that would count as an open), no link leads anywhere
 // (that would count as a click, or unsubscribe), and nothing is left that the page's content security policy, which
-// the frame inherits, would have to refuse.
+// the frame inherits, would have to refuse. What slips through is stopped by a policy of the frame's own.
 
 export interface Preview {
   /** A whole document, for srcdoc. */
@@ -43,9 +43,15 @@ const remove = 'script,link,meta,base,iframe,frame,object,embed,form,input,butto
  * their own.
  */
 export function preview(html: string, styles: boolean, sheet: string, dark = false): Preview {
-  const doc = new DOMParser().parseFromString(styles ? html : withoutStyles(html), 'text/html');
+  const doc = new DOMParser().parseFromString(withoutHandlers(styles ? html : withoutStyles(html)), 'text/html');
   let pictures = 0;
   for (const element of doc.querySelectorAll(remove)) element.remove();
+  // Written out and read again, what is within a formula may become something else: its text is enough.
+  for (const element of doc.querySelectorAll('math, math *')) {
+    if (element.namespaceURI === doc.documentElement.namespaceURI) continue;
+    if (element.localName === 'style') element.remove();
+    else element.replaceWith(...element.childNodes);
+  }
   for (const image of doc.querySelectorAll('img,picture,source')) {
     const width = image.getAttribute('width');
     const height = image.getAttribute('height');
@@ -84,8 +90,11 @@ export function preview(html: string, styles: boolean, sheet: string, dark = fal
   const link = doc.createElement('link');
   link.rel = 'stylesheet';
   link.href = sheet;
+  const policy = doc.createElement('meta');
+  policy.httpEquiv = 'Content-Security-Policy';
+  policy.content = `default-src 'none'; style-src 'unsafe-inline' ${sheet}; img-src data:`;
   // Before the mail's own styles, which may say otherwise.
-  doc.head.prepend(link);
+  doc.head.prepend(policy, link);
   doc.documentElement.classList.add(dark ? 'sc-dark' : 'sc-light');
   const plain = !styles && /<style[\s>]|\sstyle\s*=/i.test(html);
   return { html: `<!doctype html>${doc.documentElement.outerHTML}`, pictures, plain };
@@ -93,7 +102,32 @@ export function preview(html: string, styles: boolean, sheet: string, dark = fal
 
 /** Takes out of styles whatever fetches something. */
 export function withoutFetches(css: string): string {
-  return css.replace(/@import[^;]*;?/gi, '').replace(/(?:url|image-set|src)\s*\((?:"[^"]*"|'[^']*'|[^)]*)\)/gi, 'none');
+  return plainNames(css)
+    .replace(/@import[^;]*;?/gi, '')
+    .replace(/(?:url|image-set|src)\s*\((?:"[^"]*"|'[^']*'|[^)]*)(?:\)|$)/gi, 'none');
+}
+
+/** Writes letters as letters: in a style, u\72l is another way to write url. */
+function plainNames(css: string): string {
+  return css
+    .replace(/\\([0-9a-f]{6}|[0-9a-f]{2,5}(?![0-9a-f]))\s?/gi, (escape, hex: string) => {
+      const sign = Number.parseInt(hex, 16) < 128 ? String.fromCharCode(Number.parseInt(hex, 16)) : '';
+      return /[a-z]/i.test(sign) ? sign : escape;
+    })
+    .replace(/\\([g-z])/gi, '$1');
+}
+
+// A tag, with what stands quoted in it.
+const tags = /<[a-z][^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>/gi;
+
+/**
+ * The mail without handlers of events and addresses of its own base, which are removed in any case. A browser reports them as
+ * soon as it parses them, so this works on text.
+ */
+export function withoutHandlers(html: string): string {
+  return html.replace(tags, (tag) =>
+    /^<base\b/i.test(tag) ? '' : tag.replace(/("[^"]*"|'[^']*')|(?<=[\s/"'])on[a-z]+\s*=/gi, (_, quoted?: string) => quoted ?? 'data-handler='),
+  );
 }
 
 /** Decides what styles ask about light and dark, whatever the reader's own machine prefers. */
@@ -107,7 +141,7 @@ export function inScheme(css: string, dark: boolean): string {
 export function withoutStyles(html: string): string {
   return html
     .replace(/<style[\s>][^]*?(?:<\/style\s*>|$)/gi, '')
-    .replace(/<[a-z][^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>/gi, (tag) =>
+    .replace(tags, (tag) =>
       tag.replace(/("[^"]*"|'[^']*')|\sstyle\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/gi, (style, quoted?: string) => {
         // What a mail hides, such as its preheader, stays hidden.
         return quoted ?? (/display\s*:\s*none/i.test(style) ? ' hidden' : '');

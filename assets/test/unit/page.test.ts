@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { complete } from '../../src/api';
-import { allowsInlineStyle, withoutFetches, withoutStyles } from '../../src/lib/mail';
+import { allowsInlineStyle, withoutFetches, withoutHandlers, withoutStyles } from '../../src/lib/mail';
 import { fileHash, journeyHash, messageHash, nowhere, parseRoute } from '../../src/lib/route';
 
 test('routes survive the address', () => {
@@ -42,4 +42,16 @@ test('a mail without its styles keeps what it says', () => {
   expect(withoutStyles("<div class='c' style='display:none'>preheader</div>")).toBe("<div class='c' hidden>preheader</div>");
   expect(withoutStyles('<td style=padding:0>1 < 2 and style="x"</td>')).toBe('<td>1 < 2 and style="x"</td>');
   expect(withoutStyles('<STYLE>never closed')).toBe('');
+});
+
+test('a style that fetches is found however it is written', () => {
+  expect(withoutFetches('background-image:u\\72l(/x)')).toBe('background-image:none');
+  expect(withoutFetches('background:\\000075 RL("/x")')).toBe('background:none');
+  expect(withoutFetches('background:i\\00006dage-set("/x" 1x)')).toBe('background:none');
+  expect(withoutFetches('background:\\u\\rl(/never-closed')).toBe('background:none');
+  expect(withoutFetches('@\\69 mport "x.css"; b{content:"\\201C \\22"}')).toBe(' b{content:"\\201C \\22"}');
+});
+
+test('handlers of events are no more, and the text about them is', () => {
+  expect(withoutHandlers('<a title="x on=y"onclick="f()"/onload=g()>one on=two</a><BASE href="/x"><b>')).toBe('<a title="x on=y"data-handler="f()"/data-handler=g()>one on=two</a><b>');
 });
