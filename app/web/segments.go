@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -58,8 +59,14 @@ func (s *Server) listSegments(c *fiber.Ctx) error {
 	return c.JSON(answer)
 }
 
-// segmentName copies the name out of the path.
-func segmentName(c *fiber.Ctx) string { return string(append([]byte(nil), c.Params("name")...)) }
+// segmentName copies the name out of the path. What cannot be read there stays as it is, and names none.
+func segmentName(c *fiber.Ctx) string {
+	name, err := param(c, "name")
+	if err != nil {
+		return strings.Clone(c.Params("name"))
+	}
+	return name
+}
 
 // wireSegment is one segment with its file.
 type wireSegment struct {
