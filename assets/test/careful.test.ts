@@ -230,3 +230,37 @@ test('the preview of a mail fetches nothing, whatever is written in it, and show
   expect(fetched).toEqual([]);
   expect(troubles).toEqual([]);
 });
+
+test('a key that was changed is said where the console is open', async () => {
+  let end = () => {};
+  const ended = new Promise<void>((done) => (end = done));
+  await page.route('**/api/stream', async (route) => {
+    await ended;
+    await route.fulfill({ status: 401 });
+  });
+  await page.goto(`${url}/?changed#/journey/customer-lifecycle`);
+  await page.locator('[data-stage]').first().waitFor();
+  await answer('**/api/overview', { code: 'unauthorized', detail: 'The key is wrong.' }, 401);
+  end();
+  await page.getByText('What is shown here is old: The key is wrong.').waitFor();
+  await page.unroute('**/api/overview');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('What is shown here is old').waitFor({ state: 'detached' });
+});
+
+test('long names and titles without spaces fit a telephone', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const title = 'Sale'.repeat(50);
+  await page.goto(`${url}/#/calls`);
+  await page.evaluate(() => localStorage.setItem('stagecraft-agent', 'Grace'.repeat(12)));
+  await page.reload();
+  await page.getByText('GraceGrace').waitFor();
+  await expect.poll(overhang, patience).toBe(0);
+  const draft = { name: 'sale', title, status: 'draft', who: 'everybody', journey: 'broadcast.sale', audience: { everybody: true }, parts: [], figures: [], reasons: [], let: 0, listed: 0, done: 0, warnings: [], script: null };
+  await answer('**/api/broadcasts/sale', draft);
+  await page.goto(`${url}/#/broadcasts?name=sale`);
+  await page.getByRole('button', { name: 'Start …' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('heading').waitFor();
+  expect(await dialog.evaluate((box) => box.scrollWidth - box.clientWidth)).toBe(0);
+});

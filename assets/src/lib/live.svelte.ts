@@ -7,6 +7,8 @@ export class Live {
   connection = $state<Connection>('connecting');
   /** Why there is nothing to show yet. */
   problem = $state('');
+  /** Why the server gives nothing any more to whoever looks, such as with a key that was changed. */
+  refused = $state('');
   /** The server's time, in milliseconds; it moves on once a second. */
   now = $state(Date.now());
 
@@ -43,7 +45,8 @@ export class Live {
   #connected(state: Connection): void {
     if (state === this.connection) return;
     if (state === 'live') this.#newest = Number.NaN;
-    if (state === 'live' && this.connection === 'reconnecting') void this.refresh();
+    // A stream does not say why it ended: an answer does.
+    if (this.connection === 'reconnecting' || state === 'reconnecting') void this.refresh();
     this.connection = state;
   }
 
@@ -62,6 +65,10 @@ export class Live {
       this.#take(await getOverview());
     } catch (error) {
       this.problem = error instanceof ApiError ? error.message : String(error);
+      if (error instanceof ApiError && error.status === 401) {
+        this.refused = this.problem; // the browser has asked for the key; to ask again and again would not let anybody work
+        return;
+      }
       this.#again = setTimeout(() => void this.refresh(), 2000);
     }
   }
@@ -75,7 +82,7 @@ export class Live {
       this.#skew = at - Date.now();
       this.now = at;
     }
-    this.problem = '';
+    this.problem = this.refused = '';
     this.overview = overview;
   }
 }
