@@ -317,6 +317,7 @@ func TestPausedChannel(t *testing.T) {
 func TestLabels(t *testing.T) {
 	p := under(t, delivery.Policy{Labels: map[string]string{"sms": "[QC]", "email": "[QC]"}}, false, func(p *post) {
 		p.templates["labelled"] = &lifecycle.Template{Front: map[string]string{"subject": " [qc] Sale"}, Body: "[QC] Sale"}
+		p.templates["english"] = &lifecycle.Template{Front: map[string]string{"subject": "[AD] Sale"}, Body: "[Ad] Sale"}
 	})
 	ada := p.grown(nil)
 	for _, c := range []struct {
@@ -327,6 +328,8 @@ func TestLabels(t *testing.T) {
 		{"email", "offer", wanted, "[QC] Offer", "Offer"},
 		{"sms", "offer", wanted, "", "[QC] Offer"},
 		{"sms", "labelled", wanted, "", "[QC] Sale"},
+		{"sms", "english", wanted, "", "[Ad] Sale"},
+		{"email", "english", wanted, "[AD] Sale", "[Ad] Sale"},
 		{"email", "offer", owed, "Offer", "Offer"},
 		{"sms", "offer", owed, "", "Offer"},
 	} {
