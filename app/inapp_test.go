@@ -129,6 +129,11 @@ func TestInApp(t *testing.T) {
 	})
 	do("dismiss")
 	do("dismiss")
+	do("read") // of a page that has not heard of it
+	do("click")
+	if status, text, _ := s.call("POST", "/v1/inapp/"+m.ID+"/read", nil, as(graces, "")); status != http.StatusNotFound {
+		t.Errorf("grace reads what was dismissed: %d %s", status, text)
+	}
 	s.eventually("the script knows that it was dismissed", func() bool { return s.told("dismissed note") })
 	if box = s.inbox(token); len(box.Messages) != 0 {
 		t.Errorf("after it was dismissed: %+v", box)

@@ -196,9 +196,14 @@ func (s *Server) markInbox(c *fiber.Ctx, v viewer) error {
 		return err
 	}
 	i := slices.IndexFunc(messages, func(m located) bool { return m.Ref == ref })
-	if i < 0 {
-		if deed == lifecycle.Dismissed && slices.ContainsFunc(ids, func(id lifecycle.ID) bool { return id.Partition() == ref.Partition }) {
-			return sendOK(c) // in another window, or it has expired
+	if i < 0 { // it was dismissed, in another window too, or has expired
+		sent, err := s.Delivery.AsDecided(c.UserContext(), ref.Partition, []lifecycle.Ref{ref})
+		if err != nil {
+			return err
+		}
+		theirs := slices.Contains(ids, sent[ref.ID].Customer)
+		if theirs || deed == lifecycle.Dismissed && slices.ContainsFunc(ids, func(id lifecycle.ID) bool { return id.Partition() == ref.Partition }) {
+			return sendOK(c)
 		}
 		return gone
 	}
