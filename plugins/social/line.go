@@ -47,6 +47,8 @@ type line struct {
 	why   string
 	wrong string // what the operator must do
 	sent  sent
+
+	silence channel.Silence // by host
 }
 
 // answer is what a network answered.
@@ -81,6 +83,11 @@ func (l *line) call(ctx context.Context, target, contentType string, headers map
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}
+	host := request.URL.Host
+	if wait := l.silence.Begin(host, l.now()); wait > 0 {
+		return answer{}, receipt(channel.Untried(l.name+" does not answer just now, and is tried with another message", wait))
+	}
+	defer func() { l.silence.End(host, ctx.Err() == nil, l.now()) }()
 	response, err := l.client.RoundTrip(request)
 	switch {
 	case err == nil:

@@ -7,7 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,6 +184,35 @@ func TestWithoutAnAnswer(t *testing.T) {
 	if len(n.all()) != 0 {
 		t.Errorf("taken: %v", n.all())
 	}
+}
+
+// A network that never answers is tried with one message at a time, and what goes by another does not wait for it.
+func TestANetworkThatNeverAnswersHoldsNoneUp(t *testing.T) {
+	arrived, answers := make(chan struct{}, 10), make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // so that it is noticed when they go
+		arrived <- struct{}{}
+		select {
+		case <-answers:
+		case <-r.Context().Done():
+		}
+	}))
+	defer hanging.Close()
+	c := configured(t, newClock(), fmt.Sprintf(`{"timeout": 2, "telegram": {"token": %q, "url": %q}, "slack": {"token": %q, "url": %q}}`,
+		botToken, hanging.URL, slackToken, newSlack(t).url+"/api"))
+	if r := send(t, c, note(1, "telegram:1", "Hello")); r.Outcome != channel.InDoubt {
+		t.Fatalf("%+v", r)
+	}
+	<-arrived
+	probed := make(chan channel.Receipt)
+	go func() { probed <- send(t, c, note(2, "telegram:1", "Hello")) }()
+	<-arrived
+	got := c.Send(t.Context(), []channel.Message{note(3, "telegram:2", "Hello"), note(4, "slack:C0123ABCD", "Hello")})
+	if got[0].Outcome != channel.Temporary || got[0].Data[channel.FactUntried] != "1" || got[1].Outcome != channel.Accepted {
+		t.Errorf("%+v", got)
+	}
+	close(answers)
+	<-probed
 }
 
 func TestCallbackToNobody(t *testing.T) {

@@ -30,7 +30,7 @@ const (
 
 // post makes one request and judges what became of it. Until the first byte of the request is written, nothing has left;
 // from then on, without an answer, it may or may not have arrived.
-func post(ctx context.Context, s *settings, client *http.Transport, m *channel.Message) channel.Receipt {
+func post(ctx context.Context, s *settings, client *http.Transport, silence *channel.Silence, m *channel.Message) channel.Receipt {
 	target, err := parseURL(m.To)
 	if err != nil {
 		return channel.Receipt{Outcome: channel.Permanent, Reason: err.Error()}
@@ -48,6 +48,10 @@ func post(ctx context.Context, s *settings, client *http.Transport, m *channel.M
 		return channel.Receipt{Outcome: channel.Permanent, Reason: "the address cannot be used"}
 	}
 	start := time.Now()
+	if wait := silence.Begin(target.Host, start); wait > 0 {
+		return channel.Untried(target.Hostname()+" does not answer just now, and is tried with another webhook", wait)
+	}
+	defer func() { silence.End(target.Host, ctx.Err() == nil, time.Now()) }()
 	setHeaders(request, s, m, start)
 	answer, err := client.RoundTrip(request)
 	if err == nil {

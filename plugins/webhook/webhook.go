@@ -28,6 +28,8 @@ type Connector struct {
 	mu       sync.Mutex
 	settings *settings
 	client   *http.Transport
+
+	silence channel.Silence
 }
 
 // New returns a connector that needs Configure.
@@ -74,7 +76,7 @@ func (c *Connector) Send(ctx context.Context, messages []channel.Message) []chan
 				if at >= len(messages) {
 					return
 				}
-				receipts[at] = post(ctx, settings, client, &messages[at])
+				receipts[at] = post(ctx, settings, client, &c.silence, &messages[at])
 				receipts[at].ID = messages[at].ID
 			}
 		})

@@ -177,7 +177,7 @@ func TestBrokenConnections(t *testing.T) {
 	}
 	nobody := "http://" + closed.Addr().String()
 	_ = closed.Close()
-	c := configured(t, webhook.New(), `{"allow": ["127.0.0.1"], "timeout": 1}`)
+	c := configured(t, webhook.New(), `{"allow": ["127.0.0.1"], "timeout": 2}`)
 	for name, check := range map[string]struct {
 		url  string
 		want channel.Outcome
@@ -255,6 +255,44 @@ func TestABatchIsPostedAtOnce(t *testing.T) {
 		if receipt.Outcome != channel.Accepted || receipt.ID != batch[i].ID {
 			t.Fatalf("message %d: %+v", i, receipt)
 		}
+	}
+}
+
+// A receiver that never answers is tried with one webhook at a time; what goes elsewhere does not wait for it.
+func TestAReceiverThatNeverAnswersHoldsNoneUp(t *testing.T) {
+	c := configured(t, webhook.New(), `{"allow": ["127.0.0.1"], "timeout": 2}`)
+	arrived, answers := make(chan struct{}, 10), make(chan struct{})
+	dead := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // so that it is noticed when they go
+		arrived <- struct{}{}
+		select {
+		case <-answers:
+		case <-r.Context().Done():
+		}
+	})
+	fine := serve(t, func(http.ResponseWriter, *http.Request) {})
+	if r := send(t, c, dead); r.Outcome != channel.InDoubt {
+		t.Fatalf("%+v", r)
+	}
+	<-arrived
+	probed := make(chan channel.Receipt)
+	go func() { probed <- send(t, c, dead) }()
+	<-arrived
+	got := c.Send(t.Context(), []channel.Message{message(1, dead, `{}`), message(2, fine, `{}`), message(3, dead+"/another", `{}`)})
+	for _, i := range []int{0, 2} {
+		if got[i].Outcome != channel.Temporary || got[i].Data[channel.FactUntried] != "1" || got[i].RetryAfter < time.Second {
+			t.Errorf("beside the one that is tried: %+v", got[i])
+		}
+	}
+	if got[1].Outcome != channel.Accepted {
+		t.Errorf("elsewhere: %+v", got[1])
+	}
+	close(answers)
+	if r := <-probed; r.Outcome != channel.Accepted {
+		t.Errorf("the one that is tried: %+v", r)
+	}
+	if r := send(t, c, dead); r.Outcome != channel.Accepted {
+		t.Errorf("once it answers: %+v", r)
 	}
 }
 
