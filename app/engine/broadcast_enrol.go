@@ -51,20 +51,26 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 			more, b.Cursor, b.Ready = true, c.id, true
 			break
 		}
-		size, did, err := e.letIn(tx, j, letIn{Broadcast: b.Name, Customer: c.id, Row: c.row, At: in.At}, c.record)
+		size, became, err := e.letIn(tx, j, letIn{Broadcast: b.Name, Customer: c.id, Row: c.row, At: in.At}, c.record)
 		if err != nil {
 			return 0, err
 		}
 		if c.key != nil {
 			tx.Delete(c.key)
 		}
-		if written += size; did {
-			let++
-		} else {
+		written += size
+		switch let++; became {
+		case wasLetIn:
+			b.Let++
+		case hadIt:
+			b.Had++
+		case isMerged:
+			b.Merged++
+		default:
+			let--
 			b.Gone++
 		}
 	}
-	b.Let += int64(let)
 	if !more {
 		b.Done = in.At
 	}
@@ -149,35 +155,45 @@ func (e *Engine) letInFromElsewhere(tx store.Tx, in letIn) error {
 	return err
 }
 
-// letIn lets one customer in, or sends word to where the customer is. It reports about how many bytes that wrote, and
-// whether there is such a customer.
-func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (written int, is bool, err error) {
+// reached is what became of a customer who is meant.
+type reached int
+
+const (
+	isGone   reached = iota // or a test person
+	wasLetIn                // now
+	hadIt                   // with somebody who became part of them
+	isMerged                // into somebody elsewhere: word is sent there
+)
+
+// letIn lets one customer in, or sends word to where the customer is. It reports about how many bytes that wrote, and what
+// became of the customer.
+func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (written int, became reached, err error) {
 	id, here := in.Customer, true
 	if record == nil {
 		if id, record, here = e.find(tx, id); !here {
 			cause := lifecycle.HashID("broadcast", in.Broadcast, in.Customer.Part())
 			in.Customer = id
 			e.instruct(tx, in.At, cause, 0, instruction{LetIn: &in})
-			return costOfKey, true, nil
+			return costOfKey, isMerged, nil
 		}
 		if record == nil {
-			return 0, false, nil
+			return 0, isGone, nil
 		}
 	}
 	s, err := e.openRecord(tx, id, record)
 	if err != nil || s.customer.Test() || s.customer.Applicant() {
-		return 0, false, err
+		return 0, isGone, err
 	}
 	if visit := s.customer.Visit(j.name); visit != nil {
 		if !visit.Entered.Before(j.started) { // merged with somebody who was let in
-			return 0, true, nil
+			return 0, hadIt, nil
 		}
 		s.forgetVisit(visit) // of a former broadcast of the same name
 	}
 	if err = s.letIn(j, in); err != nil {
-		return 0, false, err
+		return 0, isGone, err
 	}
-	return s.written, true, nil
+	return s.written, wasLetIn, nil
 }
 
 func (s *session) letIn(j *journey, in letIn) error {

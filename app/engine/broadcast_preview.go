@@ -50,7 +50,7 @@ type lookAhead struct {
 	broadcast *Broadcast
 	program   *script.Program
 	meant     *matcher
-	From      []byte
+	part      aheadPart
 	At        time.Time
 	tried     int
 }
@@ -86,7 +86,7 @@ func (e *Engine) try(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Custom
 func (e *Engine) lookAhead(tx store.Tx, in lookAhead) (answer aheadAnswer[BroadcastAhead], err error) {
 	answer.sum = newAhead()
 	j := newJourney(in.broadcast.Journey(), lifecycle.Live, in.program)
-	answer.sum.Looked, _, answer.next, err = e.lookAt(tx, in.meant, in.broadcast.Name, in.From, func(c *lifecycle.Customer) {
+	answer.sum.Looked, _, answer.next, answer.merged, err = e.lookAt(tx, in.meant, in.broadcast.Name, in.part, func(c *lifecycle.Customer) {
 		e.ahead(tx, j, &in, c, &answer.sum)
 	})
 	return answer, err
@@ -178,8 +178,8 @@ func (e *Engine) BroadcastAhead(ctx context.Context, b Broadcast) (BroadcastAhea
 		defer e.programs.Delete(program.Journey.Version)
 	}
 	sum.Complete, err = lookEverywhere(ctx, e,
-		func(from []byte) any {
-			return lookAhead{broadcast: &b, program: program, meant: b.Audience.matcher(), From: from, At: e.clock.Now()}
+		func(part aheadPart) any {
+			return lookAhead{broadcast: &b, program: program, meant: b.Audience.matcher(), part: part, At: e.clock.Now()}
 		},
 		func(part *BroadcastAhead) int64 {
 			sum.add(part)

@@ -189,7 +189,7 @@ func (e *Engine) StartBroadcast(ctx context.Context, name, by string) (Broadcast
 		return b, err
 	case progress.removed:
 		return b, errStillRemoved(name)
-	case b.Audience.List && progress.Listed == 0:
+	case b.Audience.List && progress.Listed == progress.Gone:
 		return b, lifecycle.Errorf(lifecycle.Conflict, "there is nobody on the list of broadcast %s", name)
 	}
 	program, err := e.BroadcastProgram(ctx, &b)
@@ -272,6 +272,8 @@ func (e *Engine) DropBroadcast(ctx context.Context, name string) error {
 type BroadcastProgress struct {
 	Listed int64 // on its list
 	Let    int64 // let in
+	Had    int64 // had it already, with somebody who became part of them
+	Merged int64 // of the list: part of somebody else by now, who is let in instead
 	Gone   int64 // of the list: not there any more
 	Done   bool  // nobody is left to be let in
 	Over   bool  // nothing is at work any more
@@ -295,6 +297,7 @@ func (e *Engine) BroadcastProgress(ctx context.Context, name string) (BroadcastP
 		}
 		sum.removed = sum.removed || b.Dropped
 		sum.Listed, sum.Let, sum.Gone = sum.Listed+b.Listed, sum.Let+b.Let, sum.Gone+b.Gone
+		sum.Had, sum.Merged = sum.Had+b.Had, sum.Merged+b.Merged
 		if !b.Done.IsZero() {
 			sum.Parts++
 		}

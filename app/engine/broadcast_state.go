@@ -48,8 +48,10 @@ type broadcastShare struct {
 	Started  time.Time      `msgpack:"t"`
 	Offers   topics         `msgpack:"f"` // what its marketing is about
 	Listed   int64          `msgpack:"l"`
-	Let      int64          `msgpack:"e"` // let in
-	Gone     int64          `msgpack:"g"` // of the list: not there any more, or test people
+	Let      int64          `msgpack:"e"`           // let in
+	Had      int64          `msgpack:"h,omitempty"` // had it already, with somebody who became part of them
+	Merged   int64          `msgpack:"m,omitempty"` // of the list: part of somebody else by now, who is let in instead
+	Gone     int64          `msgpack:"g"`           // of the list: not there any more, or test people
 }
 
 // atWork reports whether runs of it go on.

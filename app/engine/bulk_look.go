@@ -23,7 +23,7 @@ type BulkAhead struct {
 type bulkLook struct {
 	bulk  *Bulk
 	meant *matcher
-	From  []byte
+	part  aheadPart
 	At    time.Time
 }
 
@@ -33,7 +33,7 @@ func (e *Engine) bulkLook(tx store.Tx, in bulkLook) (answer aheadAnswer[BulkAhea
 	if err != nil {
 		return answer, err
 	}
-	answer.sum.Looked, answer.sum.Gone, answer.next, err = e.lookAt(tx, in.meant, bulkList(in.bulk.Name), in.From, func(c *lifecycle.Customer) {
+	answer.sum.Looked, answer.sum.Gone, answer.next, answer.merged, err = e.lookAt(tx, in.meant, bulkList(in.bulk.Name), in.part, func(c *lifecycle.Customer) {
 		s := &session{engine: e, tx: tx, customer: c, journeys: journeys, now: later(c.Lapsed(in.At), c.Clock)}
 		s.foresee(in.bulk, &answer.sum)
 	})
@@ -82,7 +82,7 @@ func (e *Engine) BulkAhead(ctx context.Context, b Bulk) (BulkAhead, error) {
 		return sum, err
 	}
 	sum.Complete, err = lookEverywhere(ctx, e,
-		func(from []byte) any { return bulkLook{&b, b.Audience.matcher(), from, e.clock.Now()} },
+		func(part aheadPart) any { return bulkLook{&b, b.Audience.matcher(), part, e.clock.Now()} },
 		func(part *BulkAhead) int64 {
 			sum.add(&part.bulkCounts)
 			sum.Looked, sum.Matched = sum.Looked+part.Looked, sum.Matched+part.Matched

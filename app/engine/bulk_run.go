@@ -237,7 +237,7 @@ func (e *Engine) mayStart(ctx context.Context, b *Bulk) error {
 		return err
 	case progress.removed:
 		return errBulkStillRemoved(b.Name)
-	case b.Audience.List && progress.Listed == 0:
+	case b.Audience.List && progress.Listed == progress.Gone:
 		return lifecycle.Errorf(lifecycle.Conflict, "there is nobody on the list of bulk %s", b.Name)
 	}
 	return nil

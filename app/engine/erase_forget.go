@@ -317,23 +317,44 @@ func (e *Engine) forgetNamed(tx store.Tx, job *forgetting, value []byte) {
 	}
 }
 
-// forgetLists takes the customer off the lists of broadcasts and bulks.
+// forgetLists takes the customer off the lists of broadcasts and bulks, and counts them there as gone.
 func (e *Engine) forgetLists(tx store.Tx, job *forgetting) error {
-	var names []string
-	if err := shares(tx, func(b *broadcastShare) { names = append(names, b.Name) }); err != nil {
+	off := func(list string) (gone int64) {
+		for _, id := range job.IDs {
+			if key := listKey(list, id); tx.Has(key) {
+				tx.Delete(key)
+				gone++
+			}
+		}
+		return gone
+	}
+	var changed []*broadcastShare
+	if err := shares(tx, func(b *broadcastShare) { changed = append(changed, b) }); err != nil {
 		return err
 	}
+	for _, b := range changed {
+		if gone := off(b.Name); gone > 0 {
+			b.Gone += gone
+			tx.Set(shareKey(b.Name), store.Encode(b))
+		}
+	}
+	var names []string
 	prefix := bulkShareKey("")
 	tx.Scan(prefix, store.PrefixEnd(prefix), func(key, _ []byte) bool {
-		names = append(names, bulkList(string(key[len(prefix):])))
+		names = append(names, string(key[len(prefix):]))
 		return true
 	})
 	for _, name := range names {
-		for _, id := range job.IDs {
-			if key := listKey(name, id); tx.Has(key) {
-				tx.Delete(key)
-			}
+		gone := off(bulkList(name))
+		if gone == 0 {
+			continue
 		}
+		b, err := readBulkShare(tx, name)
+		if err != nil {
+			return err
+		}
+		b.Counts.Gone += gone
+		tx.Set(bulkShareKey(name), store.Encode(b))
 	}
 	return nil
 }

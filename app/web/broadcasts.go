@@ -48,9 +48,11 @@ type wireBroadcast struct {
 	Who     string       `json:"who"`
 	Journey string       `json:"journey"`
 	Listed  int64        `json:"listed"`
-	Let     int64        `json:"let"`  // customers who were let in
-	Gone    int64        `json:"gone"` // of the list: not there any more
-	Done    float64      `json:"done"` // the share of the partitions where nobody is left, 0 to 1
+	Let     int64        `json:"let"`    // customers who were let in
+	Had     int64        `json:"had"`    // had it already, with somebody who became part of them
+	Merged  int64        `json:"merged"` // of the list: part of somebody else by now, who is let in instead
+	Gone    int64        `json:"gone"`   // of the list: not there any more
+	Done    float64      `json:"done"`   // the share of the partitions where nobody is left, 0 to 1
 	Waiting int64        `json:"waiting"`
 	Heldout int64        `json:"heldout"`
 	Errors  int64        `json:"errors"`
@@ -114,7 +116,7 @@ func (s *Server) wireOf(ctx context.Context, b engine.Broadcast, report *insight
 		return nil, err
 	}
 	j := report.Journey(b.Journey())
-	w := &wireBroadcast{Broadcast: b, Who: b.Audience.Text(), Journey: b.Journey(), Listed: progress.Listed, Let: progress.Let, Gone: progress.Gone,
+	w := &wireBroadcast{Broadcast: b, Who: b.Audience.Text(), Journey: b.Journey(), Listed: progress.Listed, Let: progress.Let, Had: progress.Had, Merged: progress.Merged, Gone: progress.Gone,
 		Done: float64(progress.Parts) / lifecycle.Partitions, Errors: j.Failed["send"], Figures: []wirePart{}, Reasons: []wireReason{}}
 	for _, line := range j.Lines {
 		if b.State != engine.BroadcastStopped { // then nobody's hour comes any more
