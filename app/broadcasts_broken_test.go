@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -79,6 +80,52 @@ func TestABroadcastToSomebodyWhoIsErased(t *testing.T) {
 	for _, r := range b.Reasons {
 		if r.State != "cancelled" || r.Reason != "erased" {
 			t.Errorf("the reasons are %+v", b.Reasons)
+		}
+	}
+}
+
+// Two who become one while the message waits get it once, whichever of them stays and whichever of them was meant, by marketing
+// and by what is owed.
+func TestABroadcastToPairsWhoBecomeOne(t *testing.T) {
+	for _, kind := range []string{"marketing", "transactional"} {
+		for _, meant := range []string{"one", "both"} {
+			t.Run(kind+" "+meant, func(t *testing.T) {
+				s := startServer(t, withScripts(t, owing()))
+				const pairs = 12
+				rows := "userId,code\n"
+				for i := range pairs {
+					for _, name := range []string{"p", "pp"} {
+						s.must("POST", "/v1/identify", fmt.Sprintf(`{"userId": "%s%d", "traits": {"email": "%s%d@example.com"}}`, name, i, name, i))
+						if name == "p" || meant == "both" {
+							rows += fmt.Sprintf("%s%d,X%d\n", name, i, i)
+						}
+					}
+				}
+				s.broadcast("PUT", "pairs", `{"audience": {"list": true}, "parts": [{"texts": {"email": "---\nsubject: Code {{ event.properties.code }}!\nkind: `+kind+`\n---\nHi\n"}}]}`)
+				s.must("POST", "/api/broadcasts/pairs/list", rows)
+				s.must("POST", "/api/orders/pause", `{"channel": "email", "by": "ada"}`)
+				s.must("POST", "/api/broadcasts/pairs/start", "{}")
+				s.eventually("all are let in", func() bool { b := s.broadcast("GET", "pairs", nil); return b.Let == b.Listed })
+				for i := range pairs {
+					s.must("POST", "/v1/alias", fmt.Sprintf(`{"previousId": "p%d", "userId": "pp%d"}`, i, i))
+				}
+				for i := range pairs {
+					s.eventually("they are one", func() bool {
+						return s.must("GET", fmt.Sprintf("/v1/customers/p%d/replay", i), nil) == s.must("GET", fmt.Sprintf("/v1/customers/pp%d/replay", i), nil)
+					})
+				}
+				s.must("POST", "/api/orders/resume", `{"channel": "email"}`)
+				s.eventually("all have left", func() bool {
+					b := s.broadcast("GET", "pairs", nil)
+					return b.Status == "done" && b.Figures[0].Sent >= pairs
+				})
+				mails := strings.Join(s.mails(), " ")
+				for i := range pairs {
+					if n := strings.Count(mails, fmt.Sprintf(`"subject":"Code X%d!"`, i)); n != 1 {
+						t.Errorf("pair %d got %d", i, n)
+					}
+				}
+			})
 		}
 	}
 }

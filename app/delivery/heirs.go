@@ -14,6 +14,8 @@ type Heirs interface {
 	// Inherit hands on what a customer is owed, and reports whether somebody has it now. What was rendered already comes back by
 	// PutRendered.
 	Inherit(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered, at time.Time) bool
+	// LetInInstead has whoever a customer has become let into the broadcast of a message that did not leave, unless they had it.
+	LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time)
 	// Adopted reports whether a customer of the partition has taken over what was known of another one. Until then what that one
 	// said, and what speaks against their addresses, is on its way.
 	Adopted(tx store.Reader, customer, from lifecycle.ID) bool
@@ -25,13 +27,18 @@ type Heirs interface {
 func (d *Delivery) SetHeirs(h Heirs) { d.heirs = h }
 
 // bequeath decides about the message of a customer who is not there any more. Marketing ends with them: whoever they became
-// has their own. What is owed goes on as a message of that customer, once: the order for it is in the commit that settles this
+// has their own. Of a broadcast, whose messages come once, that need not be so: they are let in if they have none, and if this one
+// has certainly not left. What is owed goes on as a message of that customer, once: the order for it is in the commit that settles this
 // one. If it was rendered, it takes its bytes along.
 //
 // What is in doubt stays. The connector may have it, and knows it by its reference: handed on, it would be another message, and
 // leave twice. Whoever the customer has become is asked about it before it leaves, see heirs_ask.go.
 func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, verdict) {
 	switch {
+	case d.heirs != nil && lifecycle.IsBroadcast(m.Journey) && m.InDoubt == 0:
+		if whole, err := loadMessage(tx, m.Decided, m.ID); err == nil && whole != nil {
+			d.heirs.LetInInstead(tx, &whole.Message, at)
+		}
 	case m.Kind != lifecycle.Transactional || d.heirs == nil:
 	case m.InDoubt > 0 && last != nil && tx.Has(append([]byte{'i'}, m.Customer[:]...)): // else they were erased
 		if !m.Expires.IsZero() && !at.Before(m.Expires) {

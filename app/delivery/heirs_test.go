@@ -18,6 +18,8 @@ func (h heir) Inherit(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Rendered, _
 	return true
 }
 
+func (h heir) LetInInstead(_ store.Tx, m *lifecycle.Message, _ time.Time) { h.got <- m.ID }
+
 func adoptedKey(customer, from lifecycle.ID) []byte {
 	return append(append([]byte("test adopted"), customer[:]...), from[:]...)
 }

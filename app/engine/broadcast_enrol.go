@@ -141,6 +141,7 @@ type letIn struct {
 	Customer  lifecycle.ID    `msgpack:"c"`
 	Row       json.RawMessage `msgpack:"r,omitempty"`
 	At        time.Time       `msgpack:"a"`
+	Instead   lifecycle.ID    `msgpack:"i,omitempty"` // who has become part of them before their message left
 }
 
 func (e *Engine) letInFromElsewhere(tx store.Tx, in letIn) error {
@@ -172,7 +173,9 @@ func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (writte
 	if record == nil {
 		if id, record, here = e.find(tx, id); !here {
 			cause := lifecycle.HashID("broadcast", in.Broadcast, in.Customer.Part())
-			in.Customer = id
+			if in.Customer = id; !in.Instead.IsZero() {
+				cause = lastly(cause) // behind what was known of whoever it passes through
+			}
 			e.instruct(tx, in.At, cause, 0, instruction{LetIn: &in})
 			return costOfKey, isMerged, nil
 		}
@@ -185,7 +188,8 @@ func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (writte
 		return 0, isGone, err
 	}
 	if visit := s.customer.Visit(j.name); visit != nil {
-		if !visit.Entered.Before(j.started) { // merged with somebody who was let in
+		theirs := !in.Instead.IsZero() && visit.Of == in.Instead // who did not get it
+		if !visit.Entered.Before(j.started) && !theirs {         // merged with somebody who was let in
 			return 0, hadIt, nil
 		}
 		s.forgetVisit(visit) // of a former broadcast of the same name
@@ -263,4 +267,17 @@ func (s *session) letInInstead(survivor lifecycle.ID) error {
 		s.engine.instruct(s.tx, s.at, lifecycle.HashID("instead", visit.Journey, s.customer.ID.Part()), 17, instruction{LetIn: &in})
 	}
 	return nil
+}
+
+// LetInInstead has whoever a customer has become let into the broadcast of a message that did not leave, unless they had one of
+// their own. What the message says, to whom and whether at all is decided anew. It is called inside Apply, in the partition of
+// the message, by whoever settles it in the same commit.
+func (e *Engine) LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) {
+	heir, _ := e.follow(tx, m.Customer)
+	if heir == m.Customer {
+		return // they were erased
+	}
+	at = later(at, adoptionUnderWay(tx, m.Customer, at))
+	in := letIn{Broadcast: strings.TrimPrefix(m.Journey, lifecycle.BroadcastPrefix), Customer: heir, Row: m.Event.Properties, At: at, Instead: m.Customer}
+	e.instruct(tx, at, lastly(lifecycle.HashID("instead of", m.ID.Part())), 17, instruction{LetIn: &in})
 }

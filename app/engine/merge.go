@@ -202,7 +202,8 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 
 // takeOverVisit puts the customer where the merged one was in a journey, if that one came there later. Of a broadcast one
 // message is enough: whoever waited for theirs waits no longer if the other one has been through it, and letInInstead sees to
-// one who was merged while waiting.
+// one who was merged while waiting. Whose message it was stays with the visit: if it turns out not to have left, LetInInstead
+// lets this one in.
 func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Visit) {
 	c := s.customer
 	visit := c.Visit(theirs.Journey)
@@ -215,6 +216,11 @@ func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Vis
 	}
 	place := lifecycle.Visit{Journey: theirs.Journey, Stage: theirs.Stage, Entered: theirs.Entered, Number: s.nextSeq(),
 		Converted: theirs.Converted, Version: theirs.Version}
+	if lifecycle.IsBroadcast(theirs.Journey) {
+		if place.Of = theirs.Of; place.Of.IsZero() {
+			place.Of = loser.ID
+		}
+	}
 	for _, timer := range theirs.Timers {
 		if timer.Run.IsZero() { // silences go on; runs have ended with the customer they belonged to
 			timer.Seq = s.nextSeq()

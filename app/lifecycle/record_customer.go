@@ -13,8 +13,8 @@ import (
 // nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's;
 // version 7 did not say which of them had opted out; version 8 not whether a trait's source is a key; version 9 not which source
 // had said that they opted out; version 10 kept a yes of the trait unsubscribed as it was written, and not
-// when somebody was seen last.
-const customerRecord = 11
+// when somebody was seen last; version 11 did not say whose visits of broadcasts were.
+const customerRecord = 12
 
 // How few bytes the elements of a customer's lists take.
 const (

@@ -9,7 +9,10 @@ func (v *Visit) write(w *RecordWriter) {
 	w.Text(v.Stage)
 	w.Time(v.Entered)
 	w.Uvarint(v.Number)
-	w.Flags(v.Converted, v.Touched)
+	w.Flags(v.Converted, v.Touched, !v.Of.IsZero())
+	if !v.Of.IsZero() {
+		w.ID(v.Of)
+	}
 	w.Text(v.Version)
 	w.List(len(v.Timers))
 	for i := range v.Timers {
@@ -61,8 +64,11 @@ func readVisits(r *RecordReader, version byte) []Visit {
 		if version < 3 {
 			v.Converted = r.Bool()
 		} else {
-			parts := r.Flags(2)
+			parts := r.Flags(3)
 			v.Converted, v.Touched = parts.Has(0), parts.Has(1)
+			if parts.Has(2) {
+				v.Of = r.ID()
+			}
 		}
 		v.Version, v.Timers, v.Runs = r.Text(), readTimers(r), readRunRefs(r, version)
 	}
