@@ -81,7 +81,15 @@ func TestTheLedgerRefusesWhatIsWrong(t *testing.T) {
 			t.Errorf("%s is answered %d %s", path, status, answer)
 		}
 	}
-	if status, answer, _ := s.call("POST", "/api/orders/cancel", map[string]string{}); status != 400 {
-		t.Errorf("a cancellation of everything is answered %d %s", status, answer)
+	for _, order := range []string{"cancel", "send"} {
+		if status, answer, _ := s.call("POST", "/api/orders/"+order, map[string]string{}); status != 400 {
+			t.Errorf("%s of everything is answered %d %s", order, status, answer)
+		}
+		if status, answer, _ := s.call("POST", "/api/orders/"+order, map[string]string{"journey": "lost"}); status != 400 || !strings.Contains(answer, `"field":"journey"`) {
+			t.Errorf("%s of a journey that there is not is answered %d %s", order, status, answer)
+		}
+	}
+	if answer := s.must("POST", "/api/orders/send", map[string]string{"channel": "email"}); answer != `{"sent":0}` {
+		t.Errorf("where nothing is held: %s", answer)
 	}
 }

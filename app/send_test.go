@@ -55,6 +55,11 @@ func TestSendingOneMessage(t *testing.T) {
 	if status != 202 || again != first || header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("again: %d %+v", status, again)
 	}
+	s.must("POST", "/v1/identify", `{"userId": "ada", "anonymousId": "her phone"}`)
+	byPhone := strings.Replace(request, `"userId": "ada"`, `"anonymousId": "her phone"`, 1)
+	if status, again, header = s.send(byPhone, withKey("order-7")); status != 202 || again != first || header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("under another of her names: %d %+v", status, again)
+	}
 	if status, other, _ := s.send(strings.Replace(request, "12", "13", 1), withKey("order-7")); status != 409 || other.Code != "conflict" {
 		t.Errorf("another message with the same key: %d %+v", status, other)
 	}

@@ -64,7 +64,7 @@ func (c *MessagesCancelCommand) Run(w *world) error {
 		return order(w, c.Remote, c.AsJSON, "cancel", c.body(c.Why))
 	}
 	if c.MessageTarget != (MessageTarget{}) {
-		return lifecycle.Errorf(lifecycle.Invalid, "name one message by its reference, or several by --channel, --journey, --name and --endpoint")
+		return oneOrSeveral()
 	}
 	client, err := c.client()
 	if err == nil {
@@ -73,9 +73,10 @@ func (c *MessagesCancelCommand) Run(w *world) error {
 	return err
 }
 
-// MessagesSendCommand sends one anyway.
+// MessagesSendCommand sends anyway what is held.
 type MessagesSendCommand struct {
-	Ref string `arg:"" help:"The message's reference."`
+	Ref string `arg:"" optional:"" help:"The reference of one message."`
+	MessageTarget
 	Why string `name:"why" placeholder:"TEXT" help:"What others are told when they ask."`
 	AsJSON
 	Remote
@@ -83,11 +84,29 @@ type MessagesSendCommand struct {
 
 // Run sends it.
 func (c *MessagesSendCommand) Run(w *world) error {
-	client, err := c.client()
-	if err == nil {
-		_, err = c.post(w, client, "/api/messages/"+url.PathEscape(c.Ref)+"/send", map[string]string{"why": c.Why, "by": operator()}, nil)
+	if c.Ref != "" && c.MessageTarget != (MessageTarget{}) {
+		return oneOrSeveral()
 	}
-	return err
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if c.Ref != "" {
+		_, err = c.post(w, client, "/api/messages/"+url.PathEscape(c.Ref)+"/send", map[string]string{"why": c.Why, "by": operator()}, nil)
+		return err
+	}
+	var answer struct {
+		Sent int `json:"sent"`
+	}
+	if done, err := c.post(w, client, "/api/orders/send", c.body(c.Why), &answer); done || err != nil {
+		return err
+	}
+	fmt.Fprintf(w.stdout, "%s held before, queued again.\n", plural(answer.Sent, "message", "messages"))
+	return nil
+}
+
+func oneOrSeveral() error {
+	return lifecycle.Errorf(lifecycle.Invalid, "name one message by its reference, or several by --channel, --journey, --name and --endpoint")
 }
 
 // MessagesOrdersCommand lists orders.

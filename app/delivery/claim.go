@@ -229,7 +229,7 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 }
 
 func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time, late bool) (rendered lifecycle.Rendered, v verdict) {
-	if !m.Expires.IsZero() && !at.Before(m.Expires) {
+	if tooOld(m, at) {
 		return rendered, verdict{state: lifecycle.Expired, reason: becauseTooOld}
 	}
 	q := d.question(m, customer, last, at)

@@ -64,6 +64,46 @@ func TestAnOrderIsNotAboveTheCustomer(t *testing.T) {
 	p.becomes(m, lifecycle.Suppressed)
 }
 
+// All that is held of a target is sent by one order; what is of something else, too old, or not held stays as it is.
+func TestAllThatIsHeldIsSentAnyway(t *testing.T) {
+	p := newPost(t, replies(lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "gone"}))
+	p.run()
+	var held []*lifecycle.Message
+	for range 4 {
+		held = append(held, p.send(p.customer("email", address), wanted, "hello"))
+	}
+	old := p.message(p.customer("email", address), wanted, "hello")
+	old.Expires = start.Add(time.Hour)
+	p.put(old)
+	for _, m := range append(held, old) {
+		p.becomes(m, lifecycle.Held)
+	}
+	p.clock.Advance(time.Hour)
+	send := func(target delivery.Target, want int) {
+		t.Helper()
+		if count, err := p.delivery.SendAllHeld(t.Context(), target, "Grace", "nobody has it"); err != nil || count != want {
+			t.Errorf("%d were sent, not %d: %v", count, want, err)
+		}
+	}
+	send(delivery.Target{Journey: "another"}, 0)
+	if _, err := p.delivery.SendAllHeld(t.Context(), delivery.Target{}, "Grace", ""); lifecycle.CodeOf(err) != lifecycle.Invalid {
+		t.Errorf("all of everything: %v", err)
+	}
+	later := p.message(p.customer("email", address), wanted, "hello")
+	later.Due = p.clock.Now().Add(time.Hour)
+	p.put(later)
+	send(delivery.Target{Channel: "email"}, 4)
+	for _, m := range held {
+		if full := p.becomes(m, lifecycle.Accepted); full.Attempts != 2 {
+			t.Errorf("%+v", full.Message)
+		}
+	}
+	if state := p.look(old).State; state != lifecycle.Held {
+		t.Errorf("what is too old is %s", state)
+	}
+	send(delivery.Target{Channel: "email"}, 0)
+}
+
 // An attempt in doubt that is made again is one line of the message's life, with the reason and the next one's time; what is
 // said of it is not that it has certainly not left.
 func TestADoubtIsToldOnce(t *testing.T) {

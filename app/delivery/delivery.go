@@ -174,6 +174,8 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 		answer, err = d.cancelOne(tx, in)
 	case sendHeld:
 		err = d.sendHeld(tx, in)
+	case sendAllHeld:
+		answer, err = d.sendAllHeld(tx, in)
 	case askHeir:
 		answer, err = d.askHeir(tx, in)
 	case lastCall:

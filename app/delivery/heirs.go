@@ -41,7 +41,7 @@ func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at
 		}
 	case m.Kind != lifecycle.Transactional || d.heirs == nil:
 	case m.InDoubt > 0 && last != nil && tx.Has(append([]byte{'i'}, m.Customer[:]...)): // else they were erased
-		if !m.Expires.IsZero() && !at.Before(m.Expires) {
+		if tooOld(m, at) {
 			return lifecycle.Rendered{}, verdict{state: lifecycle.Expired, reason: becauseTooOld}
 		}
 		return last.Rendered, verdict{state: lifecycle.Queued, heir: doubted(tx, m)}

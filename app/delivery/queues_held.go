@@ -21,25 +21,32 @@ func heldIn(tx store.Reader, q heldOf) (held int, err error) {
 		prefix := lanePrefix(lane)
 		looked := 0
 		tx.Scan(store.AppendTime(lanePrefix(lane), q.At), store.PrefixEnd(prefix), func(key, _ []byte) bool {
-			e := entryOf(key)
-			data := tx.Get(standingKey(e.decided, e.id))
-			var now standing
-			if data != nil {
-				if err = store.Decode(data, &now); err != nil {
-					return false
-				}
+			var state lifecycle.MessageState
+			if state, err = stateOf(tx, entryOf(key)); err != nil {
+				return false
 			}
-			if now.State == lifecycle.Held {
+			if state == lifecycle.Held {
 				held++
 			}
 			looked++
 			return looked < MaxQueued && held < q.Most
 		})
 		if err != nil {
-			return held, lifecycle.Wrap(lifecycle.Internal, err, "what became of a message cannot be read")
+			return held, err
 		}
 	}
 	return held, nil
+}
+
+// stateOf returns how the message of an entry stands; "" while nothing has become of it.
+func stateOf(tx store.Reader, e entry) (lifecycle.MessageState, error) {
+	var now standing
+	if data := tx.Get(standingKey(e.decided, e.id)); data != nil {
+		if err := store.Decode(data, &now); err != nil {
+			return "", lifecycle.Wrap(lifecycle.Internal, err, "what became of a message cannot be read")
+		}
+	}
+	return now.State, nil
 }
 
 // HeldOf returns how many messages of a channel are held in doubt: they do not leave until somebody decides so. MaxQueued means

@@ -33,6 +33,7 @@ func (s *Server) routeMessages(api fiber.Router) {
 	api.Post("/orders/resume", s.order(func(c *fiber.Ctx, o wireOrder) error {
 		return s.Delivery.ResumeMessages(c.UserContext(), o.Target, o.By)
 	}))
+	api.Post("/orders/send", s.sendAllHeld)
 	api.Post("/orders/cancel", s.order(func(c *fiber.Ctx, o wireOrder) error {
 		_, err := s.Delivery.CancelMessages(c.UserContext(), o.Target, o.By, o.Why)
 		return err

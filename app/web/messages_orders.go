@@ -99,6 +99,26 @@ func (s *Server) order(give func(c *fiber.Ctx, o wireOrder) error) fiber.Handler
 	}
 }
 
+// sendAllHeld sends what is held of a target because it may have left.
+func (s *Server) sendAllHeld(c *fiber.Ctx) error {
+	o, err := s.decodeOrder(c)
+	if err != nil {
+		return err
+	}
+	if err = s.checkJourney(c.UserContext(), o.Journey); err != nil {
+		return err
+	}
+	count, err := s.Delivery.SendAllHeld(c.UserContext(), o.Target, o.By, o.Why)
+	if err != nil {
+		return err
+	}
+	s.Log.Info("an operator has messages sent anyway that may have left", "of", o.Target.String(), "count", count, "by", o.By, "why", o.Why)
+	s.Insight.Touch()
+	return c.JSON(struct {
+		Sent int `json:"sent"`
+	}{count})
+}
+
 // wireOrders are the orders in force.
 type wireOrders struct {
 	delivery.Orders

@@ -58,7 +58,9 @@ func (w *wireSend) read(key string) (d engine.Direct, err error) {
 	if size := len(d.Event.Properties) + len(d.Event.Traits); size > lifecycle.MaxEventBytes {
 		return d, fieldError("properties", "the request has %d bytes of properties and traits; the limit is %d", size, lifecycle.MaxEventBytes)
 	}
-	same, err := json.Marshal(w)
+	asked := *w
+	asked.UserID, asked.AnonymousID = "", "" // whoever asks again may know the customer by another name
+	same, err := json.Marshal(asked)
 	d.Checksum = lifecycle.HashID("send", string(same))
 	return d, err
 }

@@ -37,6 +37,7 @@ export interface PartFigures {
   suppressed: number;
   expired: number;
   cancelled: number;
+  held: number;
   opened: number;
   clicked: number;
 }

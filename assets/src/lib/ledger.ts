@@ -92,6 +92,11 @@ export function giveOrder(what: 'pause' | 'resume' | 'cancel', target: Partial<T
   return call('POST', `/api/orders/${what}`, { channel, journey, name, endpoint, kind, why });
 }
 
+/** Sends all of a target anyway that is held because it may have left, and returns how many there were. */
+export async function sendAllHeld(target: Target, why: string): Promise<number> {
+  return (await call<{ sent: number }>('POST', '/api/orders/send', { ...target, why })).sent;
+}
+
 export function cancelMessage(ref: string): Promise<MessageDetail> {
   return call('POST', `/api/messages/${encodeURIComponent(ref)}/cancel`, {});
 }
