@@ -82,6 +82,24 @@ func (b *Broadcast) Begins() time.Time {
 	return moment.After(time.Time{}, time.UTC).Add(-14*time.Hour - time.Minute)
 }
 
+// staleAfter is for how long after its time a broadcast may still be started, and then begins at once.
+const staleAfter = 24 * time.Hour
+
+// checkTime refuses a time that is long over: more likely it is mistaken than meant.
+func (b *Broadcast) checkTime(now time.Time) error {
+	over := func(field, said string) error {
+		return inField(field, "%s is over: change it, or leave it out to begin at once", said)
+	}
+	switch begins := b.Begins(); {
+	case begins.IsZero():
+	case b.On == "" && now.After(begins.Add(staleAfter)):
+		return over("at", begins.UTC().Format(time.RFC3339))
+	case b.On != "" && now.After(begins.Add(26*time.Hour).Add(staleAfter)): // by the last clocks of the world too
+		return over("on", b.clock())
+	}
+	return nil
+}
+
 // check says what is wrong with a definition, by field, and fills in what goes without saying.
 func (b *Broadcast) check() error {
 	if b.Title == "" {

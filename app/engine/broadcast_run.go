@@ -192,6 +192,9 @@ func (e *Engine) StartBroadcast(ctx context.Context, name, by string) (Broadcast
 	case b.Audience.List && progress.Listed == progress.Gone:
 		return b, lifecycle.Errorf(lifecycle.Conflict, "there is nobody on the list of broadcast %s", name)
 	}
+	if err = b.checkTime(e.clock.Now()); err != nil {
+		return b, err
+	}
 	program, err := e.BroadcastProgram(ctx, &b)
 	if err == nil {
 		err = e.checkNames(ctx, &b, program)

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -176,6 +177,30 @@ func TestABroadcastByTheCustomersClock(t *testing.T) {
 		h.eventually(func() bool { return h.sentTo("broadcast.morning")["message queued"] == n+1 })
 		if due := h.book.message("message").Due; !due.Equal(moment) {
 			t.Errorf("it left at %v, not at %v", due, moment)
+		}
+	}
+}
+
+// A time that has just passed means at once; one that is long over is refused, by the customers' last clock.
+func TestABroadcastWhoseTimeIsOver(t *testing.T) {
+	h := newHarness(t)
+	today := h.clock.Now().UTC().Truncate(24 * time.Hour)
+	for name, c := range map[string]struct {
+		set   func(b *engine.Broadcast)
+		field string
+	}{
+		"yesterday":       {func(b *engine.Broadcast) { b.At = h.clock.Now().Add(-24 * time.Hour) }, ""},
+		"last-year":       {func(b *engine.Broadcast) { b.At = h.clock.Now().AddDate(-1, 0, 0) }, "at"},
+		"yesterday-clock": {func(b *engine.Broadcast) { b.On, b.Local = today.AddDate(0, 0, -1).Format(time.DateOnly), "09:00" }, ""},
+		"long-over-clock": {func(b *engine.Broadcast) { b.On, b.Local = today.AddDate(0, 0, -3).Format(time.DateOnly), "09:00" }, "on"},
+	} {
+		b := draft(name)
+		c.set(&b)
+		h.save(b)
+		_, err := h.engine.StartBroadcast(context.Background(), name, "")
+		var wrong *lifecycle.Error
+		if c.field == "" && err != nil || c.field != "" && (!errors.As(err, &wrong) || wrong.Field != c.field || wrong.Code != lifecycle.Invalid) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
