@@ -43,6 +43,9 @@ type link struct {
 	Question bool         // it was claimed before, and is only asked about again
 	Again    int          `msgpack:",omitempty"` // how often From was not done yet with what was due by then
 	Former   bool         `msgpack:",omitempty"` // it is a place, and its former form is asked about
+
+	// Recognised: whose event it was was known by it. The new name is theirs already, and only counts.
+	Recognised bool `msgpack:",omitempty"`
 }
 
 func (l *link) partition() int {
@@ -216,6 +219,12 @@ func (e *Engine) link(tx store.Tx, in link) (*finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.Recognised {
+		known.Joined++
+		known.write(tx)
+		e.isCapped(tx, in, &known)
+		return nil, nil
+	}
 	a, tooOld := e.against(tx, in, &known)
 	if tooOld || in.Question && !in.Identity.Kind.IsPlace() || in.Identity.Hash() == in.Customer {
 		return a, nil
@@ -266,22 +275,28 @@ func (e *Engine) believe(tx store.Tx, in link, known claimed) (err error) {
 		}
 	}
 	known.write(tx)
-	if why := e.capped(&known); why != "" && !in.Join {
-		e.suspect(tx, Suspicion{Identity: in.Identity, Customer: in.From, Users: known.Users, Customers: known.Joined, Since: in.At, Reason: why})
+	if !in.Join && e.isCapped(tx, in, &known) {
 		return nil
 	}
 	return e.meet(tx, in)
 }
 
-// capped says why an identity joins nobody any more, or "".
-func (e *Engine) capped(c *claimed) string {
-	switch {
-	case c.Users >= e.identities.Users:
-		return "shared by many user IDs"
-	case c.Joined >= e.identities.Joined:
-		return "said of many customers"
+// isCapped reports whether an identity joins nobody any more, and has people see why.
+func (e *Engine) isCapped(tx store.Tx, in link, known *claimed) bool {
+	one := Suspicion{Identity: in.Identity, Users: known.Users, Customers: known.Joined, Since: in.At}
+	if one.Customer = in.From; in.Recognised {
+		one.Customer = in.Customer
 	}
-	return ""
+	switch {
+	case known.Users >= e.identities.Users:
+		one.Reason = "shared by many user IDs"
+	case known.Joined >= e.identities.Joined:
+		one.Reason = "said of many customers"
+	default:
+		return false
+	}
+	e.suspect(tx, one)
+	return true
 }
 
 // beginNamed makes a customer of a user ID that nobody has used yet.

@@ -85,6 +85,11 @@ func (e *Engine) Send(ctx context.Context, d Direct) (DirectAnswer, error) {
 		if _, err := e.store.Do(ctx, identity.Hash().Partition(), link{Identity: identity, Customer: of.Owner, At: now}); err != nil {
 			return DirectAnswer{}, err
 		}
+		if of.By.Kind != "" {
+			if _, err := e.store.Do(ctx, of.By.Hash().Partition(), link{Identity: of.By, Customer: of.Owner, At: now, Recognised: true}); err != nil {
+				return DirectAnswer{}, err
+			}
+		}
 	}
 	for partition := identity.Hash().Partition(); len(in.Via) < 8; {
 		answer, err := e.store.Do(ctx, partition, in)

@@ -190,6 +190,25 @@ func TestSharedIdentitiesAreCapped(t *testing.T) {
 	h.eventually(func() bool { return h.of(lifecycle.AnonymousID, "guest") == h.of(lifecycle.UserID, "u0") })
 }
 
+// Who is recognised by an address at once counts as one who is joined by it.
+func TestAnAddressByWhichManyAreRecognisedIsCapped(t *testing.T) {
+	h := newHarness(t)
+	ids := map[string]int{}
+	for i := range 60 {
+		name := fmt.Sprint("visitor", i)
+		h.receive(h.says("", name, map[string]any{"email": "front@desk.example"}))
+		h.quiet()
+		ids[h.of(lifecycle.AnonymousID, name)]++
+	}
+	if len(ids) != 10 || ids[h.of(lifecycle.AnonymousID, "visitor0")] != 51 {
+		t.Errorf("of 60 there are %d, and one of them has %d names", len(ids), ids[h.of(lifecycle.AnonymousID, "visitor0")])
+	}
+	list, _, err := h.engine.Suspicions(t.Context(), nil, 10)
+	if err != nil || len(list) != 1 || list[0].Identity != emailOf("front@desk.example") || list[0].Customers < 50 || list[0].Customer.IsZero() {
+		t.Errorf("suspicious are %+v, %v", list, err)
+	}
+}
+
 // A guest is joined no more by an address that is shared by too many.
 func TestACappedIdentityJoinsNobody(t *testing.T) {
 	h := newHarness(t)

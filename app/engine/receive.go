@@ -12,16 +12,17 @@ import (
 // Receive is the input "this event came in". It goes to the partition of the event's own identity.
 type Receive struct {
 	Event   lifecycle.Event
-	At      time.Time    // receipt time; of history, the time at which it happened
-	Mark    lifecycle.ID // recognises a repeat
-	Source  string       // the import it came with, or empty
-	History bool         // the past: decide, but send nothing
-	Target  lifecycle.ID // set when the event was passed on: the customer it belongs to
-	Owner   lifecycle.ID // the user whom an event by an unknown name is about, as far as is known
-	First   lifecycle.ID // the mark it came with, if it had to wait its turn and has another one now
-	Place   int          // among the events that it came in with
-	Hops    int          // how many partitions have passed it on
-	Inner   bool         // made by ourselves, for a customer who must be there; it is never late, and names nobody
+	At      time.Time          // receipt time; of history, the time at which it happened
+	Mark    lifecycle.ID       // recognises a repeat
+	Source  string             // the import it came with, or empty
+	History bool               // the past: decide, but send nothing
+	Target  lifecycle.ID       // set when the event was passed on: the customer it belongs to
+	Owner   lifecycle.ID       // the user whom an event by an unknown name is about, as far as is known
+	By      lifecycle.Identity // of theirs, which says so; of no kind: another of their names
+	First   lifecycle.ID       // the mark it came with, if it had to wait its turn and has another one now
+	Place   int                // among the events that it came in with
+	Hops    int                // how many partitions have passed it on
+	Inner   bool               // made by ourselves, for a customer who must be there; it is never late, and names nobody
 
 	Word     *lifecycle.Consent     // what the event says about consent
 	Words    []lifecycle.Consent    // and further words, of boxes that were ticked

@@ -43,6 +43,9 @@ func (e *Engine) recognise(ctx context.Context, in *Receive) (begins bool) {
 		case err != nil || !c.Knows(identity) || c.Applicant() || c.Identities[0].Meaningless() || len(c.Identities) >= maxIdentities:
 		case name.Kind != lifecycle.UserID:
 			in.Owner = c.ID
+			if !identity.Kind.ByName() {
+				in.By = identity
+			}
 			return false
 		case e.giveName(ctx, callBy{Customer: c.ID, User: name, At: in.At, Join: identity.Kind == lifecycle.UserID}):
 			// Lines of imports are known by where their names are. Any other event goes as if the name had passed it on, as a
@@ -200,6 +203,9 @@ func (e *Engine) recognised(tx store.Tx, in Receive, id lifecycle.ID) bool {
 		return false
 	}
 	tx.Set(identityKey(id), in.Owner[:])
+	if in.By.Kind != "" {
+		e.instruct(tx, in.At, lifecycle.HashID("recognised", id.Part()), 27, instruction{Link: &link{Identity: in.By, Customer: in.Owner, At: in.At, Recognised: true}})
+	}
 	in.Target = in.Owner
 	in.Hops++
 	e.instruct(tx, in.At, in.turn(), 0, instruction{Receive: &in})
