@@ -153,7 +153,7 @@ func (d *Delivery) recoverAtOnce(tx store.Tx, in recoverAtOnce) (more bool, err 
 		}
 		// One that went back to the outbox in its time has an attempt of its own there.
 		if isMarked(&m.Message) && m.Attempt.Boot == boot && !handed[m.ID] && !tx.Has(attemptKey(m.ID)) {
-			size += undo(tx, m.ID, *m.Attempt)
+			size += undo(tx, &m.Message, *m.Attempt)
 		}
 		d.queue(tx, &m.Message)
 	}

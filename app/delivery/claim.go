@@ -139,10 +139,10 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 		d.countCancelled(tx, cancelled)
 		return end(lifecycle.Cancelled, d.controlled(tx).Cancels[cancelled].reason("cancelled"))
 	}
-	rendered, v := d.permit(tx, &m.Message, last, in.At)
+	rendered, v := d.permit(tx, &m.Message, last, in.At, last.made())
 	switch {
 	case v.state != lifecycle.Queued:
-		if v.state == lifecycle.Suppressed && last == nil {
+		if v.state == lifecycle.Suppressed && !last.made() {
 			d.divert(tx, &m.Message, in.At)
 		}
 		return end(v.state, v.reason)
@@ -214,8 +214,8 @@ func putOff(m *lifecycle.Message, v verdict) {
 }
 
 // permit asks just before sending: is the message still timely, what does the policy say, and can it be said? Only a
-// message that passes has been rendered.
-func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, verdict) {
+// message that passes has been rendered. again: it has been counted as leaving, and caps do not count it once more.
+func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time, again bool) (lifecycle.Rendered, verdict) {
 	customer := &lifecycle.Customer{}
 	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
 	if data == nil {
@@ -224,16 +224,15 @@ func (d *Delivery) permit(tx store.Tx, m *lifecycle.Message, last *attempt, at t
 	if err := store.Decode(data, customer); err != nil {
 		return lifecycle.Rendered{}, verdict{state: lifecycle.Failed, reason: "the customer's record cannot be read: " + err.Error()}
 	}
-	made := last != nil && last.Number > 0
-	return d.permitFor(tx, m, customer, last, at, !made && at.Sub(m.Decided) > claimLife)
+	return d.permitFor(tx, m, customer, last, at, again, !last.made() && at.Sub(m.Decided) > claimLife)
 }
 
-func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time, late bool) (rendered lifecycle.Rendered, v verdict) {
+func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time, again, late bool) (rendered lifecycle.Rendered, v verdict) {
 	if tooOld(m, at) {
 		return rendered, verdict{state: lifecycle.Expired, reason: becauseTooOld}
 	}
 	q := d.question(m, customer, last, at)
-	q.late = late
+	q.again, q.late = again, late
 	if v = d.judge(tx, q); !v.passes() {
 		return rendered, v
 	}
@@ -241,6 +240,9 @@ func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecy
 		return rendered, verdict{state: lifecycle.Queued, reason: becauseQuestioned, questioned: true, ask: address}
 	}
 	if last != nil {
+		if err := d.remember(tx, q); err != nil {
+			return rendered, verdict{state: lifecycle.Failed, reason: err.Error()}
+		}
 		return last.Rendered, pass
 	}
 	if m.Channel == webhookChannel {

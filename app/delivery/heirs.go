@@ -35,10 +35,10 @@ func (d *Delivery) SetHeirs(h Heirs) { d.heirs = h }
 // leave twice. Whoever the customer has become is asked about it before it leaves, see heirs_ask.go.
 func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, verdict) {
 	switch {
-	case d.heirs != nil && lifecycle.IsBroadcast(m.Journey) && m.InDoubt == 0:
-		if whole, err := loadMessage(tx, m.Decided, m.ID); err == nil && whole != nil {
-			d.heirs.LetInInstead(tx, &whole.Message, at)
-		}
+	case lifecycle.IsBroadcast(m.Journey) && tooOld(m, at):
+		return lifecycle.Rendered{}, verdict{state: lifecycle.Expired, reason: becauseTooOld}
+	case lifecycle.IsBroadcast(m.Journey) && m.InDoubt == 0:
+		d.letInInstead(tx, m, at)
 	case m.Kind != lifecycle.Transactional || d.heirs == nil:
 	case m.InDoubt > 0 && last != nil && tx.Has(append([]byte{'i'}, m.Customer[:]...)): // else they were erased
 		if tooOld(m, at) {
@@ -59,6 +59,16 @@ func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at
 		}
 	}
 	return lifecycle.Rendered{}, drop("merged")
+}
+
+// letInInstead has whoever a customer has become let into the broadcast of a message that has certainly not left.
+func (d *Delivery) letInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) {
+	if d.heirs == nil || !lifecycle.IsBroadcast(m.Journey) || m.InDoubt > 0 || tx.Has(append([]byte{'c'}, m.Customer[:]...)) {
+		return
+	}
+	if whole, err := loadMessage(tx, m.Decided, m.ID); err == nil && whole != nil {
+		d.heirs.LetInInstead(tx, &whole.Message, at)
+	}
 }
 
 // doubted returns when a message that is in doubt last came to be so; if that is not known, when it was decided.

@@ -74,6 +74,9 @@ type attempt struct {
 	Rendered lifecycle.Rendered
 }
 
+// made reports whether there was an attempt, and not only bytes for one: it was not handed over yet, or was given back.
+func (a *attempt) made() bool { return a != nil && a.Number > 0 }
+
 // Put takes a message that a script decided. Only one that is queued will be sent; others are kept in the ledger with
 // their reason. A message is put once: it is decided in the commit that marks its cause as done.
 //
@@ -130,7 +133,7 @@ func (d *Delivery) claimAtOnce(tx store.Tx, lane *lane, record *decided, custome
 	if !aloft.admits(m) {
 		return false
 	}
-	rendered, v := d.permitFor(tx, m, customer, record.Attempt, at, false)
+	rendered, v := d.permitFor(tx, m, customer, record.Attempt, at, false, false)
 	switch {
 	case v.state != lifecycle.Queued:
 		d.change(tx, m, v.state, v.reason, at)

@@ -59,7 +59,7 @@ type question struct {
 
 // question is what is asked about a message at a moment of real time.
 func (d *Delivery) question(m *lifecycle.Message, customer *lifecycle.Customer, last *attempt, at time.Time) question {
-	q := question{message: m, customer: customer, again: last != nil, at: at}
+	q := question{message: m, customer: customer, at: at}
 	switch {
 	case last != nil:
 		q.to = last.Rendered.To

@@ -3,6 +3,7 @@ package delivery
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -102,6 +103,30 @@ func (d *Delivery) remember(tx store.Tx, q question) error {
 	list = append(list, leaving{now, q.message.Channel, duplicateMark(q)})
 	tx.Set(leavingsKey(q.customer.ID), store.Encode(&list))
 	return nil
+}
+
+// unremember takes back that a message was about to leave, which it did not.
+func unremember(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered) {
+	key := leavingsKey(m.Customer)
+	if !tx.Has(key) {
+		return
+	}
+	list, err := loadLeavings(tx, m.Customer)
+	if err != nil {
+		return // whoever asks next says so
+	}
+	mark, mine := duplicateMark(question{message: m, to: rendered.To}), -1
+	for i := range list {
+		if list[i].channel == m.Channel && list[i].mark == mark {
+			if mine = i; list[i].at.Equal(rendered.Date) {
+				break
+			}
+		}
+	}
+	if mine >= 0 {
+		list = slices.Delete(list, mine, mine+1)
+		tx.Set(key, store.Encode(&list))
+	}
 }
 
 // memory is how far back the rules look.

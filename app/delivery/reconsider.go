@@ -42,7 +42,7 @@ func (d *Delivery) lastWord(tx store.Tx, out *outgoing, at time.Time) verdict {
 	if holder, reason := d.heldBy(tx, out.message); holder != "" {
 		return deferred(at, reason)
 	}
-	_, v := d.permit(tx, out.message, &attempt{Number: out.Attempt - 1, Rendered: out.Rendered}, at)
+	_, v := d.permit(tx, out.message, &attempt{Number: out.Attempt - 1, Rendered: out.Rendered}, at, true)
 	return v
 }
 
@@ -58,7 +58,7 @@ func (d *Delivery) takeBack(tx store.Tx, m *lifecycle.Message, v verdict, at tim
 		d.log.Error("an attempt cannot be taken back", "message", m.ID.String(), "error", err)
 		return
 	}
-	undo(tx, m.ID, *last)
+	undo(tx, m, *last)
 	m.Attempts = last.Number - 1
 	if v.state == lifecycle.Queued {
 		d.queue(tx, m)
@@ -71,11 +71,14 @@ func (d *Delivery) takeBack(tx store.Tx, m *lifecycle.Message, v verdict, at tim
 	d.stand(tx, m)
 }
 
-// undo writes down that an attempt was not made, with its bytes for the next one, and returns how many it wrote.
-func undo(tx store.Tx, id lifecycle.ID, last attempt) int {
-	last.Number--
+// undo writes down that an attempt was not made, with its bytes for the next one, and returns how many it wrote. If there was none
+// before it, nothing has left, and caps do not count it.
+func undo(tx store.Tx, m *lifecycle.Message, last attempt) int {
+	if last.Number--; last.Number == 0 {
+		unremember(tx, m, &last.Rendered)
+	}
 	data := store.Encode(&last)
-	tx.Set(attemptKey(id), data)
+	tx.Set(attemptKey(m.ID), data)
 	return len(data)
 }
 

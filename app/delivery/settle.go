@@ -85,6 +85,7 @@ func (d *Delivery) settle(tx store.Tx, in settle) {
 			d.settleArrived(tx, &m, arrived, &r)
 		case r.Receipt.Outcome == lifecycle.OutcomePermanent:
 			d.fallBack(tx, &m, r.Receipt.Refused, r.At)
+			d.letInInstead(tx, &m, r.At)
 			d.change(tx, &m, lifecycle.Failed, r.Receipt.Reason, r.At)
 		case r.Receipt.Outcome == lifecycle.OutcomeTemporary:
 			d.retry(tx, &m, StepTemporary, r)
@@ -115,6 +116,7 @@ func (d *Delivery) retry(tx store.Tx, m *lifecycle.Message, what StepKind, r res
 		if receipt.Reply != nil {
 			step(tx, m.ID, Step{Kind: StepAnswer, At: r.At, Attempt: m.Attempts, Reply: receipt.Reply})
 		}
+		d.letInInstead(tx, m, r.At)
 		d.change(tx, m, lifecycle.Failed, "tried too often: "+receipt.Reason, r.At)
 		return
 	}
