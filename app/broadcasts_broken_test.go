@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"stagecraft/app/lifecycle"
 	"strings"
 	"testing"
 
@@ -127,5 +128,81 @@ func TestABroadcastToPairsWhoBecomeOne(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Three who become one, of whom one has got the message and another one waits for it: whichever of them comes first, the third
+// gets it no more.
+func TestABroadcastToThreeWhoBecomeOne(t *testing.T) {
+	for _, first := range []string{"who has it", "who waits"} {
+		t.Run(first, func(t *testing.T) {
+			s := startServer(t, withScripts(t, owing()))
+			families := 0 // in which the third stays, whom nothing was meant for
+			rows, hash := "userId,code\n", func(name string) string {
+				return lifecycle.Identity{Kind: lifecycle.UserID, Value: name}.Hash().String()
+			}
+			var list []int
+			for i := 0; families < 24; i++ {
+				if hash(fmt.Sprint("b", i)) > min(hash(fmt.Sprint("a", i)), hash(fmt.Sprint("c", i))) {
+					continue
+				}
+				families, list = families+1, append(list, i)
+				for _, name := range []string{"a", "b", "c"} {
+					s.must("POST", "/v1/identify", fmt.Sprintf(`{"userId": "%s%d", "traits": {"email": "%s%d@example.com"}}`, name, i, name, i))
+				}
+				rows += fmt.Sprintf("a%d,X%d\nc%d,X%d\n", i, i, i, i)
+			}
+			const part = `{"share": 50, "texts": {"email": "---\nsubject: Code {{ event.properties.code }}!\nkind: marketing\n---\nHi\n"}}`
+			s.broadcast("PUT", "families", `{"audience": {"list": true}, "parts": [`+part+`, `+part+`]}`)
+			s.must("POST", "/api/broadcasts/families/list", rows)
+			s.must("POST", "/api/orders/pause", `{"journey": "broadcast.families", "name": "b", "by": "ada"}`)
+			s.must("POST", "/api/broadcasts/families/start", "{}")
+			sent := 0
+			s.eventually("part a has left", func() bool {
+				b := s.broadcast("GET", "families", nil)
+				sent = int(b.Figures[0].Sent)
+				return b.Let == b.Listed && int64(sent) == int64(b.Figures[0].Decided)
+			})
+			s.eventually("the mails are there", func() bool { return len(s.mails()) == sent })
+			mails := strings.Join(s.mails(), " ")
+			has := func(name string, i int) bool {
+				return strings.Contains(mails, fmt.Sprintf(`"%s%d@example.com`, name, i))
+			}
+			same := func(one, other string) bool {
+				return s.must("GET", "/v1/customers/"+one+"/replay", nil) == s.must("GET", "/v1/customers/"+other+"/replay", nil)
+			}
+			mixed := 0
+			for _, i := range list {
+				if has("a", i) == has("c", i) {
+					continue
+				}
+				mixed++
+				order := []string{"a", "c"}
+				if has("a", i) != (first == "who has it") {
+					order = []string{"c", "a"}
+				}
+				third := fmt.Sprint("b", i)
+				for _, name := range order {
+					one := fmt.Sprint(name, i)
+					s.must("POST", "/v1/alias", fmt.Sprintf(`{"previousId": "%s", "userId": "%s"}`, one, third))
+					s.eventually("they are one", func() bool { return same(one, third) })
+				}
+			}
+			if mixed == 0 {
+				t.Fatal("the parts are not mixed")
+			}
+			s.must("POST", "/api/orders/resume", `{"journey": "broadcast.families", "name": "b"}`)
+			s.eventually("it is done", func() bool { return s.broadcast("GET", "families", nil).Status == "done" })
+			mails = strings.Join(s.mails(), " ")
+			for _, i := range list {
+				if n := strings.Count(mails, fmt.Sprintf(`"subject":"Code X%d!"`, i)); n != 1 && n != 2 {
+					t.Errorf("family %d got %d", i, n)
+				}
+			}
+			want := 2*(families-mixed) + mixed
+			if n := strings.Count(mails, `"subject":"Code X`); n != want {
+				t.Errorf("there are %d mails, want %d: %d families of one, of whom one had it", n, want, mixed)
+			}
+		})
 	}
 }

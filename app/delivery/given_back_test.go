@@ -71,7 +71,7 @@ func TestWhatIsGivenBackGoesAnotherWay(t *testing.T) {
 
 // Of a broadcast, whoever a customer has become is let in if the message has certainly not left, but for one that is too old.
 func TestWhoIsLetInInstead(t *testing.T) {
-	h, c := heir{make(chan lifecycle.ID, 8)}, newConnector()
+	h, c := heir{got: make(chan lifecycle.ID, 8)}, newConnector()
 	p := newPost(t, c, func(p *post) { p.connect = func(d *delivery.Delivery) { d.SetHeirs(h) } })
 	p.run()
 	letIn := func(what string, m *lifecycle.Message, state lifecycle.MessageState, want bool) {
@@ -109,7 +109,9 @@ func TestWhoIsLetInInstead(t *testing.T) {
 	}
 	for outcome, want := range map[lifecycle.Outcome]bool{lifecycle.OutcomePermanent: true, lifecycle.OutcomeAccepted: false} {
 		c.mu.Lock()
-		c.answer = func(channels.Outgoing) lifecycle.Receipt { return lifecycle.Receipt{Outcome: outcome, Reason: "no such address"} }
+		c.answer = func(channels.Outgoing) lifecycle.Receipt {
+			return lifecycle.Receipt{Outcome: outcome, Reason: "no such address"}
+		}
 		c.mu.Unlock()
 		release, before := make(chan struct{}), c.called()
 		c.hold(func([]channels.Outgoing) { <-release })
@@ -119,5 +121,28 @@ func TestWhoIsLetInInstead(t *testing.T) {
 		merge()
 		close(release)
 		letIn(string(outcome), m, map[bool]lifecycle.MessageState{true: lifecycle.Failed, false: lifecycle.Accepted}[want], want)
+	}
+}
+
+// Of a broadcast that is long over, what is owed goes on as any other message that is owed.
+func TestWhatIsOwedByABroadcastThatIsOver(t *testing.T) {
+	h := heir{got: make(chan lifecycle.ID, 8), over: true}
+	p := newPost(t, newConnector(), func(p *post) { p.connect = func(d *delivery.Delivery) { d.SetHeirs(h) } })
+	p.run()
+	for kind, want := range map[lifecycle.MessageKind]int{owed: 1, wanted: 0} {
+		p.must(p.delivery.PauseMessages(t.Context(), delivery.Target{Name: "hello"}, "ops", ""))
+		customer, other := p.customer("email", address), p.customer("email", address)
+		m := p.message(customer, kind, "hello")
+		m.Journey = lifecycle.BroadcastPrefix + "x"
+		p.put(m)
+		p.redirects(customer, other)
+		p.must(p.delivery.ResumeMessages(t.Context(), delivery.Target{Name: "hello"}, "ops"))
+		p.becomes(m, lifecycle.Suppressed)
+		if len(h.got) != want {
+			t.Errorf("%s: %d were handed on", kind, len(h.got))
+		}
+		for range want {
+			<-h.got
+		}
 	}
 }

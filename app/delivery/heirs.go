@@ -14,8 +14,9 @@ type Heirs interface {
 	// Inherit hands on what a customer is owed, and reports whether somebody has it now. What was rendered already comes back by
 	// PutRendered.
 	Inherit(tx store.Tx, m *lifecycle.Message, rendered *lifecycle.Rendered, at time.Time) bool
-	// LetInInstead has whoever a customer has become let into the broadcast of a message that did not leave, unless they had it.
-	LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time)
+	// LetInInstead has whoever a customer has become let into the broadcast of a message that did not leave, unless they had it. It
+	// reports whether the broadcast is still at work for that.
+	LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) bool
 	// Adopted reports whether a customer of the partition has taken over what was known of another one. Until then what that one
 	// said, and what speaks against their addresses, is on its way.
 	Adopted(tx store.Reader, customer, from lifecycle.ID) bool
@@ -34,11 +35,15 @@ func (d *Delivery) SetHeirs(h Heirs) { d.heirs = h }
 // What is in doubt stays. The connector may have it, and knows it by its reference: handed on, it would be another message, and
 // leave twice. Whoever the customer has become is asked about it before it leaves, see heirs_ask.go.
 func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at time.Time) (lifecycle.Rendered, verdict) {
+	if lifecycle.IsBroadcast(m.Journey) {
+		if tooOld(m, at) {
+			return lifecycle.Rendered{}, verdict{state: lifecycle.Expired, reason: becauseTooOld}
+		}
+		if d.letInInstead(tx, m, at) {
+			return lifecycle.Rendered{}, drop("merged: the customer they became is let in, unless they had it")
+		}
+	}
 	switch {
-	case lifecycle.IsBroadcast(m.Journey) && tooOld(m, at):
-		return lifecycle.Rendered{}, verdict{state: lifecycle.Expired, reason: becauseTooOld}
-	case lifecycle.IsBroadcast(m.Journey) && m.InDoubt == 0:
-		d.letInInstead(tx, m, at)
 	case m.Kind != lifecycle.Transactional || d.heirs == nil:
 	case m.InDoubt > 0 && last != nil && tx.Has(append([]byte{'i'}, m.Customer[:]...)): // else they were erased
 		if tooOld(m, at) {
@@ -61,14 +66,14 @@ func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at
 	return lifecycle.Rendered{}, drop("merged")
 }
 
-// letInInstead has whoever a customer has become let into the broadcast of a message that has certainly not left.
-func (d *Delivery) letInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) {
+// letInInstead has whoever a customer has become let into the broadcast of a message that has certainly not left. It reports false
+// if that is not so, or if the broadcast is long over.
+func (d *Delivery) letInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) bool {
 	if d.heirs == nil || !lifecycle.IsBroadcast(m.Journey) || m.InDoubt > 0 || tx.Has(append([]byte{'c'}, m.Customer[:]...)) {
-		return
+		return false
 	}
-	if whole, err := loadMessage(tx, m.Decided, m.ID); err == nil && whole != nil {
-		d.heirs.LetInInstead(tx, &whole.Message, at)
-	}
+	whole, err := loadMessage(tx, m.Decided, m.ID)
+	return err == nil && whole != nil && d.heirs.LetInInstead(tx, &whole.Message, at)
 }
 
 // doubted returns when a message that is in doubt last came to be so; if that is not known, when it was decided.

@@ -11,14 +11,22 @@ import (
 )
 
 // heir takes what is handed on to it, by the owners of partitions. What was taken over, and who was erased, stands in the store.
-type heir struct{ got chan lifecycle.ID }
+type heir struct {
+	got  chan lifecycle.ID
+	over bool // broadcasts are
+}
 
 func (h heir) Inherit(_ store.Tx, m *lifecycle.Message, _ *lifecycle.Rendered, _ time.Time) bool {
 	h.got <- m.ID
 	return true
 }
 
-func (h heir) LetInInstead(_ store.Tx, m *lifecycle.Message, _ time.Time) { h.got <- m.ID }
+func (h heir) LetInInstead(_ store.Tx, m *lifecycle.Message, _ time.Time) bool {
+	if !h.over {
+		h.got <- m.ID
+	}
+	return !h.over
+}
 
 func adoptedKey(customer, from lifecycle.ID) []byte {
 	return append(append([]byte("test adopted"), customer[:]...), from[:]...)
@@ -41,7 +49,7 @@ func heirs(p *post) {
 		if connect != nil {
 			connect(d)
 		}
-		d.SetHeirs(heir{make(chan lifecycle.ID, 64)})
+		d.SetHeirs(heir{got: make(chan lifecycle.ID, 64)})
 	}
 }
 
@@ -76,7 +84,7 @@ func (p *post) changes(customer lifecycle.ID, change func(c *lifecycle.Customer)
 
 // What was owed to somebody who has become part of another customer is handed on; marketing ends with them.
 func TestWhatIsOwedIsHandedOn(t *testing.T) {
-	h := heir{make(chan lifecycle.ID, 8)}
+	h := heir{got: make(chan lifecycle.ID, 8)}
 	p := newPost(t, newConnector(), func(p *post) {
 		p.connect = func(d *delivery.Delivery) { d.SetHeirs(h) }
 	})

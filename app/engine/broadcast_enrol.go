@@ -188,11 +188,17 @@ func (e *Engine) letIn(tx store.Tx, j *journey, in letIn, record []byte) (writte
 		return 0, isGone, err
 	}
 	if visit := s.customer.Visit(j.name); visit != nil {
-		theirs := !in.Instead.IsZero() && visit.Of == in.Instead // who did not get it
-		if !visit.Entered.Before(j.started) && !theirs {         // merged with somebody who was let in
-			return 0, hadIt, nil
+		if !visit.Entered.Before(j.started) { // merged with somebody who was let in
+			at := slices.Index(visit.Of, in.Instead)
+			if at < 0 {
+				return 0, hadIt, nil
+			}
+			if visit.Of = slices.Delete(visit.Of, at, at+1); len(visit.Of) > 0 { // another one may have got it
+				s.at, s.now = in.At, later(s.customer.Lapsed(in.At), s.customer.Clock)
+				return 0, hadIt, s.save()
+			}
 		}
-		s.forgetVisit(visit) // of a former broadcast of the same name
+		s.forgetVisit(visit) // of a former broadcast of the same name, or of nobody who got it
 	}
 	if err = s.letIn(j, in); err != nil {
 		return 0, isGone, err
@@ -270,14 +276,18 @@ func (s *session) letInInstead(survivor lifecycle.ID) error {
 }
 
 // LetInInstead has whoever a customer has become let into the broadcast of a message that did not leave, unless they had one of
-// their own. What the message says, to whom and whether at all is decided anew. It is called inside Apply, in the partition of
-// the message, by whoever settles it in the same commit.
-func (e *Engine) LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) {
+// their own, and reports whether the broadcast is still at work for that. What the message says, to whom and whether at all is
+// decided anew. It is called inside Apply, in the partition of the message, by whoever settles it in the same commit.
+func (e *Engine) LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) bool {
+	if _, err := e.journeys(tx); err != nil || e.parts[tx.Partition()].broadcasts[m.Journey] == nil {
+		return false
+	}
 	heir, _ := e.follow(tx, m.Customer)
 	if heir == m.Customer {
-		return // they were erased
+		return false // they were erased
 	}
 	at = later(at, adoptionUnderWay(tx, m.Customer, at))
 	in := letIn{Broadcast: strings.TrimPrefix(m.Journey, lifecycle.BroadcastPrefix), Customer: heir, Row: m.Event.Properties, At: at, Instead: m.Customer}
 	e.instruct(tx, at, lastly(lifecycle.HashID("instead of", m.ID.Part())), 17, instruction{LetIn: &in})
+	return true
 }

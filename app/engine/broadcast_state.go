@@ -24,12 +24,10 @@ func listKey(name string, customer lifecycle.ID) []byte {
 	return append(listPrefix(name), customer[:]...)
 }
 
-// How long the journey of a broadcast stays at work after the last customer was let in: customers may be on their way from
-// another partition, and runs may wait for the morning of a zone.
-const (
-	broadcastGrace      = time.Hour
-	broadcastClockGrace = 72 * time.Hour
-)
+// broadcastGrace is how long the journey of a broadcast stays at work after the last customer was let in: customers may be on their
+// way from another partition, runs may wait for the morning of a zone, and a message may wait for three days: if its customer
+// becomes part of another one meanwhile, that one is let in instead.
+const broadcastGrace = 73 * time.Hour
 
 // broadcastShare is what a partition keeps of a broadcast, and how far it has come.
 type broadcastShare struct {
@@ -38,7 +36,6 @@ type broadcastShare struct {
 	State    BroadcastState `msgpack:"s"`
 	Audience Audience       `msgpack:"a"`
 	Rate     int            `msgpack:"r"`
-	Clock    bool           `msgpack:"k"` // runs wait for a time of day
 	Cursor   lifecycle.ID   `msgpack:"c"` // everybody before it was looked at
 	Next     time.Time      `msgpack:"x"` // before it nobody is let in
 	Ready    bool           `msgpack:"y"` // the customer at Cursor is meant
@@ -74,11 +71,7 @@ func (b *broadcastShare) due() (time.Time, bool) {
 	case b.State == BroadcastStopped:
 		return time.Time{}, true
 	case !b.Done.IsZero():
-		grace := broadcastGrace
-		if b.Clock {
-			grace = broadcastClockGrace
-		}
-		return b.Done.Add(grace), true
+		return b.Done.Add(broadcastGrace), true
 	}
 	return b.Next, b.State == BroadcastRunning
 }
@@ -171,7 +164,7 @@ func (e *Engine) shareBroadcast(tx store.Tx, in shareBroadcast) error {
 	}
 	if b.State == BroadcastDraft {
 		def := &in.Broadcast
-		b.Version, b.Audience, b.Rate, b.Clock = def.Version, def.Audience, def.Rate, def.clock() != ""
+		b.Version, b.Audience, b.Rate = def.Version, def.Audience, def.Rate
 		b.Next, b.Started, b.Offers = later(def.Started, def.Begins()), def.Started, topics{}
 		program, err := e.program(tx, b.Version)
 		if err != nil {

@@ -202,13 +202,17 @@ func (s *session) takeOver(loser *lifecycle.Customer) {
 
 // takeOverVisit puts the customer where the merged one was in a journey, if that one came there later. Of a broadcast one
 // message is enough: whoever waited for theirs waits no longer if the other one has been through it, and letInInstead sees to
-// one who was merged while waiting. Whose message it was stays with the visit: if it turns out not to have left, LetInInstead
+// one who was merged while waiting. Whose messages they were stays with the visit: if all turn out not to have left, LetInInstead
 // lets this one in.
 func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Visit) {
 	c := s.customer
 	visit := c.Visit(theirs.Journey)
 	if lifecycle.IsBroadcast(theirs.Journey) {
-		if len(theirs.Runs) > 0 || visit != nil && len(visit.Runs) == 0 {
+		if len(theirs.Runs) > 0 {
+			return
+		}
+		if visit != nil && len(visit.Runs) == 0 {
+			visit.Of = append(letInAs(visit, c.ID), letInAs(theirs, loser.ID)...)
 			return
 		}
 	} else if visit != nil && !arrived(loser, theirs).After(arrived(c, visit)) {
@@ -217,9 +221,7 @@ func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Vis
 	place := lifecycle.Visit{Journey: theirs.Journey, Stage: theirs.Stage, Entered: theirs.Entered, Number: s.nextSeq(),
 		Converted: theirs.Converted, Version: theirs.Version}
 	if lifecycle.IsBroadcast(theirs.Journey) {
-		if place.Of = theirs.Of; place.Of.IsZero() {
-			place.Of = loser.ID
-		}
+		place.Of = letInAs(theirs, loser.ID)
 	}
 	for _, timer := range theirs.Timers {
 		if timer.Run.IsZero() { // silences go on; runs have ended with the customer they belonged to
@@ -248,6 +250,14 @@ func (s *session) takeOverVisit(loser *lifecycle.Customer, theirs *lifecycle.Vis
 	case from != "":
 		s.note(lifecycle.Fact{Kind: lifecycle.FactExited, Journey: place.Journey, From: from, Reason: "merged with somebody who had left"})
 	}
+}
+
+// letInAs returns who was let in of those whom a customer's visit of a broadcast stands for.
+func letInAs(visit *lifecycle.Visit, customer lifecycle.ID) []lifecycle.ID {
+	if len(visit.Of) > 0 {
+		return slices.Clone(visit.Of)
+	}
+	return []lifecycle.ID{customer}
 }
 
 // arrived is when a customer came to where they are in a journey, be it out of it.

@@ -63,7 +63,7 @@ type Visit struct {
 	Number    uint64    `msgpack:"n"`           // which visit: drawn from Customer.Seq, so it differs for every stay
 	Converted bool      `msgpack:"g,omitempty"` // the stage's goal was reached in this visit
 	Touched   bool      `msgpack:"m,omitempty"` // in this visit a message was decided that was not kept back at once
-	Of        ID        `msgpack:"o,omitempty"` // of a broadcast: who was let in before they became part of this customer; zero: this one
+	Of        []ID      `msgpack:"o,omitempty"` // of a broadcast: who was let in, if not this customer alone: some have become part of them since
 	Version   string    `msgpack:"v"`           // the script version by which its idle timers were set
 	Timers    []Timer   `msgpack:"t,omitempty"`
 	Runs      []RunRef  `msgpack:"r,omitempty"` // runs that wait

@@ -9,9 +9,12 @@ func (v *Visit) write(w *RecordWriter) {
 	w.Text(v.Stage)
 	w.Time(v.Entered)
 	w.Uvarint(v.Number)
-	w.Flags(v.Converted, v.Touched, !v.Of.IsZero())
-	if !v.Of.IsZero() {
-		w.ID(v.Of)
+	w.Flags(v.Converted, v.Touched, len(v.Of) > 0)
+	if len(v.Of) > 0 {
+		w.List(len(v.Of))
+		for _, id := range v.Of {
+			w.ID(id)
+		}
 	}
 	w.Text(v.Version)
 	w.List(len(v.Timers))
@@ -67,7 +70,10 @@ func readVisits(r *RecordReader, version byte) []Visit {
 			parts := r.Flags(3)
 			v.Converted, v.Touched = parts.Has(0), parts.Has(1)
 			if parts.Has(2) {
-				v.Of = r.ID()
+				v.Of = make([]ID, r.List(len(ID{})))
+				for i := range v.Of {
+					v.Of[i] = r.ID()
+				}
 			}
 		}
 		v.Version, v.Timers, v.Runs = r.Text(), readTimers(r), readRunRefs(r, version)

@@ -257,8 +257,11 @@ func (s *Server) actOnBroadcast(ctx context.Context, act string, b engine.Broadc
 		}
 		b, err = s.pauseBroadcast(ctx, b, o)
 	case "resume":
-		if b, err = s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastRunning); err == nil {
+		if b.State == engine.BroadcastPaused || b.State == engine.BroadcastRunning { // first, as the next start pauses what is paused again
 			err = s.Delivery.ResumeMessages(ctx, of, o.By)
+		}
+		if err == nil {
+			b, err = s.Engine.SetBroadcast(ctx, b.Name, engine.BroadcastRunning)
 		}
 	case "stop":
 		b, err = s.stopBroadcast(ctx, b, o)
