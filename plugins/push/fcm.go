@@ -53,7 +53,11 @@ func (s *sender) toApp(ctx context.Context, to string, n *notification) channel.
 			s.access.forget(bearer) // it may have been revoked before its time
 			continue
 		}
-		return s.judgeApp(answer, problem)
+		receipt = s.judgeApp(answer, problem)
+		if !problem.device {
+			s.rests.heed(service, to, time.Now(), answer.status, receipt)
+		}
+		return receipt
 	}
 }
 
@@ -71,6 +75,7 @@ type problem struct {
 	code     string // of FcmError, such as UNREGISTERED
 	message  string
 	badToken bool // the registration token is none
+	device   bool // the quota is that of one device, and says nothing of others
 }
 
 // readProblem reads the error model of Google's APIs; of anything else nothing is known.
@@ -82,7 +87,11 @@ func readProblem(body []byte) problem {
 				Code       string `json:"errorCode"`
 				Violations []struct {
 					Field string `json:"field"`
-				} `json:"fieldViolations"`
+				} `json:"fieldViolations"` // of google.rpc.BadRequest
+				Quotas []struct {
+					Subject     string `json:"subject"`
+					Description string `json:"description"`
+				} `json:"violations"` // of google.rpc.QuotaFailure
 			} `json:"details"`
 		} `json:"error"`
 	}
@@ -96,6 +105,9 @@ func readProblem(body []byte) problem {
 		}
 		for _, violation := range detail.Violations {
 			out.badToken = out.badToken || violation.Field == "message.token"
+		}
+		for _, quota := range detail.Quotas {
+			out.device = out.device || strings.Contains(strings.ToLower(quota.Subject+" "+quota.Description), "device")
 		}
 	}
 	return out

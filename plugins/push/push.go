@@ -141,16 +141,10 @@ func (s *sender) send(ctx context.Context, m *channel.Message) channel.Receipt {
 	if kept := s.rests.keep(name, time.Now()); kept != nil {
 		return *kept
 	}
-	var receipt channel.Receipt
 	if to.token != "" {
-		receipt = s.toApp(ctx, to.token, n)
-	} else {
-		receipt = s.toBrowser(ctx, to.subscription, n)
+		return s.toApp(ctx, to.token, n)
 	}
-	if receipt.RetryAfter > 0 { // the service has said so, and means all that we send
-		s.rests.begin(name, time.Now(), receipt.RetryAfter, receipt.Reason)
-	}
-	return receipt
+	return s.toBrowser(ctx, to.subscription, n)
 }
 
 func (s *sender) close() {

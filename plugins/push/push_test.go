@@ -1,8 +1,13 @@
 package push_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -98,7 +103,7 @@ func TestAServiceThatAsksForRest(t *testing.T) {
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked++
 		w.Header().Set("Retry-After", "600")
-		w.WriteHeader(http.StatusTooManyRequests)
+		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	defer busy.Close()
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }))
@@ -114,6 +119,96 @@ func TestAServiceThatAsksForRest(t *testing.T) {
 	}
 	if r := send(3, other); r.Outcome != channel.Accepted {
 		t.Errorf("elsewhere: %+v", r)
+	}
+}
+
+// A wait that is meant for one browser leaves the others alone; when several are told to wait and nothing gets through, it is the service.
+func TestOneBrowserIsToWait(t *testing.T) {
+	c := push.New()
+	if err := c.Configure(t.Context(), json.RawMessage(settled)); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/loud/") {
+			w.Header().Set("Retry-After", "600")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+	}))
+	defer server.Close()
+	for i, step := range []struct{ to, want string }{
+		{"/loud/1", "waits"}, {"/loud/1", "waits"}, {"/loud/1", "waits"}, {"/quiet/1", "accepted"},
+		{"/loud/1", "waits"}, {"/loud/2", "waits"}, {"/quiet/2", "accepted"},
+		{"/loud/1", "waits"}, {"/loud/2", "waits"}, {"/loud/3", "waits"}, {"/quiet/3", "kept"},
+	} {
+		answers(t, c, message(i, subscription(server.URL+step.to)), step.want, 10*time.Minute)
+	}
+}
+
+// The limit of one device is told from that of the project by the QuotaFailure in the error's details.
+func TestOneDeviceIsToWait(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const exceeded = `{"error": {"code": 429, "message": %q, "status": "RESOURCE_EXHAUSTED", "details": [
+		{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": "QUOTA_EXCEEDED"},
+		{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"subject": %q, "description": %[1]q}]}]}}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			io.WriteString(w, `{"access_token": "abc", "expires_in": 3600}`)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.Contains(string(body), "loud"):
+			w.WriteHeader(http.StatusTooManyRequests)
+			fmt.Fprintf(w, exceeded, "Device message rate exceeded.", "device:loud")
+		case strings.Contains(string(body), "late"):
+			w.WriteHeader(http.StatusTooManyRequests)
+			fmt.Fprintf(w, exceeded, "Message rate exceeded.", "project:p")
+		default:
+			io.WriteString(w, `{"name": "projects/p/messages/1"}`)
+		}
+	}))
+	defer server.Close()
+	account, _ := json.Marshal(map[string]string{"project_id": "p", "client_email": "a@b.c", "token_uri": server.URL + "/token",
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))})
+	settings, _ := json.Marshal(map[string]string{"fcm_service_account": string(account), "fcm_url": server.URL})
+	c := push.New()
+	if err := c.Configure(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i, step := range []struct{ to, want string }{
+		{"loud-1", "waits"}, {"loud-2", "waits"}, {"loud-3", "waits"}, {"loud-4", "waits"}, {"quiet-1", "accepted"},
+		{"late-1", "waits"}, {"late-1", "waits"}, {"late-2", "waits"}, {"late-3", "waits"}, {"quiet-2", "kept"},
+	} {
+		answers(t, c, message(i, "fcm:"+step.to+strings.Repeat("0", 32)), step.want, time.Minute)
+	}
+}
+
+// answers checks what becomes of a message: it is accepted; it waits for so long because it was refused; or it is kept back untried.
+func answers(t *testing.T, c *push.Connector, m channel.Message, want string, wait time.Duration) {
+	t.Helper()
+	r, got := c.Send(t.Context(), []channel.Message{m})[0], "?"
+	switch kept := r.Data[channel.FactUntried] == "1"; {
+	case r.Outcome == channel.Accepted:
+		got = "accepted"
+	case r.Outcome == channel.Temporary && !kept && r.RetryAfter == wait:
+		got = "waits"
+	case r.Outcome == channel.Temporary && kept && r.RetryAfter > wait-10*time.Second && r.RetryAfter <= wait:
+		got = "kept"
+	}
+	if got != want {
+		t.Errorf("%s: %s, want %s: %+v", m.To, got, want, r)
 	}
 }
 

@@ -47,7 +47,9 @@ func (s *sender) toBrowser(ctx context.Context, to *subscription, n *notificatio
 	if receipt.Outcome != 0 {
 		return receipt
 	}
-	return s.judgeBrowser(to.endpoint.Hostname(), answer)
+	receipt = s.judgeBrowser(to.endpoint.Hostname(), answer)
+	s.rests.heed(to.endpoint.Host, to.endpoint.String(), time.Now(), answer.status, receipt)
+	return receipt
 }
 
 // judgeBrowser makes a receipt of a push service's answer: RFC 8030, 5 and 7.3 for subscriptions that are gone, RFC 8292,
