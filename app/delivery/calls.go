@@ -156,7 +156,7 @@ func (c *Calls) Next(ctx context.Context, agent string) (*Call, error) {
 		return nil, err
 	}
 	for _, limit := range []int{20, maxCallList} { // mostly the first one is free
-		list, err := c.List(ctx, CallQuery{State: CallOpen, Limit: limit})
+		list, err := c.List(ctx, CallQuery{State: CallOpen, Limit: limit, Uncounted: true})
 		if err != nil || len(list.Calls) == 0 {
 			return nil, err
 		}

@@ -82,6 +82,8 @@ type CallQuery struct {
 	Later bool      // of CallOpen: those whose time is still to come
 	Agent string    // of CallClaimed and CallClosed: only this agent's
 	Limit int       // 1 to 200; 0: 50
+	// Uncounted leaves Waiting and More out.
+	Uncounted bool
 	// Behind is the Next of the list before: only what follows it. Waiting does not depend on it.
 	Behind []byte
 }
@@ -197,8 +199,8 @@ type callsFound struct {
 // maxLapsed is how many calls one input drops.
 const maxLapsed = 200
 
-func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, err error) {
-	heldBack := d.callsHeld(tx)
+func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound) {
+	held := d.callsHeld(tx)
 	// look takes what is wanted of a range of the queue; the places in it are head and what the keys end with.
 	look := func(from, to []byte, head byte, wanted func(*Call) bool) {
 		if len(q.Behind) > 0 && head == q.Behind[0] {
@@ -210,9 +212,10 @@ func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, er
 		var last []byte
 		looked := scanCalls(tx, from, to, func(key []byte) bool {
 			last = append([]byte{head}, key[prefixOf(key):]...)
-			var call *Call
-			if call, err = loadCall(tx, lifecycle.ID(last[9:])); err != nil {
-				return false
+			call, err := loadCall(tx, lifecycle.ID(last[9:]))
+			if err != nil { // it stays where it is, and is not in the way of others
+				d.log.Error("a call cannot be read and is not listed", "message", lifecycle.ID(last[9:]).String(), "error", err)
+				return true
 			}
 			switch call.settle(q.At); {
 			case call.State != CallClosed && call.State != CallDropped && call.lapsed(q.At):
@@ -234,24 +237,25 @@ func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, er
 	for priority := range byte(callPriorities) {
 		begin := []byte{'q', 'o', priority}
 		now, end := store.AppendTime(bytes.Clone(begin), q.At.Add(1)), store.PrefixEnd(begin) // what is due at this very moment is due
-		looked := scanCalls(tx, begin, now, func(key []byte) bool {
-			var call *Call
-			if call, err = loadCall(tx, lifecycle.ID(key[prefixOf(key)+8:])); err == nil && heldBack(call) == "" {
-				found.Waiting++
-			}
-			return err == nil
-		})
-		found.More = found.More || looked == maxCallLook
+		if !q.Uncounted {
+			looked := scanCalls(tx, begin, now, func(key []byte) bool {
+				if !held.all && (!held.some || held.may(tx, lifecycle.ID(key[prefixOf(key)+8:]))) {
+					found.Waiting++
+				}
+				return true
+			})
+			found.More = found.More || looked == maxCallLook
+		}
 		switch {
-		case err != nil || len(found.lapsed) >= maxLapsed:
-			return found, err
+		case len(found.lapsed) >= maxLapsed:
+			return found
 		case q.State == CallClaimed:
 			look(now, end, 0, func(c *Call) bool { return c.State == CallClaimed && ofAgent(c) })
 		case q.State == CallOpen && q.Later:
 			look(now, end, 0, func(c *Call) bool { return c.State == CallOpen })
-		case q.State == CallOpen && (len(q.Behind) == 0 || priority >= q.Behind[0]):
+		case q.State == CallOpen && (held.some || !q.Held) && (len(q.Behind) == 0 || priority >= q.Behind[0]):
 			look(begin, now, priority, func(c *Call) bool {
-				reason := heldBack(c)
+				reason := held.why(c)
 				if q.Held {
 					c.Reason = reason
 				}
@@ -259,23 +263,41 @@ func (d *Delivery) listCalls(tx store.Reader, q listCalls) (found callsFound, er
 			})
 		}
 	}
-	return found, err
+	return found
 }
 
-// callsHeld returns what says why an operator keeps a call from being made; "": nobody does.
-func (d *Delivery) callsHeld(tx store.Reader) func(*Call) string {
+// callHolds are what operators keep from being made in a partition.
+type callHolds struct {
+	some bool               // there may be such calls
+	all  bool               // it is all of them
+	why  func(*Call) string // "": nobody holds it
+}
+
+// may reports whether a call can be read and may be made.
+func (h *callHolds) may(tx store.Reader, message lifecycle.ID) bool {
+	call, err := loadCall(tx, message)
+	return err == nil && h.why(call) == ""
+}
+
+// callsHeld says which calls are held. Only where some are, and others not, does each have to be read to count them.
+func (d *Delivery) callsHeld(tx store.Reader) callHolds {
 	if d.Paused(callChannel) {
-		return func(*Call) string { return becausePaused }
+		return callHolds{some: true, all: true, why: func(*Call) string { return becausePaused }}
 	}
 	orders, known := readControls(tx), map[[3]string]string{}
-	return func(c *Call) string {
-		of := [3]string{c.Journey, c.Name, string(c.Kind)}
-		reason, is := known[of]
-		if !is {
-			_, reason = d.heldUnder(tx, orders, &lifecycle.Message{Channel: callChannel, Journey: c.Journey, Name: c.Name, Kind: c.Kind})
-			known[of] = reason
-		}
-		return reason
+	orders.Pauses = slices.DeleteFunc(orders.Pauses, func(o Order) bool { return o.Channel != "" && o.Channel != callChannel })
+	return callHolds{
+		some: len(orders.Pauses) > 0 || d.journeys != nil && d.journeys.AnyHeld(tx),
+		all:  orders.paused(Target{Channel: callChannel}) >= 0,
+		why: func(c *Call) string {
+			of := [3]string{c.Journey, c.Name, string(c.Kind)}
+			reason, is := known[of]
+			if !is {
+				_, reason = d.heldUnder(tx, orders, &lifecycle.Message{Channel: callChannel, Journey: c.Journey, Name: c.Name, Kind: c.Kind})
+				known[of] = reason
+			}
+			return reason
+		},
 	}
 }
 

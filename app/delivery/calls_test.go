@@ -243,6 +243,79 @@ func TestHeldCallsAreNotOpen(t *testing.T) {
 	shows("nothing is held any more", 2, []string{kept, free}, nil)
 }
 
+// What is listed is read, and no more: however many wait, where nothing is held they are counted by their keys.
+func TestAListOfCallsReadsThoseThatItShows(t *testing.T) {
+	c := newCentre(t, delivery.Policy{})
+	person := c.person("Ada", "+442079460000")
+	const all, shown = 100, 10
+	for range all {
+		c.ring(person, owed)
+	}
+	reads := func(what string, q delivery.CallQuery, waiting int) int {
+		t.Helper()
+		before := c.looked.Load()
+		if list, err := c.calls.List(context.Background(), q); err != nil || list.Waiting != waiting {
+			t.Errorf("%s: %d wait, %v, want %d", what, list.Waiting, err, waiting)
+		}
+		return int(c.looked.Load() - before)
+	}
+	few := open
+	few.Limit = shown
+	some := lifecycle.Partitions + shown + 1 // the orders of every partition, and the calls; one more tells that there is more
+	if n := reads("open", few, all); n > some {
+		t.Errorf("the first %d of %d are listed: %d records were read, want no more than %d", shown, all, n, some)
+	}
+	if n := reads("held", held, all); n > lifecycle.Partitions {
+		t.Errorf("nothing is held: %d records were read, want no more than %d", n, lifecycle.Partitions)
+	}
+	c.must(c.delivery.PauseMessages(context.Background(), delivery.Target{Channel: "email"}, "Grace", ""))
+	if n := reads("open, and mails are paused", few, all); n > some {
+		t.Errorf("mails are paused: %d records were read, want no more than %d", n, some)
+	}
+	c.must(c.delivery.PauseMessages(context.Background(), delivery.Target{Channel: "call"}, "Grace", ""))
+	if n := reads("claimed, and calls are paused", claimed, 0); n > some {
+		t.Errorf("calls are paused: %d records were read, want no more than %d", n, some)
+	}
+	c.must(c.delivery.ResumeMessages(context.Background(), delivery.Target{Channel: "call"}, "Grace"))
+	c.modes.set("other", lifecycle.Braked) // from here on each may be held
+	reads("open, and another journey is braked", few, all)
+	before := c.looked.Load()
+	if call, err := c.calls.Next(context.Background(), "Grace"); err != nil || call == nil {
+		t.Errorf("%+v, %v", call, err)
+	}
+	if n := int(c.looked.Load() - before); n >= some+all {
+		t.Errorf("the next one: %d records were read to find it; nobody asked how many wait", n)
+	}
+}
+
+// A call that cannot be read, or is not there, is in nobody's way.
+func TestACallThatCannotBeRead(t *testing.T) {
+	c := newCentre(t, delivery.Policy{})
+	person := c.person("Ada", "+442079460000")
+	var refs []string
+	for range 4 {
+		refs = append(refs, c.ring(person, owed))
+		c.clock.Advance(time.Minute)
+	}
+	key := func(ref string) []byte {
+		known, err := lifecycle.ParseRef(ref)
+		c.must(err)
+		return append([]byte("qt"), known.ID[:]...)
+	}
+	c.shows("all are sound", open, refs...)
+	c.do(person.Partition(), func(tx store.Tx) { tx.Set(key(refs[0]), []byte("broken")); tx.Delete(key(refs[1])) })
+	for _, mode := range []lifecycle.Mode{lifecycle.Live, lifecycle.Braked} { // of a journey that has none of them
+		c.modes.set("other", mode)
+		c.shows("open", open, refs[2:]...)
+		for _, q := range []delivery.CallQuery{held, later, claimed, closed} {
+			c.shows(fmt.Sprintf("%+v", q), q)
+		}
+	}
+	if call, err := c.calls.Next(context.Background(), "Grace"); err != nil || call == nil || call.Ref() != refs[2] {
+		t.Errorf("the next one is %+v, %v, want %s", call, err, refs[2])
+	}
+}
+
 // An agent who goes home with a call in hand gives it back by doing nothing.
 func TestALeaseEnds(t *testing.T) {
 	c := newCentre(t, delivery.Policy{})

@@ -36,6 +36,8 @@ type Templates interface {
 // Journeys knows the modes of journeys as a partition has them. It is asked inside Apply, and beside it about calls.
 type Journeys interface {
 	Mode(tx store.Reader, journey string) lifecycle.Mode
+	// AnyHeld reports whether any journey is braked or in shadow.
+	AnyHeld(tx store.Reader) bool
 }
 
 // HoldOuts knows who is kept out of marketing for comparison. It is asked inside Apply only.
@@ -238,7 +240,7 @@ func (d *Delivery) Ask(tx store.Reader, query any) (answer any, handled bool, er
 	case Inbox:
 		answer, err = d.inbox(tx, q)
 	case listCalls:
-		answer, err = d.listCalls(tx, q)
+		answer = d.listCalls(tx, q)
 	case findCall:
 		answer, err = loadCall(tx, q.Message)
 	default:

@@ -27,8 +27,9 @@ type post struct {
 	clock     *lifecycle.ManualClock
 	connector *connector
 	templates templates
-	modes     modes   // of journeys
-	watched   watched // what the watcher was told
+	modes     modes        // of journeys
+	looked    atomic.Int64 // records that questions have read
+	watched   watched      // what the watcher was told
 	testTo    string
 	policy    delivery.Policy
 	heldOut   func(m *lifecycle.Message) bool // nil: nobody is asked
@@ -98,7 +99,7 @@ func (p *post) open() {
 		p.connect(p.delivery)
 	}
 	p.delivery.Bind(p.store)
-	p.store.Start(machine{p.delivery, p.own, p.refuse})
+	p.store.Start(machine{p.delivery, p.own, p.refuse, &p.looked})
 }
 
 // run lets the senders work until the test ends, or stop is called.
@@ -252,6 +253,7 @@ type machine struct {
 	delivery *delivery.Delivery
 	own      chan struct{}
 	refuse   func(input any) error
+	looked   *atomic.Int64
 }
 
 type act func(tx store.Tx)
@@ -271,8 +273,19 @@ func (m machine) Apply(tx store.Tx, input any) (any, error) {
 }
 
 func (m machine) Ask(tx store.Reader, query any) (any, error) {
-	answer, _, err := m.delivery.Ask(tx, query)
+	answer, _, err := m.delivery.Ask(counted{tx, m.looked}, query)
 	return answer, err
+}
+
+// counted counts the records that questions read.
+type counted struct {
+	store.Reader
+	looked *atomic.Int64
+}
+
+func (c counted) Get(key []byte) []byte {
+	c.looked.Add(1)
+	return c.Reader.Get(key)
 }
 
 func (m machine) Own(ctx context.Context, partition int) {
@@ -317,6 +330,17 @@ func (m *modes) Mode(_ store.Reader, journey string) lifecycle.Mode {
 		return mode
 	}
 	return lifecycle.Live
+}
+
+func (m *modes) AnyHeld(store.Reader) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, mode := range m.braked {
+		if mode == lifecycle.Braked || mode == lifecycle.Shadow {
+			return true
+		}
+	}
+	return false
 }
 
 // watched keeps what the watcher was told, once it is committed.

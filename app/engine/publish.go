@@ -156,6 +156,12 @@ func (e *Engine) Mode(tx store.Reader, name string) lifecycle.Mode {
 	return ""
 }
 
+// AnyHeld reports whether the messages of any journey stay where they are.
+func (e *Engine) AnyHeld(tx store.Reader) bool {
+	states, _ := e.journeyStates(tx)
+	return slices.ContainsFunc(states, func(s JourneyState) bool { return s.Mode == lifecycle.Braked || s.Mode == lifecycle.Shadow })
+}
+
 func (e *Engine) publish(tx store.Tx, in Publish) error {
 	if in.ready == nil {
 		in.ready = newRelease(in.Source, in.Source.Version())
