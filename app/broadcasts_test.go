@@ -19,6 +19,7 @@ type broadcastAnswer struct {
 		Count         int64
 	}
 	Script []struct{ File, Text string }
+	Pauses []struct{ Channel, Journey, Name, Kind, By, Why string }
 }
 
 func (s *server) broadcast(method, path string, body any) (b broadcastAnswer) {
@@ -125,6 +126,44 @@ func TestABroadcast(t *testing.T) {
 	if status, text, _ := s.call("PUT", "/api/broadcasts/other", `{"audience": {"everybody": true}, "parts": [{"texts": {"email": "---\nsubject: x\n---\n{{ customer.name"}}]}`); status != 400 || !strings.Contains(text, "message.email.liquid") {
 		t.Errorf("a broken text: %d %s", status, text)
 	}
+}
+
+// Who looks at a broadcast whose messages do not leave is told what holds them: also a pause that is not the broadcast's own.
+func TestABroadcastSaysWhatHoldsItsMessages(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()))
+	s.people(12)
+	pauses := func(when, status string, want ...string) {
+		t.Helper()
+		var b broadcastAnswer
+		s.eventually(when, func() bool { b = s.broadcast("GET", "sale", nil); return b.Status == status })
+		got := []string{}
+		for _, p := range b.Pauses {
+			got = append(got, strings.Join(strings.Fields(fmt.Sprint(p.Channel, " ", p.Journey, " ", p.Name, " ", p.Kind, " by ", p.By, " ", p.Why)), " "))
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: held by %v, want %v", when, got, want)
+		}
+	}
+	s.broadcast("PUT", "sale", saleDraft)
+	const bounced = "email marketing by the connector too many bounces"
+	for _, order := range []string{
+		`{"channel": "email", "kind": "marketing", "by": "the connector", "why": "too many bounces"}`,
+		`{"channel": "email", "kind": "transactional", "by": "ada"}`, `{"channel": "sms", "by": "ada"}`, `{"journey": "broadcast.sale", "name": "other", "by": "ada"}`,
+	} {
+		s.must("POST", "/api/orders/pause", order)
+	}
+	pauses("of a draft nothing is held", "draft")
+	s.must("POST", "/api/broadcasts/sale/start", `{"by": "ada"}`)
+	pauses("marketing by mail is paused", "sending", bounced)
+	s.must("POST", "/api/broadcasts/sale/pause", `{"by": "ada", "why": "a typo"}`)
+	pauses("and so is the broadcast", "paused", bounced, "broadcast.sale by ada a typo")
+	s.must("POST", "/api/broadcasts/sale/resume", `{"by": "ada"}`)
+	pauses("and goes on", "sending", bounced)
+	s.must("POST", "/api/orders/pause", `{"name": "b", "by": "ada"}`)
+	pauses("one of its messages is paused", "sending", bounced, "b by ada")
+	s.must("POST", "/api/orders/resume", `{"name": "b"}`)
+	s.must("POST", "/api/orders/resume", `{"channel": "email", "kind": "marketing"}`)
+	pauses("all has left", "done")
 }
 
 // A list with columns of its own; paused, over a restart, resumed, stopped.

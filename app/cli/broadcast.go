@@ -33,17 +33,19 @@ type BroadcastCommand struct {
 
 // broadcastAnswer is what the verbs show of a broadcast.
 type broadcastAnswer struct {
-	Name     string     `json:"name"`
-	Title    string     `json:"title"`
-	Status   string     `json:"status"`
-	Begins   *time.Time `json:"begins"`
-	Who      string     `json:"who"`
-	Listed   int64      `json:"listed"`
-	Let      int64      `json:"let"`
-	Gone     int64      `json:"gone"`
-	Waiting  int64      `json:"waiting"`
-	Heldout  int64      `json:"heldout"`
-	Errors   int64      `json:"errors"`
+	Name     string         `json:"name"`
+	Title    string         `json:"title"`
+	Status   string         `json:"status"`
+	Begins   *time.Time     `json:"begins"`
+	Who      string         `json:"who"`
+	Listed   int64          `json:"listed"`
+	Let      int64          `json:"let"`
+	Gone     int64          `json:"gone"`
+	Waiting  int64          `json:"waiting"`
+	Heldout  int64          `json:"heldout"`
+	Errors   int64          `json:"errors"`
+	Journey  string         `json:"journey"`
+	Pauses   []messageOrder `json:"pauses"`
 	Warnings []struct {
 		Message, Hint, File string
 		Line                int
@@ -76,6 +78,9 @@ func (b *broadcastAnswer) print(w *world) error {
 		}
 	}
 	fmt.Fprintln(w.stdout)
+	for _, one := range b.Pauses {
+		fmt.Fprintln(w.stdout, b.pausedBy(one))
+	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "message\tdecided\tqueued\tsent\theld\tfailed\tbounced\texpired\tsuppressed\topened\tclicked")
 	for _, f := range b.Figures {
@@ -88,6 +93,21 @@ func (b *broadcastAnswer) print(w *world) error {
 		fmt.Fprintf(table, "%s\t%d %s: %s\n", r.Part, r.Count, r.State, r.Reason)
 	}
 	return table.Flush()
+}
+
+// pausedBy says in a sentence what keeps messages from leaving, and how they leave again.
+func (b *broadcastAnswer) pausedBy(o messageOrder) string {
+	said := o.target() + " is paused by " + o.By
+	if !o.At.IsZero() {
+		said += " since " + localTime(o.At)
+	}
+	if o.Why != "" {
+		said += ": " + o.Why
+	}
+	if b.Status == "paused" && o.target() == "journey "+b.Journey {
+		return said + "; it goes on with stagecraft broadcast resume " + b.Name
+	}
+	return said + "; what it holds leaves after stagecraft messages resume" + o.flags()
 }
 
 // BroadcastListCommand lists broadcasts.

@@ -60,6 +60,12 @@ func TestBroadcast(t *testing.T) {
 		t.Errorf("it shows:\n%s", shown)
 	}
 	run(0, "hello", "broadcast")
+	run(0, "", "broadcast", "save", "later", file("later.json", `{"audience": {"everybody": true}, "at": "2100-01-01T09:00:00Z", "parts": [{"texts": {"sms": "Hello"}}]}`))
+	run(0, "", "broadcast", "start", "later")
+	run(0, "", "messages", "pause", "--channel", "sms", "--kind", "marketing", "--why", "too many complaints")
+	run(0, "channel sms, kind marketing is paused by ", "broadcast", "show", "later")
+	run(0, ": too many complaints; what it holds leaves after stagecraft messages resume --channel sms --kind marketing\n", "broadcast", "show", "later")
+	run(0, "; it goes on with stagecraft broadcast resume later\n", "broadcast", "pause", "later", "--why", "a typo")
 	run(0, "stopped", "broadcast", "stop", "hello", "--why", "enough")
 	run(0, "", "broadcast", "remove", "hello")
 }

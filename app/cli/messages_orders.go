@@ -141,6 +141,27 @@ type messageOrder struct {
 	Count    int       `json:"count"`
 }
 
+// target says in words what it is about.
+func (o messageOrder) target() string {
+	var of []string
+	for _, part := range [][2]string{{"channel", o.Channel}, {"journey", o.Journey}, {"message", o.Name}, {"endpoint", o.Endpoint}, {"kind", o.Kind}} {
+		if part[1] != "" {
+			of = append(of, part[0]+" "+part[1])
+		}
+	}
+	return strings.Join(of, ", ")
+}
+
+// flags are those that name the same messages.
+func (o messageOrder) flags() (flags string) {
+	for _, part := range [][2]string{{"channel", o.Channel}, {"journey", o.Journey}, {"name", o.Name}, {"endpoint", o.Endpoint}, {"kind", o.Kind}} {
+		if part[1] != "" {
+			flags += " --" + part[0] + " " + part[1]
+		}
+	}
+	return flags
+}
+
 type messageOrders struct {
 	Pauses  []messageOrder `json:"pauses"`
 	Cancels []messageOrder `json:"cancels"`
@@ -150,17 +171,11 @@ type messageOrders struct {
 func (o messageOrders) print(w *world) error {
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	line := func(what string, one messageOrder, more string) {
-		var of []string
-		for _, part := range [][2]string{{"channel", one.Channel}, {"journey", one.Journey}, {"message", one.Name}, {"endpoint", one.Endpoint}, {"kind", one.Kind}} {
-			if part[1] != "" {
-				of = append(of, part[0]+" "+part[1])
-			}
-		}
 		at := ""
 		if !one.At.IsZero() {
 			at = one.At.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\tby %s\t%s%s\n", what, strings.Join(of, ", "), at, one.By, one.Why, more)
+		fmt.Fprintf(table, "%s\t%s\t%s\tby %s\t%s%s\n", what, one.target(), at, one.By, one.Why, more)
 	}
 	for _, one := range o.Pauses {
 		line("paused", one, "")

@@ -391,3 +391,11 @@ func (d *Delivery) Orders(ctx context.Context) (Orders, error) {
 	slices.SortFunc(all.Cancels, func(a, b Cancelled) int { return b.At.Compare(a.At) })
 	return all, nil
 }
+
+// PausesOf returns the pauses in force that keep any of these messages from leaving.
+func (d *Delivery) PausesOf(ctx context.Context, messages []lifecycle.Message) ([]Order, error) {
+	orders, err := d.Orders(ctx)
+	return slices.DeleteFunc(orders.Pauses, func(o Order) bool {
+		return !slices.ContainsFunc(messages, func(m lifecycle.Message) bool { return o.covers(&m, endpointOf(&m)) })
+	}), err
+}

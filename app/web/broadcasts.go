@@ -13,6 +13,7 @@ import (
 	"stagecraft/app/engine"
 	"stagecraft/app/insight"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/script"
 )
 
 // routeBroadcasts has one message to many.
@@ -61,6 +62,8 @@ type wireBroadcast struct {
 	Script  []wireFile   `json:"script,omitempty"`
 
 	Warnings []wireWarning `json:"warnings,omitempty"` // of a draft: what may go wrong with its messages
+
+	Pauses []delivery.Order `json:"pauses,omitempty"` // of one that is not over: what keeps its messages from leaving
 }
 
 // wireWarning is what may go wrong with a message. With Stops the broadcast cannot be started before it is mended.
@@ -199,6 +202,11 @@ func (s *Server) broadcastWhole(ctx context.Context, b engine.Broadcast) (any, e
 			text, _ := program.Source(file)
 			w.Script = append(w.Script, wireFile{file, string(text)})
 		}
+		if w.Status == "scheduled" || w.Status == "sending" || w.Status == "paused" {
+			if w.Pauses, err = s.Delivery.PausesOf(ctx, messagesOf(&b, program)); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if b.State == engine.BroadcastDraft {
 		if missing, others, err := s.Engine.BroadcastDoubts(ctx, &b); err == nil {
@@ -206,6 +214,15 @@ func (s *Server) broadcastWhole(ctx context.Context, b engine.Broadcast) (any, e
 		}
 	}
 	return w, nil
+}
+
+// messagesOf returns what a broadcast sends, one of each kind.
+func messagesOf(b *engine.Broadcast, program *script.Program) (list []lifecycle.Message) {
+	for _, t := range program.Templates {
+		kind := cmp.Or(lifecycle.MessageKind(t.Front["kind"]), lifecycle.Marketing)
+		list = append(list, lifecycle.Message{Journey: b.Journey(), Name: t.Name, Channel: t.Channel, Kind: kind})
+	}
+	return list
 }
 
 func (s *Server) dropBroadcast(ctx context.Context, b engine.Broadcast) error {

@@ -5,6 +5,7 @@ import type { MessagePreview } from '../workshop';
 import type { Audience } from './audience.svelte';
 import { number, plural } from './format';
 import { jobsOf } from './jobs';
+import type { Order } from './ledger';
 
 export interface Part {
   name?: string;
@@ -64,6 +65,8 @@ export interface Broadcast extends Definition {
   script?: { file: string; text: string }[];
   /** Of a draft: what may go wrong with its messages; what stops keeps it from being started. */
   warnings?: { message: string; hint?: string; file: string; line: number; stops: boolean }[];
+  /** Of one that is not over: what keeps its messages from leaving. The list does not say it. */
+  pauses?: Order[];
 }
 
 export interface Ahead {
