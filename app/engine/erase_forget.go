@@ -120,7 +120,8 @@ func (e *Engine) forget(tx store.Tx, in forget) error {
 			e.askOthers(tx, in, known.By)
 		}
 		theirs = theirs && len(known.By) == 0
-		if theirs || in.Shared && len(known.By)+len(known.Suppressed)+len(known.Words) == 0 {
+		bare := len(known.By)+len(known.Suppressed)+len(known.Words)+len(known.Allowed) == 0
+		if theirs && !in.Retire || (theirs || in.Shared) && bare { // nothing is remembered of who is retired: the address's own word stays
 			tx.Delete(claimedKey(in.Hash))
 		} else {
 			tx.Set(claimedKey(in.Hash), known.bytes())

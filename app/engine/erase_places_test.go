@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
@@ -92,14 +93,7 @@ func TestWhoKeepsAPlaceFromAnErasure(t *testing.T) {
 		"who is called the same in the same house": {func(h *harness) {
 			h.receive(h.says("an2", "", an))
 			h.quiet()
-			an2 := h.customer("an2").ID
-			place, _ := lifecycle.AddressIdentity("letter", letter)
-			h.inspect(an2.Partition(), func(tx store.Tx) {
-				if err := h.engine.AskAddress(tx, an2, place, h.clock.Now()); err != nil {
-					t.Error(err)
-				}
-			})
-			h.quiet()
+			h.asksAbout("an2", "letter", letter)
 		}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +115,55 @@ func TestWhoKeepsAPlaceFromAnErasure(t *testing.T) {
 	}
 }
 
+// asksAbout lets the first message of a customer ask what speaks against writing to a place.
+func (h *harness) asksAbout(user, channel, address string) *lifecycle.Customer {
+	h.t.Helper()
+	id := h.customer(user).ID
+	place, _ := lifecycle.AddressIdentity(channel, address)
+	h.inspect(id.Partition(), func(tx store.Tx) {
+		if err := h.engine.AskAddress(tx, id, place, h.clock.Now()); err != nil {
+			h.t.Error(err)
+		}
+	})
+	h.quiet()
+	c := h.customer(user)
+	if !c.AskedAbout(place) {
+		h.t.Errorf("nobody answered %s of %s", channel, user)
+	}
+	return c
+}
+
+// What came from an address itself outlasts a visitor who was kept only so long: that they typed it proves nothing.
+func TestARefusalOutlastsAVisitorWhoTypedTheAddress(t *testing.T) {
+	for _, known := range []bool{false, true} { // the channel of others was set up when the visitor came
+		h := newHarness(t)
+		h.inspected()
+		set := h.faxes()
+		set.Store(known)
+		visitor := h.says("", "visitor", map[string]any{"telegram": "41", "fax": "555-BEN"})
+		visitor.Public = true
+		h.receive(visitor)
+		h.quiet()
+		set.Store(true)
+		h.engine.Keep(t.Context(), []engine.Report{{Channel: "social", From: "telegram:41", Event: "unsubscribed"}, {Channel: "fax", From: "555-BEN", Event: "unsubscribed"}})
+		h.quiet()
+		h.clock.Advance(60 * 24 * time.Hour)
+		if kept, err := h.engine.Retain(t.Context(), engine.Retention{Anonymous: 7 * 24 * time.Hour}); err != nil || kept.Anonymous != 1 {
+			t.Fatal(kept, err)
+		}
+		h.eventually(func() bool { return h.gone("visitor") })
+		h.quiet()
+		h.receive(h.says("ben", "", map[string]any{"telegram": "41", "fax": "555-BEN"}))
+		h.quiet()
+		ben := h.asksAbout("ben", "fax", "555-BEN")
+		for _, channel := range []string{"social", "fax"} {
+			if word, said := ben.Consented(channel, ""); !said || word.Granted {
+				t.Errorf("channel of others known %v: whoever has the address next may be written to by %s", known, channel)
+			}
+		}
+	}
+}
+
 // What was kept of a place before case told addresses apart, and companies from people, holds still: it lies under what is written in
 // small letters, and under what a person of the company's name would have.
 func TestWhatWasKeptOfAPlaceBefore(t *testing.T) {
@@ -138,22 +181,11 @@ func TestWhatWasKeptOfAPlaceBefore(t *testing.T) {
 	h.receive(h.says("ada", "", at("company")), h.says("ada", "", map[string]any{"fax": "Token-A"}), h.says("ben", "", map[string]any{"fax": "Token-B"}))
 	h.quiet()
 	suppressed := func(user, channel string) string {
-		c := h.customer(user)
-		address, problem := c.Address(channel)
-		place, ok := lifecycle.AddressIdentity(channel, address)
-		if problem != "" || !ok {
+		address, problem := h.customer(user).Address(channel)
+		if problem != "" {
 			t.Fatal(user, channel, problem)
 		}
-		h.inspect(c.ID.Partition(), func(tx store.Tx) {
-			if err := h.engine.AskAddress(tx, c.ID, place, h.clock.Now()); err != nil {
-				t.Error(err)
-			}
-		})
-		h.quiet()
-		if c = h.customer(user); !c.AskedAbout(place) {
-			t.Errorf("nobody answered %s of %s", channel, user)
-		}
-		s, _ := c.Suppressed(channel, address)
+		s, _ := h.asksAbout(user, channel, address).Suppressed(channel, address)
 		return s.Reason
 	}
 	for _, c := range []struct{ user, channel, want string }{
