@@ -234,7 +234,9 @@ func (e *Engine) written(c *lifecycle.Customer) []lifecycle.Identity {
 		}
 	}
 	for _, trait := range slices.Sorted(maps.Keys(c.Traits)) {
-		add(e.placeOf(c, trait))
+		if trait == "address" || e.isPlace(trait) {
+			add(placeOf(c, trait))
+		}
 	}
 	for _, s := range c.Suppressions {
 		add(lifecycle.AddressIdentity(s.Channel, s.Address))
@@ -242,13 +244,14 @@ func (e *Engine) written(c *lifecycle.Customer) []lifecycle.Identity {
 	return list
 }
 
-// placeOf returns the place of which a customer's trait says that they are there.
-func (e *Engine) placeOf(c *lifecycle.Customer, trait string) (lifecycle.Identity, bool) {
+// placeOf returns the place of which a customer's trait says that they are there. Any trait may be the address of a channel of others, which
+// need not be set up just now.
+func placeOf(c *lifecycle.Customer, trait string) (lifecycle.Identity, bool) {
 	channel := trait
 	switch {
 	case trait == "address":
 		channel = "letter"
-	case !e.isPlace(trait):
+	case lifecycle.IsAddressTrait(trait) || lifecycle.KindOf(trait) == "letter" || !lifecycle.HasPlaces(trait):
 		return lifecycle.Identity{}, false
 	}
 	address, problem := c.Address(channel)
@@ -259,9 +262,9 @@ func (e *Engine) placeOf(c *lifecycle.Customer, trait string) (lifecycle.Identit
 }
 
 // isAt reports whether a customer is at a place by the word of somebody who is to be believed.
-func (e *Engine) isAt(c *lifecycle.Customer, place lifecycle.ID) bool {
+func isAt(c *lifecycle.Customer, place lifecycle.ID) bool {
 	for trait := range c.Traits {
-		if at, ok := e.placeOf(c, trait); ok && at.Hash() == place {
+		if at, ok := placeOf(c, trait); ok && at.Hash() == place {
 			if origin, _ := c.Origin(trait); !lifecycle.IsUnproved(origin.Source) {
 				return true
 			}

@@ -178,7 +178,7 @@ func (e *Engine) forgetUnlessOthers(tx store.Tx, in forget) error {
 			if err := store.Decode(record, &c); err != nil {
 				return lifecycle.Wrap(lifecycle.Internal, err, "customer %s cannot be read", id)
 			}
-			if e.isAt(&c, in.Hash) {
+			if isAt(&c, in.Hash) {
 				return nil
 			}
 		}

@@ -49,6 +49,7 @@ func TestWhoKeepsAPlaceFromAnErasure(t *testing.T) {
 	const fax = "555-ADA"
 	an := map[string]any{"name": "An Lê", "address": map[string]any{"street": "7 Main", "city": "Hanoi", "country": "VN"}}
 	letter := `{"name":"An Lê","street":"7 Main","city":"Hanoi"}`
+	var set *atomic.Bool
 	for name, c := range map[string]struct {
 		others      func(h *harness)
 		fax, letter bool // the erasure holds there
@@ -90,6 +91,12 @@ func TestWhoKeepsAPlaceFromAnErasure(t *testing.T) {
 			h.receive(h.says("ben", "ben's browser", map[string]any{"a": 1}))
 			h.quiet()
 		}, false, true},
+		"who said so before the channel was taken away": {func(h *harness) {
+			h.receive(h.says("ben", "", map[string]any{"fax": fax}))
+			h.quiet()
+			h.asksAbout("ada", "fax", fax)
+			set.Store(false)
+		}, false, true},
 		"who is called the same in the same house": {func(h *harness) {
 			h.receive(h.says("an2", "", an))
 			h.quiet()
@@ -99,7 +106,8 @@ func TestWhoKeepsAPlaceFromAnErasure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
 			h.inspected()
-			h.faxes().Store(true)
+			set = h.faxes()
+			set.Store(true)
 			said := map[string]any{"fax": fax}
 			maps.Copy(said, an)
 			h.receive(h.says("ada", "", said))
