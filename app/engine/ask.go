@@ -30,7 +30,7 @@ func (s *session) inquire() {
 		}
 		s.customer.Questions[i].Asked = true
 		s.engine.instruct(s.tx, s.at, lifecycle.HashID("ask", s.customer.ID.Part(), q.Identity.Hash().Part()), 38,
-			instruction{Link: &link{Identity: q.Identity, Customer: s.customer.ID, At: s.at, Question: true}})
+			instruction{Link: &link{Identity: q.Identity, Customer: s.customer.ID, At: s.at, Question: true, Since: knownAt(s.customer, q.Identity)}})
 	}
 }
 
@@ -45,7 +45,7 @@ func (e *Engine) AskAddress(tx store.Tx, customer lifecycle.ID, place lifecycle.
 	s.now = later(s.customer.Lapsed(at), s.customer.Clock)
 	s.customer.Ask(place, true)
 	e.instruct(tx, at, lifecycle.HashID("ask place", customer.Part(), place.Hash().Part()), 38,
-		instruction{Link: &link{Identity: place, Customer: customer, At: at, Hearsay: true}})
+		instruction{Link: &link{Identity: place, Customer: customer, At: at, Hearsay: true, Since: knownAt(s.customer, place)}})
 	return s.save()
 }
 

@@ -43,6 +43,7 @@ type link struct {
 	Question bool         // it was claimed before, and is only asked about again
 	Again    int          `msgpack:",omitempty"` // how often From was not done yet with what was due by then
 	Former   bool         `msgpack:",omitempty"` // it is a place, and its former form is asked about
+	Since    time.Time    `msgpack:",omitempty"` // since when somebody is known who is at the place; see knownAt
 
 	// Recognised: whose event it was was known by it. The new name is theirs already, and only counts.
 	Recognised bool `msgpack:",omitempty"`

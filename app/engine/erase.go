@@ -273,6 +273,15 @@ func isAt(c *lifecycle.Customer, place lifecycle.ID) bool {
 	return false
 }
 
+// knownAt returns since when a customer is known, if they are at a place of a channel of others. They may have said so before the channel
+// was set up, when nobody kept who else was there. Whoever has another's letters has their name as well.
+func knownAt(c *lifecycle.Customer, place lifecycle.Identity) time.Time {
+	if kind := place.Kind.PlaceOf(); kind == "" || kind == "letter" || !isAt(c, place.Hash()) {
+		return time.Time{}
+	}
+	return c.Created
+}
+
 // anonymous reports whether nobody knows more of a customer than a browser or an app.
 func anonymous(c *lifecycle.Customer) bool {
 	for _, identity := range c.Identities {

@@ -123,6 +123,56 @@ func TestWhoKeepsAPlaceFromAnErasure(t *testing.T) {
 	}
 }
 
+// Who had an address of a channel of others before it was set up, by a word that is to be believed, and was known before somebody else who
+// had it too was erased, is written to there. Whoever else has it, or gets it later, is not.
+func TestWhoSharedAPlaceBeforeTheChannelWasSetUp(t *testing.T) {
+	const fax = "555-OFFICE"
+	at := map[string]any{"name": "An Lê", "address": map[string]any{"street": "7 Main", "city": "Hanoi", "country": "VN"}, "fax": fax}
+	h := newHarness(t)
+	h.inspected()
+	set := h.faxes()
+	page := h.says("page", "", map[string]any{"fax": fax})
+	page.Public = true
+	h.receive(h.says("ada", "", at), h.says("twin", "", at), h.says("ben", "", map[string]any{"fax": "555-OFFICE "}), h.says("eva", "", map[string]any{"fax": "555 -OFFICE"}),
+		h.says("kim", "", map[string]any{"fax": fax}), h.says("guest", "guest's browser", map[string]any{"fax": fax}), page, h.says("later", "", map[string]any{"a": 1}))
+	h.quiet()
+	set.Store(true)
+	h.clock.Advance(time.Minute)
+	h.eraseUser("ada")
+	h.quiet()
+	h.clock.Advance(time.Minute)
+	back := h.says("back", "", map[string]any{"fax": fax})
+	back.Timestamp = start // it says itself that this was before
+	h.receive(back, h.says("later", "", map[string]any{"fax": fax}), h.says("kim", "", map[string]any{"fax": fax, "said": "again"}))
+	old := h.says("old", "", map[string]any{"fax": fax})
+	old.Timestamp = start
+	h.openImport("old")
+	h.history("old", old)
+	h.closeImport("old", false)
+	set.Store(false)
+	h.receive(h.says("away", "", map[string]any{"fax": fax}))
+	set.Store(true)
+	h.quiet()
+	for user, erased := range map[string]bool{"ben": false, "eva": false, "kim": false, "page": true, "back": true, "later": true, "old": true, "away": true} {
+		if _, suppressed := h.asksAbout(user, "fax", fax).Suppressed("fax", fax); suppressed != erased {
+			t.Errorf("the erasure holds for %s: %v, want %v", user, suppressed, erased)
+		}
+	}
+	if s, _ := h.asksAbout("twin", "letter", `{"name":"An Lê","street":"7 Main","city":"Hanoi"}`).Suppressed("letter", `{"name":"An Lê","street":"7 Main","city":"Hanoi"}`); s.Reason != lifecycle.SuppressedErased {
+		t.Error("who is called the same in the same house gets letters")
+	}
+	h.asksAbout("guest", "fax", fax)
+	h.alias("ben", "guest", false)
+	h.eventually(h.same("ben", "guest"))
+	h.quiet()
+	if _, suppressed := h.customer("ben").Suppressed("fax", fax); suppressed {
+		t.Error("of two who had the address and have become one it is suppressed")
+	}
+	if !h.erasedAt("fax", fax) {
+		t.Error("the erasure is not remembered")
+	}
+}
+
 // asksAbout lets the first message of a customer ask what speaks against writing to a place.
 func (h *harness) asksAbout(user, channel, address string) *lifecycle.Customer {
 	h.t.Helper()

@@ -105,10 +105,10 @@ func (e *Engine) greet(tx store.Reader, c *lifecycle.Customer) {
 }
 
 // erasedAddress returns what an erasure keeps from a customer who has got an erased address, or an erased name, and whether
-// their claim is older than the erasure.
+// their claim is older than the erasure. It keeps nothing from whoever shared a place before: who says so later hears of it at once.
 func (e *Engine) erasedAddress(tx store.Reader, in link) (list []lifecycle.Suppression, tooOld bool) {
 	r, ok := e.erased(tx, in.Identity.Hash())
-	if !ok {
+	if !ok || !in.Since.IsZero() && in.Since.Before(r.at) {
 		return nil, false
 	}
 	channels := channelsTo(in.Identity.Kind)
