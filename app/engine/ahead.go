@@ -47,7 +47,7 @@ func (e *Engine) lookAt(tx store.Tx, meant *matcher, list string, part aheadPart
 	}
 	for _, former := range part.merged {
 		switch id, record, here := e.find(tx, former); {
-		case !here:
+		case !here || id != former: // whom others of the list may have become as well
 			merged = append(merged, id)
 		case record == nil:
 			gone++

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
 )
 
 // twins makes people who were known by two names each, puts both names on a list, and lets them become one.
@@ -69,6 +70,35 @@ func TestAheadFollowsWhoWasMerged(t *testing.T) {
 	})
 	ahead, err := h.engine.BroadcastAhead(context.Background(), b)
 	if err != nil || ahead.Looked != 10 || ahead.Reached != 10 {
+		t.Errorf("ahead: %+v %v", ahead, err)
+	}
+}
+
+// Two of a list who have become the same person, one of them by way of somebody else, are looked at once.
+func TestAheadMeetsNobodyTwice(t *testing.T) {
+	h := newHarness(t)
+	// Of two the one with the smaller ID stays. The last one and who is between are of one partition, which follows by itself.
+	user := func(first byte) string {
+		for i := 0; ; i++ {
+			if name := fmt.Sprint("u-", i); (lifecycle.Identity{Kind: lifecycle.UserID, Value: name}).Hash()[0] == first {
+				return name
+			}
+		}
+	}
+	last, between, one, other := user(1), user(1+lifecycle.Partitions), user(200), user(201)
+	for _, name := range []string{last, between, one, other} {
+		h.track(name, "Seen")
+	}
+	b := draft("both")
+	b.Audience = engine.Audience{List: true}
+	h.save(b)
+	h.list("both", one, other)
+	for _, pair := range [][2]string{{between, one}, {last, between}, {last, other}} {
+		h.alias(pair[0], pair[1], false)
+		h.eventually(h.same(pair[0], pair[1]))
+	}
+	ahead, err := h.engine.BroadcastAhead(context.Background(), b)
+	if err != nil || ahead.Matched != 1 || ahead.Reached != 1 || !ahead.Complete {
 		t.Errorf("ahead: %+v %v", ahead, err)
 	}
 }
