@@ -23,7 +23,8 @@ type Silence struct {
 type silent struct {
 	underWay int
 	since    time.Time // the last answer, or what was sent first after it
-	timedOut bool      // the last request that ended
+	ended    time.Time // the last request
+	timedOut bool      // likewise
 }
 
 // Begin says that a request is to be made to somebody, whatever they are called. If wait is not 0, it is not to be made now: give
@@ -39,6 +40,10 @@ func (s *Silence) Begin(name string, now time.Time) (wait time.Duration) {
 		one = &silent{since: now}
 		s.known[name] = one
 	}
+	// What is given back comes again within as long as they were silent by then. If nothing has for longer, nobody knows how they are.
+	if one.underWay == 0 && now.Sub(one.ended) > one.ended.Sub(one.since) {
+		one.since = now
+	}
 	silence := now.Sub(one.since)
 	if one.underWay > 0 && (one.timedOut || silence > silentAfter) {
 		return min(max(silence, time.Second), silentMost) // as long again
@@ -53,7 +58,8 @@ func (s *Silence) End(name string, answered bool, now time.Time) {
 	defer s.mu.Unlock()
 	one := s.known[name]
 	one.underWay--
-	if one.timedOut = !answered; answered {
+	one.ended, one.timedOut = now, !answered
+	if answered {
 		one.since = now
 	}
 	if answered && one.underWay == 0 {

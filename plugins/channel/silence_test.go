@@ -35,9 +35,35 @@ func TestSilence(t *testing.T) {
 	now = now.Add(time.Hour)
 	begin("slow", 5*time.Minute)
 	s.End("slow", false, now)
+	now = now.Add(time.Minute)
 	begin("slow", 0)
 	begin("slow", 5*time.Minute)
 	s.End("slow", true, now)
 	begin("slow", 0)
 	begin("slow", 0)
+}
+
+// A silence of long ago says little about now: beside the request that finds out, the others wait for a moment only.
+func TestAnOldSilenceIsOver(t *testing.T) {
+	var s channel.Silence
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s.Begin("slow", now)
+	now = now.Add(8 * time.Second)
+	s.End("slow", false, now)
+	now = now.Add(9 * time.Hour)
+	if wait := s.Begin("slow", now); wait != 0 {
+		t.Errorf("the first waits for %s", wait)
+	}
+	for _, want := range []time.Duration{time.Second, 4 * time.Second} {
+		if wait := s.Begin("slow", now); wait != want {
+			t.Errorf("the others wait for %s, not %s", wait, want)
+		}
+		now = now.Add(4 * time.Second)
+	}
+	s.End("slow", true, now)
+	for range 2 {
+		if wait := s.Begin("slow", now); wait != 0 {
+			t.Errorf("after the answer one waits for %s", wait)
+		}
+	}
 }
