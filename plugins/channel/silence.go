@@ -8,13 +8,13 @@ import (
 // Bounds of what is sent to somebody who does not answer.
 const (
 	silentAfter = 2 * time.Second // requests wait for an answer before nothing more is sent beside them
-	silentMost  = 5 * time.Minute // is kept back at a time
+	silentMost  = 5 * time.Minute // is waited for an answer; then what cannot be sent was tried like what was
 	silentKnown = 1000            // who are remembered: anybody may be able to name new ones
 )
 
 // Silence keeps those who do not answer from holding up the others: every request to them takes a place until its time is over.
 // While nothing has been answered for a while, or since a request ran out of time, one request at a time finds out whether there
-// is an answer again, and a connector gives back the rest as untried. The zero value is ready.
+// is an answer again, and a connector gives back the rest. The zero value is ready.
 type Silence struct {
 	mu    sync.Mutex
 	known map[string]*silent
@@ -27,9 +27,12 @@ type silent struct {
 	timedOut bool      // likewise
 }
 
-// Begin says that a request is to be made to somebody, whatever they are called. If wait is not 0, it is not to be made now: give
-// the message back as Untried. Else End says how it ended.
-func (s *Silence) Begin(name string, now time.Time) (wait time.Duration) {
+// Begin says that a request is to be made to somebody, whatever they are called, and for people. If there is a receipt, it is not to
+// be made now: that is what becomes of the message. Else End says how the request ended.
+//
+// The message is Untried at first. Once the silence is long, another one's request that runs out of time is a try of this one too:
+// the host tries both at ever longer pauses, and for as long as it tries anything.
+func (s *Silence) Begin(name, called string, now time.Time) *Receipt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.known[name]
@@ -44,12 +47,15 @@ func (s *Silence) Begin(name string, now time.Time) (wait time.Duration) {
 	if one.underWay == 0 && now.Sub(one.ended) > one.ended.Sub(one.since) {
 		one.since = now
 	}
-	silence := now.Sub(one.since)
-	if one.underWay > 0 && (one.timedOut || silence > silentAfter) {
-		return min(max(silence, time.Second), silentMost) // as long again
+	switch silence := now.Sub(one.since); {
+	case one.underWay == 0 || !one.timedOut && silence <= silentAfter:
+		one.underWay++
+		return nil
+	case silence < silentMost:
+		kept := Untried(called+" does not answer just now, and is tried with another message", max(silence, time.Second)) // as long again
+		return &kept
 	}
-	one.underWay++
-	return 0
+	return &Receipt{Outcome: Temporary, Reason: called + " has answered nothing since " + one.since.UTC().Format("2 January 15:04 MST") + ", and is tried with another message"}
 }
 
 // End says that a request has ended, with an answer or by running out of time.

@@ -84,8 +84,8 @@ func (l *line) call(ctx context.Context, target, contentType string, headers map
 		request.Header.Set(name, value)
 	}
 	host := request.URL.Host
-	if wait := l.silence.Begin(host, l.now()); wait > 0 {
-		return answer{}, receipt(channel.Untried(l.name+" does not answer just now, and is tried with another message", wait))
+	if kept := l.silence.Begin(host, l.name, l.now()); kept != nil {
+		return answer{}, kept
 	}
 	defer func() { l.silence.End(host, ctx.Err() == nil, l.now()) }()
 	response, err := l.client.RoundTrip(request)

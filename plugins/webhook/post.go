@@ -48,8 +48,8 @@ func post(ctx context.Context, s *settings, client *http.Transport, silence *cha
 		return channel.Receipt{Outcome: channel.Permanent, Reason: "the address cannot be used"}
 	}
 	start := time.Now()
-	if wait := silence.Begin(target.Host, start); wait > 0 {
-		return channel.Untried(target.Hostname()+" does not answer just now, and is tried with another webhook", wait)
+	if kept := silence.Begin(target.Host, target.Hostname(), start); kept != nil {
+		return *kept
 	}
 	defer func() { silence.End(target.Host, ctx.Err() == nil, time.Now()) }()
 	setHeaders(request, s, m, start)
