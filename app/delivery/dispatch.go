@@ -212,7 +212,9 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing, p
 	if pass.Limited { // with few at once, what is claimed may have stood for long while each turn comes soon
 		waited = max(waited, begun.Sub(batch[0].claimed))
 	}
-	l.adapt(len(batch), givenBack(receipts), pass.Rate, d.clock.Now().Sub(begun), waited)
+	back := givenBack(receipts)
+	pass.Keep(len(batch) - back) // at a slow rate, what was made ready for it, such as a connection, would be gone by its next turn
+	l.adapt(len(batch), back, pass.Rate, d.clock.Now().Sub(begun), waited)
 	d.heed(finish, l, receipts)
 	results := make(map[int][]result, len(batch))
 	now, idempotent := d.clock.Now(), l.connector.Idempotent()

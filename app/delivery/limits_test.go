@@ -113,6 +113,36 @@ func TestWhatWaitsForALimitIsStillOurs(t *testing.T) {
 	}
 }
 
+// What could not be begun in time, as a connection had to be made first, has used nothing of the rate: at the next turn of a slow one
+// that connection would be closed again, and it would never leave.
+func TestWhatWasNotBegunUsesNoRate(t *testing.T) {
+	c := newConnector()
+	c.limits = channels.NewGate(channels.Limits{Rate: 1.0 / 120})
+	p := newPost(t, c)
+	var opened time.Time
+	c.answer = func(channels.Outgoing) lifecycle.Receipt {
+		if c.clock.Now().Sub(opened) > 30*time.Second {
+			opened = c.clock.Now()
+			return lifecycle.Receipt{Outcome: lifecycle.OutcomeTemporary, Reason: "too slow", Untried: true}
+		}
+		return lifecycle.Receipt{Outcome: lifecycle.OutcomeAccepted}
+	}
+	p.run()
+	ada := p.customer("email", address)
+	one := p.send(ada, owed, "hello")
+	p.queuedFor(one, start.Add(time.Second))
+	p.clock.Advance(time.Second)
+	p.becomes(one, lifecycle.Accepted)
+	two := p.send(ada, owed, "hello")
+	p.clock.Advance(119 * time.Second)
+	quiet()
+	if full := p.look(two); full.State != lifecycle.Queued || full.Reason != "" {
+		t.Errorf("another one is %s (%s) before its turn", full.State, full.Reason)
+	}
+	p.clock.Advance(time.Second)
+	p.queuedFor(two, p.clock.Now().Add(time.Second))
+}
+
 // A rate is reached exactly, also where much of what comes up may not leave.
 func TestNothingOfARateIsLost(t *testing.T) {
 	c := newConnector()
