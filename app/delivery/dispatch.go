@@ -97,16 +97,18 @@ func (d *Delivery) sendLoop(ctx context.Context, l *lane) {
 			lifecycle.WallClock{}.Wait(ctx, time.Now().Add(readyPoll))
 			continue
 		}
-		n, next := l.work(d.clock.Now())
+		now := d.clock.Now()
+		n, next := l.work(now)
 		if n == 0 {
 			lifecycle.Sleep(ctx, d.clock, next, l.wake)
 			continue
 		}
-		if !l.begin() {
-			lifecycle.Sleep(ctx, d.clock, farFuture(), l.wake)
+		most := l.begin(now)
+		if most == 0 {
+			lifecycle.Sleep(ctx, d.clock, now.Add(slowly), l.wake) // by then all may be stuck
 			continue
 		}
-		d.sendSome(ctx, l, n)
+		d.sendSome(ctx, l, min(n, most))
 		l.end()
 	}
 }
@@ -207,14 +209,19 @@ func (d *Delivery) sendClaimed(ctx context.Context, l *lane, batch []outgoing, p
 		messages[i] = batch[i].Outgoing
 	}
 	begun := d.clock.Now()
+	beside := l.call(len(batch), begun)
 	receipts := l.connector.Send(finish, messages)
+	took, back := d.clock.Now().Sub(begun), givenBack(receipts)
+	prompt := took < slowly && back == 0
+	l.called(begun, beside, prompt)
 	waited := pass.Waited
 	if pass.Limited { // with few at once, what is claimed may have stood for long while each turn comes soon
 		waited = max(waited, begun.Sub(batch[0].claimed))
 	}
-	back := givenBack(receipts)
 	pass.Keep(len(batch) - back) // at a slow rate, what was made ready for it, such as a connection, would be gone by its next turn
-	l.adapt(len(batch), back, pass.Rate, d.clock.Now().Sub(begun), waited)
+	if !beside || prompt {       // else it was stuck behind the others, or like them
+		l.adapt(len(batch), back, pass.Rate, took, waited)
+	}
 	d.heed(finish, l, receipts)
 	results := make(map[int][]result, len(batch))
 	now, idempotent := d.clock.Now(), l.connector.Idempotent()

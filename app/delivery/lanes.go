@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,10 +59,12 @@ type lane struct {
 	senders   int                          // how many of the senders may work, likewise
 	size      int                          // how many messages a call may have, so that the connector answers soon, see adapt.go
 	working   int
-	handed    []outgoing // claimed when they were decided
-	mass      int        // bytes of what is handed or under way
-	batches   int        // so many were looked for
-	turn      int        // where the next search starts, so that no partition starves
+	calls     []time.Time // when those calls of the connector began that are under way
+	apart     bool        // the last message beside calls that were stuck was not
+	handed    []outgoing  // claimed when they were decided
+	mass      int         // bytes of what is handed or under way
+	batches   int         // so many were looked for
+	turn      int         // where the next search starts, so that no partition starves
 	wake      chan struct{}
 }
 
@@ -230,20 +233,55 @@ func (l *lane) unpick(partition int, from []byte, next, now time.Time) {
 	}
 }
 
-// begin takes one of the places of senders that may work. Beyond the first few, a sender is worth its while only for a
-// full batch: a call of the connector costs nearly the same for one message as for a hundred.
-func (l *lane) begin() bool {
+// begin takes one of the places of senders that may work, and says how many messages it may take at most; 0: there is none. Beyond
+// the first few, a sender is worth its while only for a full batch: a call of the connector costs nearly the same for one message as
+// for a hundred. But while all who work are stuck, one more may find out with one message whether that is so of the connector, or only
+// of those whom their messages are for, such as receivers of webhooks that do not answer. What is for others does not wait for them.
+func (l *lane) begin(now time.Time) (most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	backlog := len(l.handed)
 	for _, waiting := range l.waiting {
 		backlog += waiting
 	}
-	if l.working >= min(l.senders, minSenders+backlog/maxBatch) || l.working >= minSenders && l.mass >= maxHandedMass {
-		return false
+	usual := min(l.senders, minSenders+backlog/maxBatch)
+	switch {
+	case l.working >= minSenders && l.mass >= maxHandedMass:
+		return 0
+	case l.working < usual:
+		most = maxBatch
+	case (l.apart || l.working == usual) && l.stuck(l.working, now):
+		most = 1
+	default:
+		return 0
 	}
 	l.working++
-	return true
+	return most
+}
+
+// stuck reports whether so many senders all wait for the connector for long. l.mu is held.
+func (l *lane) stuck(senders int, now time.Time) bool {
+	return len(l.calls) >= max(senders, minSenders) && !slices.ContainsFunc(l.calls, func(begun time.Time) bool { return now.Sub(begun) < slowly })
+}
+
+// call notes that a call of the connector begins now, and reports whether it is one of a message beside others that are stuck.
+func (l *lane) call(n int, now time.Time) (beside bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	beside = n == 1 && l.stuck(l.working-1, now)
+	l.calls = append(l.calls, now)
+	return beside
+}
+
+// called notes that a call has come back which began then, and whether it did promptly.
+func (l *lane) called(begun time.Time, beside, prompt bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.calls, begun)
+	l.calls = slices.Delete(l.calls, i, i+1)
+	if beside {
+		l.apart = prompt
+	}
 }
 
 func (l *lane) end() {

@@ -3,6 +3,8 @@ package delivery_test
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +82,59 @@ func TestADirectMessageOvertakesEverything(t *testing.T) {
 	p.becomes(p.direct(p.customer("email", "bob@example.com")), lifecycle.Accepted)
 	if sent := c.sendings(nil); len(sent) != 2 {
 		t.Errorf("%d messages have left, want the two that were asked for", len(sent))
+	}
+}
+
+// Receivers that never answer hold up the calls that have something for them, and not what is for others.
+func TestWhoNeverAnswersHoldsNobodyUp(t *testing.T) {
+	p, hooks := hookPost(t)
+	ada := p.customer()
+	answers := make(chan struct{})
+	t.Cleanup(func() { close(answers) }) // before the senders are waited for
+	var silent atomic.Int32
+	hooks.hold(func(batch []channels.Outgoing) {
+		if strings.Contains(batch[0].To, "silent") {
+			silent.Add(1)
+			<-answers
+		}
+	})
+	for i := range int32(5) {
+		p.hook(ada, fmt.Sprintf("https://silent%d.example/", i))
+		p.eventually(func() bool { return silent.Load() > i }, func() string { return fmt.Sprintf("%d calls wait", i) })
+		if i == 0 {
+			continue
+		}
+		all := []*lifecycle.Message{p.hook(ada, "https://live.example/"), p.hook(ada, "https://live.example/"), p.hook(ada, "https://other.example/")}
+		p.clock.Advance(time.Second)
+		for _, m := range all {
+			p.becomes(m, lifecycle.Accepted)
+		}
+	}
+}
+
+// A connector that hangs altogether gets little more than it has: all of that may have left.
+func TestAConnectorThatHangsGetsLittleMore(t *testing.T) {
+	c := newConnector()
+	c.ready.Store(false)
+	p := newPost(t, c)
+	p.backlog(500)
+	answers := make(chan struct{})
+	var given, last atomic.Int32
+	c.gate = func(batch []channels.Outgoing) {
+		given.Add(1)
+		last.Store(int32(len(batch)))
+		<-answers
+	}
+	c.ready.Store(true)
+	p.run()
+	t.Cleanup(func() { close(answers) }) // before the senders are waited for
+	p.eventually(func() bool { return given.Load() == 4 }, func() string { return fmt.Sprintf("%d calls", given.Load()) })
+	for range 20 {
+		p.clock.Advance(time.Second)
+		quiet()
+	}
+	if n, m := given.Load(), last.Load(); n != 5 || m != 1 {
+		t.Errorf("%d calls, the last one of %d messages", n, m)
 	}
 }
 
