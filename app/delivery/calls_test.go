@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"sync"
@@ -253,11 +254,15 @@ func TestAListOfCallsReadsThoseThatItShows(t *testing.T) {
 	}
 	reads := func(what string, q delivery.CallQuery, waiting int) int {
 		t.Helper()
-		before := c.looked.Load()
-		if list, err := c.calls.List(context.Background(), q); err != nil || list.Waiting != waiting {
-			t.Errorf("%s: %d wait, %v, want %d", what, list.Waiting, err, waiting)
+		least := math.MaxInt
+		for range 5 { // others read as well: after an order each partition is asked what there is to do
+			before := c.looked.Load()
+			if list, err := c.calls.List(context.Background(), q); err != nil || list.Waiting != waiting {
+				t.Errorf("%s: %d wait, %v, want %d", what, list.Waiting, err, waiting)
+			}
+			least = min(least, int(c.looked.Load()-before))
 		}
-		return int(c.looked.Load() - before)
+		return least
 	}
 	few := open
 	few.Limit = shown
