@@ -8,8 +8,8 @@ const (
 	// attempt. Without a wait it says that the call had more messages than could be begun in time, see Beginning.
 	FactUntried = "untried"
 	// FactPause says, in a sentence for people, why marketing by this channel has to stop. The host pauses it, over restarts
-	// too, until a person lets it go on; what waits costs the connector nothing more. It is said once: after that the
-	// connector begins to count anew.
+	// too, until a person lets it go on; what waits costs the connector nothing more. It is said once: when it
+	// is given marketing again, a person has let it go on, and it counts anew.
 	FactPause = "pause"
 )
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,9 +72,6 @@ func (c *Connector) Send(ctx context.Context, messages []channel.Message) []chan
 	begin, cancel := channel.Beginning(ctx)
 	defer cancel()
 	batch.begin = begin
-	if slices.ContainsFunc(messages, func(m channel.Message) bool { return m.Kind == "marketing" }) {
-		batch.paused, batch.pauses = batch.standing.paused(time.Now())
-	}
 	var workers sync.WaitGroup
 	var failed error // why a worker could not get a connection
 	var mu sync.Mutex
@@ -108,8 +104,6 @@ type batch struct {
 	rates    *rates
 	standing *standing
 	ramp     *ramp
-	paused   string          // why marketing may not leave; "" when it may
-	pauses   bool            // the host is to be told
 	begin    context.Context // ends when no further message may be begun
 	messages []channel.Message
 	receipts []channel.Receipt
@@ -171,12 +165,14 @@ func (b *batch) session(ctx context.Context, marketing bool) (*session, error) {
 
 // prepare composes a message that may leave now, in a session's room; otherwise it returns the receipt.
 func (b *batch) prepare(m *channel.Message, in *room) (*letter, channel.Receipt) {
-	if b.paused != "" && m.Kind == "marketing" {
-		receipt := channel.Untried("marketing is paused: "+b.paused, pauseGap)
-		if b.pauses {
-			receipt.Data[channel.FactPause] = b.paused
+	if m.Kind == "marketing" {
+		if why, first := b.standing.paused(time.Now()); why != "" {
+			receipt := channel.Untried("marketing is paused: "+why, pauseGap)
+			if first {
+				receipt.Data[channel.FactPause] = why
+			}
+			return nil, receipt
 		}
-		return nil, receipt
 	}
 	to, err := recipient(m.To)
 	if err != nil {

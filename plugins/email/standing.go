@@ -10,7 +10,8 @@ import (
 
 // standing counts how a sender's messages were received in the last 24 hours, in hours, and says when marketing has to
 // pause: mailbox providers stop taking mail, also the wanted, from those who go on past such limits. The pause itself is the
-// host's, who keeps it until a person ends it; what is counted begins anew with the pause, and with the process.
+// host's, who keeps it until a person ends it: from then on the limits go by what is counted anew, for what was before is known to
+// that person. All counts begin anew with the process.
 type standing struct {
 	maxBounces, maxComplaints float64 // percent; 0 is no limit
 	sample                    int     // messages before the limits count
@@ -21,10 +22,26 @@ type standing struct {
 	why   string    // that was
 }
 
+// tally is what was counted in an hour.
 type tally struct {
-	hour                      int64 // since 1970
-	sent, bounced, complaints int
+	hour  int64 // since 1970
+	all   counts
+	anew  counts             // since a person resumed marketing
+	heard map[heard]struct{} // what was reported, for servers and providers report more than once
 }
+
+type counts struct{ sent, bounced, complaints int }
+
+func (c *counts) add(o counts) {
+	c.sent += o.sent
+	c.bounced += o.bounced
+	c.complaints += o.complaints
+}
+
+type heard struct{ event, id string }
+
+// maxHeard is how many reports of an hour are remembered. Who has more of them is far past any limit.
+const maxHeard = 10_000
 
 // pauseGap is how long the host has to write a pause down: until then marketing is kept back here.
 const pauseGap = 5 * time.Second
@@ -34,37 +51,66 @@ func newStanding(s *settings) *standing {
 }
 
 // count adds to the hour.
-func (st *standing) count(now time.Time, sent, bounced, complaints int) {
+func (st *standing) count(now time.Time, c counts) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.hour(now).add(c)
+}
+
+func (t *tally) add(c counts) {
+	t.all.add(c)
+	t.anew.add(c)
+}
+
+// hour returns the present hour. st.mu is held.
+func (st *standing) hour(now time.Time) *tally {
 	hour := now.Unix() / 3600
 	t := &st.hours[hour%24]
 	if t.hour != hour {
-		*t = tally{hour: hour}
+		*t = tally{hour: hour, heard: map[heard]struct{}{}}
 	}
-	t.sent += sent
-	t.bounced += bounced
-	t.complaints += complaints
+	return t
+}
+
+// young reports whether an hour is one of the last 24.
+func (t *tally) young(now time.Time) bool {
+	age := now.Unix()/3600 - t.hour
+	return age >= 0 && age < 24
 }
 
 // receipt counts an attempt that was decided: one that was refused because the address is gone is a bounce.
 func (st *standing) receipt(r channel.Receipt, now time.Time) {
 	switch {
 	case r.Outcome == channel.Accepted:
-		st.count(now, 1, 0, 0)
+		st.count(now, counts{sent: 1})
 	case r.Outcome == channel.Permanent && r.Data["gone"] != "":
-		st.count(now, 1, 1, 0)
+		st.count(now, counts{sent: 1, bounced: 1})
 	}
 }
 
-// report counts a hard bounce or a complaint.
+// report counts a hard bounce or a complaint, of each message once a day.
 func (st *standing) report(r channel.Report, now time.Time) {
+	var c counts
 	switch {
 	case r.Event == "bounced" && r.Data["kind"] == "hard":
-		st.count(now, 0, 1, 0)
+		c.bounced = 1
 	case r.Event == "complained":
-		st.count(now, 0, 0, 1)
+		c.complaints = 1
+	default:
+		return
 	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	what, present := heard{r.Event, r.ID}, st.hour(now)
+	for i := range st.hours {
+		if _, again := st.hours[i].heard[what]; again && st.hours[i].young(now) {
+			return
+		}
+	}
+	if len(present.heard) < maxHeard {
+		present.heard[what] = struct{}{}
+	}
+	present.add(c)
 }
 
 // paused says why marketing must not leave now, "" if it may, and whether that is to be told for the first time: then the host
@@ -75,39 +121,49 @@ func (st *standing) paused(now time.Time) (why string, first bool) {
 	if now.Before(st.quiet) {
 		return st.why, false
 	}
+	if st.why != "" { // the host has paused it, and asks because a person has resumed it
+		for i := range st.hours {
+			st.hours[i].anew = counts{}
+		}
+	}
 	if st.why = st.past(now); st.why == "" {
 		return "", false
 	}
-	st.hours, st.quiet = [24]tally{}, now.Add(pauseGap)
+	st.quiet = now.Add(pauseGap)
 	return st.why, true
 }
 
 // past says which limit is passed; "" for none. st.mu is held.
 func (st *standing) past(now time.Time) string {
-	var sum tally
-	for _, t := range st.hours {
-		if age := now.Unix()/3600 - t.hour; age >= 0 && age < 24 {
-			sum.sent += t.sent
-			sum.bounced += t.bounced
-			sum.complaints += t.complaints
+	var all, anew counts
+	for i := range st.hours {
+		if t := &st.hours[i]; t.young(now) {
+			all.add(t.all)
+			anew.add(t.anew)
 		}
 	}
-	if sum.sent < st.sample {
+	if anew.sent < st.sample {
 		return ""
 	}
 	for _, limit := range []struct {
 		what    string
-		n       int
+		n, day  int
 		percent float64
 		setting string
 	}{
-		{"bounced for good", sum.bounced, st.maxBounces, "max_bounces"},
-		{"were complained about", sum.complaints, st.maxComplaints, "max_complaints"},
+		{"bounced for good", anew.bounced, all.bounced, st.maxBounces, "max_bounces"},
+		{"were complained about", anew.complaints, all.complaints, st.maxComplaints, "max_complaints"},
 	} {
-		if percent := 100 * float64(limit.n) / float64(sum.sent); limit.percent > 0 && percent > limit.percent {
-			return fmt.Sprintf("%d of %d messages of the last day %s (%.2f %%; %s is %g %%); clean the list of addresses before you resume it",
-				limit.n, sum.sent, limit.what, percent, limit.setting, limit.percent)
+		percent := 100 * float64(limit.n) / float64(anew.sent)
+		if limit.percent == 0 || percent <= limit.percent {
+			continue
 		}
+		of, day := "of the last day", ""
+		if anew != all {
+			of, day = "since it was resumed", fmt.Sprintf("; %d of %d of the last day", limit.day, all.sent)
+		}
+		return fmt.Sprintf("%d of %d messages %s %s (%.2f %%%s; %s is %g %%); clean the list of addresses before you resume it",
+			limit.n, anew.sent, of, limit.what, percent, day, limit.setting, limit.percent)
 	}
 	return ""
 }

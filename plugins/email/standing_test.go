@@ -70,25 +70,86 @@ func ownMessageID(t *testing.T) string {
 	return id
 }
 
-// What is counted ends after a day, and begins anew with a pause: it is the host who keeps that.
+// What is reported several times, by one server or by several, is one complaint or one bounce.
+func TestWhatIsReportedAgainCountsOnce(t *testing.T) {
+	box, port := serve(t, nil, nil)
+	c := open(t, settings(port, `,"security":"none","pause_after":20,"max_complaints":10,"max_bounces":10`+bounceSettings))
+	c.Send(t.Context(), messages(18))
+	paths, ids := [2]string{}, [2]string{}
+	for i, id := range []string{"00aa", "00bb"} {
+		paths[i], ids[i] = sent(t, box, c, id)
+	}
+	leaves := func() bool { return c.Send(t.Context(), messages(1))[0].Outcome == channel.Accepted }
+	for range 8 {
+		for i := range 2 {
+			post(t, c, "", arf("abuse", "", "Message-ID: "+ids[i]))
+			post(t, c, "", dsn(paths[i], "Action: failed\nStatus: 5.1.1", ""))
+		}
+		post(t, c, "", dsn("x@y.example", "Action: failed\nStatus: 5.1.1", "Message-ID: "+ids[0]))
+	}
+	if !leaves() {
+		t.Error("two complaints and two bounces of 20 passed limits of 10 percent")
+	}
+	_, third := sent(t, box, c, "00cc")
+	post(t, c, "", arf("abuse", "", "Message-ID: "+third))
+	if leaves() {
+		t.Error("a third complaint was not counted")
+	}
+}
+
+// What is past a limit keeps back the very next mail, also of the same call.
+func TestAPauseHoldsTheNextMail(t *testing.T) {
+	server := newScripted(t, "RCPT", "550 5.1.1 unknown", 0)
+	c := open(t, server.settings(`,"pause_after":5,"connections":1`))
+	asked := 0
+	for i, r := range c.Send(t.Context(), messages(50)) {
+		if tried := r.Outcome == channel.Permanent; tried != (i < 5) {
+			t.Fatalf("%d: %+v", i, r)
+		}
+		if r.Data[channel.FactPause] != "" {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the pause was asked for %d times", asked)
+	}
+}
+
+// What is counted ends after a day. The limits go by what is counted since a person has ended the pause, which the host keeps.
 func TestAPauseIsAskedForOnce(t *testing.T) {
 	count, paused := email.NewStanding(5, 10)
 	now := time.Unix(1700000000, 0)
+	reason := ""
 	expect := func(what string, after time.Duration, why, first bool) {
 		t.Helper()
-		if said, asks := paused(now.Add(after)); (said != "") != why || asks != first {
+		said, asks := paused(now.Add(after))
+		if (said != "") != why || asks != first {
 			t.Errorf("%s: %q, %t", what, said, asks)
 		}
+		reason = said
 	}
 	count(now, 100, 6)
 	expect("the hours are a day old", 24*time.Hour, false, false)
 	expect("just before", 23*time.Hour, true, true)
+	if !strings.HasPrefix(reason, "6 of 100 messages of the last day bounced for good (6.00 %; max_bounces is 5 %)") {
+		t.Error(reason)
+	}
+	count(now.Add(23*time.Hour), 0, 3) // of those that had left before
 	expect("while the host writes it down", 23*time.Hour+time.Second, true, false)
 	expect("somebody has resumed it", 23*time.Hour+time.Minute, false, false)
 	count(now.Add(23*time.Hour), 9, 9)
 	expect("too small a sample", 23*time.Hour+time.Minute, false, false)
-	count(now.Add(24*time.Hour), 1, 0)
-	expect("it goes on as before", 24*time.Hour, true, true)
+	count(now.Add(23*time.Hour), 1, 0)
+	expect("it goes on as before", 23*time.Hour+time.Minute, true, true)
+	if !strings.HasPrefix(reason, "9 of 10 messages since it was resumed bounced for good (90.00 %; 18 of 110 of the last day; max_bounces is 5 %)") {
+		t.Error(reason)
+	}
+	expect("somebody has resumed that too", 24*time.Hour, false, false)
+	count(now.Add(24*time.Hour), 10, 1)
+	expect("ten more", 24*time.Hour, true, true)
+	if !strings.HasPrefix(reason, "1 of 10 messages since it was resumed bounced for good (10.00 %; 13 of 20 of the last day; max_bounces is 5 %)") {
+		t.Error(reason)
+	}
 }
 
 func TestRatePerDomain(t *testing.T) {
