@@ -170,7 +170,7 @@ func TestQuietHoursWhereClocksChange(t *testing.T) {
 		want           string
 	}{
 		{"begins in the gap", "America/New_York", "2026-03-08T06:00:00Z", daily(150, 240), nil, "08 07:00"},
-		{"is the gap: the next day", "America/New_York", "2026-03-08T06:00:00Z", daily(150, 170), nil, "09 06:30"},
+		{"is the gap: behind it", "America/New_York", "2026-03-08T06:00:00Z", daily(150, 170), nil, "08 07:00"},
 		{"the first of two", "America/New_York", "2026-11-01T04:00:00Z", daily(90, 120), nil, "01 05:30"},
 		{"no midnight", "Africa/Cairo", "2026-04-23T10:00:00Z", nil, []delivery.Cap{{Limit: 0}}, "23 22:00"},
 		{"far east", "Pacific/Kiritimati", "2026-03-01T12:00:00Z", daily(540, 600), nil, "01 19:00"},

@@ -12,10 +12,20 @@ type Hours struct {
 	From, To int     // minutes of the day, 0 to 1440; To is not part of it
 }
 
+// on returns when they begin and end on the day of a moment, some days later, by the clock of its zone. What the clock shows twice
+// counts the first time; hours that lie within a gap of it last as long behind the gap.
+func (h Hours) on(from time.Time, days int) (begins, ends time.Time) {
+	begins, ends = wallTime(from, days, h.From), wallTime(from, days, h.To)
+	if ends.Equal(begins) {
+		ends = begins.Add(time.Duration(h.To-h.From) * time.Minute)
+	}
+	return begins, ends
+}
+
 // holds reports whether a moment is within, by the clock of its zone.
 func (h Hours) holds(at time.Time) bool {
-	minute := at.Hour()*60 + at.Minute()
-	return h.Days[at.Weekday()] && minute >= h.From && minute < h.To
+	begins, ends := h.on(at, 0)
+	return h.Days[at.Weekday()] && !at.Before(begins) && at.Before(ends)
 }
 
 // nextAllowed returns the first moment, from now on, that is within one of the hours, by the clock of now's zone. With
@@ -29,7 +39,7 @@ func nextAllowed(hours []Hours, now time.Time) time.Time {
 	for day := range 8 {
 		var first time.Time
 		for _, h := range hours {
-			begins := wallTime(now, day, h.From)
+			begins, _ := h.on(now, day)
 			if begins.After(now) && h.holds(begins) && (first.IsZero() || begins.Before(first)) {
 				first = begins
 			}
@@ -41,21 +51,11 @@ func nextAllowed(hours []Hours, now time.Time) time.Time {
 	return now.AddDate(0, 0, 7)
 }
 
-// wallTime returns when the clock of a moment's zone shows a minute of the day, some days later. Where the clock is put
+// wallTime returns when the clock of a moment's zone first shows a minute of the day, some days later. Where the clock is put
 // forward over that minute, it is the first moment after the gap.
 func wallTime(from time.Time, days, minute int) time.Time {
 	year, month, day := from.Date()
-	at := time.Date(year, month, day+days, 0, minute, 0, 0, from.Location())
-	want := time.Date(year, month, day+days, 0, minute, 0, 0, time.UTC)
-	shown := time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), 0, 0, time.UTC)
-	if shown.Equal(want) {
-		return at
-	}
-	begins, ends := at.ZoneBounds()
-	if shown.After(want) {
-		return begins.In(from.Location())
-	}
-	return ends.In(from.Location())
+	return lifecycle.WallTime(year, month, day+days, 0, minute, from.Location()).In(from.Location())
 }
 
 // zones finds the time zones of customers.

@@ -209,6 +209,40 @@ func TestQuietHoursInTheCustomersZone(t *testing.T) {
 	})
 }
 
+// Hours go by the clock also on the days on which it is put back or forward.
+func TestHoursOverTheChangeOfTheClocks(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	daily := [7]bool{true, true, true, true, true, true, true}
+	for name, test := range map[string]struct {
+		from, to     int // minutes
+		asked, state string
+	}{
+		"it comes twice":            {2*60 + 30, 5 * 60, "2026-10-25T01:00:00+02:00", "queued until 25 00:30: quiet hours"},
+		"it comes again":            {2*60 + 30, 5 * 60, "2026-10-25T02:10:00+01:00", "accepted"},
+		"behind what comes twice":   {2*60 + 30, 5 * 60, "2026-10-25T05:00:00+01:00", "queued until 26 01:30: quiet hours"},
+		"before a gap":              {2 * 60, 2*60 + 50, "2027-03-28T01:00:00+01:00", "queued until 28 01:00: quiet hours"},
+		"when it ends":              {2 * 60, 2*60 + 50, "2027-03-28T03:00:00+02:00", "accepted"},
+		"as long as on other days":  {2 * 60, 2*60 + 50, "2027-03-28T03:50:00+02:00", "queued until 29 00:00: quiet hours"},
+		"a gap that is part of it":  {2*60 + 30, 4 * 60, "2027-03-28T01:00:00+01:00", "queued until 28 01:00: quiet hours"},
+		"it ends within the gap":    {60, 2*60 + 30, "2027-03-28T03:00:00+02:00", "queued until 28 23:00: quiet hours"},
+		"an ordinary day's evening": {9 * 60, 24 * 60, "2026-06-01T23:59:59+02:00", "accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hours := map[string][]delivery.Hours{"email": {{Days: daily, From: test.from, To: test.to}}}
+			p := under(t, delivery.Policy{Hours: hours, Zone: berlin}, false)
+			asked, err := time.Parse(time.RFC3339, test.asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.clock.Set(asked)
+			p.expect(p.send(p.grown(nil), wanted, "hello"), test.state)
+		})
+	}
+}
+
 // A retry that comes due at night waits for the morning, and is the same message then.
 func TestRetriesKeepQuietHours(t *testing.T) {
 	p := newPost(t, replies(lifecycle.Receipt{Outcome: lifecycle.OutcomeTemporary, Reason: "busy", RetryAfter: 12 * time.Hour}),

@@ -179,3 +179,28 @@ func NoZone(trait json.RawMessage) bool {
 	}
 	return zoneIn(trait) == nil
 }
+
+// WallTime is when the clocks of a zone first show a time of day, or the end of the gap if they never do.
+func WallTime(year int, month time.Month, day, hour, minute int, zone *time.Location) time.Time {
+	want := time.Date(year, month, day, hour, minute, 0, 0, time.UTC)
+	wall := func(t time.Time) time.Duration { // how far the clock is ahead of what it should show
+		_, offset := t.In(zone).Zone()
+		return t.Add(time.Duration(offset) * time.Second).Sub(want)
+	}
+	at := time.Date(year, month, day, hour, minute, 0, 0, zone)
+	begins, ends := at.ZoneBounds()
+	switch ahead := wall(at); {
+	case ahead > 0:
+		return begins
+	case ahead < 0:
+		return ends
+	}
+	if begins.IsZero() {
+		return at
+	}
+	_, before := begins.Add(-time.Nanosecond).In(zone).Zone()
+	if earlier := want.Add(-time.Duration(before) * time.Second); earlier.Before(begins) && wall(earlier) == 0 {
+		return earlier
+	}
+	return at
+}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"stagecraft/app/lifecycle"
 )
 
 // Moment is what wait_until waits for: a time of day, on some days of the week or on one date.
@@ -96,7 +98,7 @@ func (m Moment) After(now time.Time, zone *time.Location) time.Time {
 		zone = time.UTC
 	}
 	if !m.Date.IsZero() {
-		if at := wallTime(m.Date.Year(), m.Date.Month(), m.Date.Day(), m.Hour, m.Minute, zone); at.After(now) {
+		if at := lifecycle.WallTime(m.Date.Year(), m.Date.Month(), m.Date.Day(), m.Hour, m.Minute, zone); at.After(now) {
 			return at.UTC()
 		}
 		return now.UTC()
@@ -107,34 +109,9 @@ func (m Moment) After(now time.Time, zone *time.Location) time.Time {
 		if !m.Days[noon.Weekday()] {
 			continue
 		}
-		if at := wallTime(noon.Year(), noon.Month(), noon.Day(), m.Hour, m.Minute, zone); at.After(now) {
+		if at := lifecycle.WallTime(noon.Year(), noon.Month(), noon.Day(), m.Hour, m.Minute, zone); at.After(now) {
 			return at.UTC()
 		}
 	}
 	return now.Add(24 * time.Hour).UTC() // no day was chosen; ParseMoment makes no such Moment
-}
-
-// wallTime is when the clocks of a zone first show a time of day, or the end of the gap if they never do.
-func wallTime(year int, month time.Month, day, hour, minute int, zone *time.Location) time.Time {
-	want := time.Date(year, month, day, hour, minute, 0, 0, time.UTC)
-	wall := func(t time.Time) time.Duration { // how far the clock is ahead of what it should show
-		_, offset := t.In(zone).Zone()
-		return t.Add(time.Duration(offset) * time.Second).Sub(want)
-	}
-	at := time.Date(year, month, day, hour, minute, 0, 0, zone)
-	begins, ends := at.ZoneBounds()
-	switch ahead := wall(at); {
-	case ahead > 0:
-		return begins
-	case ahead < 0:
-		return ends
-	}
-	if begins.IsZero() {
-		return at
-	}
-	_, before := begins.Add(-time.Nanosecond).In(zone).Zone()
-	if earlier := want.Add(-time.Duration(before) * time.Second); earlier.Before(begins) && wall(earlier) == 0 {
-		return earlier
-	}
-	return at
 }
