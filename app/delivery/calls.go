@@ -199,7 +199,6 @@ type Ending struct {
 // the call may close it, also when the lease has ended and nobody else has claimed it. To close it twice in the same way
 // changes nothing.
 func (c *Calls) Close(ctx context.Context, ref string, ending Ending) (*Call, error) {
-	now := c.delivery.clock.Now()
 	var err error
 	if ending.Agent, err = agentName(ending.Agent); err != nil {
 		return nil, err
@@ -212,13 +211,10 @@ func (c *Calls) Close(ctx context.Context, ref string, ending Ending) (*Call, er
 	if len(ending.Note) > maxNoteBytes || !utf8.ValidString(ending.Note) {
 		return nil, invalid("note", "note may have %d bytes of text", maxNoteBytes)
 	}
-	switch back := ending.Disposition == CallBack; {
-	case back && (!ending.Until.After(now) || ending.Until.Sub(now) > maxCallBack):
-		return nil, invalid("until", "a call back needs the time that was agreed, within a year, as until: 2026-01-31T12:00:00Z")
-	case !back:
+	if ending.Disposition != CallBack {
 		ending.Until = time.Time{}
 	}
-	return c.change(ctx, ref, closeCall{ending, now})
+	return c.change(ctx, ref, closeCall{ending, c.delivery.clock.Now()})
 }
 
 func invalid(field, format string, args ...any) error {

@@ -242,6 +242,9 @@ func (d *Delivery) closeCall(tx store.Tx, in closeCallOf) (answer callAnswer, er
 	case call.Agent != in.Agent:
 		answer.Refused = lifecycle.Errorf(lifecycle.Conflict, "this call is %s's", call.Agent)
 		return answer, nil
+	case in.Disposition == CallBack && (!in.Until.After(in.At) || in.Until.Sub(in.At) > maxCallBack):
+		answer.Refused = invalid("until", "a call back needs the time that was agreed, within a year, as until: 2026-01-31T12:00:00Z")
+		return answer, nil
 	}
 	place := openCallKey(call)
 	call.log(CallEntry{At: in.At, Agent: in.Agent, What: in.Disposition, Note: in.Note, Until: in.Until})

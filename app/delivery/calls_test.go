@@ -458,6 +458,22 @@ func TestAMessageIsOneCall(t *testing.T) {
 	c.shows("claimed", claimed, ref)
 }
 
+// The answer to a call back may be lost for longer than it is away; a new one for a time that is over is none.
+func TestACallBackIsRepeatedAfterItsTime(t *testing.T) {
+	c := newCentre(t, delivery.Policy{})
+	ref := c.ring(c.person("Ada", "+442079460001"), owed)
+	c.claim(ref, "Grace")
+	ending := delivery.Ending{Agent: "Grace", Disposition: "call-back", Until: start.Add(time.Hour)}
+	c.closes(ref, ending)
+	c.clock.Set(start.Add(2 * time.Hour))
+	if call := c.closes(ref, ending); call.State != delivery.CallOpen || len(c.told.told) != 1 {
+		t.Errorf("the call is %+v, told %q", call, c.told.told)
+	}
+	c.claim(ref, "Grace")
+	_, err := c.calls.Close(context.Background(), ref, ending)
+	refused(t, err, lifecycle.Invalid, "a call back needs the time that was agreed")
+}
+
 func TestWhatIsNoCallOrNoEnding(t *testing.T) {
 	c := newCentre(t, delivery.Policy{})
 	ref := c.ring(c.person("Ada", "+442079460001"), owed)
