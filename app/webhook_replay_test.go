@@ -123,7 +123,7 @@ func TestWebhooksAreReplayed(t *testing.T) {
 	s.must("POST", "/api/messages/"+ada.Ref+"/replay", map[string]string{"by": "Ops"})
 	s.eventually("it has left", func() bool { return s.ledgerOf("customer=ada").Messages[0].State == "accepted" })
 	var done struct{ Replayed int }
-	if err := json.Unmarshal([]byte(s.must("POST", "/api/webhooks/replay", map[string]string{"since": "2020-01-01T00:00:00Z", "endpoint": r.URL + "/orders"})), &done); err != nil || done.Replayed != 2 {
+	if err := json.Unmarshal([]byte(s.must("POST", "/api/webhooks/replay", map[string]string{"since": "2020-01-01T00:00:00Z", "endpoint": strings.ToUpper(r.URL) + "/orders?token=x"})), &done); err != nil || done.Replayed != 2 {
 		t.Errorf("%+v %v", done, err)
 	}
 	s.eventually("all have left", func() bool { return len(s.ledgerOf("state=accepted").Messages) == 3 })
@@ -137,7 +137,8 @@ func TestWebhooksAreReplayed(t *testing.T) {
 		}
 	}
 	s.eventually("the endpoint does not fail any more", func() bool { return !strings.Contains(s.must("GET", "/api/webhooks", nil), "orders") })
-	for body, field := range map[string]string{`{}`: "since", `{"since": "2020-01-01T00:00:00Z", "state": "accepted"}`: "state"} {
+	for body, field := range map[string]string{`{}`: "since", `{"since": "2020-01-01T00:00:00Z", "state": "accepted"}`: "state",
+		`{"since": "2020-01-01T00:00:00Z", "until": "2019-01-01T00:00:00Z"}`: "until", `{"since": "2020-01-01T00:00:00Z", "endpoint": "orders"}`: "endpoint"} {
 		if status, answer, _ := s.call("POST", "/api/webhooks/replay", json.RawMessage(body)); status != 400 || !strings.Contains(answer, `"field":"`+field+`"`) {
 			t.Errorf("%s is answered %d %s", body, status, answer)
 		}

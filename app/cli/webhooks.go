@@ -70,7 +70,7 @@ type WebhooksReplayCommand struct {
 	Ref      string `arg:"" optional:"" help:"The reference of one message, as stagecraft messages lists it; whatever has become of it."`
 	Since    string `name:"since" placeholder:"TIME" help:"All that were decided then or later and have failed: a time as in 2026-03-01T09:00:00Z, or how long ago, as in 36h."`
 	Until    string `name:"until" placeholder:"TIME" help:"Only those decided before."`
-	Endpoint string `name:"endpoint" placeholder:"URL" help:"Only those to an address, without its query."`
+	Endpoint string `name:"endpoint" placeholder:"URL" help:"Only those to an address; its query does not count."`
 	Journey  string `name:"journey" placeholder:"NAME" help:"Only those of a journey."`
 	State    string `name:"state" default:"failed" placeholder:"STATE" help:"Those that are failed, held, expired or cancelled. Default: ${default}."`
 	AsJSON

@@ -56,13 +56,36 @@ func endpointOf(m *lifecycle.Message) string {
 	if err != nil {
 		return ""
 	}
+	return endpointAt(address)
+}
+
+// longPath stands in the names of very long endpoints.
+const longPath = "/…"
+
+func endpointAt(address *url.URL) string {
 	endpoint := strings.ToLower(address.Scheme+"://"+address.Host) + address.EscapedPath()
 	if len(endpoint) > maxEndpoint {
 		hash := lifecycle.HashID("endpoint", endpoint)
 		host := address.Scheme + "://" + address.Host
-		endpoint = host[:min(len(host), maxEndpoint-40)] + "/…" + hash.String()
+		endpoint = host[:min(len(host), maxEndpoint-40)] + longPath + hash.String()
 	}
 	return endpoint
+}
+
+// endpointNamed returns the endpoint that somebody names by its address, whichever way that is written, or by its name; an error if it
+// is no address.
+func endpointNamed(text string) (string, error) {
+	address, err := url.Parse(text)
+	switch {
+	case text == "":
+		return "", nil
+	case err != nil || address.Scheme == "" || address.Host == "":
+		return "", &lifecycle.Error{Code: lifecycle.Invalid, Field: "endpoint", Message: "endpoint is no address",
+			Hint: "write it like https://hooks.example.com/orders"}
+	case strings.Contains(text, longPath):
+		return text, nil
+	}
+	return endpointAt(address), nil
 }
 
 func endpointPlace(endpoint string) lifecycle.ID { return lifecycle.HashID("endpoint", endpoint) }

@@ -98,9 +98,16 @@ type Replayed struct {
 }
 
 // ReplayFailed posts the webhooks once more that fit the filter and are in its state, which is Failed unless it names
-// another; to an endpoint only, if it is not empty. One call does a bounded part: it goes on where Next says. What fails
+// another; to an endpoint only, if it is not empty, which is an address with or without its query. One call does a bounded part: it goes on where Next says. What fails
 // again meanwhile is not met again.
 func (d *Delivery) ReplayFailed(ctx context.Context, f Filter, endpoint, by string, next []byte) (Replayed, error) {
+	endpoint, err := endpointNamed(endpoint)
+	switch {
+	case err != nil:
+		return Replayed{}, err
+	case !f.Until.IsZero() && !f.Until.After(f.From):
+		return Replayed{}, invalid("until", "until is not after since: no message was decided between them")
+	}
 	f.Channel = webhookChannel
 	if f.State == "" {
 		f.State = lifecycle.Failed
