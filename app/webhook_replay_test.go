@@ -145,6 +145,20 @@ func TestWebhooksAreReplayed(t *testing.T) {
 	}
 }
 
+// What the program itself has ordered is told by its name from what people have.
+func TestNobodyOrdersByTheNameOfTheProgram(t *testing.T) {
+	s := startServer(t)
+	for path, body := range map[string]string{"/api/orders/pause": `"channel": "email"`, "/api/orders/resume": `"channel": "email"`,
+		"/api/webhooks/replay": `"since": "2020-01-01T00:00:00Z"`} {
+		for _, by := range []string{"Stagecraft", " the  connector", "the setting pause"} {
+			if status, text, _ := s.call("POST", path, `{`+body+`, "by": "`+by+`"}`); status != 400 || !strings.Contains(text, `"field":"by"`) {
+				t.Errorf("%s by %q is answered %d %s", path, by, status, text)
+			}
+		}
+		s.must("POST", path, `{`+body+`, "by": "stagecraft"}`) // the account of a server
+	}
+}
+
 // While the secret changes, posts are signed with both; a restart changes nothing about that.
 func TestTheSecretOfWebhooksChanges(t *testing.T) {
 	r := newReceiver(t)

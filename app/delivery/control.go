@@ -217,12 +217,31 @@ func (c *controls) paused(s Target) int {
 	return slices.IndexFunc(c.Pauses, func(o Order) bool { return o.Target == s })
 }
 
-// pause is the input "keep these from leaving". Of two with the same target the first one stands.
+// The program's own names among those who give orders. Nobody else bears them: see IsOwnName.
+const (
+	pausedBy        = "Stagecraft"    // who pauses an endpoint that fails, and gives it its chances
+	connectorPaused = "the connector" // who asks for a pause of its marketing
+	settingPaused   = "the setting pause"
+)
+
+// IsOwnName reports whether the program itself gives orders by a name.
+func IsOwnName(by string) bool {
+	return slices.Contains([]string{pausedBy, connectorPaused, settingPaused}, orderText(by))
+}
+
+// pause is the input "keep these from leaving". Of two with the same target the first one stands, but that a person's takes the place
+// of the program's own: it stays until a person lifts it.
 type pause struct{ Order }
 
 func (d *Delivery) pause(tx store.Tx, in pause) error {
 	now := d.controlled(tx)
-	if now.paused(in.Target) >= 0 {
+	if i := now.paused(in.Target); i >= 0 {
+		if former := now.Pauses[i]; IsOwnName(former.By) && !IsOwnName(in.By) {
+			changed := now.clone()
+			changed.Pauses[i] = in.Order
+			changed.lift(former, in.At, in.By)
+			d.control(tx, changed)
+		}
 		return nil
 	}
 	if len(now.Pauses) >= maxPauses {
@@ -254,13 +273,17 @@ func (d *Delivery) resume(tx store.Tx, in resume) {
 	}
 	for _, o := range changed.Pauses {
 		if over(o) {
-			changed.Lifted = append(changed.Lifted, lifted{o, in.At, in.Of})
+			changed.lift(o, in.At, in.Of)
 		}
 	}
 	changed.Pauses = slices.DeleteFunc(changed.Pauses, over)
-	changed.Lifted = slices.DeleteFunc(changed.Lifted, func(l lifted) bool { return in.At.Sub(l.To) > liftedLife })
-	changed.Lifted = changed.Lifted[max(0, len(changed.Lifted)-maxLifted):]
 	d.control(tx, changed)
+}
+
+// lift remembers a pause that is over.
+func (c *controls) lift(o Order, at time.Time, of string) {
+	c.Lifted = append(slices.DeleteFunc(c.Lifted, func(l lifted) bool { return at.Sub(l.To) > liftedLife }), lifted{o, at, of})
+	c.Lifted = c.Lifted[max(0, len(c.Lifted)-maxLifted):]
 }
 
 // PauseMessages keeps messages from leaving, from now on and over restarts, until ResumeMessages. What is with a connector
@@ -288,7 +311,14 @@ func (d *Delivery) ResumeMessages(ctx context.Context, s Target, by string) erro
 	if s.Whole() && s.Kind == "" {
 		d.Pause(s.Channel, false)
 	}
-	return d.everywhere(ctx, resume{Target: s, Of: orderText(by), At: d.clock.Now()})
+	in := resume{Target: s, Of: orderText(by), At: d.clock.Now()}
+	if name, err := endpointNamed(s.Endpoint); err == nil && name != s.Endpoint { // pauses had the address as it was written once
+		if err := d.everywhere(ctx, in); err != nil {
+			return err
+		}
+		in.Endpoint = name
+	}
+	return d.everywhere(ctx, in)
 }
 
 func (d *Delivery) order(ctx context.Context, s Target, by, why string) (Order, error) {
@@ -296,6 +326,10 @@ func (d *Delivery) order(ctx context.Context, s Target, by, why string) (Order, 
 		return Order{}, err
 	}
 	if err := d.checkChannel(ctx, s.Channel); err != nil {
+		return Order{}, err
+	}
+	var err error
+	if s.Endpoint, err = endpointNamed(s.Endpoint); err != nil {
 		return Order{}, err
 	}
 	return Order{s, orderText(by), orderText(why), d.clock.Now()}, nil
@@ -385,7 +419,7 @@ func (d *Delivery) Orders(ctx context.Context) (Orders, error) {
 	}
 	for _, channel := range d.pausedAtStart() {
 		if !slices.ContainsFunc(all.Pauses, func(o Order) bool { return o.Target == Target{Channel: channel} }) {
-			all.Pauses = append(all.Pauses, Order{Target: Target{Channel: channel}, By: "the setting pause"})
+			all.Pauses = append(all.Pauses, Order{Target: Target{Channel: channel}, By: settingPaused})
 		}
 	}
 	slices.SortFunc(all.Cancels, func(a, b Cancelled) int { return b.At.Compare(a.At) })

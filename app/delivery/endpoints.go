@@ -29,9 +29,6 @@ const (
 	maxEndpoints     = 256                 // that fail, of one partition; more are not looked after
 )
 
-// pausedBy names who pauses an endpoint that fails.
-const pausedBy = "Stagecraft"
-
 // Endpoint is one that fails at present.
 type Endpoint struct {
 	Endpoint string    `json:"endpoint" msgpack:"e"`

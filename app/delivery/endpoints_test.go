@@ -258,7 +258,7 @@ func TestAnEndpointThatFailsIsPaused(t *testing.T) {
 func TestAnOperatorsPauseOfAnEndpointStays(t *testing.T) {
 	p, hooks := hookPost(t)
 	target := delivery.Target{Endpoint: "https://hooks.example.com/x"}
-	p.must(p.delivery.PauseMessages(t.Context(), target, "Grace", ""))
+	p.must(p.delivery.PauseMessages(t.Context(), delivery.Target{Endpoint: "HTTPS://Hooks.example.com/x?key=1"}, "Grace", ""))
 	m := p.hook(p.customer(), "https://HOOKS.example.com/x?a=b#c")
 	p.holds(1)
 	p.becomes(p.hook(m.Customer, "https://hooks.example.com/y"), lifecycle.Accepted)
@@ -273,6 +273,37 @@ func TestAnOperatorsPauseOfAnEndpointStays(t *testing.T) {
 	p.eventually(func() bool { return len(p.endpoints()) == 1 }, func() string { return "not written down" })
 	if name := p.endpoints()[0].Endpoint; len(name) > 300 {
 		t.Errorf("an endpoint is named by %d bytes", len(name))
+	}
+}
+
+// A person's pause takes the place of one of ours, which no chance lifts then; ours takes nobody's place.
+func TestAPersonsPauseTakesThePlaceOfOurs(t *testing.T) {
+	p, hooks := hookPost(t)
+	quiet() // senders begin
+	target := delivery.Target{Channel: "webhook", Endpoint: "https://hooks.example.com/x"}
+	for _, by := range []string{"Stagecraft", "Grace", "Stagecraft", "Ada"} {
+		p.must(p.delivery.PauseMessages(t.Context(), target, by, "of "+by))
+	}
+	orders, err := p.delivery.Orders(t.Context())
+	p.must(err)
+	if len(orders.Pauses) != 1 || orders.Pauses[0].By != "Grace" || orders.Pauses[0].Why != "of Grace" {
+		t.Errorf("paused: %+v", orders.Pauses)
+	}
+	m := p.hook(p.customer(), "https://hooks.example.com/x")
+	p.holds(1)
+	p.clock.Advance(25 * time.Hour)
+	p.becomes(p.hook(m.Customer, "https://hooks.example.com/y"), lifecycle.Accepted)
+	quiet()
+	if n := len(hooks.sendings(m)); n != 0 {
+		t.Error("it was posted in spite of the pause")
+	}
+	p.must(p.delivery.ResumeMessages(t.Context(), target, "Grace"))
+	p.becomes(m, lifecycle.Accepted)
+	marketing := delivery.Target{Channel: "webhook", Kind: wanted}
+	p.must(p.delivery.PauseMessages(t.Context(), marketing, "the connector", "too many bounced"))
+	p.must(p.delivery.PauseMessages(t.Context(), marketing, "Grace", "until they are cleaned"))
+	if orders, err = p.delivery.Orders(t.Context()); err != nil || len(orders.Pauses) != 1 || orders.Pauses[0].By != "Grace" {
+		t.Errorf("paused: %+v, %v", orders.Pauses, err)
 	}
 }
 

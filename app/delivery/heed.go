@@ -14,7 +14,7 @@ func (d *Delivery) heed(ctx context.Context, l *lane, receipts []lifecycle.Recei
 		if why == "" {
 			continue
 		}
-		o, err := d.order(ctx, Target{Channel: channelOf(l), Kind: lifecycle.Marketing}, "the connector", why)
+		o, err := d.order(ctx, Target{Channel: channelOf(l), Kind: lifecycle.Marketing}, connectorPaused, why)
 		if err == nil {
 			err = d.everywhere(ctx, pause{o})
 		}

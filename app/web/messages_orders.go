@@ -30,7 +30,15 @@ func (s *Server) decodeOrder(c *fiber.Ctx) (wireOrder, error) {
 		return o, err
 	}
 	o.By = s.operator(c, o.By)
-	return o, nil
+	return o, checkBy(o.By)
+}
+
+// checkBy refuses the names of the program itself: what it has paused it lets go on, and what a person has paused it does not.
+func checkBy(by string) error {
+	if delivery.IsOwnName(by) {
+		return fieldError("by", "%q is a name of the program itself; say who you are", by)
+	}
+	return nil
 }
 
 // decodeDeed reads an order about what the path names; which messages it is about is not for the body to say.

@@ -95,6 +95,9 @@ func (s *Server) replayWebhooks(c *fiber.Ctx) error {
 		return err
 	}
 	by := s.operator(c, in.By)
+	if err = checkBy(by); err != nil {
+		return err
+	}
 	done, err := s.Delivery.ReplayFailed(c.UserContext(), delivery.Filter{From: in.Since, Until: in.Until, Journey: in.Journey, Name: in.Name, State: state},
 		in.Endpoint, by, place)
 	if err != nil {
