@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"stagecraft/app/config"
 )
@@ -315,6 +316,12 @@ func TestALiveViewEndsWithItsKey(t *testing.T) {
 	}
 	if status := open().StatusCode; status != http.StatusTooManyRequests {
 		t.Errorf("one more view of the same key: %d", status)
+	}
+	views[0].Body.Close()
+	closed := time.Now()
+	s.eventually("a view that was closed makes room", func() bool { views[0] = open(); return views[0].StatusCode == http.StatusOK })
+	if took := time.Since(closed); took > 10*time.Second { // before anything is written to it
+		t.Errorf("a view that was closed made room after %v", took)
 	}
 	if status, text, _ := s.call("DELETE", "/v1/keys/"+key.ID, nil, bearer(adminKey)); status >= 300 {
 		t.Fatalf("%d %s", status, text)

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -229,9 +230,9 @@ func TestInAppOrigins(t *testing.T) {
 }
 
 // stream reads the inboxes of a live stream.
-func (s *server) inboxStream(token string) <-chan inbox {
+func (s *server) inboxStream(ctx context.Context, token string) <-chan inbox {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), "GET", s.url+"/v1/inapp/stream", nil)
+	request, err := http.NewRequestWithContext(ctx, "GET", s.url+"/v1/inapp/stream", nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -263,7 +264,7 @@ func TestInAppStream(t *testing.T) {
 	s := startServer(t, withScripts(t, inApp()), withShop)
 	s.setMode("trial", lifecycle.Live)
 	token := s.tokenOf("ada")
-	boxes := s.inboxStream(token)
+	boxes := s.inboxStream(t.Context(), token)
 	// next returns the box when it holds so many messages; what changes in between may be told more than once.
 	next := func(messages int) inbox {
 		t.Helper()
@@ -290,11 +291,31 @@ func TestInAppStream(t *testing.T) {
 	s.call("POST", "/v1/inapp/"+box.Messages[0].ID+"/dismiss", nil, as(token, ""))
 	next(0)
 	// One customer has a few windows, not all the room there is. One that is closed makes room.
+	visit, leave := context.WithCancel(t.Context())
 	for range 7 {
-		<-s.inboxStream(token)
+		<-s.inboxStream(visit, token)
 	}
 	if status, text, _ := s.call("GET", "/v1/inapp/stream", nil, as(token, "")); status != http.StatusTooManyRequests {
 		t.Errorf("the ninth window: %d %s", status, text)
+	}
+	leave()
+	left, room := time.Now(), 0
+	for room < 7 && time.Since(left) < 10*time.Second { // before anything is written to them
+		request, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+"/v1/inapp/stream", nil)
+		as(token, shop)(request)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode == 200 {
+			room++
+		} else {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	if room < 7 {
+		t.Errorf("of seven windows that were closed %d have made room", room)
 	}
 	if err := s.stop(); err != nil {
 		t.Error(err)

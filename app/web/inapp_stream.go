@@ -84,6 +84,7 @@ func (s *Server) streamInbox(c *fiber.Ctx, v viewer) error {
 	}
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set("X-Accel-Buffering", "no")
+	c.Context().SetConnectionClose()
 	conn := c.Context().Conn()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer s.views.leave(v.user)
@@ -97,7 +98,7 @@ func (s *Server) streamInbox(c *fiber.Ctx, v viewer) error {
 func (s *Server) pourInbox(w *bufio.Writer, conn net.Conn, v viewer) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	wake := make(chan struct{}, 1)
+	left, wake := gone(conn), make(chan struct{}, 1)
 	beat := time.NewTicker(streamBeat)
 	defer beat.Stop()
 	var ids []lifecycle.ID
@@ -134,6 +135,8 @@ func (s *Server) pourInbox(w *bufio.Writer, conn net.Conn, v viewer) {
 		select {
 		case <-wake:
 		case <-beat.C:
+		case <-left:
+			return
 		case <-s.closing:
 			return
 		}

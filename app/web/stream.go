@@ -37,12 +37,25 @@ func (s *Server) stream(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	c.Set("X-Accel-Buffering", "no")
+	c.Context().SetConnectionClose()
 	conn := c.Context().Conn()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer leave()
 		s.pour(w, conn, func() bool { return !h.made || s.isGood(h) })
 	})
 	return nil
+}
+
+// gone is closed when the other side of a stream ends its connection, which is noticed at once where nothing is lost on the way. A
+// stream is the last answer on its connection: whatever else comes ends it too.
+func gone(conn net.Conn) <-chan struct{} {
+	_ = conn.SetReadDeadline(time.Time{})
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = conn.Read(make([]byte, 1)) // the server closes the connection when the stream has ended
+	}()
+	return over
 }
 
 // seen is what a stream has shown last, to tell whether there is something new.
@@ -61,12 +74,14 @@ func (s *Server) seen() seen {
 func (s *Server) pour(w *bufio.Writer, conn net.Conn, may func() bool) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	left := gone(conn)
 	go func() {
 		select {
 		case <-s.closing:
-			stop()
+		case <-left:
 		case <-ctx.Done():
 		}
+		stop()
 	}()
 	tick := time.NewTicker(streamEvery)
 	defer tick.Stop()
