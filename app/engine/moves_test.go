@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -270,6 +271,37 @@ func TestStageWebhooksCarryTheDecision(t *testing.T) {
 	if len(said) != 2 || !strings.Contains(said[0], `"from":"","to":"a"`) || !strings.Contains(said[0], `"reason":"entered the journey at Visit"`) ||
 		!strings.Contains(said[1], `"from":"a","to":"b"`) || !strings.Contains(said[1], `"reason":"she called","by":"minh","decision":"`) {
 		t.Errorf("posted %s", strings.Join(said, "\n"))
+	}
+}
+
+// Posts of one customer can be put in order, also those of one event, of several journeys and of timers.
+func TestStageWebhooksTellTheirOrder(t *testing.T) {
+	h := newHarness(t)
+	h.engine.SetStageWebhooks([]string{"https://hooks.example.com/stages"})
+	const plan = `journey { title = "J", stages = { "a", "b" }, moves = "any", exit = "Closed" }`
+	files := []string{"a", `stage { title = "A" } on("Go", function() move "b" end)`, "b", `stage { title = "B" } enter(function() wait "1 day" move "a" end)`}
+	h.publish(journey("first", plan, files...))
+	h.publish(journey("second", plan, files...))
+	h.track("ada", "Go")
+	h.track("ada", "Go")
+	h.clock.Advance(25 * time.Hour)
+	h.eventually(func() bool { return strings.Count(h.book.text(), "b>a") == 2 })
+	h.track("ada", "Closed")
+	var last uint64
+	n := 0
+	for _, m := range h.book.all() {
+		if m.Channel != "webhook" {
+			continue
+		}
+		n++
+		var body struct{ Sequence uint64 }
+		if err := json.Unmarshal([]byte(m.Options["payload"]), &body); err != nil || body.Sequence <= last {
+			t.Errorf("after %d: %s", last, m.Options["payload"])
+		}
+		last = body.Sequence
+	}
+	if n != 8 {
+		t.Errorf("%d were posted\n%s", n, h.book.text())
 	}
 }
 

@@ -151,6 +151,7 @@ type postedChange struct {
 	From        string `json:"from"` // "": was not in the journey
 	To          string `json:"to"`   // "": is not in it any more
 	At          string `json:"at"`
+	Sequence    uint64 `json:"sequence"` // grows with every change of the customer: webhooks may overtake each other
 	Reason      string `json:"reason"`
 	By          string `json:"by,omitempty"`
 	Decision    string `json:"decision"`
@@ -165,7 +166,7 @@ const StageChanged = "Stage Changed"
 func (s *session) postChange(j *journey, visit *lifecycle.Visit, from, to string, told stageChange) {
 	c, now := s.customer, s.customer.Real(s.now)
 	payload, _ := json.Marshal(postedChange{Event: StageChanged, Customer: c.ID.String(), UserID: c.UserID(), AnonymousID: c.AnonymousID(),
-		Journey: j.name, From: from, To: to, At: now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Reason: told.Reason, By: told.By,
+		Journey: j.name, From: from, To: to, At: now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Sequence: s.sequence(), Reason: told.Reason, By: told.By,
 		Decision: told.Decision, Version: j.plan().Version})
 	name := func(i int) lifecycle.ID {
 		return lifecycle.HashID("stage webhook", s.cause.Part(), j.name, strconv.FormatUint(visit.Number, 10), from, to, strconv.Itoa(i))
@@ -193,6 +194,12 @@ func (s *session) postChange(j *journey, visit *lifecycle.Visit, from, to string
 		}
 		s.note(fact)
 	}
+}
+
+// sequence numbers a change that was just noted: after all of earlier decisions by the timeline, within its own by the facts.
+func (s *session) sequence() uint64 {
+	const factsAtMost = 1_000_000
+	return s.customer.Seq*factsAtMost + uint64(len(s.decision.Facts)-s.before)
 }
 
 // hooks returns where a change is posted. Who lives a life again posts what was posted then, whatever the settings are now.
