@@ -213,6 +213,12 @@ func (c *controls) pauseOf(m *lifecycle.Message) *Order {
 	return nil
 }
 
+// MarketingPaused reports whether marketing by a channel is paused in this partition, as connectors ask for it. It is called inside
+// Apply.
+func (d *Delivery) MarketingPaused(tx store.Reader, channel string) bool {
+	return d.controlled(tx).paused(Target{Channel: channel, Kind: lifecycle.Marketing}) >= 0
+}
+
 func (c *controls) paused(s Target) int {
 	return slices.IndexFunc(c.Pauses, func(o Order) bool { return o.Target == s })
 }

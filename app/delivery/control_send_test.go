@@ -9,6 +9,7 @@ import (
 	"stagecraft/app/channels"
 	"stagecraft/app/delivery"
 	"stagecraft/app/lifecycle"
+	"stagecraft/app/store"
 )
 
 // What may have left is held, in the connector's own words; a person may have it sent anyway, and that is part of its life.
@@ -169,6 +170,11 @@ func TestAConnectorPausesMarketing(t *testing.T) {
 	if !paused() {
 		t.Error("the pause has not outlived the start")
 	}
+	p.do(ada.Partition(), func(tx store.Tx) { // broadcasts ask
+		if !p.delivery.MarketingPaused(tx, "email") || p.delivery.MarketingPaused(tx, "sms") {
+			t.Error("it is not told that marketing by mail is paused, and no other")
+		}
+	})
 	p.must(p.delivery.ResumeMessages(t.Context(), delivery.Target{Channel: "email"}, "Grace")) // of either kind
 	for _, one := range []*lifecycle.Message{m, later} {
 		if got := p.becomes(one, lifecycle.Accepted); got.Attempts != 1 {

@@ -17,6 +17,14 @@ const (
 	maxLetIn   = 100
 )
 
+// letPause is how long a broadcast waits that cannot let anybody in, until it looks again.
+const letPause = time.Minute
+
+// MarketingPauser is an Outbox that knows whether marketing by a channel is paused in this partition. It is asked inside Apply.
+type MarketingPauser interface {
+	MarketingPaused(tx store.Reader, channel string) bool
+}
+
 // BroadcastEvent is what stands in a customer's timeline for it, and what the message sees as `event`, with what the list
 // says of the customer as properties.
 const BroadcastEvent = "Broadcast Reached"
@@ -36,8 +44,10 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 		return 0, err
 	}
 	j := e.parts[tx.Partition()].broadcasts[lifecycle.BroadcastPrefix+b.Name]
-	if j == nil { // the log says why; the partition has other things to do
-		b.Next = in.At.Add(time.Minute)
+	// Of one that cannot be read the log says why, and the partition has other things to do. What is let in while nothing may leave
+	// would leave all at once afterwards, whatever the rate.
+	if j == nil || e.rests(tx, j) {
+		b.Next = in.At.Add(letPause)
 		e.writeShare(tx, b)
 		return 0, nil
 	}
@@ -76,6 +86,14 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 	}
 	e.writeShare(tx, b)
 	return let, nil
+}
+
+// rests reports whether a broadcast has nothing but marketing, and marketing by all of its channels is paused.
+func (e *Engine) rests(tx store.Reader, j *journey) bool {
+	pauser, knows := e.outbox.(MarketingPauser)
+	return knows && !slices.ContainsFunc(j.program.Templates, func(t lifecycle.Template) bool {
+		return kindOf(&t) != lifecycle.Marketing || !pauser.MarketingPaused(tx, t.Channel)
+	})
 }
 
 // candidates are the next customers who are meant, at most as many as there is room for; the cursor then stands at the one

@@ -244,6 +244,37 @@ func TestABroadcastIsThrottled(t *testing.T) {
 	}
 }
 
+// While marketing is paused nobody is let in, so that after it the rate holds. What is owed goes on.
+func TestABroadcastRestsWhileMarketingIsPaused(t *testing.T) {
+	h := newHarness(t)
+	h.people(100, plain)
+	h.book.marketingPaused.Store(true)
+	b, owed := draft("slow"), draft("owed")
+	b.Rate = 10
+	for i := range owed.Parts {
+		owed.Parts[i].Texts = map[string]string{"email": "---\nsubject: Recall\nkind: transactional\n---\nHi\n"}
+	}
+	h.begin(b)
+	h.begin(owed)
+	h.done("owed")
+	for range 10 {
+		h.clock.Advance(time.Minute)
+	}
+	if let := h.progress("slow").Let; let != 0 {
+		t.Errorf("%d were let in while marketing was paused", let)
+	}
+	h.book.marketingPaused.Store(false)
+	resumed := h.clock.Now()
+	h.eventually(func() bool {
+		h.clock.Advance(time.Second)
+		let := h.progress("slow").Let
+		if most := 10*int64(h.clock.Now().Sub(resumed)/time.Second) + 1; let > most {
+			t.Fatalf("%d were let in, not at most %d", let, most)
+		}
+		return let == 100
+	})
+}
+
 // A restart in the middle leaves nobody out and lets nobody in twice.
 func TestABroadcastGoesOnAfterARestart(t *testing.T) {
 	h := newHarness(t)

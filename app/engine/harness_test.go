@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -245,6 +246,8 @@ type book struct {
 	waiting  map[string]int                    // by "file:line version"
 	leaves   map[string]time.Time              // when messages of a name may leave
 	becomes  map[string]lifecycle.MessageState // the state in which messages of a name are put
+
+	marketingPaused atomic.Bool
 }
 
 type entry struct {
@@ -305,6 +308,11 @@ func (b *book) Sent(_ store.Reader, decided time.Time, id lifecycle.ID) (*lifecy
 		}
 	}
 	return nil, ""
+}
+
+// MarketingPaused reports whether a test has paused it.
+func (b *book) MarketingPaused(_ store.Reader, channel string) bool {
+	return channel == "email" && b.marketingPaused.Load()
 }
 
 // Free does nothing: no message waits here.
