@@ -100,6 +100,17 @@ func TestOrdersAboutWhatThereIs(t *testing.T) {
 	if sms := s.limitsSeen("sms"); len(sms.Pauses) != 1 || sms.Pauses[0].Kind != "marketing" || sms.Pauses[0].Why != "too many" {
 		t.Errorf("sms is %+v", sms)
 	}
+
+	// The overview tells of it too: that a connector runs does not mean that anything leaves by it.
+	s.must("POST", "/api/orders/pause", map[string]string{"channel": "email", "by": "Ops", "why": "the price is wrong"})
+	channels := s.overview().Channels
+	if len(channels) != 1 || channels[0].Channel != "email" || len(channels[0].Pauses) != 1 || channels[0].Pauses[0].Why != "the price is wrong" {
+		t.Errorf("the overview's channels are %+v", channels)
+	}
+	s.must("POST", "/api/orders/resume", map[string]string{"channel": "email"})
+	if channels = s.overview().Channels; len(channels[0].Pauses) != 0 {
+		t.Errorf("resumed, they are %+v", channels)
+	}
 }
 
 // Whoever writes a text message sees what it takes: in the preview, of a test, and in the ledger.

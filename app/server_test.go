@@ -206,7 +206,10 @@ type overview struct {
 		Ref, File, User, Message string
 		Line                     int
 	}
-	Channels []struct{ Channel, Connector, State string }
+	Channels []struct {
+		Channel, Connector, State string
+		Pauses                    []struct{ Kind, By, Why string }
+	}
 }
 
 func (s *server) overview() overview {

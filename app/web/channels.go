@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -109,17 +108,30 @@ func (s *Server) channelsView(c *fiber.Ctx) error {
 			one.Callback = s.PublicURL + "/callbacks/" + one.Channel
 		}
 	}
-	orders, err := s.Delivery.Orders(c.UserContext())
+	pauses, err := s.pausesOfChannels(c.UserContext())
 	if err != nil {
 		return err
 	}
-	for _, pause := range orders.Pauses {
-		if i := slices.IndexFunc(view.Channels, func(one ChannelView) bool { return one.Channel == pause.Channel }); i >= 0 && pause.Whole() {
-			view.Channels[i].Pauses = append(view.Channels[i].Pauses, pause)
-		}
+	for i := range view.Channels {
+		view.Channels[i].Pauses = pauses[view.Channels[i].Channel]
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.JSON(view)
+}
+
+// pausesOfChannels returns the pauses of whole channels, or of all of a kind that leaves by one, by channel.
+func (s *Server) pausesOfChannels(ctx context.Context) (map[string][]delivery.Order, error) {
+	orders, err := s.Delivery.Orders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pauses := map[string][]delivery.Order{}
+	for _, pause := range orders.Pauses {
+		if pause.Whole() {
+			pauses[pause.Channel] = append(pauses[pause.Channel], pause)
+		}
+	}
+	return pauses, nil
 }
 
 func (s *Server) setChannel(c *fiber.Ctx) error {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"stagecraft/app/channels"
 	"stagecraft/app/delivery"
 	"stagecraft/app/engine"
 	"stagecraft/app/insight"
@@ -104,6 +103,8 @@ type wireChannel struct {
 	PID       int    `json:"pid"`
 	Restarts  int    `json:"restarts"`
 	LastError string `json:"lastError"`
+	// Pauses are those of the whole channel, or of all of a kind that leaves by it.
+	Pauses []delivery.Order `json:"pauses,omitempty"`
 }
 
 func (s *Server) overview(ctx context.Context) (*overview, error) {
@@ -116,8 +117,12 @@ func (s *Server) overview(ctx context.Context) (*overview, error) {
 	if o.Journeys, o.Problems, err = s.journeys(ctx, report, letters); err != nil {
 		return nil, err
 	}
-	for _, channel := range s.Channels() {
-		o.Channels = append(o.Channels, channelOf(channel))
+	pauses, err := s.pausesOfChannels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range s.Channels() {
+		o.Channels = append(o.Channels, wireChannel{c.Channel, c.Connector, string(c.State), c.PID, c.Restarts, c.LastError, pauses[c.Channel]})
 	}
 	if err = s.addMessages(ctx, o); err != nil {
 		return nil, err
@@ -219,10 +224,6 @@ func (s *Server) oneJourney(c *fiber.Ctx) error {
 		}
 	}
 	return s.noJourney(name)
-}
-
-func channelOf(c channels.Status) wireChannel {
-	return wireChannel{c.Channel, c.Connector, string(c.State), c.PID, c.Restarts, c.LastError}
 }
 
 func problemOf(problem *lifecycle.Error) *wireScriptError {

@@ -75,7 +75,7 @@ func (s *Server) sendMachine(send emit) {
 	send("events_pending", "Events whose commit is awaited.", prometheus.GaugeValue, float64(s.Engine.Pending()))
 	for _, channel := range s.Channels() {
 		up := 0.0
-		if channelOf(channel).State == "running" {
+		if channel.State == "running" {
 			up = 1
 		}
 		send("channel_up", "Whether the channel's connector runs.", prometheus.GaugeValue, up, "channel", channel.Channel, "connector", channel.Connector)

@@ -1,5 +1,7 @@
 // The console's API as the server speaks it. Times are RFC 3339; hashes and refs are opaque text.
 
+import type { Order } from './lib/ledger';
+
 export type Mode = 'off' | 'braked' | 'shadow' | 'live';
 
 export type MessageState = 'queued' | 'accepted' | 'failed' | 'suppressed' | 'expired' | 'held' | 'cancelled';
@@ -203,6 +205,8 @@ export interface Channel {
   pid: number;
   restarts: number;
   lastError: string;
+  /** Those of the whole channel, or of all of a kind that leaves by it. */
+  pauses?: Order[];
 }
 
 /** GET /api/journeys/NAME/files/FILE: a file of the version that runs. */
