@@ -78,6 +78,15 @@ end)
 		call.Reason != "New customer Ada <b>" || call.Priority != "low" {
 		t.Errorf("%+v", call)
 	}
+	inLedger := func() string { // where the call stands: that the queue has taken it does not mean that anybody was called
+		for _, m := range s.overview().Messages {
+			if m.Name == "welcome" {
+				return m.State + ", " + m.Call
+			}
+		}
+		return "not listed"
+	}
+	s.eventually("the ledger says that it waits for an agent", func() bool { return inLedger() == "accepted, open" })
 	for path, body := range map[string]string{
 		"/v1/calls/x/claim": `{"agent": "Grace"}`, "/v1/calls/next": `{"agent": ""}`,
 		"/v1/calls/" + call.Ref + "/close": `{"agent": "Grace", "disposition": "call-back", "until": "tomorrow"}`, "/v1/calls/" + call.Ref + "/claim": `[]`,
@@ -126,6 +135,9 @@ end)
 	}
 	s.callPost("/"+call.Ref+"/close", map[string]string{"agent": "Grace", "disposition": "interested", "note": "Call the sister, too"})
 	s.eventually("the script goes on", func() bool { return trait("outcome") == "interested by Grace" })
+	if stands := inLedger(); stands != "accepted, closed" {
+		t.Errorf("afterwards the ledger says %s", stands)
+	}
 
 	s.track("ada", "Signed Up Again")
 	s.eventually("the offer is in the queue", func() bool { return s.calls("").Waiting == 1 })

@@ -201,7 +201,7 @@ type overview struct {
 			Line          int
 		}
 	}
-	Messages []struct{ Ref, User, Name, State, Reason string }
+	Messages []struct{ Ref, User, Name, State, Reason, Call string }
 	Errors   []struct {
 		Ref, File, User, Message string
 		Line                     int

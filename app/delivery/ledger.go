@@ -71,7 +71,13 @@ func listed(tx store.Reader, ref string, m lifecycle.Message, decided time.Time,
 	if m.State == lifecycle.Queued && strings.HasPrefix(m.Reason, "paused by ") && readControls(tx).pauseOf(&m) == nil {
 		m.Reason = ""
 	}
-	return Listed{ref, m, answersTo(tx, decided, id)}
+	l := Listed{Ref: ref, Message: m, Answers: answersTo(tx, decided, id)}
+	if m.Channel == callChannel && m.State == lifecycle.Accepted {
+		if call, err := loadCall(tx, m.ID); err == nil {
+			l.Call = call.State
+		}
+	}
+	return l
 }
 
 func (d *Delivery) ledgerPage(tx store.Reader, q ledgerPage) (part ledgerPart, failed error) {

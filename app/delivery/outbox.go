@@ -256,6 +256,7 @@ type Listed struct {
 	Ref string
 	lifecycle.Message
 	Answers []lifecycle.Answer // what came back of it, in the order of Answers
+	Call    CallState          // of one that became a call: where that stands
 }
 
 func (d *Delivery) newest(tx store.Reader, q Newest) ([]Listed, error) {

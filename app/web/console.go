@@ -77,6 +77,7 @@ type wireMessage struct {
 	Attempts int                    `json:"attempts"`
 	InDoubt  int                    `json:"inDoubt"`
 	Answers  []lifecycle.Answer     `json:"answers,omitempty"` // what came back of it
+	Call     delivery.CallState     `json:"call,omitempty"`    // of one that became a call: where that stands
 	Settled  *time.Time             `json:"settled"`
 	File     string                 `json:"file"`
 	Line     int                    `json:"line"`
@@ -252,7 +253,7 @@ func (s *Server) addMessages(ctx context.Context, o *overview) error {
 func messageOf(m delivery.Listed) wireMessage {
 	wire := wireMessage{Ref: m.Ref, Decided: m.Decided.UTC(), User: m.User, Customer: m.Customer.String(), Journey: m.Journey,
 		Stage: m.Stage, Name: m.Name, Channel: m.Channel, Kind: m.Kind, State: m.State, Reason: m.Reason, Attempts: m.Attempts,
-		InDoubt: m.InDoubt, Answers: m.Answers, File: m.File, Line: m.Line, Version: m.Version}
+		InDoubt: m.InDoubt, Answers: m.Answers, Call: m.Call, File: m.File, Line: m.Line, Version: m.Version}
 	if !m.Settled.IsZero() {
 		settled := m.Settled.UTC()
 		wire.Settled = &settled

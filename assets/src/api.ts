@@ -125,6 +125,8 @@ export interface Message {
   inDoubt: number;
   /** What came back of it: delivered, opened, bounced and so on. */
   answers?: string[];
+  /** Of one that became a call: where that stands. */
+  call?: 'open' | 'claimed' | 'closed' | 'dropped';
   settled: string | null;
   /** Where the send stands. */
   file: string;
@@ -229,6 +231,8 @@ export interface FlowNode {
   end_line: number;
   /** Of a send the message, of a move the stage, where the script says so in plain text. */
   name: string;
+  /** Of a send: by which the message may leave. */
+  channels?: string[];
   /** What is done in it, in order: of a handler, a loop, a call. */
   children: FlowNode[];
   /** The ways that it can go; those that do not end meet again behind it. */
