@@ -24,6 +24,7 @@ type FlowNode struct {
 	Line     int        `json:"line"`               // 1-based
 	EndLine  int        `json:"end_line"`           // the last line of what is inside it; often Line
 	Name     string     `json:"name,omitempty"`     // of a send the message, of a move the stage, of split and choose theirs, where they are plain text
+	Channels []string   `json:"channels,omitempty"` // of a send: by which the message may leave, in alphabetical order
 	Handler  string     `json:"handler,omitempty"`  // of a root: the Handler.ID
 	Children []FlowNode `json:"children,omitempty"` // of a root, a loop, a call: what is done inside, in order
 	Branches []FlowWay  `json:"branches,omitempty"` // of a branch and of wait_for: the ways it can go; those that do not end meet again behind the node

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -23,7 +24,7 @@ func (p *Program) Flow(file string) (*Flow, error) {
 	if u == nil {
 		return nil, lifecycle.Errorf(lifecycle.NotFound, "journey %s has no script %s", p.src.Name, cut(file, 200))
 	}
-	d := &drawer{files: files, file: u.full}
+	d := &drawer{files: files, file: u.full, channels: p.Channels}
 	flow := &Flow{File: u.full, Roots: []FlowNode{}}
 	if strings.HasPrefix(u.path, "lib/") {
 		for _, f := range u.order {
@@ -49,6 +50,8 @@ type drawer struct {
 	file  string // that is drawn
 	nodes int
 	stack []*function // around the present place
+	// channels returns those that a message is written for.
+	channels func(message string) []string
 }
 
 // root draws one registration.
@@ -66,9 +69,10 @@ func (d *drawer) root(u *unit, s start) FlowNode {
 	if f := d.files.function(u, s.run); f != nil {
 		n.Children = d.body(f)
 		if s.kind == "goal" {
-			n.Label = "function"
-			if f.name != "" {
-				n.Label = f.name
+			n.Label = cmp.Or(f.name, "function")
+			// What it returns last is the goal itself: nothing ends with it.
+			if last := len(n.Children) - 1; last >= 0 && n.Children[last].Kind == "return" {
+				n.Label, n.Children = cmp.Or(n.Children[last].Label, n.Label), n.Children[:last]
 			}
 		}
 	}

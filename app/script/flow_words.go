@@ -64,9 +64,13 @@ func (d *drawer) word(u *unit, call *ast.FuncCallExpr, word string) FlowNode {
 	switch word {
 	case "send":
 		n.Name = plainName(first)
+		n.Channels = d.channels(n.Name)
 		if len(call.Args) > 1 {
 			if by := option(call.Args[1], "by"); by != nil {
 				n.Label += " by " + plain(by)
+				if named := plainName(by); named != "" {
+					n.Channels = []string{named}
+				}
 			}
 		}
 	case "move", "tag", "untag", "last":

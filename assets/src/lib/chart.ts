@@ -51,14 +51,16 @@ const wordy = new Set(['branch', 'loop', 'idle', 'on', 'goal', 'exit']);
 /** How many letters a line of a node has room for. */
 const lineLetters = 20;
 
+/** The same where they are bold or of one width. */
+const wordyLetters = 18;
+
 /** How high a node is: a line, two for who waits or for a long condition, three with a row of figures or for a long wait. */
 export function heightOf(node: FlowNode): number {
   if (node.kind === 'send') return 64;
-  if (node.kind === 'wait' || node.kind === 'wait_until' || node.kind === 'wait_for') {
-    const { verb, what } = lookOf(node);
-    return verb.length + 1 + what.length > lineLetters ? 64 : 48;
-  }
-  return wordy.has(node.kind) && node.label.length > 16 ? 48 : 34;
+  const { verb, what } = lookOf(node);
+  const letters = [verb, what].filter(Boolean).join(' ').length;
+  if (node.kind === 'wait' || node.kind === 'wait_until' || node.kind === 'wait_for') return letters > lineLetters ? 64 : 48;
+  return wordy.has(node.kind) && letters > wordyLetters ? 48 : 34;
 }
 
 /** What a way is taken for. The condition of the first stands in the node itself. */

@@ -42,6 +42,15 @@ const looks: Record<string, [Shape, Look['tone'], string?]> = {
   break: ['circle', 'end', 'leaves the loop'],
 };
 
+/** What a message looks like that leaves by a channel of a kind: "email-news" is of the kind email. */
+const vehicles: Record<string, Shape> = { email: 'mail', sms: 'chat', social: 'chat', inapp: 'chat', push: 'bell', call: 'phone', letter: 'letter', webhook: 'link' };
+
+/** One that may leave by several is a mail if it can be. */
+function vehicle(channels: string[]): Shape {
+  const kinds = channels.map((one) => one.replace(/-.*/, ''));
+  return kinds.includes('email') ? 'mail' : (vehicles[kinds[0] ?? ''] ?? 'mail');
+}
+
 const lua = new Set(['branch', 'loop', 'call']);
 
 export function lookOf(node: FlowNode): Look {
@@ -51,5 +60,5 @@ export function lookOf(node: FlowNode): Look {
   // A silence comes as its event and how long it lasts.
   const silence = node.kind === 'idle' ? /^(.*), ([^,]*)$/.exec(what) : null;
   if (silence) return { icon, verb: `${silence[2]} without`, what: silence[1] ?? '', tone, code: false };
-  return { icon, verb, what, tone, code: lua.has(node.kind) };
+  return { icon: node.kind === 'send' ? vehicle(node.channels ?? []) : icon, verb, what, tone, code: lua.has(node.kind) };
 }

@@ -79,6 +79,9 @@ describe('layoutChart', () => {
     expect(labels[0]?.width).toBeGreaterThanOrEqual(7 * 6.92 + 14);
     expect(heightOf(node('wait_until', { label: 'mon-fri 09:00' }))).toBe(64);
     expect(heightOf(node('wait', { label: '30 days' }))).toBe(48);
+    // A pill says its word and what follows it.
+    expect(heightOf(node('goal', { label: 'Order Completed' }))).toBe(48);
+    expect(heightOf(node('on', { label: 'Signed Up' }))).toBe(34);
   });
 
   test('a loop goes back up', () => {

@@ -67,8 +67,13 @@ describe('figures', () => {
 
 test('nodes say what they do', () => {
   const of = (kind: string, label: string) => lookOf({ kind, label, file: '', line: 1, end_line: 1, name: '', children: [], branches: [] });
+  const send: FlowNode = { kind: 'send', label: 'hint', file: '', line: 1, end_line: 1, name: 'hint', children: [], branches: [] };
   expect(of('enter', 'enter')).toMatchObject({ verb: 'On entering the stage', what: '' });
   expect(of('send', 'thank-you')).toMatchObject({ verb: 'send', what: 'thank-you', tone: 'send' });
+  expect(lookOf({ ...send, channels: ['call'] }).icon).toBe('phone');
+  expect(lookOf({ ...send, channels: ['email-news'] }).icon).toBe('mail');
+  expect(lookOf({ ...send, channels: ['call', 'email', 'sms'] }).icon).toBe('mail');
+  expect(lookOf({ ...send, channels: ['sms'] }).icon).toBe('chat');
   expect(of('wait_until', 'mon-fri 09:00').verb).toBe('wait until');
   expect(of('branch', 'count("A") > 2')).toMatchObject({ verb: '', code: true });
   expect(of('idle', 'Order Completed, 180 days')).toMatchObject({ verb: '180 days without', what: 'Order Completed' });
