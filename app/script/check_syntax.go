@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"stagecraft/app/lifecycle"
 )
 
-// syntax tells a syntax error with its column, and what to write instead. It returns false if the error is another.
+// syntax tells a syntax error with its column. It returns false if the error is another.
 func (r *review) syntax(err *lifecycle.Error, text []byte) bool {
 	failed := parseError(err.File, text)
 	if failed == nil {
@@ -19,19 +20,27 @@ func (r *review) syntax(err *lifecycle.Error, text []byte) bool {
 	}
 	all := r.tokensOf(err.File, text)
 	p := Problem{File: err.File, Line: err.Line, Severity: Bad, Message: err.Message, Hint: err.Hint, SourceLine: sourceLine(text, err.Line)}
-	p.Column, p.EndColumn = place(all, err.Line, "")
-	for _, t := range all { // the parser stops behind the word: it is the last such one that begins before that place
-		if t.line == err.Line && t.column <= failed.Pos.Column+1 && failed.Token != "" && strings.HasPrefix(t.text, failed.Token) {
-			p.Column, p.EndColumn = t.column, t.column+t.width
-		}
-	}
-	if hint := foreign(all, err.Line, p.Column); hint != "" {
-		p.Hint = hint
-	} else if hint := unclosed(all); hint != "" {
-		p.Hint = hint
-	}
+	p.Column, p.EndColumn = stopped(all, err.Line, failed)
 	r.found = append(r.found, p)
 	return true
+}
+
+// stopped returns the columns of the word at which the parser stopped.
+func stopped(all []token, line int, failed *parse.Error) (column, end int) {
+	column, end = place(all, line, "")
+	for _, t := range all { // the parser stops behind the word: it is the last such one that begins before that place
+		if t.line == line && t.column <= failed.Pos.Column+1 && failed.Token != "" && strings.HasPrefix(t.text, failed.Token) {
+			column, end = t.column, t.column+t.width
+		}
+	}
+	return column, end
+}
+
+// syntaxHint says what to write instead of that at which the parser stopped on a line; "" if that is not known.
+func syntaxHint(text []byte, line int, failed *parse.Error) string {
+	all := tokens(text)
+	column, _ := stopped(all, line, failed)
+	return cmp.Or(foreign(all, line, column), unclosed(all))
 }
 
 // parseError returns what the parser says, nil if it says nothing about the place.

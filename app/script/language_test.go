@@ -185,8 +185,8 @@ func TestCompileErrors(t *testing.T) {
 		src  script.Source
 		want []want
 	}{
-		"syntax": {journey("stage { title = \"x\" }\nenter(function(\n  send \"hello\"\nend)"), []want{{"test/one.lua", 3, "syntax error at \"hello\"", ""}}},
-		"end":    {journey("enter(function()\n  send \"hello\"\n"), []want{{"test/one.lua", 2, "the file ends", "missing end"}}},
+		"syntax": {journey("stage { title = \"x\" }\nenter(function(\n  send \"hello\"\nend)"), []want{{"test/one.lua", 3, "syntax error at \"hello\"", "lacks its )"}}},
+		"end":    {journey("enter(function()\n  send \"hello\"\n"), []want{{"test/one.lua", 2, "the file ends", "the function on line 1 lacks its end"}}},
 		"words": {journey("enterr(function()\n  sned \"hello\"\n  print(1)\n fetch()\nend)"), []want{
 			{"test/one.lua", 1, `unknown word "enterr"`, `did you mean "enter"?`}, {"test/one.lua", 2, `unknown word "sned"`, `did you mean "send"?`},
 			{"test/one.lua", 3, `unknown word "print"`, "log"}, {"test/one.lua", 4, `unknown word "fetch"`, ""}}},

@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -32,15 +33,17 @@ func parseLua(file string, text []byte) (tree []ast.Stmt, failed *lifecycle.Erro
 	if !errors.As(err, &syntax) {
 		return nil, problem(file, 1, "", "the file cannot be parsed: %s", cut(err.Error(), 200))
 	}
-	if syntax.Pos.Line < 1 {
+	switch message := strings.TrimSpace(syntax.Message); {
+	case syntax.Pos.Line < 1:
 		last := bytes.Count(bytes.TrimRight(text, "\n"), []byte{'\n'}) + 1
-		return nil, problem(file, last, "look for a missing end, ) or }", "the file ends in the middle of a statement")
+		failed = problem(file, last, "look for a missing end, ) or }", "the file ends in the middle of a statement")
+	case message == "syntax error" || message == "parse error":
+		failed = problem(file, syntax.Pos.Line, "look at what stands before it", "syntax error at %s", quoteShort(syntax.Token))
+	default:
+		failed = problem(file, syntax.Pos.Line, "", "%s at %s", strings.ToLower(message), quoteShort(syntax.Token))
 	}
-	message := strings.TrimSpace(syntax.Message)
-	if message == "syntax error" || message == "parse error" {
-		return nil, problem(file, syntax.Pos.Line, "look at what stands before it", "syntax error at %s", quoteShort(syntax.Token))
-	}
-	return nil, problem(file, syntax.Pos.Line, "", "%s at %s", strings.ToLower(message), quoteShort(syntax.Token))
+	failed.Hint = cmp.Or(syntaxHint(text, failed.Line, syntax), failed.Hint)
+	return nil, failed
 }
 
 func quoteShort(token string) string { return strconv.Quote(cut(token, 40)) }
