@@ -3,7 +3,7 @@
 import { call, type Message } from '../api';
 import type { MessagePreview } from '../workshop';
 import type { Audience } from './audience.svelte';
-import { number, plural } from './format';
+import { number, place, plural } from './format';
 import { jobsOf } from './jobs';
 import type { Order } from './ledger';
 
@@ -64,9 +64,17 @@ export interface Broadcast extends Definition {
   reasons: { part: string; state: Message['state']; reason: string; count: number }[];
   script?: { file: string; text: string }[];
   /** Of a draft: what may go wrong with its messages; what stops keeps it from being started. */
-  warnings?: { message: string; hint?: string; file: string; line: number; stops: boolean }[];
+  warnings?: Warning[];
   /** Of one that is not over: what keeps its messages from leaving. The list does not say it. */
   pauses?: Order[];
+}
+
+export interface Warning {
+  message: string;
+  hint?: string;
+  file: string;
+  line: number;
+  stops: boolean;
 }
 
 export interface Ahead {
@@ -108,6 +116,19 @@ export function previewOf(name: string, sample: Sample): Promise<MessagePreview>
 
 export function testOf(name: string, sample: Sample): Promise<{ refs: string[] }> {
   return call('POST', broadcasts.path(name, '/test'), sample);
+}
+
+/**
+ * A warning in words: without the name of the only message there is, and with its place only where somebody has written a
+ * file: a mail of the form has none.
+ */
+export function warningText(broadcast: Pick<Broadcast, 'parts'>, one: Warning): { what: string; where: string } {
+  const file = one.file.replace(/^.*\//, '');
+  const [name = ''] = file.split('.');
+  const part = broadcast.parts.find((each) => (each.name ?? 'message') === name);
+  const written = part?.texts?.email !== undefined && Object.keys(part.texts).length === 1 && readMail(part.texts.email) !== null;
+  const what = broadcast.parts.length > 1 ? one.message : one.message.replace(`message ${name}: `, '');
+  return { what: `${what.charAt(0).toUpperCase()}${what.slice(1)}`, where: written ? '' : place(file, one.line) };
 }
 
 /** A mail file of a subject and a text. */
