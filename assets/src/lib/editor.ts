@@ -48,8 +48,9 @@ const colours = HighlightStyle.define([
 const look = EditorView.theme({
   '&': { color: 'var(--ink)', backgroundColor: 'var(--surface)', fontSize: '13px' },
   '&.cm-focused': { outline: 'none' },
-  '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '21px' },
-  '.cm-content': { padding: '10px 0 40vh', caretColor: 'var(--ink)' },
+  // The space at the top is that of gutter and text together: of the text alone the gutter learns too late.
+  '.cm-scroller': { paddingTop: '10px', fontFamily: 'var(--mono)', lineHeight: '21px' },
+  '.cm-content': { padding: '0 0 40vh', caretColor: 'var(--ink)' },
   '.cm-line': { padding: '0 16px 0 8px' },
   '.cm-cursor': { borderLeftColor: 'var(--ink)', borderLeftWidth: '1.5px' },
   '.cm-gutters': { backgroundColor: 'var(--surface)', color: 'var(--ink-3)', border: '0', fontSize: '11.5px' },
