@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -114,6 +115,18 @@ func TestAJourneyThatNeverCompiledIsNotThere(t *testing.T) {
 		if status, text, _ := s.call("POST", "/api/journeys/trial/mode", json.RawMessage(body)); status != 400 || !strings.Contains(text, want) {
 			t.Errorf("%s: %d %s", body, status, text)
 		}
+	}
+}
+
+// An error that many customers meet is one: the overview lists the newest, and each says how many are like it.
+func TestTheSameErrorOfManyIsCounted(t *testing.T) {
+	s := startServer(t, withScripts(t, trial("stage { title = \"A\" }\non(\"Order\", function(customer)\n  error(\"broken\")\nend)\n")))
+	s.setMode("trial", lifecycle.Live)
+	for i := range 55 {
+		s.track(fmt.Sprint("u", i), "Order")
+	}
+	if o := s.overview(); len(o.Errors) != 50 || o.Errors[0].Alike != 55 {
+		t.Errorf("%d errors are listed, the first says there are %d", len(o.Errors), o.Errors[0].Alike)
 	}
 }
 

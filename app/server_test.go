@@ -204,7 +204,7 @@ type overview struct {
 	Messages []struct{ Ref, User, Name, State, Reason, Call string }
 	Errors   []struct {
 		Ref, File, User, Message string
-		Line                     int
+		Line, Alike              int
 	}
 	Channels []struct {
 		Channel, Connector, State string

@@ -95,6 +95,7 @@ type wireScriptError struct {
 	Hint       string     `json:"hint"`
 	User       string     `json:"user"`
 	Replayable bool       `json:"replayable"`
+	Alike      int        `json:"alike,omitempty"` // how many wait that are the same of the same line, itself among them
 }
 
 type wireChannel struct {
@@ -262,10 +263,19 @@ func messageOf(m delivery.Listed) wireMessage {
 }
 
 func (o *overview) addErrors(letters []engine.DeadLetter) {
+	type same struct {
+		journey, file, message string
+		line                   int
+	}
+	of := func(l engine.DeadLetter) same { return same{l.Journey, l.File, l.Message, l.Line} }
+	alike := map[same]int{}
+	for _, letter := range letters {
+		alike[of(letter)]++
+	}
 	for _, letter := range letters[:min(newest, len(letters))] {
 		at := letter.At.UTC()
 		o.Errors = append(o.Errors, wireScriptError{Ref: letter.Ref, At: &at, Journey: letter.Journey, Stage: letter.Stage,
-			File: letter.File, Line: letter.Line, Message: letter.Message, Hint: letter.Hint, User: letter.User, Replayable: true})
+			File: letter.File, Line: letter.Line, Message: letter.Message, Hint: letter.Hint, User: letter.User, Replayable: true, Alike: alike[of(letter)]})
 	}
 }
 

@@ -198,6 +198,8 @@ export interface ScriptError {
   hint: string;
   user: string;
   replayable: boolean;
+  /** How many wait that are the same of the same line, itself among them; of those listed there may be fewer. */
+  alike?: number;
 }
 
 export interface Channel {
