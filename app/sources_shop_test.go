@@ -102,6 +102,9 @@ func TestABuyerSaysSomebodysID(t *testing.T) {
 	if text := s.stripe(body); text != `{"accepted":1}` {
 		t.Error(text)
 	}
+	if text := s.must("GET", "/api/events", nil); !strings.Contains(text, `"revenue":1`) {
+		t.Errorf("its events are %s", text)
+	}
 	s.stripe(`{"id":"evt_2","type":"customer.updated","livemode":true,"created":` + later + `,"data":{"object":{"id":"cus_1","email":"other@example.com"}}}`)
 	if text := s.must("GET", "/v1/customers/ada", nil); !strings.Contains(text, `{"name":"email","value":"ada@example.com"`) || strings.Contains(text, "other@example.com") || strings.Contains(text, "+4915187654321") {
 		t.Errorf("she is %s", text)

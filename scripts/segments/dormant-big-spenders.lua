@@ -3,5 +3,5 @@ segment { title = "Dormant big spenders", note = "500 or more within a year, and
 
 member(function(customer)
   return count("Order Completed", "90 days") == 0
-    and sum("Order Completed", "total", "365 days") >= 500
+    and sum("Order Completed", "revenue", "365 days") >= 500
 end)

@@ -62,7 +62,9 @@ local function happened(name, id, notice, object, properties)
 end
 
 -- order is what Checkout may tell of twice, by its session and by its invoice: as one order, whichever comes first.
+-- What it comes to is its revenue, by which scripts sum orders, as of every shop.
 local function order(invoice, notice, object, properties)
+  properties.revenue = properties.total
   happened("Order Completed", invoice and "invoice:" .. invoice or notice.id, notice, object, properties)
 end
 
@@ -114,8 +116,9 @@ receive(function(request)
   elseif kind == "charge.refunded" then
     -- amount_refunded is all that was ever paid back of the charge; what it was before says how much this refund is.
     local before = notice.data.previous_attributes or {}
+    local amount = money(object.amount_refunded - (before.amount_refunded or 0), object.currency)
     happened("Order Refunded", notice.id, notice, object, {
-      charge_id = object.id, total = money(object.amount_refunded - (before.amount_refunded or 0), object.currency), currency = object.currency,
+      charge_id = object.id, revenue = amount, total = amount, currency = object.currency,
     })
   elseif kind == "customer.created" or kind == "customer.updated" then
     identify {
