@@ -37,6 +37,8 @@ type broadcastAnswer struct {
 	Title    string         `json:"title"`
 	Status   string         `json:"status"`
 	Begins   *time.Time     `json:"begins"`
+	Local    string         `json:"local"`
+	On       string         `json:"on"`
 	Who      string         `json:"who"`
 	Listed   int64          `json:"listed"`
 	Let      int64          `json:"let"`
@@ -63,10 +65,19 @@ type broadcastAnswer struct {
 
 func broadcastPath(name, what string) string { return "/api/broadcasts/" + url.PathEscape(name) + what }
 
+// beginning is when a scheduled broadcast begins. A day that it names begins with the clocks that are ahead of all others, of which
+// the moment would say nothing.
+func (b *broadcastAnswer) beginning() string {
+	if b.Local != "" && b.On != "" {
+		return b.Local + " of " + b.On + " by each customer's clock"
+	}
+	return b.Begins.Local().Format("2006-01-02 15:04 MST")
+}
+
 func (b *broadcastAnswer) print(w *world) error {
 	fmt.Fprintf(w.stdout, "%s  %s  to %s\n", b.Name, b.Status, b.Who)
 	if b.Begins != nil && b.Status == "scheduled" {
-		fmt.Fprintf(w.stdout, "begins at %s\n", localTime(*b.Begins))
+		fmt.Fprintf(w.stdout, "begins at %s\n", b.beginning())
 	}
 	fmt.Fprintf(w.stdout, "%d let in", b.Let)
 	for _, more := range []struct {

@@ -52,6 +52,9 @@ type channelSeen struct {
 // show prints the channels, or the one of a name; those that are not set only in a list of all.
 func (a *channelsAnswer) show(w *world, name string) error {
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	if name == "" {
+		fmt.Fprintln(table, "channel\tstate\tconnector\tsettings")
+	}
 	for _, c := range a.Channels {
 		if name != "" && c.Channel != name {
 			continue

@@ -122,7 +122,7 @@ func (c *checked) text(dir string, coloured bool) string {
 		fmt.Fprintf(&out, "%s in %s: ", plural(len(c.Journeys), "journey", "journeys"), shortest(dir))
 	}
 	if len(c.Problems) == 0 {
-		out.WriteString("nothing found\n")
+		out.WriteString("no mistakes\n")
 	} else {
 		fmt.Fprintf(&out, "%s, %s\n", plural(c.Errors, "error", "errors"), plural(c.Warnings, "warning", "warnings"))
 	}

@@ -39,7 +39,7 @@ func TestCheckVerb(t *testing.T) {
 	t.Chdir(t.TempDir())
 	writeFiles(t, "good", shop(member, "Hello {{ customer.email }}"))
 	out, errs, code := verb(t, "check", "good")
-	if out != "1 journey in good: nothing found\n" || errs != "" || code != 0 {
+	if out != "1 journey in good: no mistakes\n" || errs != "" || code != 0 {
 		t.Errorf("a sound journey: code %d\n%s%s", code, out, errs)
 	}
 
@@ -161,7 +161,7 @@ func TestCheckVerbTellsHelpersOnce(t *testing.T) {
 func TestBuiltInJourneysPassCheck(t *testing.T) {
 	t.Chdir(t.TempDir())
 	out, _, code := verb(t, "check", "--strict")
-	if code != 0 || !strings.HasSuffix(out, " built-in journeys: nothing found\n") || strings.HasPrefix(out, "0") {
+	if code != 0 || !strings.HasSuffix(out, " built-in journeys: no mistakes\n") || strings.HasPrefix(out, "0") {
 		t.Errorf("code %d\n%s", code, out)
 	}
 }

@@ -184,6 +184,9 @@ func (c *JourneysCommand) Run(w *world) error {
 		return c.printOverview(w, raw)
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	if c.Name == "" {
+		fmt.Fprintln(table, "journey\tmode\tin it\tscripts")
+	}
 	for _, journey := range overview.Journeys {
 		fmt.Fprintf(table, "%s\t%s\t%s\tversion %.8s\n", journey.Name, journey.Mode, plural(int(journey.Customers), "customer", "customers"), journey.Version)
 		if e := journey.Error; e != nil {

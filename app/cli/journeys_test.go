@@ -59,6 +59,7 @@ func TestJourneysAndCustomers(t *testing.T) {
 	if _, err = client.Post(t.Context(), "/v1/track", map[string]any{"userId": "u-1", "event": "Signed Up", "messageId": "1"}, nil); err != nil {
 		t.Fatal(err)
 	}
+	expect(0, "journey  mode ", "", "journeys")
 	expect(0, "care  braked  1 customer", "", "journeys", "care", "braked")
 	expect(1, "Take care live? [y/N]", "n\n", "journeys", "care", "live")
 	expect(1, "was left as it was", "", "journeys", "care", "live")

@@ -68,6 +68,9 @@ func (c *SegmentsListCommand) Run(w *world) error {
 		return err
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	if len(answer.Segments) > 0 {
+		fmt.Fprintln(table, "segment\tmembers\ttitle")
+	}
 	for _, s := range answer.Segments {
 		fmt.Fprintf(table, "%s\t%d\t%s\n", s.Name, s.Members, s.Title)
 		if f := s.Failure; f != nil {
