@@ -116,14 +116,13 @@ func (p *formPages) formOf(form *lifecycle.Form, since, language string, given f
 		}
 		shown.Consents = append(shown.Consents, one)
 	}
-	if problems == nil {
-		other := map[string]string{"en": "vi", "vi": "en"}[language]
-		if at, err := url.Parse(page); err == nil {
-			query := at.Query()
-			query.Set("lang", other)
-			shown.Switch, shown.SwitchTo = "?"+query.Encode(), other
-		}
-	} else if len(problems) > 0 {
+	other := map[string]string{"en": "vi", "vi": "en"}[language]
+	if at, err := url.Parse(page); err == nil {
+		query := at.Query()
+		query.Set("lang", other)
+		shown.Switch, shown.SwitchTo = "?"+query.Encode(), other
+	}
+	if len(problems) > 0 {
 		shown.Notice = words["wrong"]
 	}
 	return shown

@@ -9,7 +9,7 @@ import (
 // formWords are the words of forms' pages, by language. Those of what is wrong with an answer have its name.
 var formWords = map[string]map[string]string{
 	"en": {
-		"send": "Send", "optional": "optional", "choose": "Choose …", "trap": "Leave this empty",
+		"send": "Send", "optional": "optional", "required": "required", "choose": "Choose …", "trap": "Leave this empty",
 		"wrong": "Please look at what is marked below.", "quick": "That was quick. Please send it once more.",
 		"stale": "The page was open for long. Please send it once more.", "many": "Too many forms have come from here. Please try again later.",
 		"missing": "Please fill this in.", "missingBox": "Please tick this to go on.", "long": "This is too long.", "email": "This is no mail address.", "phone": "Write the number with its country code, such as +84 90 123 4567.",
@@ -22,7 +22,7 @@ var formWords = map[string]map[string]string{
 		"other": "Tiếng Việt",
 	},
 	"vi": {
-		"send": "Gửi", "optional": "không bắt buộc", "choose": "Chọn …", "trap": "Để trống ô này",
+		"send": "Gửi", "optional": "không bắt buộc", "required": "bắt buộc", "choose": "Chọn …", "trap": "Để trống ô này",
 		"wrong": "Vui lòng xem lại những chỗ được đánh dấu bên dưới.", "quick": "Bạn điền nhanh quá. Vui lòng gửi lại lần nữa.",
 		"stale": "Trang đã mở khá lâu. Vui lòng gửi lại lần nữa.", "many": "Có quá nhiều biểu mẫu được gửi từ đây. Vui lòng thử lại sau.",
 		"missing": "Vui lòng điền vào ô này.", "missingBox": "Vui lòng đánh dấu ô này để tiếp tục.", "long": "Nội dung này quá dài.", "email": "Đây không phải là địa chỉ email.", "phone": "Hãy viết số kèm mã quốc gia, ví dụ +84 90 123 4567.",

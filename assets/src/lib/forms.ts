@@ -21,7 +21,7 @@ export interface Form {
   name: string;
   url: string;
   title: Texts;
-  fields: { name: string; label?: Texts; type: string; required: boolean }[];
+  fields: { name: string; label?: Texts; type: string; required: boolean; options?: { value: string; label: Texts }[] }[];
   consents: { name: string; label: Texts; channel?: string; topic?: string; required: boolean }[];
   optIn: string;
   file: string;
@@ -51,12 +51,28 @@ export function listForms(signal?: AbortSignal): Promise<FormList> {
 /** The page's own form in plain HTML, for a site that names itself in the form's origins. */
 export function embedded(form: Form): string {
   const text = (value: string) => value.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;');
-  const lines = form.fields
-    .filter((field) => field.type !== 'hidden' && field.type !== 'choices')
-    .map((field) => {
-      const type = { email: 'email', phone: 'tel', date: 'date', yes: 'checkbox' }[field.type] ?? 'text';
-      return `  <label>${text(field.label?.en ?? field.name)} <input type="${type}" name="${field.name}"${field.required ? ' required' : ''}></label>`;
-    });
+  const lines = form.fields.flatMap((field) => {
+    const label = text(field.label?.en ?? field.name);
+    const name = `name="${field.name}"`;
+    const needed = field.required ? ' required' : '';
+    const options = (field.options ?? []).map((one) => ({ value: `value="${text(one.value)}"`, label: text(one.label.en ?? one.value) }));
+    switch (field.type) {
+      case 'hidden':
+        return [`  <input type="hidden" ${name} value="">`]; // what the site knows
+      case 'choice':
+        return [`  <label>${label} <select ${name}${needed}>`, '    <option></option>', ...options.map((one) => `    <option ${one.value}>${one.label}</option>`), '  </select></label>'];
+      case 'choices':
+        return [`  <fieldset><legend>${label}</legend>`, ...options.map((one) => `    <label><input type="checkbox" ${name} ${one.value}> ${one.label}</label>`), '  </fieldset>'];
+      case 'long':
+        return [`  <label>${label} <textarea ${name}${needed}></textarea></label>`];
+      case 'yes':
+        return [`  <label><input type="checkbox" ${name} value="true"${needed}> ${label}</label>`];
+      default: {
+        const type = { email: 'email', phone: 'tel', date: 'date' }[field.type] ?? 'text';
+        return [`  <label>${label} <input type="${type}" ${name}${needed}></label>`];
+      }
+    }
+  });
   const boxes = form.consents.map(
     (box) => `  <label><input type="checkbox" name="${box.name}" value="yes"${box.required ? ' required' : ''}> ${text(box.label.en ?? box.name)}</label>`,
   );
