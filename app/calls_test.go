@@ -12,8 +12,8 @@ import (
 
 // ring is what the tests look at of a call.
 type ring struct {
-	Ref, User, Number, Reason, Text, Priority, State, Agent, Disposition string
-	Known                                                                *struct {
+	Ref, Called, User, Number, Reason, Text, Priority, State, Agent, Disposition string
+	Known                                                                        *struct {
 		Traits map[string]any
 		Events []struct{ Name string }
 	}
@@ -75,7 +75,7 @@ end)
 	}
 	call := list.Calls[0]
 	if call.Number != "+842438250000" || call.Text != "Good morning, Ada <b>.\n\nHow do you like it?\n" || call.User != "ada" || call.State != "open" ||
-		call.Reason != "New customer Ada <b>" || call.Priority != "low" {
+		call.Reason != "New customer Ada <b>" || call.Priority != "low" || call.Called != "Ada <b>" {
 		t.Errorf("%+v", call)
 	}
 	inLedger := func() string { // where the call stands: that the queue has taken it does not mean that anybody was called

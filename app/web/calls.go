@@ -32,6 +32,7 @@ type wireCall struct {
 	Ref         string                `json:"ref"`
 	User        string                `json:"user"`
 	Customer    string                `json:"customer"`
+	Called      string                `json:"called,omitempty"` // the customer's name, in a list
 	Journey     string                `json:"journey"`
 	Stage       string                `json:"stage"`
 	Name        string                `json:"name"`
@@ -112,7 +113,15 @@ func (s *Server) listCalls(c *fiber.Ctx) error {
 	}
 	calls := []*wireCall{}
 	for _, call := range list.Calls {
-		calls = append(calls, callOf(call))
+		one := callOf(call)
+		customer, err := s.Engine.FindCustomer(c.UserContext(), one.Customer)
+		switch {
+		case err == nil:
+			one.Called = customer.FullName()
+		case lifecycle.CodeOf(err) != lifecycle.NotFound:
+			return err
+		}
+		calls = append(calls, one)
 	}
 	return c.JSON(struct {
 		At           time.Time   `json:"at"`

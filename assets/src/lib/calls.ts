@@ -13,6 +13,8 @@ export interface Call {
   ref: string;
   user: string;
   customer: string;
+  /** The customer's name, in a list. */
+  called?: string;
   journey: string;
   stage: string;
   name: string;
