@@ -63,7 +63,7 @@ func mailDocument(body, subject, preheader, locale string) string {
 		"@media (prefers-color-scheme: dark) {\n" +
 		"  .sc-page { background: #16181d !important; }\n" +
 		"  .sc-body { background: #22252c !important; color: #e8eaed !important; }\n" +
-		"  .sc-body a { color: #8ab4f8 !important; }\n}\n</style>\n</head>\n" +
+		"  .sc-body a { color: #8ab4f8 !important; }\n  .sc-foot a { color: #a4acb8 !important; }\n}\n</style>\n</head>\n" +
 		`<body class="sc-page" style="margin:0;padding:0;background:#f4f5f7">` + "\n")
 	out.WriteString(hidden)
 	out.WriteString(`<table class="sc-page" role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#f4f5f7">` + "\n" +

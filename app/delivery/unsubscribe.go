@@ -63,13 +63,13 @@ func withFooter(text, body, unsubscribe, preferences, language string) (string, 
 	}
 	var plain, line strings.Builder
 	plain.WriteString(strings.TrimRight(text, "\n") + "\n\n--\n")
-	line.WriteString(`<p style="margin:24px 0 0;text-align:center;font-family:-apple-system,'Segoe UI',Roboto,Arial,sans-serif;font-size:13px">`)
+	line.WriteString(`<p class="sc-foot" style="margin:24px 0 0;text-align:center;font-family:-apple-system,'Segoe UI',Roboto,Arial,sans-serif;font-size:13px">`)
 	for i, url := range urls {
 		if i > 0 {
 			line.WriteString(" &middot; ")
 		}
 		plain.WriteString(labels[i] + ": " + url + "\n")
-		line.WriteString(`<a href="` + html.EscapeString(url) + `" style="color:#6b7280">` + labels[i] + "</a>")
+		line.WriteString(`<a href="` + html.EscapeString(url) + `" style="color:#5b6470">` + labels[i] + "</a>")
 	}
 	line.WriteString("</p>\n")
 	if body == "" {
