@@ -201,6 +201,23 @@ export function valueText(value: unknown): string {
   return upright(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
+/** What an event says, briefly: its first properties, or traits. */
+export function brief(one: Lived): string {
+  const said = one.event?.properties ?? one.event?.traits ?? {};
+  return Object.entries(said)
+    .filter(([name, value]) => (['string', 'number', 'boolean'].includes(typeof value) || value instanceof Number) && !/^(message|previousId)$/.test(name))
+    .slice(0, 4)
+    .map(([name, value]) => `${name} ${valueText(value)}`)
+    .join(' · ');
+}
+
+/** What happened between stages, with their titles where its words have their names: "moved new > regular". */
+export function withTitles(fact: { kind: string; text: string }, stages: { name: string; title: string }[] = []): string {
+  if (!/^(entered|moved|placed|exited|refused|converted)$/.test(fact.kind)) return fact.text;
+  const [, what = '', why = ''] = /^(.*?)((?::|,| at ).*)?$/s.exec(fact.text) ?? [];
+  return what.replace(/(?<=(?:entered|enter|moved|refused|placed in|from|goal of|>) )[\w-]+/g, (name) => stages.find((one) => one.name === name)?.title ?? name) + why;
+}
+
 /** A stay in a stage: the change that began it, and when it ended; null: it goes on. */
 export interface Stay {
   stage: string;

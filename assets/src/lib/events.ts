@@ -1,6 +1,7 @@
 // Events of all customers, those that came in last first: GET /api/events.
 
 import type { Lived } from './customers';
+import { upright } from './format';
 import { asSent } from './json';
 import { getPage, type Page } from './paged.svelte';
 
@@ -45,6 +46,12 @@ export function getEvents(filter: EventFilter, cursor = '', signal?: AbortSignal
 
 /** By which people know whose event it is. */
 export const whose = (one: ListedEvent): string => one.userId ?? one.anonymousId ?? one.customer;
+
+/** Who said so: a source, a page, or, as the customer's page has it, the api; "" for our own scripts. A refusal says itself where. */
+export function tellerOf({ event }: ListedEvent): string {
+  const where = /^(Uns|S)ubscribed$/.test(event.event ?? '') ? event.properties?.source : '';
+  return event.source || (event.public ? 'browser key' : event.made ? '' : typeof where === 'string' && where ? upright(where) : 'api');
+}
 
 /** One of all, for lists. */
 export const keyOf = (one: ListedEvent): string => `${one.customer} ${one.seq}`;

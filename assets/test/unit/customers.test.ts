@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { joinLives, kindText, nameOf, staysOf, type Lived, type StageChange } from '../../src/lib/customers';
+import { joinLives, kindText, nameOf, staysOf, type Lived, type StageChange, withTitles } from '../../src/lib/customers';
 import { customerHash, parseRoute } from '../../src/lib/route';
 
 const change = (at: string, kind: StageChange['kind'], from = '', to = ''): StageChange => ({ at, kind, from, to, text: '' });
@@ -40,3 +40,13 @@ test('an identity stands in the address whatever it is made of', () => {
   }
   expect(parseRoute('#/customers?search=ada').query).toBe('search=ada');
 });
+
+test.each([
+  ['moved', 'moved new > once-more', 'moved Newcomer > Again'],
+  ['refused', 'refused new > gone: new has no move to it', 'refused Newcomer > gone: new has no move to it'],
+  ['entered', 'entered new, asked for by api', 'entered Newcomer, asked for by api'],
+  ['exited', 'left the journey from once-more at Unsubscribed', 'left the journey from Again at Unsubscribed'],
+  ['converted', 'reached the goal of new', 'reached the goal of Newcomer'],
+  ['message', 'message new: put into the outbox', 'message new: put into the outbox'],
+])('what %s says has titles: %s', (kind, text, titled) =>
+  expect(withTitles({ kind, text }, [{ name: 'new', title: 'Newcomer' }, { name: 'once-more', title: 'Again' }])).toBe(titled));
