@@ -65,3 +65,17 @@ test('a customer’s stage is in sight', async () => {
   await expect.poll(() => outside(line), patience).toBe(0);
   expect(await page.evaluate(() => window.scrollY)).toBe(0);
 });
+
+test('the pages stay in sight, what is above them does not, and the keyboard gets past both', async () => {
+  await page.setViewportSize({ width: 390, height: 600 });
+  await page.goto(`${url}/#/events`);
+  await page.locator('[data-event]').first().waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await expect.poll(() => page.evaluate(() => document.activeElement?.tagName), patience).toBe('MAIN');
+  expect(await page.evaluate(() => location.hash)).toBe('#/events');
+  await page.evaluate(() => ((document.body.style.minHeight = '2000px'), window.scrollTo(0, 500)));
+  const seen = () => page.locator('body header').first().evaluate((header) => Math.round(header.getBoundingClientRect().bottom));
+  await expect.poll(seen, patience).toBeLessThan(60);
+  await expect.poll(() => outside(page.getByRole('navigation', { name: 'Pages' })), patience).toBe(0);
+});
