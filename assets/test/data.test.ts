@@ -87,11 +87,11 @@ test('takes everything of a kind out as a file', async () => {
   }
 });
 
-test('makes the files anew', async () => {
+test('rewrites the files', async () => {
   const files = page.locator('[data-rewrite]');
-  await files.getByRole('button', { name: 'Make them anew now …' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Make them anew' }).click();
-  await expect.poll(() => files.innerText(), patience).toMatch(/Last made anew/);
+  await files.getByRole('button', { name: 'Rewrite them now …' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Rewrite them' }).click();
+  await expect.poll(() => files.innerText(), patience).toMatch(/Last rewritten/);
 });
 
 test('changes the secret of webhooks, and finishes the change', async () => {

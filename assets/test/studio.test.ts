@@ -195,7 +195,7 @@ test('a customer becomes a test person, and a customer again', async () => {
   await page.keyboard.press('Enter');
   await expect.poll(() => page.locator('.test-people .said').innerText(), patience).toContain('is a test person now');
   await page.screenshot({ path: join(shots, 'test-people.png') });
-  await page.locator('.test-people').getByRole('button', { name: 'Release' }).click();
+  await page.locator('.test-people').getByRole('button', { name: 'Unmark' }).click();
   await expect.poll(() => page.locator('.test-people .said').innerText(), patience).toContain('like any other');
   await page.keyboard.press('Escape');
 });
