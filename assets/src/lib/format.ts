@@ -7,8 +7,9 @@ export function number(value: number | null | undefined): string {
   return grouped.format(Number.isFinite(value) ? (value as number) : 0);
 }
 
-/** 18229 -> "18.2k": where there is room for five characters only. */
+/** 18229 -> "18.2k", 1015 -> "1,015": where there is room for five characters only. */
 export function compact(value: number): string {
+  if (value < 9999.5) return number(value);
   for (const [unit, size] of [['B', 1e9], ['M', 1e6], ['k', 1e3]] as const) {
     // What would be rounded up to 1,000 of the smaller unit is one of the larger.
     if (value >= size * 0.9995) {
