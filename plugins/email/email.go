@@ -94,6 +94,9 @@ func (c *Connector) Send(ctx context.Context, messages []channel.Message) []chan
 			receipts[i] = left
 		}
 		receipts[i].ID = messages[i].ID
+		if receipts[i].Data[channel.FactPause] != "" {
+			batch.standing.told(time.Now())
+		}
 	}
 	return receipts
 }

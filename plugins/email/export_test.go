@@ -13,10 +13,10 @@ func NewRates(perSecond map[string]float64) func(now time.Time, kind, domain str
 }
 
 // NewStanding gives the tests a clock of their own; maxBounces is in percent.
-func NewStanding(maxBounces float64, sample int) (count func(now time.Time, sent, bounced int), paused func(now time.Time) (why string, first bool)) {
+func NewStanding(maxBounces float64, sample int) (count func(now time.Time, sent, bounced int), paused func(now time.Time) (why string, first bool), told func(now time.Time)) {
 	st := newStanding(&settings{MaxBounces: maxBounces, PauseAfter: sample})
 	return func(now time.Time, sent, bounced int) { st.count(now, counts{sent: sent, bounced: bounced}) },
-		st.paused
+		st.paused, st.told
 }
 
 // NewRamp gives the tests a clock of their own.

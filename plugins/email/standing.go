@@ -18,8 +18,9 @@ type standing struct {
 
 	mu    sync.Mutex
 	hours [24]tally
-	quiet time.Time // until when nothing leaves after a pause was asked for
-	why   string    // that was
+	why   string    // a pause was asked for
+	asked bool      // by a call that is still under way: the host has not heard it
+	quiet time.Time // until when nothing leaves after it has
 }
 
 // tally is what was counted in an hour.
@@ -118,7 +119,7 @@ func (st *standing) report(r channel.Report, now time.Time) {
 func (st *standing) paused(now time.Time) (why string, first bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if now.Before(st.quiet) {
+	if st.asked || now.Before(st.quiet) {
 		return st.why, false
 	}
 	if st.why != "" { // the host has paused it, and asks because a person has resumed it
@@ -129,8 +130,15 @@ func (st *standing) paused(now time.Time) (why string, first bool) {
 	if st.why = st.past(now); st.why == "" {
 		return "", false
 	}
-	st.quiet = now.Add(pauseGap)
+	st.asked = true
 	return st.why, true
+}
+
+// told notes that the call ends which asked for a pause.
+func (st *standing) told(now time.Time) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.asked, st.quiet = false, now.Add(pauseGap)
 }
 
 // past says which limit is passed; "" for none. st.mu is held.

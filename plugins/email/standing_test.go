@@ -117,7 +117,7 @@ func TestAPauseHoldsTheNextMail(t *testing.T) {
 
 // What is counted ends after a day. The limits go by what is counted since a person has ended the pause, which the host keeps.
 func TestAPauseIsAskedForOnce(t *testing.T) {
-	count, paused := email.NewStanding(5, 10)
+	count, paused, told := email.NewStanding(5, 10)
 	now := time.Unix(1700000000, 0)
 	reason := ""
 	expect := func(what string, after time.Duration, why, first bool) {
@@ -127,6 +127,12 @@ func TestAPauseIsAskedForOnce(t *testing.T) {
 			t.Errorf("%s: %q, %t", what, said, asks)
 		}
 		reason = said
+		if asks { // other calls may go on for long before the one that asks ends
+			if again, twice := paused(now.Add(after + time.Minute)); again != said || twice {
+				t.Errorf("%s: before the host has heard it: %q, %t", what, again, twice)
+			}
+			told(now.Add(after))
+		}
 	}
 	count(now, 100, 6)
 	expect("the hours are a day old", 24*time.Hour, false, false)
