@@ -1,6 +1,7 @@
 // A broadcast while it is edited.
 import { AudienceDraft } from './audience.svelte';
 import { mailFile, readMail, type Broadcast, type Definition, type Part } from './broadcasts';
+import { Unsaved } from './unsaved';
 
 interface Edited {
   share: number;
@@ -47,6 +48,11 @@ export class BroadcastDraft {
     return JSON.stringify(this.definition) !== this.#began;
   }
 
+  /** Somebody has saved something else since it began: to save this would undo it. */
+  behind(now: Broadcast | null): boolean {
+    return now !== null && JSON.stringify(new BroadcastDraft(now).definition) !== this.#began;
+  }
+
   get definition(): Definition {
     return {
       title: this.title.trim(),
@@ -73,3 +79,6 @@ export class BroadcastDraft {
     if (this.parts.length === 1) this.parts[0]!.share = 100;
   }
 }
+
+/** The forms of broadcasts that were begun and not saved. */
+export const broadcastForms = new Unsaved<BroadcastDraft>();

@@ -1,6 +1,7 @@
 // A bulk while it is edited.
 import { AudienceDraft } from './audience.svelte';
 import type { Act, Bulk } from './moves';
+import { Unsaved } from './unsaved';
 
 export class BulkDraft {
   title = $state('');
@@ -28,7 +29,15 @@ export class BulkDraft {
     return JSON.stringify(this.definition) !== this.#began;
   }
 
+  /** Somebody has saved something else since it began: to save this would undo it. */
+  behind(now: Bulk | null): boolean {
+    return now !== null && JSON.stringify(new BulkDraft(now, '').definition) !== this.#began;
+  }
+
   get definition() {
     return { title: this.title.trim(), act: this.act, journey: this.journey, to: this.to, audience: this.audience.value, rate: this.rate || 0, why: this.why.trim() };
   }
 }
+
+/** The forms of bulks that were begun and not saved. */
+export const bulkForms = new Unsaved<BulkDraft>();
