@@ -145,9 +145,9 @@ func TestABroadcastSaysWhatHoldsItsMessages(t *testing.T) {
 		}
 	}
 	s.broadcast("PUT", "sale", saleDraft)
-	const bounced = "email marketing by the connector too many bounces"
+	const bounced = "email marketing by grace too many bounces"
 	for _, order := range []string{
-		`{"channel": "email", "kind": "marketing", "by": "the connector", "why": "too many bounces"}`,
+		`{"channel": "email", "kind": "marketing", "by": "grace", "why": "too many bounces"}`,
 		`{"channel": "email", "kind": "transactional", "by": "ada"}`, `{"channel": "sms", "by": "ada"}`, `{"journey": "broadcast.sale", "name": "other", "by": "ada"}`,
 	} {
 		s.must("POST", "/api/orders/pause", order)
