@@ -121,3 +121,33 @@ func TestPreviewAndTestSend(t *testing.T) {
 		})
 	}
 }
+
+// What was sent is shown with the line and the headers that it was sent with; whoever looks at it does not get the customer's links.
+func TestWhatWasSentIsShownWhole(t *testing.T) {
+	files := trial("stage { title = \"A\" }\non(\"Order\", function() send(\"offer\") send(\"own\") end)\n")
+	files["trial/messages/offer.email.liquid"] = "---\nsubject: Offer\n---\n<p>Cheap today.</p>\n"
+	files["trial/messages/offer.email.vi.liquid"] = "---\nsubject: Offer\n---\n<p>Hôm nay rẻ.</p>\n"
+	files["trial/messages/own.email.liquid"] = "---\nsubject: Own\n---\n<p>Dear, too. <a href=\"{{ unsubscribe_url }}\">No more</a></p>\n"
+	s := startServer(t, withScripts(t, files), func(c *config.Config) { c.Policy.Preset = "none" })
+	s.setMode("trial", lifecycle.Live)
+	s.track("ada", "Order", map[string]any{"context": map[string]any{"traits": map[string]any{"email": "ada@example.com", "locale": "vi"}}})
+	shown := func(name string) (m struct{ Rendered *lifecycle.Rendered }) {
+		t.Helper()
+		s.eventually(name+" has left", func() bool {
+			for _, one := range s.overview().Messages {
+				if one.Name == name && one.State == "accepted" {
+					return json.Unmarshal([]byte(s.must("GET", "/api/messages/"+one.Ref, nil)), &m) == nil && m.Rendered != nil
+				}
+			}
+			return false
+		})
+		return m
+	}
+	r := shown("offer").Rendered
+	if !strings.Contains(r.HTML, `"`+s.url+`/u/preview"`) || !strings.Contains(r.Text, "Tùy chọn nhận tin: "+s.url+"/p/preview") || r.Headers["List-Unsubscribe"] != "<"+s.url+"/u/preview>" {
+		t.Errorf("a mail without a link of its own is shown as %+v", r)
+	}
+	if r = shown("own").Rendered; strings.Contains(r.HTML, "/u/preview") || r.Headers["List-Unsubscribe"] != "<"+s.url+"/u/preview>" {
+		t.Errorf("a mail with a link of its own is shown as %+v", r)
+	}
+}

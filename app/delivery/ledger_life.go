@@ -135,6 +135,10 @@ func (d *Delivery) oneLife(tx store.Reader, q oneLife) (Life, error) {
 	if err != nil {
 		return Life{}, err
 	}
+	if last != nil {
+		shown := d.shown(tx, m, last.Rendered)
+		full.Rendered = &shown
+	}
 	// What was only rendered, or taken back, was not made.
 	if last != nil && last.Number > 0 && !hasStep(kept, StepAttempt, last.Number) {
 		kept = append(kept, Step{Kind: StepAttempt, At: last.At, Attempt: last.Number})

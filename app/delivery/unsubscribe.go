@@ -37,6 +37,38 @@ func (d *Delivery) whole(tx store.Reader, m *lifecycle.Message, rendered lifecyc
 	return rendered
 }
 
+// shown is a message as whole sends it, for others to look at: with the same headers and the same line, but what these link to
+// leads nowhere, and nothing is tracked.
+func (d *Delivery) shown(tx store.Reader, m *lifecycle.Message, rendered lifecycle.Rendered) lifecycle.Rendered {
+	language := languageOf(rendered.Locale)
+	rendered = Whole(rendered)
+	if lifecycle.KindOf(m.Channel) != "email" || m.Kind != lifecycle.Marketing || !d.links.Enabled() {
+		return rendered
+	}
+	template, err := d.templates.Template(tx, m.Version, m.Name, m.Channel, "")
+	if err != nil {
+		return rendered
+	}
+	var specimen Scope
+	d.specimenLinks(&specimen, m)
+	has := func(url string) bool {
+		return strings.Contains(rendered.HTML, url) || strings.Contains(rendered.Text, url)
+	}
+	url, preferences := d.unsubscribeURL(m, template), d.links.Preferences(m.Customer)
+	own := has(url)
+	if !own {
+		url = specimen.Unsubscribe
+	}
+	if !has(preferences) {
+		preferences = specimen.Preferences
+	}
+	rendered = withUnsubscribe(rendered, url, preferences, language)
+	if own && rendered.Headers["List-Unsubscribe"] == "<"+url+">" {
+		rendered.Headers["List-Unsubscribe"] = "<" + specimen.Unsubscribe + ">"
+	}
+	return rendered
+}
+
 // withUnsubscribe adds the headers, and the line where the mail has no such link.
 func withUnsubscribe(rendered lifecycle.Rendered, url, preferences, language string) lifecycle.Rendered {
 	headers := map[string]string{"List-Unsubscribe": "<" + url + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
