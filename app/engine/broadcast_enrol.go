@@ -18,7 +18,7 @@ const (
 )
 
 // letPause is how long a broadcast waits that cannot let anybody in, until it looks again.
-const letPause = time.Minute
+const letPause = 5 * time.Second
 
 // MarketingPauser is an Outbox that knows whether marketing by a channel is paused in this partition. It is asked inside Apply.
 type MarketingPauser interface {
