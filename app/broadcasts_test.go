@@ -145,6 +145,10 @@ func TestABroadcastSaysWhatHoldsItsMessages(t *testing.T) {
 		}
 	}
 	s.broadcast("PUT", "sale", saleDraft)
+	if status, text, _ := s.call("PUT", "/api/broadcasts/sale?new=true", saleDraft); status != 409 || !strings.Contains(text, "there is a broadcast sale already") {
+		t.Errorf("a new one of the same name: %d %s", status, text)
+	}
+	s.broadcast("PUT", "another?new=true", saleDraft)
 	const bounced = "email marketing by grace too many bounces"
 	for _, order := range []string{
 		`{"channel": "email", "kind": "marketing", "by": "grace", "why": "too many bounces"}`,

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"stagecraft/app/engine"
+	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 	"stagecraft/app/store"
 )
@@ -118,10 +120,15 @@ func (j *jobs[T]) show(c *fiber.Ctx) error {
 	return j.answer(c, job, false)
 }
 
+// put saves a draft. With ?new=true it makes one, and changes none of that name.
 func (j *jobs[T]) put(c *fiber.Ctx) error {
 	name, err := param(c, "name")
 	if err != nil {
 		return err
+	}
+	isNew, err := strconv.ParseBool(c.Query("new", "false"))
+	if err != nil {
+		return fieldError("new", "new is true or false")
 	}
 	data, err := body(c, j.most)
 	if err != nil {
@@ -142,6 +149,14 @@ func (j *jobs[T]) put(c *fiber.Ctx) error {
 			return err
 		}
 		defer done()
+	}
+	if isNew {
+		if _, err = j.one(c.UserContext(), name); lifecycle.CodeOf(err) != lifecycle.NotFound {
+			if err == nil {
+				err = lifecycle.Errorf(lifecycle.Conflict, "there is a %s %s already; choose another name, or change that one", j.kind, name)
+			}
+			return err
+		}
 	}
 	if draft, err = j.save(c, draft); err != nil {
 		return err

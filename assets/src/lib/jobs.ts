@@ -12,6 +12,8 @@ export interface Jobs<Job, Definition, Ahead> {
   list(cursor: string, signal?: AbortSignal): Promise<Page<Job>>;
   get(name: string, signal?: AbortSignal): Promise<Job>;
   save(name: string, definition: Definition): Promise<Job>;
+  /** Makes a draft; it is an error if there is one of that name. */
+  create(name: string, definition: Definition): Promise<Job>;
   remove(name: string): Promise<void>;
   order(name: string, what: Order): Promise<Job>;
   /** What it would do if it were started now. */
@@ -29,6 +31,7 @@ export function jobsOf<Job, Definition, Ahead>(kind: string): Jobs<Job, Definiti
     list: (cursor, signal) => getPage(`/api/${kind}`, kind, { cursor }, signal),
     get: (name, signal) => call('GET', path(name), undefined, signal),
     save: (name, definition) => call('PUT', path(name), definition),
+    create: (name, definition) => call('PUT', path(name, '?new=true'), definition),
     remove: (name) => call('DELETE', path(name)),
     order: (name, what) => call('POST', path(name, `/${what}`), {}),
     ahead: (name) => call('POST', path(name, '/ahead'), {}),
