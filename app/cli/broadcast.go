@@ -43,6 +43,8 @@ type broadcastAnswer struct {
 	Listed   int64          `json:"listed"`
 	Let      int64          `json:"let"`
 	Gone     int64          `json:"gone"`
+	Had      int64          `json:"had"`
+	Merged   int64          `json:"merged"`
 	Waiting  int64          `json:"waiting"`
 	Heldout  int64          `json:"heldout"`
 	Errors   int64          `json:"errors"`
@@ -83,7 +85,8 @@ func (b *broadcastAnswer) print(w *world) error {
 	for _, more := range []struct {
 		n    int64
 		what string
-	}{{b.Listed, "on the list"}, {b.Gone, "of the list not there any more"}, {b.Waiting, "waiting for their hour"}, {b.Heldout, "held out"}, {b.Errors, "failed in the script"}} {
+	}{{b.Listed, "on the list"}, {b.Had, "had it with somebody who became part of them"},
+		{b.Merged, "of the list part of somebody else by now"}, {b.Gone, "of the list not there any more"}, {b.Waiting, "waiting for their hour"}, {b.Heldout, "held out"}, {b.Errors, "failed in the script"}} {
 		if more.n > 0 {
 			fmt.Fprintf(w.stdout, ", %d %s", more.n, more.what)
 		}

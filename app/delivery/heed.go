@@ -2,9 +2,12 @@ package delivery
 
 import (
 	"context"
+	"time"
 
 	"stagecraft/app/lifecycle"
 )
+
+const heedPatience = 30 * time.Second
 
 // heed pauses marketing by a channel whose connector says that it has to stop, in the connector's name: that outlives the
 // connector and this program, and stands among the orders until a person resumes it.
@@ -14,6 +17,8 @@ func (d *Delivery) heed(ctx context.Context, l *lane, receipts []lifecycle.Recei
 		if why == "" {
 			continue
 		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), heedPatience) // the call may have used up its own time
+		defer cancel()
 		o, err := d.order(ctx, Target{Channel: channelOf(l), Kind: lifecycle.Marketing}, connectorPaused, why)
 		if err == nil {
 			err = d.everywhere(ctx, pause{o})

@@ -69,7 +69,7 @@ func (d *Delivery) bequeath(tx store.Tx, m *lifecycle.Message, last *attempt, at
 // letInInstead has whoever a customer has become let into the broadcast of a message that has certainly not left. It reports false
 // if that is not so, or if the broadcast is long over.
 func (d *Delivery) letInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) bool {
-	if d.heirs == nil || !lifecycle.IsBroadcast(m.Journey) || m.InDoubt > 0 || tx.Has(append([]byte{'c'}, m.Customer[:]...)) {
+	if d.heirs == nil || !lifecycle.IsBroadcast(m.Journey) || m.MayHaveLeft() || tx.Has(append([]byte{'c'}, m.Customer[:]...)) {
 		return false
 	}
 	whole, err := loadMessage(tx, m.Decided, m.ID)

@@ -60,7 +60,8 @@ type lane struct {
 	size      int                          // how many messages a call may have, so that the connector answers soon, see adapt.go
 	working   int
 	calls     []time.Time // when those calls of the connector began that are under way
-	apart     bool        // the last message beside calls that were stuck was not
+	beside    int         // how many of them are of one message beside others that are stuck
+	apart     bool        // the last such message was not
 	handed    []outgoing  // claimed when they were decided
 	mass      int         // bytes of what is handed or under way
 	batches   int         // so many were looked for
@@ -233,6 +234,10 @@ func (l *lane) unpick(partition int, from []byte, next, now time.Time) {
 	}
 }
 
+// maxBeside is how many calls of one message may be stuck beside others, where one such call was not: if the connector hangs after
+// all, no more than these are in doubt.
+const maxBeside = 4
+
 // begin takes one of the places of senders that may work, and says how many messages it may take at most; 0: there is none. Beyond
 // the first few, a sender is worth its while only for a full batch: a call of the connector costs nearly the same for one message as
 // for a hundred. But while all who work are stuck, one more may find out with one message whether that is so of the connector, or only
@@ -250,7 +255,7 @@ func (l *lane) begin(now time.Time) (most int) {
 		return 0
 	case l.working < usual:
 		most = maxBatch
-	case (l.apart || l.working == usual) && l.stuck(l.working, now):
+	case (l.beside == 0 || l.apart && l.beside < maxBeside) && l.stuck(l.working, now):
 		most = 1
 	default:
 		return 0
@@ -270,6 +275,9 @@ func (l *lane) call(n int, now time.Time) (beside bool) {
 	defer l.mu.Unlock()
 	beside = n == 1 && l.stuck(l.working-1, now)
 	l.calls = append(l.calls, now)
+	if beside {
+		l.beside++
+	}
 	return beside
 }
 
@@ -280,14 +288,17 @@ func (l *lane) called(begun time.Time, beside, prompt bool) {
 	i := slices.Index(l.calls, begun)
 	l.calls = slices.Delete(l.calls, i, i+1)
 	if beside {
+		l.beside--
 		l.apart = prompt
 	}
 }
 
 func (l *lane) end() {
 	l.mu.Lock()
-	l.working--
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	if l.working--; l.working == 0 {
+		l.apart = false // what hangs next may be the connector
+	}
 }
 
 // open reports whether a message that is due now may be claimed as it is decided: the connector answers promptly, little

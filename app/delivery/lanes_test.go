@@ -110,6 +110,14 @@ func TestWhoNeverAnswersHoldsNobodyUp(t *testing.T) {
 			p.becomes(m, lifecycle.Accepted)
 		}
 	}
+	for i := range 10 { // if all of them are silent, it may be the connector
+		p.hook(ada, fmt.Sprintf("https://silent%d.example/", 5+i))
+		p.clock.Advance(time.Second)
+		quiet()
+	}
+	if n := silent.Load(); n > 6 {
+		t.Errorf("%d calls wait for an answer", n)
+	}
 }
 
 // A connector that hangs altogether gets little more than it has: all of that may have left.

@@ -97,7 +97,7 @@ func TestABusyBroadcastIsNotRemoved(t *testing.T) {
 	h.begin(b)
 	h.eventually(func() bool { return h.progress("slow").Parts > 0 })
 	h.set("slow", engine.BroadcastPaused)
-	h.clock.Advance(80 * time.Hour)
+	h.clock.Advance(130 * time.Hour)
 	h.eventually(func() bool { return h.engine.OverIn("slow", 0) })
 	if err := h.engine.DropBroadcast(context.Background(), "slow"); lifecycle.CodeOf(err) != lifecycle.Conflict {
 		t.Errorf("removed: %v", err)

@@ -297,7 +297,9 @@ func (s *session) letInInstead(survivor lifecycle.ID) error {
 // their own, and reports whether the broadcast is still at work for that. What the message says, to whom and whether at all is
 // decided anew. It is called inside Apply, in the partition of the message, by whoever settles it in the same commit.
 func (e *Engine) LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) bool {
-	if _, err := e.journeys(tx); err != nil || e.parts[tx.Partition()].broadcasts[m.Journey] == nil {
+	name := strings.TrimPrefix(m.Journey, lifecycle.BroadcastPrefix)
+	share, err := readShare(tx, name)
+	if err != nil || share == nil || !share.atWork() || !share.Done.IsZero() && at.Sub(share.Done) > insteadGrace {
 		return false
 	}
 	heir, _ := e.follow(tx, m.Customer)
@@ -305,7 +307,7 @@ func (e *Engine) LetInInstead(tx store.Tx, m *lifecycle.Message, at time.Time) b
 		return false // they were erased
 	}
 	at = later(at, adoptionUnderWay(tx, m.Customer, at))
-	in := letIn{Broadcast: strings.TrimPrefix(m.Journey, lifecycle.BroadcastPrefix), Customer: heir, Row: m.Event.Properties, At: at, Instead: m.Customer}
+	in := letIn{Broadcast: name, Customer: heir, Row: m.Event.Properties, At: at, Instead: m.Customer}
 	e.instruct(tx, at, lastly(lifecycle.HashID("instead of", m.ID.Part())), 17, instruction{LetIn: &in})
 	return true
 }

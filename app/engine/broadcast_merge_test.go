@@ -194,7 +194,7 @@ func TestABrokenStopOfABroadcast(t *testing.T) {
 	h.begin(b)
 	h.eventually(func() bool { return h.progress("slow").Parts > 0 })
 	h.set("slow", engine.BroadcastPaused)
-	h.clock.Advance(80 * time.Hour)
+	h.clock.Advance(130 * time.Hour)
 	h.eventually(func() bool { return h.engine.OverIn("slow", 0) })
 	if h.progress("slow").Over {
 		t.Fatal("it is over already")
@@ -227,7 +227,7 @@ func TestTopicsOfBroadcastsAreOffered(t *testing.T) {
 	}
 	h.begin(b)
 	h.done("sale")
-	h.clock.Advance(80 * time.Hour)
+	h.clock.Advance(130 * time.Hour)
 	h.eventually(func() bool { return h.progress("sale").Over })
 	if got := topics(); got != "[{email [email] [bargains news]}]" {
 		t.Errorf("of one that is over: %s", got)

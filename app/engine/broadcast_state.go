@@ -24,10 +24,13 @@ func listKey(name string, customer lifecycle.ID) []byte {
 	return append(listPrefix(name), customer[:]...)
 }
 
-// broadcastGrace is how long the journey of a broadcast stays at work after the last customer was let in: customers may be on their
-// way from another partition, runs may wait for the morning of a zone, and a message may wait for three days: if its customer
-// becomes part of another one meanwhile, that one is let in instead.
-const broadcastGrace = 73 * time.Hour
+// After the last customer of a partition was let in, runs may wait for the morning of a zone, and a message may wait for three days:
+// if its customer becomes part of another one meanwhile, that one is let in instead (insteadGrace). So the journey stays at work
+// for longer (broadcastGrace): that one may be of a partition that was done before, and customers may be on their way.
+const (
+	insteadGrace   = 73 * time.Hour
+	broadcastGrace = insteadGrace + 48*time.Hour
+)
 
 // broadcastShare is what a partition keeps of a broadcast, and how far it has come.
 type broadcastShare struct {

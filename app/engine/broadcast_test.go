@@ -324,7 +324,7 @@ func TestVisitsOfOldBroadcastsGo(t *testing.T) {
 		name := fmt.Sprint("b", i)
 		h.begin(draft(name))
 		h.done(name)
-		h.clock.Advance(80 * time.Hour)
+		h.clock.Advance(130 * time.Hour)
 		h.eventually(func() bool { return h.progress(name).Over })
 	}
 	if visits := h.customer("u0").Visits; len(visits) != 1 || visits[0].Journey != "broadcast.b3" {

@@ -221,6 +221,9 @@ func (e *Engine) link(tx store.Tx, in link) (*finding, error) {
 		return nil, err
 	}
 	if in.Recognised {
+		if !tx.Has(identityKey(in.Identity.Hash())) && !tx.Has(customerKey(in.Identity.Hash())) {
+			return nil, nil // they were erased meanwhile, and nothing of it is kept
+		}
 		known.Joined++
 		known.write(tx)
 		e.isCapped(tx, in, &known)

@@ -28,7 +28,8 @@ type Direct struct {
 	Message  string
 	Channel  string        // empty: of the message's channels the one that the customer prefers
 	Expires  time.Duration // how long it may wait to leave; 0: as the message says, else for ever
-	Checksum lifecycle.ID  // of the request: one that comes again has to be the same
+	Checksum lifecycle.ID  // of the request, but for whose it is: one that comes again has to be the same
+	Former   lifecycle.ID  // of the request with that, as it was kept before
 }
 
 // DirectAnswer is what became of a Direct in the commit that took it.
@@ -155,7 +156,7 @@ func (e *Engine) directBefore(tx store.Tx, in direct, mark lifecycle.ID) (*direc
 	if err := store.Decode(value[8:], out); err != nil {
 		return nil, lifecycle.Wrap(lifecycle.Internal, err, "what a request was answered cannot be read")
 	}
-	if out.Checksum != in.Checksum {
+	if out.Checksum != in.Checksum && (in.Former.IsZero() || out.Checksum != in.Former) {
 		return nil, lifecycle.Errorf(lifecycle.Conflict, "another message was asked for with the same Idempotency-Key; use a new key for each message")
 	}
 	return out, nil

@@ -8,6 +8,7 @@ const (
 	OptionPassed   = "passed"   // why it goes by none of the channels that the customer prefers to its own
 	optionFirst    = "first"    // of a message that is sent instead of another one: the ID of the first of them
 	optionTried    = "tried"    // by which channels the others went, separated by commas
+	optionDoubt    = "doubt"    // one of the others may have reached the customer
 )
 
 // Chosen says why the message goes by its channel, and by none that the customer prefers to it: "email not allowed: opted out; goes
@@ -48,5 +49,11 @@ func (m *Message) Instead(channel string, kind MessageKind) *Message {
 			next.Options[name] = value
 		}
 	}
+	if m.MayHaveLeft() {
+		next.Options[optionDoubt] = "1"
+	}
 	return &next
 }
+
+// MayHaveLeft reports whether an attempt of the message, or of one that it is sent instead of, may have reached the customer.
+func (m *Message) MayHaveLeft() bool { return m.InDoubt > 0 || m.Options[optionDoubt] != "" }

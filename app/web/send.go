@@ -58,11 +58,15 @@ func (w *wireSend) read(key string) (d engine.Direct, err error) {
 	if size := len(d.Event.Properties) + len(d.Event.Traits); size > lifecycle.MaxEventBytes {
 		return d, fieldError("properties", "the request has %d bytes of properties and traits; the limit is %d", size, lifecycle.MaxEventBytes)
 	}
-	asked := *w
-	asked.UserID, asked.AnonymousID = "", "" // whoever asks again may know the customer by another name
-	same, err := json.Marshal(asked)
-	d.Checksum = lifecycle.HashID("send", string(same))
-	return d, err
+	for _, sum := range []*lifecycle.ID{&d.Former, &d.Checksum} {
+		same, err := json.Marshal(w)
+		if err != nil {
+			return d, err
+		}
+		*sum = lifecycle.HashID("send", string(same))
+		w.UserID, w.AnonymousID = "", "" // whoever asks again may know the customer by another name
+	}
+	return d, nil
 }
 
 // send takes a message and answers 202 when it is on disk and on its way.

@@ -7,9 +7,9 @@ import (
 
 // Bounds of what is sent to somebody who does not answer.
 const (
-	silentAfter = 2 * time.Second // requests wait for an answer before nothing more is sent beside them
-	silentMost  = 5 * time.Minute // is waited for an answer; then what cannot be sent was tried like what was
-	silentKnown = 1000            // who are remembered: anybody may be able to name new ones
+	silentAfter = 800 * time.Millisecond // requests wait for an answer before nothing more is sent beside them
+	silentMost  = 5 * time.Minute        // is waited for an answer; then what cannot be sent was tried like what was
+	silentKnown = 1000                   // who are remembered: anybody may be able to name new ones
 )
 
 // Silence keeps those who do not answer from holding up the others: every request to them takes a place until its time is over.

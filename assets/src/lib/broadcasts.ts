@@ -54,6 +54,11 @@ export interface Broadcast extends Definition {
   listed: number;
   /** Customers who were let in. */
   let: number;
+  /** Who had it already, with somebody who became part of them. */
+  had: number;
+  /** Of the list: part of somebody else by now, who is let in instead. */
+  merged: number;
+  /** Of the list: not there any more. */
   gone: number;
   /** 0 to 1. */
   done: number;
