@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"stagecraft/app/config"
+	"stagecraft/app/lifecycle"
 )
 
 // textDraft is a draft to everybody with one text.
@@ -84,4 +85,25 @@ func TestABroadcastNamesWhatIsThere(t *testing.T) {
 	s.must("PUT", "/api/broadcasts/right", textDraft(`{"segment": "all"}`, "email", "Hi"))
 	s.must("POST", "/api/broadcasts/right/start", "{}")
 	s.must("PUT", "/api/broadcasts/text", textDraft(`{"segment": "all"}`, "sms", "Hi")) // built in, and not set up yet
+}
+
+// Where one message would fail all that are looked at with it are written: what was not tried is not promised.
+func TestWhatFailsForManyIsNotPromised(t *testing.T) {
+	s := startServer(t, withScripts(t, owing()))
+	const people = 60
+	for i, made := 0, 0; made < people; i++ {
+		name := fmt.Sprint("u", i)
+		if (lifecycle.Identity{Kind: lifecycle.UserID, Value: name}).Hash().Partition() == 0 {
+			made++
+			s.must("POST", "/v1/identify", fmt.Sprintf(`{"userId": %q, "traits": {"email": "%s@example.com"}}`, name, name))
+		}
+	}
+	s.must("PUT", "/api/broadcasts/nope", textDraft(`{"everybody": true}`, "email", "Hi {{ customer.nope }}"))
+	if ahead := s.must("POST", "/api/broadcasts/nope/ahead", "{}"); !strings.Contains(ahead, `"reached":0`) || !strings.Contains(ahead, fmt.Sprintf(`"tried":%d`, people)) {
+		t.Errorf("nobody can get it: %s", ahead)
+	}
+	s.must("PUT", "/api/broadcasts/fine", textDraft(`{"everybody": true}`, "email", "Hi {{ customer.email }}"))
+	if ahead := s.must("POST", "/api/broadcasts/fine/ahead", "{}"); !strings.Contains(ahead, fmt.Sprintf(`"reached":%d`, people)) || !strings.Contains(ahead, `"tried":20`) {
+		t.Errorf("everybody can get it: %s", ahead)
+	}
 }

@@ -56,7 +56,7 @@ type lookAhead struct {
 }
 
 // aheadTried is how many messages one look of a partition writes, of those that would leave. It is enough to find what many
-// do not have.
+// do not have; where one would fail, all others that are looked at with it are written too.
 const aheadTried = 20
 
 // try writes the message to a customer in their language, with what the list says of them.
@@ -122,7 +122,7 @@ func (e *Engine) ahead(tx store.Tx, j *journey, in *lookAhead, c *lifecycle.Cust
 			waits = reason
 		}
 	}
-	if in.tried++; e.judge != nil && in.tried <= aheadTried {
+	if in.tried++; e.judge != nil && (in.tried <= aheadTried || len(sum.Failing) > 0) {
 		if err := e.try(tx, j, in, c, m); err != nil {
 			sum.Tried++
 			sum.Failing[err.Error()]++
