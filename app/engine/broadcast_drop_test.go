@@ -84,21 +84,7 @@ func TestARemovalIsRepeated(t *testing.T) {
 // What a rate keeps busy in one partition is not over, however long the first one has been.
 func TestABusyBroadcastIsNotRemoved(t *testing.T) {
 	h := newHarness(t)
-	var events []lifecycle.Event
-	for i := 0; len(events) < 50; i++ {
-		event := h.event(fmt.Sprint("u", i), "Seen")
-		if event.Identity().Hash().Partition() != 0 {
-			events = append(events, event)
-		}
-	}
-	h.receive(events...)
-	b := draft("slow")
-	b.Rate = 1
-	h.begin(b)
-	h.eventually(func() bool { return h.progress("slow").Parts > 0 })
-	h.set("slow", engine.BroadcastPaused)
-	h.clock.Advance(130 * time.Hour)
-	h.eventually(func() bool { return h.engine.OverIn("slow", 0) })
+	h.busyElsewhere("slow", 50)
 	if err := h.engine.DropBroadcast(context.Background(), "slow"); lifecycle.CodeOf(err) != lifecycle.Conflict {
 		t.Errorf("removed: %v", err)
 	}
@@ -106,4 +92,25 @@ func TestABusyBroadcastIsNotRemoved(t *testing.T) {
 	if err := h.engine.DropBroadcast(context.Background(), "slow"); err != nil {
 		t.Error(err)
 	}
+}
+
+// busyElsewhere begins a broadcast to so many people, none of whom is of the first partition, and pauses it when it has long been over
+// there and not elsewhere.
+func (h *harness) busyElsewhere(name string, people int) {
+	h.t.Helper()
+	var events []lifecycle.Event
+	for i := 0; len(events) < people; i++ {
+		event := h.event(fmt.Sprint("u", i), "Seen")
+		if event.Identity().Hash().Partition() != 0 {
+			events = append(events, event)
+		}
+	}
+	h.receive(events...)
+	b := draft(name)
+	b.Rate = 1
+	h.begin(b)
+	h.eventually(func() bool { return h.progress(name).Parts > 0 })
+	h.set(name, engine.BroadcastPaused)
+	h.clock.Advance(130 * time.Hour)
+	h.eventually(func() bool { return h.engine.OverIn(name, 0) })
 }

@@ -181,21 +181,7 @@ func TestABroadcastOfAFormerName(t *testing.T) {
 // long before.
 func TestABrokenStopOfABroadcast(t *testing.T) {
 	h := newHarness(t)
-	var events []lifecycle.Event
-	for i := 0; len(events) < 100; i++ {
-		event := h.event(fmt.Sprint("u", i), "Seen")
-		if event.Identity().Hash().Partition() != 0 {
-			events = append(events, event)
-		}
-	}
-	h.receive(events...)
-	b := draft("slow")
-	b.Rate = 1
-	h.begin(b)
-	h.eventually(func() bool { return h.progress("slow").Parts > 0 })
-	h.set("slow", engine.BroadcastPaused)
-	h.clock.Advance(130 * time.Hour)
-	h.eventually(func() bool { return h.engine.OverIn("slow", 0) })
+	h.busyElsewhere("slow", 100)
 	if h.progress("slow").Over {
 		t.Fatal("it is over already")
 	}
