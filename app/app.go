@@ -45,7 +45,6 @@ type App struct {
 	insight  *insight.Insight
 	channels *channels.Host
 	connect  *connections
-	webhook  *lazyChannel
 	secrets  *webhookSecrets // of webhooks
 	scripts  *publisher
 	sources  *sources
@@ -138,10 +137,10 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 	if err = a.startChannels(ctx, opts.Plugin); err != nil {
 		return nil, err
 	}
-	a.delivery.Connect("webhook", a.webhook)
-	a.delivery.Connect("inapp", a.delivery.InApp())
 	calls := a.delivery.Calls(a.engine, cfg.CallDispositions)
-	a.delivery.Connect("call", calls)
+	a.delivery.Connect(webhookChannel, a.connect.lazy[webhookChannel])
+	a.delivery.Connect("inapp", a.delivery.InApp(a.connect.lazy["inapp"]))
+	a.delivery.Connect("call", calls.Behind(a.connect.lazy["call"]))
 	for _, channel := range cfg.Policy.Pause {
 		a.delivery.Pause(channel, true)
 	}
@@ -169,7 +168,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *App, err erro
 		Rights:  a.rights,
 		Sources: a.sources, Rejected: a.sources,
 		Engine: a.engine, Delivery: a.delivery, Calls: calls, Insight: a.insight, Store: a.store, Scripts: a.scripts,
-		Channels: a.statuses, Connections: a.connect, SMSSize: a.connect.smsSize, Callback: a.callback, Secrets: a.secrets, Links: links,
+		Channels: a.statuses, Connections: a.connect, SMSSize: a.connect.smsSize, Callback: a.channels.Callback, Secrets: a.secrets, Links: links,
 		Tokens: lifecycle.NewTokens([]byte(a.keys.InApp)), InAppOrigins: cfg.InAppOrigins,
 		Clock: opts.Clock, Log: opts.Log, Version: opts.Version, PublicURL: cfg.PublicURL,
 		WriteKey: a.keys.Write, BrowserKey: a.keys.Browser, AdminKey: a.keys.Admin, AskAdminKey: !cfg.Keyless(), RateLimit: cfg.RateLimit,

@@ -13,8 +13,8 @@ import (
 )
 
 // startChannels takes over the file of --channels and starts the connectors that are set: those of stored settings, and
-// email over SMTP where flags name a server, else the log that shows what would have been sent. That of webhooks
-// follows when one is to be posted.
+// email over SMTP where flags name a server, else the log that shows what would have been sent. Those of lazyChannels
+// follow when they have something to send.
 func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	a.channels = channels.New(channels.Options{Dir: filepath.Join(a.cfg.Data, "run"), Log: a.log, Clock: a.clock,
 		Reports: func(r channels.Report) { a.engine.Report(ReportOf(r)) }, References: a.refer})
@@ -34,7 +34,7 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	c := &connections{host: a.channels, settings: settings, plugins: channels.Plugins{Data: a.cfg.Data}, command: command, log: a.log,
 		fallback: channels.Connection{Connector: "log", Settings: mail}, fixed: map[string]fixed{}, outbox: a.delivery,
 		slots: map[string]*slot{}, approved: map[string]string{}, serving: map[string]channels.Connection{},
-		problems: map[string]string{}, known: map[string]*described{}, asks: make(chan connectorAsked, 64)}
+		problems: map[string]string{}, known: map[string]*described{}, asks: make(chan connectorAsked, 64), lazy: map[string]*lazyChannel{}}
 	a.connect = c
 	if err = c.loadLimits(); err != nil {
 		return err
@@ -60,9 +60,11 @@ func (a *App) startChannels(ctx context.Context, plugin []string) error {
 	if err != nil {
 		return err
 	}
-	a.webhook = &lazyChannel{host: a.channels, spec: channels.Spec{Channel: webhookChannel, Name: "webhook", Command: command("webhook"), Settings: raw,
-		Limits: c.limitsOf(webhookChannel)}}
-	a.secrets.channel, c.webhook = a.webhook, a.webhook
+	for _, name := range lazyChannels {
+		c.lazy[name] = &lazyChannel{host: a.channels, spec: channels.Spec{Channel: name, Name: name, Command: command(name), Settings: json.RawMessage("{}"), Limits: c.limitsOf(name)}}
+	}
+	a.secrets.channel = c.lazy[webhookChannel]
+	a.secrets.channel.spec.Settings = raw
 	taken, left, err := c.importFile(ctx, a.cfg.Channels)
 	if err != nil {
 		return err
@@ -104,8 +106,10 @@ func encoded(settings map[string]any) (json.RawMessage, error) {
 // statuses returns how the channels are whose connectors have been started.
 func (a *App) statuses() []channels.Status {
 	all := a.connect.statuses()
-	if webhook := a.webhook.started(); webhook != nil {
-		all = append(all, webhook.Status())
+	for _, name := range lazyChannels {
+		if started := a.connect.lazy[name].started(); started != nil {
+			all = append(all, started.Status())
+		}
 	}
 	return all
 }
@@ -117,14 +121,6 @@ func (a *App) refer(ctx context.Context, list []channels.Reference) {
 		references[i] = engine.Reference(r)
 	}
 	a.engine.Refer(ctx, references)
-}
-
-// callback gives a provider's request to the connector of a channel.
-func (a *App) callback(ctx context.Context, channel, from string, in channels.Callback) (channels.Reply, []channels.Report, error) {
-	if channel == a.webhook.spec.Channel {
-		return a.webhook.callback(ctx, from, in)
-	}
-	return a.channels.Callback(ctx, channel, from, in)
 }
 
 func joined(names []string) string { return strings.Join(names, ", ") }

@@ -23,7 +23,7 @@ type connections struct {
 	fallback channels.Connection // of mail, where nothing is set: the log that shows what would have been sent
 	fixed    map[string]fixed
 	outbox   *delivery.Delivery
-	webhook  *lazyChannel // which has settings of its own
+	lazy     map[string]*lazyChannel // lazyChannels, which nobody sets here; by name
 	log      *slog.Logger
 
 	changing  sync.Mutex // one channel is changed at a time
@@ -212,8 +212,11 @@ func (c *connections) Remove(ctx context.Context, channel string) error {
 }
 
 func (c *connections) changeable(channel string) error {
-	if channel == c.webhook.spec.Channel {
+	if channel == webhookChannel {
 		return lifecycle.Errorf(lifecycle.Conflict, "channel %s has no settings here, only a rate and a concurrency; its secret is set with: stagecraft webhooks", channel)
+	}
+	if c.lazy[channel] != nil {
+		return lifecycle.Errorf(lifecycle.Conflict, "channel %s has no settings, only a rate and a concurrency", channel)
 	}
 	if !c.settable(channel) {
 		return lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(c.names()))
@@ -270,8 +273,9 @@ func (c *connections) View(ctx context.Context) (web.ChannelsView, error) {
 		}
 		view.Channels = append(view.Channels, one)
 	}
-	webhook := web.ChannelView{Status: c.webhook.status(), Limits: c.limitsOf(c.webhook.spec.Channel), From: "built-in", Queued: queues[c.webhook.spec.Channel]}
-	view.Channels = append(view.Channels, webhook)
+	for _, name := range lazyChannels {
+		view.Channels = append(view.Channels, web.ChannelView{Status: c.lazy[name].status(), Limits: c.limitsOf(name), From: "built-in", Queued: queues[name]})
+	}
 	return view, nil
 }
 

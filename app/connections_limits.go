@@ -22,8 +22,8 @@ func (c *connections) limitsOf(channel string) channels.Limits {
 
 // limited returns a channel's limits with changes; nil changes nothing.
 func (c *connections) limited(channel string, rate *float64, concurrency *int) (channels.Limits, error) {
-	if channel != webhookChannel && !c.settable(channel) {
-		return channels.Limits{}, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(append(c.names(), webhookChannel)))
+	if c.lazy[channel] == nil && !c.settable(channel) {
+		return channels.Limits{}, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(append(c.names(), lazyChannels...)))
 	}
 	limits := c.limitsOf(channel)
 	if rate != nil {
@@ -52,8 +52,8 @@ func (c *connections) limit(channel string, rate *float64, concurrency *int) err
 	c.mu.Lock()
 	c.limits[channel] = limits
 	c.mu.Unlock()
-	if channel == webhookChannel {
-		c.webhook.limit(limits)
+	if lazy := c.lazy[channel]; lazy != nil {
+		lazy.limit(limits)
 	} else if slot := c.slot(channel); slot != nil {
 		if running := slot.channel.Load(); running != nil {
 			running.Limit(limits)

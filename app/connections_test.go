@@ -330,14 +330,6 @@ func TestAConnectorOfOthersIsApproved(t *testing.T) {
 	}
 }
 
-// A callback reaches the connector of webhooks also before the first webhook has started it.
-func TestACallbackStartsTheConnectorOfWebhooks(t *testing.T) {
-	s := startServer(t)
-	if status, text, _ := s.call("POST", "/callbacks/webhook", "x"); status != 404 || !strings.Contains(text, "connector webhook takes no callbacks") {
-		t.Errorf("%d %s", status, text)
-	}
-}
-
 // A file that a connector refuses is heard of at the start, before anything is kept of it.
 func TestAChannelsFileThatIsRefused(t *testing.T) {
 	data := t.TempDir()

@@ -13,6 +13,10 @@ import (
 // webhookChannel is the channel of webhooks.
 const webhookChannel = "webhook"
 
+// lazyChannels are the channels of the program that need no settings, in the order in which they are shown: the inboxes of
+// customers, the list of calls, and webhooks.
+var lazyChannels = []string{"inapp", "call", webhookChannel}
+
 // firstStart is how long the first messages of a lazy channel wait for its connector.
 const firstStart = 10 * time.Second
 
@@ -20,7 +24,7 @@ const firstStart = 10 * time.Second
 // every process takes memory.
 type lazyChannel struct {
 	host *channels.Host
-	spec channels.Spec // but for Channel and Name, which stay, it is guarded by mu
+	spec channels.Spec // guarded by mu, but for Channel and Name, which stay
 
 	mu      sync.Mutex
 	channel *channels.Channel // nil before the first message
@@ -110,19 +114,4 @@ func (l *lazyChannel) reset(ctx context.Context, settings json.RawMessage) {
 		l.channel.Stop(limited)
 		l.channel = nil
 	}
-}
-
-// callback starts the connector if it has to, and gives it a provider's request: it may have been started before this
-// start of the program, and the provider knows nothing of that.
-func (l *lazyChannel) callback(ctx context.Context, from string, in channels.Callback) (channels.Reply, []channels.Report, error) {
-	c, err := l.start(ctx)
-	if err != nil {
-		return channels.Reply{}, nil, err
-	}
-	if !c.Ready() {
-		wait, cancel := context.WithTimeout(ctx, firstStart)
-		_ = c.WaitReady(wait) // Callback says itself what is wrong
-		cancel()
-	}
-	return l.host.Callback(ctx, l.spec.Channel, from, in)
 }

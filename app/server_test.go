@@ -17,8 +17,10 @@ import (
 	"stagecraft/app"
 	"stagecraft/app/config"
 	"stagecraft/app/lifecycle"
+	"stagecraft/plugins/call"
 	"stagecraft/plugins/channel"
 	"stagecraft/plugins/email"
+	"stagecraft/plugins/inapp"
 	connlog "stagecraft/plugins/log"
 	"stagecraft/plugins/sms"
 	connsocial "stagecraft/plugins/social"
@@ -28,7 +30,7 @@ import (
 // TestMain lets the test binary be the connector's process, as the program itself is.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "plugin" {
-		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New(), "sms": sms.New(), "social": connsocial.New(), "fax": faxConnector{connlog.New()}, "email": email.New(), "letter": newClockedLetter()}[os.Args[2]])
+		channel.Serve(map[string]channel.Connector{"log": connlog.New(), "webhook": webhook.New(), "sms": sms.New(), "social": connsocial.New(), "fax": faxConnector{connlog.New()}, "email": email.New(), "inapp": inapp.New(), "call": call.New(), "letter": newClockedLetter()}[os.Args[2]])
 		return
 	}
 	os.Exit(m.Run())

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"stagecraft/app/channels"
+	"stagecraft/plugins/call"
 	"stagecraft/plugins/channel"
 	"stagecraft/plugins/email"
+	"stagecraft/plugins/inapp"
 	"stagecraft/plugins/letter"
 	connlog "stagecraft/plugins/log"
 	"stagecraft/plugins/push"
@@ -34,6 +36,10 @@ func builtIn(name string) channel.Connector {
 		return social.New()
 	case "letter":
 		return letter.New()
+	case "inapp":
+		return inapp.New()
+	case "call":
+		return call.New()
 	}
 	return nil
 }

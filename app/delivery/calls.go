@@ -102,7 +102,7 @@ type Calls struct {
 	dispositions []string
 }
 
-// Calls returns the call-centre queue, to be connected as the channel call, and told of as teller says. own are the
+// Calls returns the call-centre queue. What becomes of calls is told to teller. own are the
 // dispositions that the operator has beside ours; they close a call. It is called before the store starts.
 func (d *Delivery) Calls(teller Teller, own []string) *Calls {
 	d.calls = &Calls{d, teller, append([]string{CallReached, CallNoAnswer, CallBusy, CallWrongNumber, CallRefused, CallBack}, own...)}
@@ -112,27 +112,10 @@ func (d *Delivery) Calls(teller Teller, own []string) *Calls {
 // Dispositions returns how a call may end.
 func (c *Calls) Dispositions() []string { return c.dispositions }
 
-// Idempotent implements Connector.
-func (c *Calls) Idempotent() bool { return true }
-
-// Ready implements Connector.
-func (c *Calls) Ready() bool { return true }
-
-// Send puts messages into the queue. One that is there already is taken once more, and changes nothing.
-func (c *Calls) Send(ctx context.Context, batch []channels.Outgoing) []lifecycle.Receipt {
-	items := make([]store.Item, len(batch))
-	now := c.delivery.clock.Now()
-	for i, m := range batch {
-		items[i] = store.Item{Partition: m.Ref.Partition, Input: openCall{m, now}}
-	}
-	receipts := make([]lifecycle.Receipt, len(batch))
-	for i, result := range c.delivery.store.DoAll(ctx, items) {
-		receipts[i] = lifecycle.Receipt{Message: batch[i].ID, Outcome: lifecycle.OutcomeAccepted}
-		if result.Err != nil {
-			receipts[i].Outcome, receipts[i].Reason = lifecycle.OutcomeTemporary, result.Err.Error()
-		}
-	}
-	return receipts
+// Behind returns the queue as it is connected as the channel call: what the connector accepts is put into it. One that is
+// there already is taken once more, and changes nothing.
+func (c *Calls) Behind(connector Connector) Connector {
+	return &shelf{connector, c.delivery, func(m channels.Outgoing) any { return openCall{m, c.delivery.clock.Now()} }}
 }
 
 // Claim gives a call to an agent for the time of CallLease, and asks policy once more: what the customer has said since,

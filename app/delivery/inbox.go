@@ -1,9 +1,12 @@
 package delivery
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
+	"stagecraft/app/channels"
 	"stagecraft/app/lifecycle"
 	"stagecraft/app/store"
 )
@@ -14,12 +17,23 @@ const inboxChannel = "inapp"
 
 // Bounds of inboxes.
 const (
-	MaxInbox      = 100     // messages that one customer's inbox shows; the oldest make room
-	maxInboxText  = 4 << 10 // bytes of a message's text
-	maxInboxTitle = 300     // bytes; longer ones are cut
-	maxInboxLabel = 80      // bytes of a button; longer ones are cut
-	maxInboxURL   = 2000    // bytes
+	MaxInbox      = 100 // messages that one customer's inbox shows; the oldest make room
+	maxInboxTitle = 300 // bytes; longer ones are cut
+	maxInboxLabel = 80  // bytes of a button; longer ones are cut
 )
+
+// InApp returns the inboxes of customers, to be connected as the channel inapp: what the connector accepts is put into one.
+func (d *Delivery) InApp(connector Connector) Connector {
+	return &shelf{connector, d, func(m channels.Outgoing) any { return fileInbox{m.Ref, inboxTextOf(&m.Rendered), d.clock.Now()} }}
+}
+
+// inboxTextOf takes a message's words. What stands in its front matter counts: title, url and button.
+func inboxTextOf(rendered *lifecycle.Rendered) inboxText {
+	return inboxText{
+		Title: cmp.Or(oneLine(rendered.Data["title"], maxInboxTitle), oneLine(rendered.Subject, maxInboxTitle)),
+		Text:  strings.TrimSpace(rendered.Text), URL: strings.TrimSpace(rendered.Data["url"]), Button: oneLine(rendered.Data["button"], maxInboxLabel),
+	}
+}
 
 // The keys of an inbox, in the partition of the customer for whom its messages were decided, are
 //

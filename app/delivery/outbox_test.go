@@ -93,7 +93,7 @@ func (p *post) open() {
 		p.delivery.Connect("webhook", p.webhook)
 	}
 	if p.inapp {
-		p.delivery.Connect("inapp", p.delivery.InApp())
+		p.delivery.Connect("inapp", p.delivery.InApp(p.connector))
 	}
 	if p.connect != nil {
 		p.connect(p.delivery)

@@ -1,0 +1,82 @@
+// Package call is the connector of what a person says to a customer by telephone. It dials nobody: what it accepts,
+// Stagecraft puts into the list of calls that the people of the business claim and close. What an agent can work with is
+// decided here.
+package call
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"stagecraft/plugins/channel"
+)
+
+// Bounds of a call.
+const (
+	maxText   = 64 << 10 // bytes of what the agent reads
+	maxNumber = 100      // bytes
+)
+
+const schema = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "Calls",
+  "description": "Puts messages into the list of calls that your people make.",
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {}
+}`
+
+// Connector looks at calls. It keeps nothing, so that one may come as often as it likes.
+type Connector struct{}
+
+// New returns a connector that needs Configure.
+func New() *Connector { return &Connector{} }
+
+// Describe says what the connector is.
+func (c *Connector) Describe() channel.Description {
+	return channel.Description{Name: "call", Version: "1", Channels: []string{"call"}, Idempotent: true, Schema: json.RawMessage(schema)}
+}
+
+// Configure takes an empty object: there are no settings.
+func (c *Connector) Configure(_ context.Context, raw json.RawMessage) error {
+	return channel.NoSettings(raw)
+}
+
+// Send accepts what an agent can work with.
+func (c *Connector) Send(_ context.Context, messages []channel.Message) []channel.Receipt {
+	receipts := make([]channel.Receipt, len(messages))
+	for i := range messages {
+		receipts[i] = channel.Receipt{ID: messages[i].ID, Outcome: channel.Accepted}
+		if problem := refused(&messages[i]); problem != "" {
+			receipts[i].Outcome, receipts[i].Reason = channel.Permanent, problem
+		}
+	}
+	return receipts
+}
+
+// Health returns nil: there is nothing that could fail.
+func (c *Connector) Health(context.Context) error { return nil }
+
+// Close has nothing to end.
+func (c *Connector) Close() error { return nil }
+
+// refused says why nobody can make a call, or "". The number is that of the message, else the customer's; what it is about
+// stands in its reason, else in its subject.
+func refused(m *channel.Message) string {
+	number := strings.TrimSpace(m.Data["number"])
+	if number == "" {
+		number = strings.TrimSpace(m.To)
+	}
+	switch {
+	case len(number) > maxNumber || !utf8.ValidString(number) || strings.ContainsFunc(number, unicode.IsControl) || !strings.ContainsFunc(number, unicode.IsDigit):
+		return fmt.Sprintf("%.80q is no number that can be dialled", number)
+	case strings.TrimSpace(m.Data["reason"]+m.Subject+m.Text) == "":
+		return "the agent would not know what to say: the call has neither a reason nor a text"
+	case len(m.Text) > maxText:
+		return fmt.Sprintf("a call may have %d bytes of text, this one has %d", maxText, len(m.Text))
+	}
+	return ""
+}
