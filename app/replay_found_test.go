@@ -251,6 +251,8 @@ func TestAReplayOfLivesThatDiffered(t *testing.T) {
 	liveAndReplaySeeds(t, crowdNames(), 438, 521, 897, 916, 967, 1803, 3172)
 	// Who becomes whose part changes within a burst; since when somebody is where they were put, before they became somebody's part.
 	liveAndReplaySeeds(t, burstNames(), 681, 914, 2192)
+	// What one import holds happens when it ends, and not when another one does.
+	liveAndReplaySeeds(t, historyNames(), 631, 1012)
 }
 
 // TestAReplayKnowsWhatHadLeft has an order come in before a message is taken that is written down after it, and the other way round:

@@ -376,27 +376,23 @@ func crowdSteps() map[string]func(w *crowd) {
 			w.engine.SetStageWebhooks(map[bool][]string{true: {"https://crm.example/stages", "https://till.example/stages"}}[w.hooked])
 		},
 		"history": func(w *crowd) {
-			ctx := context.Background()
-			w.must(w.engine.OpenImport(ctx, "shop", true))
-			var lines []engine.Line
-			for range rapid.IntRange(1, 4).Draw(w.rt, "lines") {
-				w.n++
-				e := w.somebody()
-				e.Type, e.Name, e.Properties = lifecycle.Track, "Ordered", []byte(`{"total":7}`)
-				e.Timestamp = w.clock.Now().Add(-time.Duration(rapid.IntRange(0, 60*24).Draw(w.rt, "hours ago")) * time.Hour)
-				w.say("history of %s%s: %s", e.UserID, e.AnonymousID, e.Timestamp.Format("01-02 15:04:05"))
-				lines = append(lines, engine.Line{ID: fmt.Sprint(w.n), Event: e})
-			}
-			results, err := w.engine.Import(ctx, "shop", lines)
-			w.must(err)
-			for _, result := range results {
-				w.must(result.Err)
-			}
+			w.historyOf("shop")
 			w.settle()
 			w.pass(time.Second)
 			w.say("history ends")
-			_, err = w.engine.CloseImport(ctx, "shop", w.clock.Now(), false, time.Minute)
+			_, err := w.engine.CloseImport(context.Background(), "shop", w.clock.Now(), false, time.Minute)
 			w.must(err)
+		},
+		"histories": func(w *crowd) { // of several imports, which may stay open, and may be aborted
+			source := rapid.SampledFrom([]string{"shop", "till"}).Draw(w.rt, "source")
+			w.historyOf(source)
+			w.settle()
+			w.pass(time.Second)
+			if end := rapid.SampledFrom([]string{"closed", "aborted", "open"}).Draw(w.rt, "end"); end != "open" {
+				w.say("the history of %s is %s", source, end)
+				_, err := w.engine.CloseImport(context.Background(), source, w.clock.Now(), end == "aborted", time.Minute)
+				w.must(err)
+			}
 		},
 		"burst": func(w *crowd) { // nobody carries out what one leaves for others before the next one comes
 			for range rapid.IntRange(2, 8).Draw(w.rt, "burst") {
@@ -410,6 +406,26 @@ func crowdSteps() map[string]func(w *crowd) {
 				w.owned(func() { w.must(w.engine.Erase(context.Background(), c.ID, nil)) })
 			}
 		},
+	}
+}
+
+// historyOf brings in lines of an import, at times that are over.
+func (w *crowd) historyOf(source string) {
+	ctx := context.Background()
+	w.must(w.engine.OpenImport(ctx, source, true))
+	var lines []engine.Line
+	for range rapid.IntRange(1, 4).Draw(w.rt, "lines") {
+		w.n++
+		e := w.somebody()
+		e.Type, e.Name, e.Properties = lifecycle.Track, "Ordered", []byte(`{"total":7}`)
+		e.Timestamp = w.clock.Now().Add(-time.Duration(rapid.IntRange(0, 60*24).Draw(w.rt, "hours ago")) * time.Hour)
+		w.say("history of %s%s: %s", e.UserID, e.AnonymousID, e.Timestamp.Format("01-02 15:04:05"))
+		lines = append(lines, engine.Line{ID: fmt.Sprint(w.n), Event: e})
+	}
+	results, err := w.engine.Import(ctx, source, lines)
+	w.must(err)
+	for _, result := range results {
+		w.must(result.Err)
 	}
 }
 
@@ -432,9 +448,18 @@ func TestAReplayOfBursts(t *testing.T) {
 	liveAndReplay(t, burstNames(), 40)
 }
 
+// TestAReplayOfHistories has several imports of history at once and one after the other, which end in different ways.
+func TestAReplayOfHistories(t *testing.T) {
+	liveAndReplay(t, historyNames(), 40)
+}
+
 func crowdNames() []string {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(crowdSteps())), func(name string) bool { return name == "burst" })
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(crowdSteps())), func(name string) bool { return name == "burst" || name == "histories" })
 	return append(names, "order", "look", "time", "time")
+}
+
+func historyNames() []string {
+	return []string{"histories", "histories", "histories", "order", "time", "look", "publish", "sign in"}
 }
 
 func burstNames() []string { return []string{"burst", "burst", "order", "time", "publish", "move"} }

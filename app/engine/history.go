@@ -120,7 +120,7 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 		return closeAnswer{}, err
 	}
 	if want := map[bool]string{false: ImportClosing, true: ImportClosed}[in.Final]; record.State != want {
-		record.State, record.At = want, in.At
+		record.State, record.At, record.Abort = want, in.At, in.Abort
 		tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
 	}
 	var held []lifecycle.ID
@@ -337,7 +337,7 @@ func (e *Engine) closeImport(ctx context.Context, source string, until time.Time
 			return progress, nil
 		}
 	}
-	if err = e.homeLast(ctx, source, closeChunk{Source: source, At: record.At, Limit: 1, Final: true}); err != nil {
+	if err = e.homeLast(ctx, source, closeChunk{Source: source, At: record.At, Abort: record.Abort, Limit: 1, Final: true}); err != nil {
 		return progress, err
 	}
 	progress.State = ImportClosed

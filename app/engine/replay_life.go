@@ -122,14 +122,14 @@ func (r *Reliving) Go(ctx context.Context) error {
 	}
 	c := r.life.Customer
 	end := firesAt(r.pauses, c.Real(c.Clock))
-	for name, record := range r.open {
-		if c.Import != name {
+	for _, record := range r.inOrder() {
+		if c.Import != record.Source {
 			if err := r.closeImport(ctx, record); err != nil {
 				return err
 			}
 		}
 	}
-	if err := r.missing(ctx); err != nil {
+	if err := r.missing(ctx, true); err != nil {
 		return err
 	}
 	if err := r.fire(ctx, end); err != nil {
@@ -180,6 +180,9 @@ func (r *Reliving) entry(ctx context.Context, entry *LifeEntry) error {
 	when := in.At
 	if in.History {
 		if _, open := r.open[in.Source]; !in.Inner || !open { // of what scripts made in history it is not known when it came
+			if err := r.closeUntil(ctx, entry.Event.Received); err != nil {
+				return err
+			}
 			if err := r.openImport(ctx, in.Source, entry.Event.Received); err != nil {
 				return err
 			}

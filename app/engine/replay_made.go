@@ -125,8 +125,9 @@ func (r *Reliving) made(ctx context.Context, entry *LifeEntry) (bool, error) {
 	return true, nil
 }
 
-// missing gives the events that were expected of scripts while an import held the timers, and that none has made.
-func (r *Reliving) missing(ctx context.Context) error {
+// missing gives the events that were expected of scripts while an import held the timers, and that none has made. What is
+// expected of whom another import holds is left, unless nothing more happens.
+func (r *Reliving) missing(ctx context.Context, over bool) error {
 	expected := r.expected
 	r.expected = nil
 	for i := range expected {
@@ -134,6 +135,10 @@ func (r *Reliving) missing(ctx context.Context) error {
 		c, err := r.engine.Record(ctx, r.whose(entry))
 		if err != nil {
 			return err
+		}
+		if c.Import != "" && !over {
+			r.expected = append(r.expected, *entry)
+			continue
 		}
 		found, err := r.happened(ctx, c.ID, entry)
 		if err == nil && !found && !r.life.asked[entry.Seq] {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -160,9 +162,9 @@ func (r *Reliving) runAt(source string, at time.Time) (record importRecord) {
 	return record
 }
 
-// closeUntil closes the imports that were closed until a moment.
+// closeUntil closes the imports that were closed until a moment, in their order.
 func (r *Reliving) closeUntil(ctx context.Context, at time.Time) error {
-	for _, record := range r.open {
+	for _, record := range r.inOrder() {
 		if record.State == ImportClosed && !record.At.After(at) {
 			if err := r.closeImport(ctx, record); err != nil {
 				return err
@@ -170,6 +172,13 @@ func (r *Reliving) closeUntil(ctx context.Context, at time.Time) error {
 		}
 	}
 	return nil
+}
+
+// inOrder returns the imports that are open, in the order in which they were closed.
+func (r *Reliving) inOrder() []importRecord {
+	return slices.SortedFunc(maps.Values(r.open), func(a, b importRecord) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Source, b.Source))
+	})
 }
 
 func (r *Reliving) closeImport(ctx context.Context, record importRecord) error {
@@ -183,5 +192,5 @@ func (r *Reliving) closeImport(ctx context.Context, record importRecord) error {
 	if _, err := r.engine.CloseImport(ctx, record.Source, record.At, record.Abort, time.Minute); err != nil {
 		return err
 	}
-	return r.missing(ctx)
+	return r.missing(ctx, false)
 }
