@@ -197,7 +197,8 @@ func (w *crowd) say(format string, args ...any) {
 
 // crowdSteps are what may happen.
 func crowdSteps() map[string]func(w *crowd) {
-	return map[string]func(w *crowd){
+	steps := rankSteps()
+	maps.Copy(steps, map[string]func(w *crowd){
 		"order": func(w *crowd) {
 			e := w.somebody()
 			e.Name, e.Properties = "Ordered", fmt.Appendf(nil, `{"total":%d}`, rapid.IntRange(1, 100).Draw(w.rt, "total"))
@@ -406,7 +407,8 @@ func crowdSteps() map[string]func(w *crowd) {
 				w.owned(func() { w.must(w.engine.Erase(context.Background(), c.ID, nil)) })
 			}
 		},
-	}
+	})
+	return steps
 }
 
 // historyOf brings in lines of an import, at times that are over.
@@ -454,7 +456,8 @@ func TestAReplayOfHistories(t *testing.T) {
 }
 
 func crowdNames() []string {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(crowdSteps())), func(name string) bool { return name == "burst" || name == "histories" })
+	ranks := rankSteps()
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(crowdSteps())), func(name string) bool { return name == "burst" || name == "histories" || ranks[name] != nil })
 	return append(names, "order", "look", "time", "time")
 }
 

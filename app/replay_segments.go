@@ -32,7 +32,7 @@ func onlyByMerge(entry *engine.TimelineEntry) bool {
 func segmentNotes(s *engine.ReplayedSegments) (notes []string) {
 	const written = "when they were entered and left is as it was written down"
 	if len(s.Ranked) > 0 {
-		notes = append(notes, fmt.Sprintf("segments that compare with all customers are not asked again (%s): %s", strings.Join(s.Ranked, ", "), written))
+		notes = append(notes, fmt.Sprintf("it is not stored how customers compared when these segments were published, which ask for ranks (%s): %s", strings.Join(s.Ranked, ", "), written))
 	}
 	if len(s.Before) == 0 {
 		return notes

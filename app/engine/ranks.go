@@ -18,7 +18,59 @@ const (
 	ranksChunk = 2000                  // customers of one read
 )
 
+// Keys of ranks:
+//
+//	Q             -> lifecycle.Ranks: the bounds that hold
+//	Q since       -> RanksPast: those that have held, for replays
 func ranksKey() []byte { return []byte{'Q'} }
+
+func ranksPastKey(at time.Time) []byte { return store.AppendTime(ranksKey(), at) }
+
+// RanksPast are the bounds that held from a moment on.
+type RanksPast struct {
+	At      time.Time       `msgpack:"a"`
+	Ranks   lifecycle.Ranks `msgpack:"r"`
+	First   bool            `msgpack:"f,omitempty"` // nobody had a rank before
+	Walked  time.Time       `msgpack:"w,omitempty"` // when everybody had been asked by them; zero: not yet, or no segment asks for ranks
+	Overdue time.Time       `msgpack:"o,omitempty"` // since when timers waited that were overdue then; zero: none was
+}
+
+// maxRanksPast is how many are remembered: those of somewhat more than a year.
+const maxRanksPast = 400
+
+func readRanksPast(tx store.Reader) (all []RanksPast, failed error) {
+	tx.Scan(append(ranksKey(), 0), store.PrefixEnd(ranksKey()), func(_, value []byte) bool {
+		var past RanksPast
+		failed = store.Decode(value, &past)
+		all = append(all, past)
+		return failed == nil
+	})
+	return all, failed
+}
+
+// keepRanksPast writes down from when on bounds hold, and forgets the oldest ones beyond what is remembered.
+func (e *Engine) keepRanksPast(tx store.Tx, in publishRanks, known lifecycle.Ranks) error {
+	all, err := readRanksPast(tx)
+	if err != nil {
+		return err
+	}
+	for _, past := range all[:max(0, len(all)+1-maxRanksPast)] {
+		tx.Delete(ranksPastKey(past.At))
+	}
+	past := RanksPast{At: in.At, Ranks: in.Ranks, First: known.Customers == 0, Overdue: e.overdue(tx, in.At)}
+	tx.Set(ranksPastKey(past.At), store.Encode(&past))
+	return nil
+}
+
+// ranksWalked notes when everybody had been asked by the bounds that hold.
+func ranksWalked(tx store.Tx, at time.Time) error {
+	all, err := readRanksPast(tx)
+	if last := len(all) - 1; err == nil && last >= 0 && all[last].Walked.IsZero() {
+		all[last].Walked = at
+		tx.Set(ranksPastKey(all[last].At), store.Encode(&all[last]))
+	}
+	return err
+}
 
 // rankPart is what the single writer of a partition keeps in memory of ranks.
 type rankPart struct {
@@ -52,12 +104,18 @@ func (e *Engine) ranks(tx store.Reader) *lifecycle.Ranks {
 func (e *Engine) forgetRanks(tx store.Reader) { e.parts[tx.Partition()].ranks.current = false }
 
 // publishRanks is the input "these bounds hold from now on". Where segments ask for ranks, everybody is asked anew.
-type publishRanks struct{ Ranks lifecycle.Ranks }
+type publishRanks struct {
+	Ranks lifecycle.Ranks
+	At    time.Time
+}
 
 func (e *Engine) publishRanks(tx store.Tx, in publishRanks) error {
 	known, err := readRanks(tx)
 	if err == nil && !in.Ranks.At.After(known.At) {
 		return nil
+	}
+	if err = e.keepRanksPast(tx, in, known); err != nil {
+		return err
 	}
 	tx.Set(ranksKey(), store.Encode(&in.Ranks))
 	if set := e.segments(tx); set == nil || !set.Ranked() {
@@ -136,7 +194,7 @@ func (e *Engine) rankAll(ctx context.Context, pause time.Duration) (lifecycle.Ra
 	if ranks.Customers == 0 {
 		return ranks, nil // nobody has a rank
 	}
-	return ranks, e.everywhere(ctx, publishRanks{ranks})
+	return ranks, e.everywhere(ctx, publishRanks{ranks, e.clock.Now()})
 }
 
 // rankDaily keeps the ranks, as long as ctx lasts. One partition's owner does it for all.

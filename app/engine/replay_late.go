@@ -47,6 +47,9 @@ func (l *Life) pauses() (all []pause) {
 	for _, past := range l.segments {
 		add(past.Overdue, past.At)
 	}
+	for _, past := range l.ranks {
+		add(past.Overdue, past.At)
+	}
 	return all
 }
 

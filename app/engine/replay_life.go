@@ -45,7 +45,10 @@ type Reliving struct {
 	when      map[uint64]time.Time // by when entries were written at the earliest, by their numbers
 	segments  []*segmentsThen      // oldest first
 	published int                  // how many of them have been
-	walked    time.Time            // when everybody knows of the last one; zero: they do, or nobody knows when
+	ranks     []RanksPast          // that are still to be published
+	walked    time.Time            // when everybody knows of what was published last; zero: they do, or nobody knows when
+	pending   bool                 // there may be who does not know of it
+	fresh     bool                 // and of the segments, not only of ranks
 	Foreign   []LifeEntry          // entries that nothing in the timeline explains; they were left out
 }
 

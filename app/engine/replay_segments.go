@@ -11,8 +11,9 @@ import (
 	"stagecraft/app/store"
 )
 
-// Who was a member of segments is asked again in a replay, of the version that was in force. What cannot be asked is taken from
-// the timeline: segments that ask for a rank among all customers, and those of a time of which no version is stored.
+// Who was a member of segments is asked again in a replay, of the version that was in force, with the ranks among all customers that
+// held. What cannot be asked is taken from the timeline: segments of a time of which no version is stored, and those that ask for a
+// rank if it is not stored which ones held.
 
 // segmentsThen are the segments that were in force from a moment on.
 type segmentsThen struct {
@@ -20,12 +21,13 @@ type segmentsThen struct {
 	source script.Source     // of those that are asked
 	asked  map[string]string // versions of those that are asked, by name
 	others []string          // that are not, by name
+	ranked bool              // some are asked that ask for ranks
 }
 
 // ReplayedSegments says which segments a replay has asked, and which it could not.
 type ReplayedSegments struct {
 	Now    []string  // asked to the end, by name
-	Ranked []string  // not asked, because they ask for a rank among all customers, by name
+	Ranked []string  // not asked, because they ask for a rank of a time of which none is stored, by name
 	Before []string  // not asked of in a time of which no version is stored, by name
 	Since  time.Time // from when on versions are stored; zero: none is, or no segment may be asked of this customer
 }
@@ -80,6 +82,9 @@ func (r *Reliving) readSegments(ctx context.Context) error {
 		}
 		r.segments = append(r.segments, then)
 	}
+	if slices.ContainsFunc(r.segments, func(then *segmentsThen) bool { return then.ranked }) {
+		r.ranks = l.ranks
+	}
 	for i := range l.Entries {
 		entry := &l.Entries[i]
 		if e := entry.Event; e != nil && e.Depth > 0 && (e.Name == SegmentEntered || e.Name == SegmentLeft) {
@@ -121,7 +126,8 @@ func (r *Reliving) segmentsOf(ctx context.Context, past SegmentsPast) (*segments
 	}
 	for _, at := range compiled.Order { // whom others ask for comes first
 		segment := compiled.List[at]
-		other := ranked(source, segment)
+		byRank := ranked(source, segment)
+		other := byRank && !r.life.ranksKnown(past.At)
 		for _, need := range segment.Needs {
 			other = other || slices.Contains(then.others, need)
 		}
@@ -129,7 +135,7 @@ func (r *Reliving) segmentsOf(ctx context.Context, past SegmentsPast) (*segments
 			then.others = append(then.others, segment.Name)
 			delete(then.source.Files, segment.Name+".lua")
 		} else {
-			then.asked[segment.Name] = segment.Version
+			then.asked[segment.Name], then.ranked = segment.Version, then.ranked || byRank
 		}
 	}
 	return then, nil
@@ -204,16 +210,13 @@ func (r *Reliving) segmentsUntil(ctx context.Context, until time.Time) error {
 		}
 		r.clock.Set(next)
 		if walked {
-			r.walked = time.Time{}
+			r.walked, r.pending = time.Time{}, false
 			if err := r.walk(ctx, next, r.ids...); err != nil {
 				return err
 			}
 			continue
 		}
-		then := r.segments[r.published]
-		r.published++
-		r.walked = then.Walked
-		if err := r.engine.PublishSegments(ctx, then.source); err != nil {
+		if err := r.publishNext(ctx, next); err != nil {
 			return err
 		}
 		for p := range r.engine.parts { // not before its time
@@ -222,21 +225,65 @@ func (r *Reliving) segmentsUntil(ctx context.Context, until time.Time) error {
 	}
 }
 
-// nextSegments returns when segments are published next, or when everybody knows of the present ones; zero for never.
+// publishNext publishes the segments, or the ranks, of a moment.
+func (r *Reliving) publishNext(ctx context.Context, at time.Time) error {
+	if r.published < len(r.segments) && r.segments[r.published].At.Equal(at) {
+		then := r.segments[r.published]
+		r.published++
+		r.walked, r.pending, r.fresh = then.Walked, true, true
+		return r.engine.PublishSegments(ctx, then.source)
+	}
+	past := r.ranks[0]
+	r.ranks = r.ranks[1:]
+	if !past.Walked.IsZero() {
+		r.walked = past.Walked
+	}
+	r.pending, r.fresh = true, r.fresh && r.pending
+	for _, id := range r.ids {
+		if err := r.do(ctx, id.Partition(), publishRanks{past.Ranks, past.At}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextSegments returns when segments or ranks are published next, or when everybody knows of the present ones; zero for never.
 func (r *Reliving) nextSegments() time.Time {
 	next := r.walked
-	if r.published < len(r.segments) {
-		if at := r.segments[r.published].At; next.IsZero() || at.Before(next) {
+	earlier := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
 			next = at
 		}
+	}
+	if r.published < len(r.segments) {
+		earlier(r.segments[r.published].At)
+	}
+	if len(r.ranks) > 0 {
+		earlier(r.ranks[0].At)
 	}
 	return next
 }
 
-// walk asks everybody in the partitions of some customers who has not been asked by the present segments.
+// ranksKnown reports whether it is stored which ranks held from a moment on.
+func (l *Life) ranksKnown(from time.Time) bool {
+	if len(l.ranks) == 0 {
+		return l.unranked
+	}
+	return l.ranks[0].First || !from.Before(l.ranks[0].At)
+}
+
+// walk asks everybody in the partitions of some customers who has not been asked by the present segments, and takes them off the
+// lists of those that are gone.
 func (r *Reliving) walk(ctx context.Context, at time.Time, ids ...lifecycle.ID) error {
 	for _, id := range ids {
-		if err := r.do(ctx, id.Partition(), walkSegments{Limit: 1000, At: at}); err != nil {
+		for more := true; more; {
+			answer, err := r.engine.store.Do(ctx, id.Partition(), walkSegments{Limit: 1000, At: at})
+			if err != nil {
+				return err
+			}
+			more = answer.(bool)
+		}
+		if err := r.settle(ctx, id.Partition()); err != nil {
 			return err
 		}
 	}
@@ -257,10 +304,13 @@ func (r *Reliving) learn(ctx context.Context, entry *LifeEntry) error {
 		return err
 	}
 	then, former := r.segments[r.published-1], map[string]string{}
-	if !then.Walked.IsZero() && r.walked.IsZero() {
+	if !r.pending {
 		return nil // everybody knows
 	}
-	if r.published > 1 {
+	switch {
+	case !r.fresh:
+		former = then.asked
+	case r.published > 1:
 		former = r.segments[r.published-2].asked
 	}
 	known := false

@@ -85,6 +85,9 @@ func (e *Engine) walkSome(tx store.Tx, table *segmentTable, in walkSegments) err
 		if last := len(table.Past) - 1; last >= 0 && table.Past[last].Walked.IsZero() {
 			table.Past[last].Walked = in.At
 		}
+		if err := ranksWalked(tx, in.At); err != nil {
+			return err
+		}
 		table.Former = map[uint64][]segmentRef{table.Epoch: table.Former[table.Epoch]} // nobody names another one any more
 	}
 	return nil

@@ -51,6 +51,8 @@ type Life struct {
 
 	Members        map[string]string // how they stand in segments they are in, by name; nil: they have yet to be asked
 	segments       []SegmentsPast    // oldest first
+	ranks          []RanksPast       // oldest first
+	unranked       bool              // nobody has a rank
 	segmentsNow    string            // the version of segmentsPacked
 	segmentsPacked []byte            // the present ones
 	asked          map[uint64]bool   // numbers of entries whose event tells of a segment that is asked again
@@ -147,6 +149,14 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 		return nil, err
 	}
 	life.keepMembers(tx, segments)
+	now, err := readRanks(tx)
+	if err != nil {
+		return nil, err
+	}
+	if life.ranks, err = readRanksPast(tx); err != nil {
+		return nil, err
+	}
+	life.unranked = now.Customers == 0
 	if life.said, _, err = saidBy(tx, q.Customer.ID); err != nil {
 		return nil, err
 	}
