@@ -213,10 +213,12 @@ func (c *controls) pauseOf(m *lifecycle.Message) *Order {
 	return nil
 }
 
-// MarketingPaused reports whether marketing by a channel is paused in this partition, as connectors ask for it. It is called inside
-// Apply.
-func (d *Delivery) MarketingPaused(tx store.Reader, channel string) bool {
-	return d.controlled(tx).paused(Target{Channel: channel, Kind: lifecycle.Marketing}) >= 0
+// ChannelPaused reports whether all of a channel is paused in this partition, and whether its marketing is by an order of its own, as
+// connectors ask for it. It is called inside Apply.
+func (d *Delivery) ChannelPaused(tx store.Reader, channel string) (all, marketing bool) {
+	orders := d.controlled(tx)
+	all = orders.paused(Target{Channel: channel}) >= 0 || d.Paused(channel)
+	return all, orders.paused(Target{Channel: channel, Kind: lifecycle.Marketing}) >= 0
 }
 
 func (c *controls) paused(s Target) int {

@@ -171,7 +171,9 @@ func TestAConnectorPausesMarketing(t *testing.T) {
 		t.Error("the pause has not outlived the start")
 	}
 	p.do(ada.Partition(), func(tx store.Tx) { // broadcasts ask
-		if !p.delivery.MarketingPaused(tx, "email") || p.delivery.MarketingPaused(tx, "sms") {
+		mail, mails := p.delivery.ChannelPaused(tx, "email")
+		sms, texts := p.delivery.ChannelPaused(tx, "sms")
+		if mail || !mails || sms || texts {
 			t.Error("it is not told that marketing by mail is paused, and no other")
 		}
 	})

@@ -20,9 +20,10 @@ const (
 // letPause is how long a broadcast waits that cannot let anybody in, until it looks again.
 const letPause = 5 * time.Second
 
-// MarketingPauser is an Outbox that knows whether marketing by a channel is paused in this partition. It is asked inside Apply.
-type MarketingPauser interface {
-	MarketingPaused(tx store.Reader, channel string) bool
+// Pauser is an Outbox that knows whether all of a channel is paused in this partition, or its marketing by an order of its own. It is
+// asked inside Apply.
+type Pauser interface {
+	ChannelPaused(tx store.Reader, channel string) (all, marketing bool)
 }
 
 // BroadcastEvent is what stands in a customer's timeline for it, and what the message sees as `event`, with what the list
@@ -46,7 +47,7 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 	j := e.parts[tx.Partition()].broadcasts[lifecycle.BroadcastPrefix+b.Name]
 	// Of one that cannot be read the log says why, and the partition has other things to do. What is let in while nothing may leave
 	// would leave all at once afterwards, whatever the rate.
-	if j == nil || e.rests(tx, j) {
+	if j == nil || e.rests(tx, b, j) {
 		b.Next = in.At.Add(letPause)
 		e.writeShare(tx, b)
 		return 0, nil
@@ -88,11 +89,13 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 	return let, nil
 }
 
-// rests reports whether a broadcast has nothing but marketing, and marketing by all of its channels is paused.
-func (e *Engine) rests(tx store.Reader, j *journey) bool {
-	pauser, knows := e.outbox.(MarketingPauser)
+// rests reports whether nothing of a broadcast may leave: its marketing is paused by all of its channels, or they are, and it has a
+// rate to keep afterwards.
+func (e *Engine) rests(tx store.Reader, b *broadcastShare, j *journey) bool {
+	pauser, knows := e.outbox.(Pauser)
 	return knows && !slices.ContainsFunc(j.program.Templates, func(t lifecycle.Template) bool {
-		return kindOf(&t) != lifecycle.Marketing || !pauser.MarketingPaused(tx, t.Channel)
+		all, marketing := pauser.ChannelPaused(tx, t.Channel)
+		return !(all && b.Rate > 0 || marketing && kindOf(&t) == lifecycle.Marketing)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,27 +250,49 @@ func TestABroadcastRestsWhileMarketingIsPaused(t *testing.T) {
 	h := newHarness(t)
 	h.people(100, plain)
 	h.book.marketingPaused.Store(true)
-	b, owed := draft("slow"), draft("owed")
-	b.Rate = 10
+	slow, owed := draft("slow"), draft("owed")
+	slow.Rate = 10
 	for i := range owed.Parts {
 		owed.Parts[i].Texts = map[string]string{"email": "---\nsubject: Recall\nkind: transactional\n---\nHi\n"}
 	}
-	h.begin(b)
+	h.begin(slow)
 	h.begin(owed)
 	h.done("owed")
+	h.rests("slow", &h.book.marketingPaused)
+}
+
+// While a channel is paused a broadcast with a rate lets nobody in, be they owed what it says. One without goes on: what it decides waits.
+func TestABroadcastWithARateRestsWhileItsChannelIsPaused(t *testing.T) {
+	h := newHarness(t)
+	h.people(100, plain)
+	h.book.channelPaused.Store(true)
+	slow, free := draft("slow"), draft("free")
+	slow.Rate = 10
+	for i := range slow.Parts {
+		slow.Parts[i].Texts = map[string]string{"email": "---\nsubject: Recall\nkind: transactional\n---\nHi\n"}
+	}
+	h.begin(slow)
+	h.begin(free)
+	h.done("free")
+	h.rests("slow", &h.book.channelPaused)
+}
+
+// rests checks that a broadcast of ten a second has let nobody in while something was paused, and lets a hundred in at its rate after it.
+func (h *harness) rests(name string, paused *atomic.Bool) {
+	h.t.Helper()
 	for range 10 {
 		h.clock.Advance(time.Minute)
 	}
-	if let := h.progress("slow").Let; let != 0 {
-		t.Errorf("%d were let in while marketing was paused", let)
+	if let := h.progress(name).Let; let != 0 {
+		h.t.Errorf("%d were let in during the pause", let)
 	}
-	h.book.marketingPaused.Store(false)
+	paused.Store(false)
 	resumed := h.clock.Now()
 	h.eventually(func() bool {
 		h.clock.Advance(time.Second)
-		let := h.progress("slow").Let
+		let := h.progress(name).Let
 		if most := 10*int64(h.clock.Now().Sub(resumed)/time.Second) + 1; let > most {
-			t.Fatalf("%d were let in, not at most %d", let, most)
+			h.t.Fatalf("%d were let in, not at most %d", let, most)
 		}
 		return let == 100
 	})

@@ -247,6 +247,7 @@ type book struct {
 	leaves   map[string]time.Time              // when messages of a name may leave
 	becomes  map[string]lifecycle.MessageState // the state in which messages of a name are put
 
+	channelPaused   atomic.Bool
 	marketingPaused atomic.Bool
 }
 
@@ -310,9 +311,9 @@ func (b *book) Sent(_ store.Reader, decided time.Time, id lifecycle.ID) (*lifecy
 	return nil, ""
 }
 
-// MarketingPaused reports whether a test has paused it.
-func (b *book) MarketingPaused(_ store.Reader, channel string) bool {
-	return channel == "email" && b.marketingPaused.Load()
+// ChannelPaused reports what a test has paused.
+func (b *book) ChannelPaused(_ store.Reader, channel string) (all, marketing bool) {
+	return channel == "email" && b.channelPaused.Load(), channel == "email" && b.marketingPaused.Load()
 }
 
 // Free does nothing: no message waits here.
