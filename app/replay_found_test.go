@@ -89,7 +89,7 @@ func TestAReplayOfMovesAfterHistory(t *testing.T) {
 			if out.Refused != "" {
 				t.Fatal(out.Refused)
 			}
-			_, err = w.engine.SaveBulk(ctx, engine.Bulk{Name: string(act), Act: act, Journey: "club", Why: "spring", Audience: engine.Audience{Everybody: true}})
+			_, err = w.engine.SaveBulk(ctx, engine.Bulk{Name: string(act), Act: act, Journey: "club", Why: "spring", Audience: engine.Audience{Everybody: true}}, false)
 			w.must(err)
 			_, err = w.engine.SetBulk(ctx, string(act), engine.BulkRunning, "minh")
 			w.must(err)

@@ -282,7 +282,7 @@ func crowdSteps() map[string]func(w *crowd) {
 			ctx, name := context.Background(), fmt.Sprint("bulk", w.n)
 			b := engine.Bulk{Name: name, Act: engine.ActMove, Journey: "club", To: rapid.SampledFrom([]string{"regular", "gone"}).Draw(w.rt, "to"), Why: "spring", Audience: engine.Audience{Everybody: true}}
 			w.say("bulk to %s", b.To)
-			_, err := w.engine.SaveBulk(ctx, b)
+			_, err := w.engine.SaveBulk(ctx, b, false)
 			w.must(err)
 			_, err = w.engine.SetBulk(ctx, name, engine.BulkRunning, "minh")
 			w.must(err)

@@ -144,8 +144,9 @@ func (e *Engine) BroadcastProgram(ctx context.Context, b *Broadcast) (*script.Pr
 	return e.host.Compile(source)
 }
 
-// SaveBroadcast keeps a draft. What is wrong with it is told by field, and of texts by file and line.
-func (e *Engine) SaveBroadcast(ctx context.Context, b Broadcast) (Broadcast, error) {
+// SaveBroadcast keeps a draft. What is wrong with it is told by field, and of texts by file and line. It is a Conflict if it is to be
+// new and there is one of its name.
+func (e *Engine) SaveBroadcast(ctx context.Context, b Broadcast, isNew bool) (Broadcast, error) {
 	b.State, b.Version, b.Started, b.Stopped = BroadcastDraft, "", time.Time{}, time.Time{}
 	if err := b.check(); err != nil {
 		return b, err
@@ -159,8 +160,11 @@ func (e *Engine) SaveBroadcast(ctx context.Context, b Broadcast) (Broadcast, err
 	}
 	e.publishing.Lock()
 	defer e.publishing.Unlock()
-	if _, err = e.Broadcast(ctx, b.Name); lifecycle.CodeOf(err) == lifecycle.NotFound {
+	switch _, err = e.Broadcast(ctx, b.Name); {
+	case lifecycle.CodeOf(err) == lifecycle.NotFound:
 		err = e.everywhere(ctx, dropShare{b.Name}) // a new one begins with nothing, whatever a former one of its name has left
+	case err == nil && isNew:
+		err = errTaken("broadcast", b.Name)
 	}
 	if err != nil {
 		return b, err
@@ -170,6 +174,11 @@ func (e *Engine) SaveBroadcast(ctx context.Context, b Broadcast) (Broadcast, err
 		return b, err
 	}
 	return answer.(Broadcast), nil
+}
+
+// errTaken says that there is a job of a name already.
+func errTaken(kind, name string) error {
+	return lifecycle.Errorf(lifecycle.Conflict, "there is a %s %s already; choose another name, or change that one", kind, name)
 }
 
 // StartBroadcast lets a draft begin, at its time or at once. From then on it cannot be changed.

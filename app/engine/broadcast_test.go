@@ -22,7 +22,7 @@ func draft(name string) engine.Broadcast {
 
 func (h *harness) save(b engine.Broadcast) {
 	h.t.Helper()
-	if _, err := h.engine.SaveBroadcast(context.Background(), b); err != nil {
+	if _, err := h.engine.SaveBroadcast(context.Background(), b, false); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -461,7 +461,7 @@ func TestWhatIsWrongWithABroadcast(t *testing.T) {
 	} {
 		b := draft("wrong")
 		change(&b)
-		_, err := h.engine.SaveBroadcast(context.Background(), b)
+		_, err := h.engine.SaveBroadcast(context.Background(), b, false)
 		var wrong *lifecycle.Error
 		if e, ok := err.(*lifecycle.Error); ok {
 			wrong = e
@@ -472,7 +472,7 @@ func TestWhatIsWrongWithABroadcast(t *testing.T) {
 	}
 	b := draft("wrong")
 	b.Parts[0].Texts = map[string]string{"email": "No subject"}
-	if _, err := h.engine.SaveBroadcast(context.Background(), b); err == nil || !strings.Contains(err.Error(), "message.email.liquid") {
+	if _, err := h.engine.SaveBroadcast(context.Background(), b, false); err == nil || !strings.Contains(err.Error(), "message.email.liquid") {
 		t.Errorf("a text without a subject: %v", err)
 	}
 }

@@ -106,8 +106,8 @@ func (e *Engine) changeBulk(tx store.Tx, in changeBulk) (Bulk, error) {
 	return b, nil
 }
 
-// SaveBulk keeps a draft. What is wrong with it is told by field.
-func (e *Engine) SaveBulk(ctx context.Context, b Bulk) (Bulk, error) {
+// SaveBulk keeps a draft. What is wrong with it is told by field. It is a Conflict if it is to be new and there is one of its name.
+func (e *Engine) SaveBulk(ctx context.Context, b Bulk, isNew bool) (Bulk, error) {
 	b.State, b.Started, b.Stopped = BulkDraft, time.Time{}, time.Time{}
 	plan, err := e.Plan(ctx, b.Journey)
 	if err != nil {
@@ -118,6 +118,14 @@ func (e *Engine) SaveBulk(ctx context.Context, b Bulk) (Bulk, error) {
 	}
 	e.publishing.Lock()
 	defer e.publishing.Unlock()
+	if isNew {
+		switch _, err = e.Bulk(ctx, b.Name); {
+		case err == nil:
+			return b, errTaken("bulk", b.Name)
+		case lifecycle.CodeOf(err) != lifecycle.NotFound:
+			return b, err
+		}
+	}
 	answer, err := e.store.Do(ctx, 0, changeBulk{Bulk: b, At: e.clock.Now()})
 	if err != nil {
 		return b, err

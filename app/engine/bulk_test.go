@@ -14,7 +14,7 @@ import (
 
 func (h *harness) bulk(b engine.Bulk) {
 	h.t.Helper()
-	if _, err := h.engine.SaveBulk(context.Background(), b); err != nil {
+	if _, err := h.engine.SaveBulk(context.Background(), b, false); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -205,7 +205,7 @@ func TestWhatIsWrongWithABulkIsToldByField(t *testing.T) {
 		"audience": {Name: "x", Act: engine.ActExit, Journey: "shop"},
 		"rate":     {Name: "x", Act: engine.ActExit, Journey: "shop", Rate: -1, Audience: everybody},
 	} {
-		_, err := h.engine.SaveBulk(context.Background(), b)
+		_, err := h.engine.SaveBulk(context.Background(), b, false)
 		var own *lifecycle.Error
 		if own, _ = err.(*lifecycle.Error); own == nil || own.Field != field {
 			t.Errorf("%s: %v", field, err)

@@ -30,8 +30,8 @@ func (s *Server) broadcasts() *jobs[engine.Broadcast] {
 		all: s.Engine.Broadcasts, one: s.Engine.Broadcast, add: s.Engine.AddToBroadcast,
 		name: func(b *engine.Broadcast) *string { return &b.Name },
 		made: func(b *engine.Broadcast) time.Time { return b.Created },
-		save: func(c *fiber.Ctx, draft engine.Broadcast) (engine.Broadcast, error) {
-			return s.Engine.SaveBroadcast(c.UserContext(), draft)
+		save: func(c *fiber.Ctx, draft engine.Broadcast, isNew bool) (engine.Broadcast, error) {
+			return s.Engine.SaveBroadcast(c.UserContext(), draft, isNew)
 		},
 		drop:  s.dropBroadcast,
 		ahead: func(ctx context.Context, b engine.Broadcast) (any, error) { return s.Engine.BroadcastAhead(ctx, b) },

@@ -17,9 +17,9 @@ func (s *Server) bulks() *jobs[engine.Bulk] {
 		all: s.Engine.Bulks, one: s.Engine.Bulk, add: s.Engine.AddToBulk,
 		name: func(b *engine.Bulk) *string { return &b.Name },
 		made: func(b *engine.Bulk) time.Time { return b.Created },
-		save: func(c *fiber.Ctx, draft engine.Bulk) (engine.Bulk, error) {
+		save: func(c *fiber.Ctx, draft engine.Bulk, isNew bool) (engine.Bulk, error) {
 			draft.By = s.operator(c, draft.By)
-			return s.Engine.SaveBulk(c.UserContext(), draft)
+			return s.Engine.SaveBulk(c.UserContext(), draft, isNew)
 		},
 		drop:  func(ctx context.Context, b engine.Bulk) error { return s.Engine.DropBulk(ctx, b.Name) },
 		ahead: func(ctx context.Context, b engine.Bulk) (any, error) { return s.Engine.BulkAhead(ctx, b) },

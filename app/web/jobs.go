@@ -10,7 +10,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"stagecraft/app/engine"
-	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 	"stagecraft/app/store"
 )
@@ -28,7 +27,7 @@ type jobs[T any] struct {
 	one   func(ctx context.Context, name string) (T, error)
 	name  func(job *T) *string
 	made  func(job *T) time.Time
-	save  func(c *fiber.Ctx, draft T) (T, error)
+	save  func(c *fiber.Ctx, draft T, isNew bool) (T, error)
 	drop  func(ctx context.Context, job T) error
 	add   func(ctx context.Context, name string, members []engine.Member) (engine.Added, error)
 	ahead func(ctx context.Context, job T) (any, error)
@@ -150,15 +149,7 @@ func (j *jobs[T]) put(c *fiber.Ctx) error {
 		}
 		defer done()
 	}
-	if isNew {
-		if _, err = j.one(c.UserContext(), name); lifecycle.CodeOf(err) != lifecycle.NotFound {
-			if err == nil {
-				err = lifecycle.Errorf(lifecycle.Conflict, "there is a %s %s already; choose another name, or change that one", j.kind, name)
-			}
-			return err
-		}
-	}
-	if draft, err = j.save(c, draft); err != nil {
+	if draft, err = j.save(c, draft, isNew); err != nil {
 		return err
 	}
 	return j.answer(c, draft, true)
