@@ -253,7 +253,7 @@ func TestARepeatedRequestIsAnsweredAlike(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case status == 429:
+			case status == 429 || status == 503: // on a machine that has other things to do it may take too long
 				busy++
 			case status != 200:
 				t.Errorf("%d %s", status, text)
@@ -265,9 +265,13 @@ func TestARepeatedRequestIsAnsweredAlike(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if done != 1 || done+replayed+busy != 10 {
+	if done > 1 || done == 0 && busy == 0 || done+replayed+busy != 10 {
 		t.Errorf("%d were done, %d replayed, %d told to come again", done, replayed, busy)
 	}
+	s.eventually("it is done and replayed", func() bool {
+		status, _, header := post("/v1/import", `{"source": "shop", "history": true}`, "k3")
+		return status == 200 && header.Get("Idempotent-Replayed") == "true"
+	})
 	// It outlives a restart.
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
