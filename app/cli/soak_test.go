@@ -13,8 +13,8 @@ import (
 
 // soakSample is what the server held at a moment.
 type soakSample struct {
-	at                                             time.Duration
-	server, anonymous, connector, heap, goroutines float64
+	at                                                    time.Duration
+	server, anonymous, connector, heap, lives, goroutines float64
 }
 
 // TestSoak keeps a steady load on the server for as long as STAGECRAFT_SOAK says and prints what becomes of its memory
@@ -74,6 +74,7 @@ func TestSoak(t *testing.T) {
 	soakPrint(t, samples, "without mapped", func(s soakSample) float64 { return s.anonymous })
 	soakPrint(t, samples, "connector MB", func(s soakSample) float64 { return s.connector })
 	soakPrint(t, samples, "heap MB", func(s soakSample) float64 { return s.heap })
+	soakPrint(t, samples, "of it lives", func(s soakSample) float64 { return s.lives })
 	soakPrint(t, samples, "goroutines", func(s soakSample) float64 { return s.goroutines })
 }
 
@@ -92,6 +93,8 @@ func (p *serverProcess) soakSample() (soakSample, error) {
 	return soakSample{
 		server: residentMB(p.cmd.Process.Pid), anonymous: anonymousMB(p.cmd.Process.Pid), connector: residentMB(o.Channels[0].PID),
 		heap: metrics["go_memstats_heap_inuse_bytes"] / (1 << 20), goroutines: metrics["go_goroutines"],
+		// What the last collection left, with stacks: the next one begins when it has grown by so much.
+		lives: metrics["go_memstats_next_gc_bytes"] / (1 + metrics["go_gc_gogc_percent"]/100) / (1 << 20),
 	}, nil
 }
 
