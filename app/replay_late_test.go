@@ -1,10 +1,15 @@
 package app_test
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"stagecraft/app/delivery"
+	"stagecraft/app/engine"
 	"stagecraft/app/lifecycle"
 )
 
@@ -80,4 +85,50 @@ func heardOfSegments(discount string) map[string]string {
 	files["journey.lua"] += "\non(\"Segment Entered\", function(customer, event) tag(event.properties.segment) end)" +
 		"\non(\"Segment Left\", function(customer, event) set(\"left\", event.properties.segment) end)"
 	return files
+}
+
+// TestAReplayOfAnImportThatCloses has a line of another import come while one is still being closed: to whom it has let go, and to
+// whom it has not.
+func TestAReplayOfAnImportThatCloses(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(club("discount"))
+	ctx := context.Background()
+	var users []string // of one partition, more than are let go at once
+	for i := 0; len(users) < 61; i++ {
+		if user := fmt.Sprint("u", i); userID(user).Partition() == userID("ada").Partition() {
+			users = append(users, user)
+		}
+	}
+	slices.SortFunc(users, func(a, b string) int { x, y := userID(a), userID(b); return bytes.Compare(x[:], y[:]) })
+	line := func(source, user string, days int) {
+		w.n++
+		results, err := w.engine.Import(ctx, source, []engine.Line{{ID: fmt.Sprint(w.n), Event: lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: user,
+			Properties: []byte(`{"total":60}`), Timestamp: w.clock.Now().AddDate(0, 0, -days)}}})
+		w.must(err)
+		w.must(results[0].Err)
+	}
+	closes := func(source string, budget time.Duration, state string) {
+		w.clock.Advance(time.Second)
+		progress, err := w.engine.CloseImport(ctx, source, w.clock.Now(), false, budget)
+		w.must(err)
+		if progress.State != state {
+			t.Fatalf("%s is %s, want %s", source, progress.State, state)
+		}
+		w.clock.Advance(time.Second)
+	}
+	w.must(w.engine.OpenImport(ctx, "shop", true))
+	w.must(w.engine.OpenImport(ctx, "till", true))
+	w.clock.Advance(time.Second)
+	for _, user := range users {
+		line("shop", user, 60)
+	}
+	closes("shop", 0, engine.ImportClosing)
+	line("till", users[0], 40)
+	line("till", users[60], 40)
+	closes("shop", time.Minute, engine.ImportClosed)
+	line("till", users[30], 40)
+	closes("till", time.Minute, engine.ImportClosed)
+	w.settleAll()
+	w.agrees()
 }

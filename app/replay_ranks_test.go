@@ -11,53 +11,145 @@ import (
 
 	"stagecraft/app/delivery"
 	"stagecraft/app/script"
+	"stagecraft/app/store"
 )
 
-// TestAReplayOfRanks has segments that compare with all customers: by the ranks that held, and not by those that others' purchases
-// have brought since. Where it is not stored which ones held, the replay says so.
-func TestAReplayOfRanks(t *testing.T) {
-	w := newLived(t, delivery.Policy{})
-	defer w.store.Close()
+// ranked is a world in which five people have bought something, each more than the one before, and scripts hear of segments.
+type ranked struct{ *lived }
+
+func newRanked(t *testing.T) *ranked {
+	w := &ranked{newLived(t, delivery.Policy{})}
+	t.Cleanup(func() { w.store.Close() })
 	files := club("discount")
 	files["journey.lua"] += "\non(\"Segment Entered\", function(customer, event) tag(event.properties.segment) end)" +
-		"\non(\"Segment Left\", function(customer, event) set(\"left\", event.properties.segment) end)"
+		"\non(\"Segment Left\", function(customer, event) set(\"left\", event.properties.segment) end)" +
+		"\non(\"Ping\", function(customer, event) wait \"1 day\" tag(\"late\") end)"
 	w.publish(files)
-	buy := func(user string, revenue int) {
-		w.track(user, "Order Completed", map[string]any{"revenue": revenue})
-		w.clock.Advance(time.Second)
-	}
-	rank := func() {
-		_, err := w.engine.Rank(context.Background())
-		w.must(err)
-		w.clock.Advance(time.Second)
-	}
 	for i := range 5 {
-		buy(fmt.Sprint("customer", i), 10*(i+1))
+		w.buy(fmt.Sprint("customer", i), 10*(i+1))
 	}
-	w.publishSegments("best", `rfm { m = 5 }`, "rest", `rfm { m = 1 } and not in_segment("best")`)
+	return w
+}
+
+func (w *ranked) buy(user string, revenue int) {
+	w.track(user, "Order Completed", map[string]any{"revenue": revenue})
+	w.clock.Advance(time.Second)
+}
+
+// othersBuy makes what the five have bought little.
+func (w *ranked) othersBuy() {
+	for i := range 5 {
+		w.buy(fmt.Sprint("friend", i), 1000)
+	}
+}
+
+func (w *ranked) rank() {
+	w.t.Helper()
+	_, err := w.engine.Rank(context.Background())
+	w.must(err)
+	w.clock.Advance(time.Second)
+}
+
+// told returns the tags of somebody, and which segment they left last.
+func (w *ranked) told(user string) string {
+	w.t.Helper()
+	c, err := w.engine.Record(context.Background(), userID(user))
+	w.must(err)
+	return fmt.Sprint(c.Tags, c.Trait("left"))
+}
+
+// notes returns what the replay of a life says that is the same.
+func (w *ranked) notes(user string) string {
+	w.t.Helper()
+	found := w.replay(user)
+	if len(found.Differences) > 0 {
+		w.t.Errorf("%s: %+v", user, found.Differences)
+	}
+	return strings.Join(found.Notes, "\n")
+}
+
+// TestAReplayOfRanks has segments that compare with all customers: by the ranks that held, and not by those that others' purchases
+// have brought since.
+func TestAReplayOfRanks(t *testing.T) {
+	w := newRanked(t)
+	w.publishSegments("best", `rfm { m = 5 }`, "rest", `rfm { m = 1 } and not in_segment("best")`, "recent", `count("Order Completed", "1 hour") >= 1`)
 	w.settleAll()
-	rank()
+	w.rank()
 	w.settleAll()
+	w.pass("customer3", 24*time.Hour)
 	w.pass("customer4", 24*time.Hour)
-	buy("customer0", 500)
-	for i := range 5 {
-		buy(fmt.Sprint("friend", i), 1000)
+	w.othersBuy()
+	w.rank()
+	w.buy("customer3", 3000) // before everybody is asked
+	if got := w.told("customer4"); got != "[best]recent" {
+		t.Errorf("who had bought most was told of %s", got)
 	}
-	rank()
-	buy("customer3", 3000) // before everybody is asked
+	w.buy("customer4", 3000) // who was among the best, and is: but not by those ranks without this
+	w.settleAll()
+	w.rank()
 	w.settleAll()
 	w.agrees()
-	found := w.replay("customer4")
-	if text := fmt.Sprint(found.Notes); strings.Contains(text, "rank") {
+	if text := w.notes("customer4"); strings.Contains(text, "ranks") {
 		t.Errorf("notes: %s", text)
 	}
-	c, err := w.engine.Record(context.Background(), userID("customer4"))
-	w.must(err)
-	if fmt.Sprint(c.Tags) != "[best rest]" {
-		t.Errorf("who had bought most was told of by %v", c.Tags)
+	if got := w.told("customer0"); !strings.Contains(got, "rest") {
+		t.Errorf("who had bought least was told of %s", got)
 	}
-	if left := c.Trait("left"); left != "best" {
-		t.Errorf("who had bought most left %v", left)
+}
+
+// TestAReplayOfRanksAfterAPause has ranks change before a timer fires that was due while nobody was there to fire it.
+func TestAReplayOfRanksAfterAPause(t *testing.T) {
+	w := newRanked(t)
+	w.publishSegments("best", `rfm { m = 5 }`, "late-best", `customer.tags.late and rfm { m = 5 }`)
+	w.settleAll()
+	w.rank()
+	w.settleAll()
+	w.track("customer4", "Ping", nil)
+	w.othersBuy()
+	w.clock.Advance(30 * 24 * time.Hour)
+	w.rank()
+	w.settleAll()
+	w.agrees()
+	if got := w.told("customer4"); got != "[best late]best" {
+		t.Errorf("who had bought most was told of %s", got)
+	}
+}
+
+// TestAReplayOfRanksThatAreNotKept has lives that began before ranks were kept, and after.
+func TestAReplayOfRanksThatAreNotKept(t *testing.T) {
+	w := newRanked(t)
+	at := w.clock.Now()
+	w.rank()
+	w.publishSegments("best", `rfm { m = 5 }`)
+	w.settleAll()
+	for _, user := range []string{"customer4", "newcomer"} {
+		w.damage(user, store.AppendTime([]byte{'Q'}, at)) // as where an older version of the program has ranked
+	}
+	for range 3 {
+		w.clock.Advance(24 * time.Hour)
+		w.rank()
+		w.settleAll()
+	}
+	w.buy("newcomer", 4000)
+	w.settleAll()
+	if text := w.notes("customer4"); !strings.Contains(text, "which ask for ranks (best)") {
+		t.Errorf("notes of whose life began before: %s", text)
+	}
+	if text := w.notes("newcomer"); strings.Contains(text, "ranks") || !strings.Contains(w.told("newcomer"), "best") {
+		t.Errorf("notes of whose life began after: %s; told of %s", text, w.told("newcomer"))
+	}
+	for range 400 { // the first ones are forgotten
+		w.clock.Advance(24 * time.Hour)
+		w.rank()
+	}
+	w.settleAll()
+	if text := w.notes("newcomer"); !strings.Contains(text, "which ask for ranks (best)") {
+		t.Errorf("notes of a life that is older than the ranks that are kept: %s", text)
+	}
+	w.buy("baby", 5000)
+	w.settleAll()
+	if text := w.notes("baby"); strings.Contains(text, "ranks") || !strings.Contains(w.told("baby"), "best") {
+		t.Errorf("notes of a life under ranks that are kept: %s; told of %s", text, w.told("baby"))
 	}
 }
 

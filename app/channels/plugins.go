@@ -17,7 +17,7 @@ import (
 const pluginPrefix = "stagecraft-channel-"
 
 // reserved are the names of the connectors that are part of the program.
-var reserved = []string{"call", "email", "inapp", "letter", "log", "push", "sms", "social", "webhook"}
+var reserved = []string{"email", "letter", "log", "push", "sms", "social", "webhook"}
 
 // Plugins are the connectors of others in a data folder. Each is an executable plugins/stagecraft-channel-NAME, or a
 // folder of that name with such an executable in it and what belongs to it. None is started before the operator has

@@ -213,12 +213,12 @@ func (c *controls) pauseOf(m *lifecycle.Message) *Order {
 	return nil
 }
 
-// ChannelPaused reports whether all of a channel is paused in this partition, and whether its marketing is by an order of its own, as
-// connectors ask for it. It is called inside Apply.
-func (d *Delivery) ChannelPaused(tx store.Reader, channel string) (all, marketing bool) {
+// ChannelPaused reports whether all of a channel is paused in this partition, and whether messages of a kind are by an order of their
+// own, as connectors ask for it of marketing. It is called inside Apply.
+func (d *Delivery) ChannelPaused(tx store.Reader, channel string, kind lifecycle.MessageKind) (all, ofKind bool) {
 	orders := d.controlled(tx)
 	all = orders.paused(Target{Channel: channel}) >= 0 || d.Paused(channel)
-	return all, orders.paused(Target{Channel: channel, Kind: lifecycle.Marketing}) >= 0
+	return all, orders.paused(Target{Channel: channel, Kind: kind}) >= 0
 }
 
 func (c *controls) paused(s Target) int {

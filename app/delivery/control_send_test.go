@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -171,9 +172,11 @@ func TestAConnectorPausesMarketing(t *testing.T) {
 		t.Error("the pause has not outlived the start")
 	}
 	p.do(ada.Partition(), func(tx store.Tx) { // broadcasts ask
-		mail, mails := p.delivery.ChannelPaused(tx, "email")
-		sms, texts := p.delivery.ChannelPaused(tx, "sms")
-		if mail || !mails || sms || texts {
+		paused := func(channel string, kind lifecycle.MessageKind) string {
+			all, ofKind := p.delivery.ChannelPaused(tx, channel, kind)
+			return fmt.Sprint(all, ofKind)
+		}
+		if paused("email", lifecycle.Marketing) != "false true" || paused("email", lifecycle.Transactional) != "false false" || paused("sms", lifecycle.Marketing) != "false false" {
 			t.Error("it is not told that marketing by mail is paused, and no other")
 		}
 	})

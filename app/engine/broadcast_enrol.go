@@ -20,10 +20,10 @@ const (
 // letPause is how long a broadcast waits that cannot let anybody in, until it looks again.
 const letPause = 5 * time.Second
 
-// Pauser is an Outbox that knows whether all of a channel is paused in this partition, or its marketing by an order of its own. It is
-// asked inside Apply.
+// Pauser is an Outbox that knows whether all of a channel is paused in this partition, and whether messages of a kind are by an order of
+// their own. It is asked inside Apply.
 type Pauser interface {
-	ChannelPaused(tx store.Reader, channel string) (all, marketing bool)
+	ChannelPaused(tx store.Reader, channel string, kind lifecycle.MessageKind) (all, ofKind bool)
 }
 
 // BroadcastEvent is what stands in a customer's timeline for it, and what the message sees as `event`, with what the list
@@ -89,13 +89,14 @@ func (e *Engine) letSome(tx store.Tx, b *broadcastShare, in castStep) (let int, 
 	return let, nil
 }
 
-// rests reports whether nothing of a broadcast may leave: its marketing is paused by all of its channels, or they are, and it has a
-// rate to keep afterwards.
+// rests reports whether nothing of a broadcast may leave by any of its channels, and it is marketing that is to stop, or has a rate to
+// keep afterwards.
 func (e *Engine) rests(tx store.Reader, b *broadcastShare, j *journey) bool {
 	pauser, knows := e.outbox.(Pauser)
 	return knows && !slices.ContainsFunc(j.program.Templates, func(t lifecycle.Template) bool {
-		all, marketing := pauser.ChannelPaused(tx, t.Channel)
-		return !(all && b.Rate > 0 || marketing && kindOf(&t) == lifecycle.Marketing)
+		kind := kindOf(&t)
+		all, ofKind := pauser.ChannelPaused(tx, t.Channel, kind)
+		return !((all || ofKind) && b.Rate > 0 || ofKind && kind == lifecycle.Marketing)
 	})
 }
 

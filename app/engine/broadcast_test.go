@@ -261,20 +261,28 @@ func TestABroadcastRestsWhileMarketingIsPaused(t *testing.T) {
 	h.rests("slow", &h.book.marketingPaused)
 }
 
-// While a channel is paused a broadcast with a rate lets nobody in, be they owed what it says. One without goes on: what it decides waits.
+// While a channel is paused, or what a broadcast says by it, one with a rate lets nobody in, be they owed it. One without goes on: what
+// it decides waits.
 func TestABroadcastWithARateRestsWhileItsChannelIsPaused(t *testing.T) {
-	h := newHarness(t)
-	h.people(100, plain)
-	h.book.channelPaused.Store(true)
-	slow, free := draft("slow"), draft("free")
-	slow.Rate = 10
-	for i := range slow.Parts {
-		slow.Parts[i].Texts = map[string]string{"email": "---\nsubject: Recall\nkind: transactional\n---\nHi\n"}
+	for _, pause := range []func(h *harness) *atomic.Bool{
+		func(h *harness) *atomic.Bool { return &h.book.channelPaused },
+		func(h *harness) *atomic.Bool { return &h.book.owedPaused },
+	} {
+		h := newHarness(t)
+		h.people(100, plain)
+		paused := pause(h)
+		paused.Store(true)
+		slow, free := draft("slow"), draft("free")
+		slow.Rate = 10
+		for i := range slow.Parts {
+			text := map[string]string{"email": "---\nsubject: Recall\nkind: transactional\n---\nHi\n"}
+			slow.Parts[i].Texts, free.Parts[i].Texts = text, text
+		}
+		h.begin(slow)
+		h.begin(free)
+		h.done("free")
+		h.rests("slow", paused)
 	}
-	h.begin(slow)
-	h.begin(free)
-	h.done("free")
-	h.rests("slow", &h.book.channelPaused)
 }
 
 // rests checks that a broadcast of ten a second has let nobody in while something was paused, and lets a hundred in at its rate after it.

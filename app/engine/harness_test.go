@@ -249,6 +249,7 @@ type book struct {
 
 	channelPaused   atomic.Bool
 	marketingPaused atomic.Bool
+	owedPaused      atomic.Bool
 }
 
 type entry struct {
@@ -312,8 +313,12 @@ func (b *book) Sent(_ store.Reader, decided time.Time, id lifecycle.ID) (*lifecy
 }
 
 // ChannelPaused reports what a test has paused.
-func (b *book) ChannelPaused(_ store.Reader, channel string) (all, marketing bool) {
-	return channel == "email" && b.channelPaused.Load(), channel == "email" && b.marketingPaused.Load()
+func (b *book) ChannelPaused(_ store.Reader, channel string, kind lifecycle.MessageKind) (all, ofKind bool) {
+	paused := &b.owedPaused
+	if kind == lifecycle.Marketing {
+		paused = &b.marketingPaused
+	}
+	return channel == "email" && b.channelPaused.Load(), channel == "email" && paused.Load()
 }
 
 // Free does nothing: no message waits here.

@@ -22,9 +22,10 @@ type importRecord struct {
 	History bool      `msgpack:"h"`
 	State   string    `msgpack:"t"`
 	At      time.Time `msgpack:"a"` // of closing and closed: the moment up to which everything has fired as history
-	Abort   bool      `msgpack:"b"`
+	Abort   bool      `msgpack:"b"` // known to the partition of the source's own ID
 
 	Began  time.Time   `msgpack:"n"`
+	Done   time.Time   `msgpack:"d,omitempty"` // of closed, likewise: when the last customer had been let go; zero: not written down
 	Former []importRun `msgpack:"f,omitempty"` // oldest first, for replays
 }
 
@@ -33,6 +34,15 @@ type importRun struct {
 	Began time.Time `msgpack:"n"`
 	End   time.Time `msgpack:"e"`
 	Abort bool      `msgpack:"b,omitempty"`
+	Done  time.Time `msgpack:"d,omitempty"`
+}
+
+// done returns when the last customer had been let go; of an import that an older version of the program closed, when that began.
+func (r *importRecord) done() time.Time {
+	if r.Done.IsZero() {
+		return r.At
+	}
+	return r.Done
 }
 
 // maxFormer is how many former runs of an import are remembered.
@@ -66,13 +76,13 @@ func (e *Engine) openImport(tx store.Tx, in openImport) (importRecord, error) {
 			in.Source, map[bool]string{true: "as history", false: "without --history"}[record.History])
 	}
 	if record.State == ImportClosed {
-		record.Former = append(record.Former, importRun{record.Began, record.At, record.Abort})
+		record.Former = append(record.Former, importRun{record.Began, record.At, record.Abort, record.Done})
 		record.Former = record.Former[max(0, len(record.Former)-maxFormer):]
 	}
 	if record.State != ImportOpen {
 		record.Began = in.At
 	}
-	record.History, record.State, record.At = in.History, ImportOpen, time.Time{}
+	record.History, record.State, record.At, record.Done = in.History, ImportOpen, time.Time{}, time.Time{}
 	tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
 	return record, nil
 }
@@ -106,7 +116,8 @@ type closeChunk struct {
 	At     time.Time
 	Abort  bool
 	Limit  int
-	Final  bool // nothing is held any more anywhere: mark the import as closed
+	Final  bool      // nothing is held any more anywhere: mark the import as closed
+	Done   time.Time // of the final one: its moment
 }
 
 type closeAnswer struct {
@@ -120,7 +131,7 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 		return closeAnswer{}, err
 	}
 	if want := map[bool]string{false: ImportClosing, true: ImportClosed}[in.Final]; record.State != want {
-		record.State, record.At, record.Abort = want, in.At, in.Abort
+		record.State, record.At, record.Done = want, in.At, in.Done
 		tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
 	}
 	var held []lifecycle.ID
@@ -337,7 +348,7 @@ func (e *Engine) closeImport(ctx context.Context, source string, until time.Time
 			return progress, nil
 		}
 	}
-	if err = e.homeLast(ctx, source, closeChunk{Source: source, At: record.At, Abort: record.Abort, Limit: 1, Final: true}); err != nil {
+	if err = e.homeLast(ctx, source, closeChunk{Source: source, At: record.At, Limit: 1, Final: true, Done: e.clock.Now()}); err != nil {
 		return progress, err
 	}
 	progress.State = ImportClosed

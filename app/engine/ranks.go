@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -28,18 +29,23 @@ func ranksPastKey(at time.Time) []byte { return store.AppendTime(ranksKey(), at)
 
 // RanksPast are the bounds that held from a moment on.
 type RanksPast struct {
-	At      time.Time       `msgpack:"a"`
-	Ranks   lifecycle.Ranks `msgpack:"r"`
-	First   bool            `msgpack:"f,omitempty"` // nobody had a rank before
-	Walked  time.Time       `msgpack:"w,omitempty"` // when everybody had been asked by them; zero: not yet, or no segment asks for ranks
-	Overdue time.Time       `msgpack:"o,omitempty"` // since when timers waited that were overdue then; zero: none was
+	At    time.Time       `msgpack:"a"`
+	Ranks lifecycle.Ranks `msgpack:"r"`
+	First bool            `msgpack:"f,omitempty"` // nobody had a rank before
+	// Walked is when everybody had next been asked, whether because of these bounds or of other segments; zero: not yet.
+	Walked  time.Time `msgpack:"w,omitempty"`
+	Overdue time.Time `msgpack:"o,omitempty"` // since when timers waited that were overdue then; zero: none was
 }
 
 // maxRanksPast is how many are remembered: those of somewhat more than a year.
 const maxRanksPast = 400
 
+func scanRanksPast(tx store.Reader, visit func(key, value []byte) bool) {
+	tx.Scan(append(ranksKey(), 0), store.PrefixEnd(ranksKey()), visit)
+}
+
 func readRanksPast(tx store.Reader) (all []RanksPast, failed error) {
-	tx.Scan(append(ranksKey(), 0), store.PrefixEnd(ranksKey()), func(_, value []byte) bool {
+	scanRanksPast(tx, func(_, value []byte) bool {
 		var past RanksPast
 		failed = store.Decode(value, &past)
 		all = append(all, past)
@@ -49,27 +55,49 @@ func readRanksPast(tx store.Reader) (all []RanksPast, failed error) {
 }
 
 // keepRanksPast writes down from when on bounds hold, and forgets the oldest ones beyond what is remembered.
-func (e *Engine) keepRanksPast(tx store.Tx, in publishRanks, known lifecycle.Ranks) error {
-	all, err := readRanksPast(tx)
-	if err != nil {
+func (e *Engine) keepRanksPast(tx store.Tx, past RanksPast) {
+	var keys [][]byte
+	scanRanksPast(tx, func(key, _ []byte) bool { keys = append(keys, bytes.Clone(key)); return true })
+	for _, key := range keys[:max(0, len(keys)+1-maxRanksPast)] {
+		tx.Delete(key)
+	}
+	past.Overdue = e.overdue(tx, past.At)
+	tx.Set(ranksPastKey(past.At), store.Encode(&past))
+}
+
+// keepRanks is the input "the bounds that hold have held since this moment at least", for those that an older version of the program
+// has published, which kept none. It is safe to repeat.
+type keepRanks struct{ At time.Time }
+
+func (e *Engine) keepRanks(tx store.Tx, in keepRanks) error {
+	known, err := readRanks(tx)
+	if err != nil || known.Customers == 0 {
 		return err
 	}
-	for _, past := range all[:max(0, len(all)+1-maxRanksPast)] {
-		tx.Delete(ranksPastKey(past.At))
+	kept := false
+	scanRanksPast(tx, func(_, _ []byte) bool { kept = true; return false })
+	if !kept {
+		e.keepRanksPast(tx, RanksPast{At: in.At, Ranks: known, Walked: in.At})
 	}
-	past := RanksPast{At: in.At, Ranks: in.Ranks, First: known.Customers == 0, Overdue: e.overdue(tx, in.At)}
-	tx.Set(ranksPastKey(past.At), store.Encode(&past))
 	return nil
 }
 
 // ranksWalked notes when everybody had been asked by the bounds that hold.
 func ranksWalked(tx store.Tx, at time.Time) error {
-	all, err := readRanksPast(tx)
-	if last := len(all) - 1; err == nil && last >= 0 && all[last].Walked.IsZero() {
-		all[last].Walked = at
-		tx.Set(ranksPastKey(all[last].At), store.Encode(&all[last]))
+	var last []byte
+	scanRanksPast(tx, func(_, value []byte) bool { last = bytes.Clone(value); return true })
+	if last == nil {
+		return nil
 	}
-	return err
+	var past RanksPast
+	if err := store.Decode(last, &past); err != nil {
+		return lifecycle.Wrap(lifecycle.Internal, err, "the ranks that held cannot be read")
+	}
+	if past.Walked.IsZero() {
+		past.Walked = at
+		tx.Set(ranksPastKey(past.At), store.Encode(&past))
+	}
+	return nil
 }
 
 // rankPart is what the single writer of a partition keeps in memory of ranks.
@@ -114,9 +142,7 @@ func (e *Engine) publishRanks(tx store.Tx, in publishRanks) error {
 	if err == nil && !in.Ranks.At.After(known.At) {
 		return nil
 	}
-	if err = e.keepRanksPast(tx, in, known); err != nil {
-		return err
-	}
+	e.keepRanksPast(tx, RanksPast{At: in.At, Ranks: in.Ranks, First: known.Customers == 0})
 	tx.Set(ranksKey(), store.Encode(&in.Ranks))
 	if set := e.segments(tx); set == nil || !set.Ranked() {
 		return nil
@@ -199,6 +225,9 @@ func (e *Engine) rankAll(ctx context.Context, pause time.Duration) (lifecycle.Ra
 
 // rankDaily keeps the ranks, as long as ctx lasts. One partition's owner does it for all.
 func (e *Engine) rankDaily(ctx context.Context) {
+	if err := e.everywhere(ctx, keepRanks{e.clock.Now()}); err != nil && ctx.Err() == nil {
+		e.log.Warn("it could not be written down which ranks hold; replays do not ask segments by them until they are counted anew", "error", err)
+	}
 	for ctx.Err() == nil {
 		now := e.clock.Now()
 		ranks, err := e.Ranks(ctx)

@@ -183,7 +183,7 @@ func (r *Reliving) entry(ctx context.Context, entry *LifeEntry) error {
 	when := in.At
 	if in.History {
 		if _, open := r.open[in.Source]; !in.Inner || !open { // of what scripts made in history it is not known when it came
-			if err := r.closeUntil(ctx, entry.Event.Received); err != nil {
+			if err := r.closeFor(ctx, entry, &in); err != nil {
 				return err
 			}
 			if err := r.openImport(ctx, in.Source, entry.Event.Received); err != nil {

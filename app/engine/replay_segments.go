@@ -76,7 +76,7 @@ func (r *Reliving) readSegments(ctx context.Context) error {
 		if i+1 < len(l.segments) && !l.segments[i+1].At.After(first) {
 			continue // nobody has lived under it
 		}
-		then, err := r.segmentsOf(ctx, past)
+		then, err := r.segmentsOf(ctx, past, first)
 		if err != nil {
 			return err
 		}
@@ -84,6 +84,9 @@ func (r *Reliving) readSegments(ctx context.Context) error {
 	}
 	if slices.ContainsFunc(r.segments, func(then *segmentsThen) bool { return then.ranked }) {
 		r.ranks = l.ranks
+		for len(r.ranks) > 1 && !r.ranks[1].At.After(first) {
+			r.ranks = r.ranks[1:] // nobody has lived under them
+		}
 	}
 	for i := range l.Entries {
 		entry := &l.Entries[i]
@@ -112,8 +115,9 @@ func (r *Reliving) moments() map[uint64]time.Time {
 	return moments
 }
 
-// segmentsOf reads one version, without what cannot be asked again. One that cannot be read has nothing that can.
-func (r *Reliving) segmentsOf(ctx context.Context, past SegmentsPast) (*segmentsThen, error) {
+// segmentsOf reads one version, without what cannot be asked again of who has lived since first. One that cannot be read has nothing
+// that can.
+func (r *Reliving) segmentsOf(ctx context.Context, past SegmentsPast, first time.Time) (*segmentsThen, error) {
 	then := &segmentsThen{SegmentsPast: past, source: script.Source{Name: script.SegmentsFolder}, asked: map[string]string{}}
 	compiled, err := r.compiledSegments(ctx, past.Version)
 	if compiled == nil {
@@ -127,7 +131,7 @@ func (r *Reliving) segmentsOf(ctx context.Context, past SegmentsPast) (*segments
 	for _, at := range compiled.Order { // whom others ask for comes first
 		segment := compiled.List[at]
 		byRank := ranked(source, segment)
-		other := byRank && !r.life.ranksKnown(past.At)
+		other := byRank && !r.life.ranksKnown(later(past.At, first))
 		for _, need := range segment.Needs {
 			other = other || slices.Contains(then.others, need)
 		}

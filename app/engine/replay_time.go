@@ -153,7 +153,7 @@ func (r *Reliving) runAt(source string, at time.Time) (record importRecord) {
 	}
 	if record.Began.After(at) {
 		for _, run := range slices.Backward(record.Former) {
-			record.State, record.Began, record.At, record.Abort = ImportClosed, run.Began, run.End, run.Abort
+			record.State, record.Began, record.At, record.Abort, record.Done = ImportClosed, run.Began, run.End, run.Abort, run.Done
 			if !run.Began.After(at) {
 				break
 			}
@@ -162,7 +162,42 @@ func (r *Reliving) runAt(source string, at time.Time) (record importRecord) {
 	return record
 }
 
-// closeUntil closes the imports that were closed until a moment, in their order.
+// closeFor closes the imports that had been closed when a line of history came. One that was still closing is closed if it had let
+// the line's customer go already: only then did the line come late that else would not have.
+func (r *Reliving) closeFor(ctx context.Context, entry *LifeEntry, in *Receive) error {
+	for _, record := range r.inOrder() {
+		if record.State != ImportClosed || record.At.After(entry.Event.Received) {
+			continue
+		}
+		if record.done().After(entry.Event.Received) {
+			if gone, err := r.letGo(ctx, record.Source, entry, in); err != nil || !gone {
+				return err
+			}
+		}
+		if err := r.closeImport(ctx, record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letGo reports whether nobody was held by an import any more when a line came.
+func (r *Reliving) letGo(ctx context.Context, source string, entry *LifeEntry, in *Receive) (bool, error) {
+	late := slices.ContainsFunc(entry.Facts, func(f lifecycle.Fact) bool { return f.Kind == lifecycle.FactLate })
+	for _, id := range r.ids {
+		c, err := r.engine.Record(ctx, id)
+		switch {
+		case lifecycle.CodeOf(err) == lifecycle.NotFound:
+		case err != nil:
+			return false, err
+		case c.Import == source && (id != r.whose(entry) || !late || in.At.Before(c.Clock)):
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// closeUntil closes the imports whose closing had begun until a moment, in that order.
 func (r *Reliving) closeUntil(ctx context.Context, at time.Time) error {
 	for _, record := range r.inOrder() {
 		if record.State == ImportClosed && !record.At.After(at) {
@@ -174,7 +209,7 @@ func (r *Reliving) closeUntil(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// inOrder returns the imports that are open, in the order in which they were closed.
+// inOrder returns the imports that are open, in the order in which their closing began.
 func (r *Reliving) inOrder() []importRecord {
 	return slices.SortedFunc(maps.Values(r.open), func(a, b importRecord) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Source, b.Source))

@@ -196,6 +196,8 @@ func (e *Engine) applyScores(tx store.Tx, input any) (answer any, handled bool, 
 		defer e.forgetScores(tx)
 		answer, err = e.walkScores(tx, in)
 		return answer, true, err
+	case keepRanks:
+		return nil, true, e.keepRanks(tx, in)
 	case publishRanks:
 		defer e.forgetRanks(tx)
 		defer e.forgetSegments(tx)

@@ -68,6 +68,20 @@ type LifeEntry struct {
 
 type lifeOf struct{ Customer *lifecycle.Customer }
 
+// askHomes completes what a partition knows of imports by what the partitions of their own IDs do.
+func (e *Engine) askHomes(ctx context.Context, imports []importRecord) error {
+	for i, record := range imports {
+		answer, err := e.store.Ask(ctx, sourceID(record.Source).Partition(), importState{record.Source})
+		if err != nil {
+			return err
+		}
+		if home := answer.(importRecord); home.State != "" {
+			imports[i] = home
+		}
+	}
+	return nil
+}
+
 // Life returns a customer's life by any of their IDs.
 func (e *Engine) Life(ctx context.Context, id lifecycle.ID) (*Life, error) {
 	for range 8 {
@@ -80,6 +94,9 @@ func (e *Engine) Life(ctx context.Context, id lifecycle.ID) (*Life, error) {
 			return nil, err
 		}
 		if life := answer.(*Life); life != nil {
+			if err = e.askHomes(ctx, life.imports); err != nil {
+				return nil, err
+			}
 			life.adoptions, err = e.adoptions(ctx, life.ids())
 			return life, err
 		}
