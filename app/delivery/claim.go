@@ -148,7 +148,7 @@ func (d *Delivery) claimOne(tx store.Tx, in claim, due, decided time.Time, id li
 		return end(v.state, v.reason)
 	case v.questioned:
 		if v.ask.Kind != "" {
-			if err = d.asker.AskAddress(tx, m.Customer, v.ask, in.At); err != nil {
+			if err = d.asker.AskAddress(tx, m.Customer, v.ask, m.ID, in.At); err != nil {
 				return nil, 0, err
 			}
 		}
@@ -233,6 +233,11 @@ func (d *Delivery) permitFor(tx store.Tx, m *lifecycle.Message, customer *lifecy
 	}
 	q := d.question(m, customer, last, at)
 	q.again, q.late = again, late
+	if m.Channel == callChannel && last == nil && !m.Test {
+		if call, err := d.render(tx, m, customer, at); err == nil && call.Data["number"] != "" { // else it fails below, or is the customer's own
+			q.to, q.problem = call.Data["number"], ""
+		}
+	}
 	if v = d.judge(tx, q); !v.passes() {
 		return rendered, v
 	}
@@ -293,5 +298,8 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	scope := Scope{Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options}
 	d.ownLinks(&scope, m, template, at)
 	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, scope)
+	if number, is := lifecycle.AddressIdentity(callChannel, rendered.Data["number"]); is && m.Channel == callChannel {
+		rendered.Data["number"] = number.Value // one number has one spelling, whoever asks about it
+	}
 	return rendered, atSend(m, err)
 }

@@ -191,7 +191,7 @@ func (d *Delivery) Apply(tx store.Tx, input any) (answer any, handled bool, err 
 	case recoverAtOnce:
 		answer, err = d.recoverAtOnce(tx, in)
 	case fileInbox:
-		answer, err = nil, d.fileInbox(tx, in)
+		answer, err = d.fileInbox(tx, in)
 	case InboxMark:
 		answer, err = nil, d.markInbox(tx, in)
 	case openCall, claimCall, releaseCall, closeCallOf, dropLapsed:

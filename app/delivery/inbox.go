@@ -57,6 +57,12 @@ type inboxEntry struct {
 	Opened    time.Time    `msgpack:"o"`
 	Clicked   time.Time    `msgpack:"c"`
 	Dismissed time.Time    `msgpack:"n"`
+	Line      int          `msgpack:"l,omitempty"` // where the send stands: of two that one handler has decided, the later one is newer
+}
+
+// older puts messages in the order in which they were decided, however they came here.
+func (e inboxEntry) older(other inboxEntry) int {
+	return cmp.Or(e.Decided.Compare(other.Decided), cmp.Compare(e.Line, other.Line))
 }
 
 // inboxText is what a message says. All of it is text, none is markup.
@@ -122,28 +128,62 @@ type fileInbox struct {
 	At   time.Time
 }
 
-func (d *Delivery) fileInbox(tx store.Tx, in fileInbox) error {
+// fileInbox answers nil, or why the message is not to be there now, a text: it was on its way to the connector and back, and what was
+// said meanwhile holds.
+func (d *Delivery) fileInbox(tx store.Tx, in fileInbox) (any, error) {
 	m, err := loadMessage(tx, in.Ref.Decided, in.Ref.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if m == nil {
-		return lifecycle.Errorf(lifecycle.NotFound, "there is no message %s", in.Ref)
+		return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no message %s", in.Ref)
 	}
 	entries, err := readInbox(tx, m.Customer)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if slices.ContainsFunc(entries, func(e inboxEntry) bool { return e.ID == m.ID }) {
-		return nil // it was put there before
+		return nil, nil // it was put there before
 	}
-	e := inboxEntry{ID: m.ID, Decided: m.Decided, At: in.At, Expires: m.Expires}
+	if reason, err := d.unwelcome(tx, &m.Message, in.At); reason != "" || err != nil {
+		return reason, err
+	}
+	e := inboxEntry{ID: m.ID, Decided: m.Decided, At: in.At, Expires: m.Expires, Line: m.Line}
 	if e.Expires.IsZero() {
 		e.Expires = in.At.Add(lifecycle.InboxLife)
 	}
 	tx.Set(inboxTextKey(m.Customer, m.ID), store.Encode(&in.Text))
-	d.saveInbox(tx, m.Customer, append(entries, e), in.At)
-	return nil
+	entries = append(entries, e)
+	slices.SortStableFunc(entries, inboxEntry.older)
+	d.saveInbox(tx, m.Customer, entries, in.At)
+	return nil, nil
+}
+
+// unwelcome says why a message that was claimed is not to be shown after all, or "": it was cancelled or is held since, or the customer
+// does not want it any more.
+func (d *Delivery) unwelcome(tx store.Tx, m *lifecycle.Message, at time.Time) (string, error) {
+	if i := d.cancelOf(tx, m); i >= 0 {
+		return d.controlled(tx).Cancels[i].reason("cancelled"), nil
+	}
+	if holder, reason := d.heldBy(tx, m); holder != "" {
+		return reason, nil
+	}
+	data := tx.Get(append([]byte{'c'}, m.Customer[:]...))
+	if data == nil {
+		return "", nil // they have become one with somebody else
+	}
+	customer := &lifecycle.Customer{}
+	if err := store.Decode(data, customer); err != nil {
+		return "", lifecycle.Wrap(lifecycle.Internal, err, "the customer's record cannot be read")
+	}
+	q := d.question(m, customer, nil, at)
+	q.late = true
+	for _, ask := range []gate{(*Delivery).suppression, (*Delivery).consent, (*Delivery).stillWanted} {
+		if v := ask(d, tx, q); !v.passes() {
+			return v.reason, nil
+		}
+	}
+	return "", nil
 }
 
 // saveInbox writes an inbox without what has expired, and without the oldest messages beyond what it may hold.

@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -168,6 +169,78 @@ func TestInboxRefuses(t *testing.T) {
 	}
 	if list := p.inbox(ada); len(list) != 0 {
 		t.Errorf("the inbox has %+v", list)
+	}
+}
+
+// What a customer has said while a message was with the connector holds for their inbox.
+func TestAnInboxHearsTheCustomerFirst(t *testing.T) {
+	p := newInboxes(t)
+	ada := p.user("ada")
+	offer := p.note(ada, "note")
+	offer.Kind = lifecycle.Marketing
+	owed := p.note(ada, "note")
+	p.connector.mu.Lock()
+	p.connector.gate = func([]channels.Outgoing) {
+		customer := lifecycle.Customer{ID: ada, Identities: []lifecycle.Identity{{Kind: lifecycle.UserID, Value: "ada"}}}
+		customer.SetTrait("unsubscribed", json.RawMessage("true"))
+		p.do(ada.Partition(), func(tx store.Tx) { tx.Set(append([]byte{'c'}, ada[:]...), store.Encode(&customer)) })
+	}
+	p.connector.mu.Unlock()
+	p.put(offer, owed)
+	p.eventually(func() bool { return p.look(offer).Reason == lifecycle.BecauseOptedOut }, func() string { return fmt.Sprint(p.look(offer).Message) })
+	if waits := p.look(offer).Due.Sub(start); waits > 10*time.Second {
+		t.Errorf("it waits for %v until it is asked about again", waits)
+	}
+	p.clock.Set(p.look(offer).Due)
+	if full := p.becomes(offer, lifecycle.Suppressed); full.Reason != lifecycle.BecauseOptedOut || full.InDoubt != 0 {
+		t.Errorf("%+v", full.Message)
+	}
+	p.becomes(owed, lifecycle.Accepted)
+	if list := p.inbox(ada); len(list) != 1 || list[0].Ref.ID != owed.ID {
+		t.Errorf("the inbox has %+v", list)
+	}
+}
+
+// A connector that does not say what it did with a message has certainly not put it into the inbox.
+func TestAnInboxIsNeverInDoubt(t *testing.T) {
+	p := newInboxes(t)
+	tries := 0
+	p.connector.answer = func(channels.Outgoing) lifecycle.Receipt {
+		if tries++; tries == 1 {
+			return lifecycle.Receipt{Outcome: lifecycle.OutcomeInDoubt, Reason: "it died"}
+		}
+		return lifecycle.Receipt{Outcome: lifecycle.OutcomeAccepted}
+	}
+	ada := p.user("ada")
+	m := p.note(ada, "note")
+	p.put(m)
+	p.eventually(func() bool { return p.look(m).Attempts == 1 && p.look(m).Reason == "it died" }, func() string { return fmt.Sprint(p.look(m).Message) })
+	p.clock.Set(p.look(m).Due)
+	if full := p.becomes(m, lifecycle.Accepted); full.InDoubt != 0 || full.Attempts != 2 {
+		t.Errorf("%+v", full.Message)
+	}
+}
+
+// The newest message is the one that was decided last, in whatever order they come.
+func TestAnInboxIsInTheOrderOfDecisions(t *testing.T) {
+	p := newInboxes(t)
+	ada := p.user("ada")
+	var all []*lifecycle.Message
+	for i := range 4 { // two handlers with two lines each
+		m := p.note(ada, "note")
+		m.Decided, m.Line = start.Add(time.Duration(i/2)*time.Second), 5+i%2
+		all = append(all, m)
+	}
+	p.clock.Set(start.Add(time.Minute))
+	for _, i := range []int{3, 0, 2, 1} {
+		p.put(all[i])
+		p.becomes(all[i], lifecycle.Accepted)
+	}
+	list := p.inbox(ada)
+	for i, m := range all {
+		if at := len(all) - 1 - i; len(list) != len(all) || list[at].Ref.ID != m.ID {
+			t.Fatalf("message %d is not the one at %d: %+v", i, at, list)
+		}
 	}
 }
 

@@ -31,10 +31,10 @@ func (d *Delivery) questioned(_ store.Tx, q question) verdict {
 }
 
 // Asker asks what speaks against writing to an address of which that is not asked when it is said: that of a letter, or of a channel of
-// others. Nobody may be written to there in the end, so the question goes with the first message. It is called inside Apply, in the
-// customer's partition; Free comes with the answer.
+// others. Nobody may be written to there in the end, so the question goes with the first message. Of a number that a call names it is
+// asked for each message. It is called inside Apply, in the customer's partition; Free comes with the answer.
 type Asker interface {
-	AskAddress(tx store.Tx, customer lifecycle.ID, address lifecycle.Identity, at time.Time) error
+	AskAddress(tx store.Tx, customer lifecycle.ID, address lifecycle.Identity, message lifecycle.ID, at time.Time) error
 }
 
 // SetAsker names who asks; without it nobody does. It is called once, before the store starts.
@@ -42,11 +42,21 @@ func (d *Delivery) SetAsker(a Asker) { d.asker = a }
 
 // unasked returns the address to which a message of a customer is about to leave, if it has to be asked about first.
 func (d *Delivery) unasked(m *lifecycle.Message, to string, customer *lifecycle.Customer) (lifecycle.Identity, bool) {
-	if d.asker == nil || m.Test || !lifecycle.HasPlaces(m.Channel) {
+	if d.asker == nil || m.Test || !lifecycle.HasPlaces(m.Channel) && !callsElsewhere(m, to, customer) {
 		return lifecycle.Identity{}, false
 	}
 	address, ok := lifecycle.AddressIdentity(m.Channel, to)
-	return address, ok && !customer.AskedAbout(address)
+	return address, ok && !customer.AskedAbout(address, m.ID)
+}
+
+// callsElsewhere reports whether a call goes to a number that the message names, and not to the customer's own: what speaks against that
+// one was asked when it was said.
+func callsElsewhere(m *lifecycle.Message, to string, customer *lifecycle.Customer) bool {
+	if m.Channel != callChannel {
+		return false
+	}
+	own, _ := customer.Address(callChannel)
+	return own != to
 }
 
 // awaiting is how many messages of a partition wait for an answer, or more: what was not committed counts as well. Answers come

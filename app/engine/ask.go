@@ -34,18 +34,26 @@ func (s *session) inquire() {
 	}
 }
 
-// AskAddress asks what speaks against writing to a place that a customer of the partition has, and tells its partition that they do.
-// Free is called with the answer. It is called inside Apply, while no session of theirs is open.
-func (e *Engine) AskAddress(tx store.Tx, customer lifecycle.ID, place lifecycle.Identity, at time.Time) error {
+// AskAddress asks what speaks against writing to a place that a customer of the partition has, and tells its partition that they do; or
+// only asks, of a number that a message names. Free is called with the answer. It is called inside Apply, while no session of theirs is
+// open.
+func (e *Engine) AskAddress(tx store.Tx, customer lifecycle.ID, place lifecycle.Identity, message lifecycle.ID, at time.Time) error {
 	s, err := e.openRecord(tx, customer, tx.Get(customerKey(customer)))
 	if err != nil {
 		return err
 	}
 	s.at, s.event = at, nil
 	s.now = later(s.customer.Lapsed(at), s.customer.Clock)
-	s.customer.Ask(place, true)
-	e.instruct(tx, at, lifecycle.HashID("ask place", customer.Part(), place.Hash().Part()), 38,
-		instruction{Link: &link{Identity: place, Customer: customer, At: at, Hearsay: true, Since: knownAt(s.customer, place)}})
+	ask := link{Identity: place, Customer: customer, At: at, Since: knownAt(s.customer, place)}
+	if cause := lifecycle.HashID("ask place", customer.Part(), place.Hash().Part()); place.Kind.IsPlace() {
+		ask.Hearsay = true
+		s.customer.Ask(place, true)
+		e.instruct(tx, at, cause, 38, instruction{Link: &ask})
+	} else {
+		ask.Question = true
+		s.customer.AskFor(place, message)
+		e.instruct(tx, at, lifecycle.HashID("ask number", cause.Part(), message.Part()), 38, instruction{Link: &ask})
+	}
 	return s.save()
 }
 
@@ -104,7 +112,7 @@ func (e *Engine) answered(tx store.Tx, in *finding) error {
 	c := s.customer
 	s.at, s.event = in.At, nil
 	s.now = later(c.Lapsed(in.At), c.Clock)
-	changed := false
+	changed, named := false, c.IsNamed(in.Identity)
 	if _, is := in.Identity.Former(); is && !in.Former {
 		former := link{Identity: in.Identity, Customer: in.Customer, At: in.At, Question: true, Former: true}
 		e.instruct(tx, in.At, lifecycle.HashID("former", in.Customer.Part(), in.Identity.Hash().Part()), 38, instruction{Link: &former})
@@ -119,7 +127,7 @@ func (e *Engine) answered(tx store.Tx, in *finding) error {
 			}
 		}
 		for _, word := range in.Words {
-			if c.Clone().Say(word) {
+			if !named && c.Clone().Say(word) { // what its owner wants to hear nothing of is no word of this customer's
 				s.sayWord(word, nil, false)
 				changed = true
 			}

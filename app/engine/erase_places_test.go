@@ -179,13 +179,13 @@ func (h *harness) asksAbout(user, channel, address string) *lifecycle.Customer {
 	id := h.customer(user).ID
 	place, _ := lifecycle.AddressIdentity(channel, address)
 	h.inspect(id.Partition(), func(tx store.Tx) {
-		if err := h.engine.AskAddress(tx, id, place, h.clock.Now()); err != nil {
+		if err := h.engine.AskAddress(tx, id, place, lifecycle.ID{}, h.clock.Now()); err != nil {
 			h.t.Error(err)
 		}
 	})
 	h.quiet()
 	c := h.customer(user)
-	if !c.AskedAbout(place) {
+	if !c.AskedAbout(place, lifecycle.ID{}) {
 		h.t.Errorf("nobody answered %s of %s", channel, user)
 	}
 	return c

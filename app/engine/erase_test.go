@@ -460,7 +460,7 @@ func TestWhereTheErasedLived(t *testing.T) {
 	dev := lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: "dev1"}.Hash()
 	place, _ := lifecycle.AddressIdentity("letter", `{"name":"An Zzyzx","street":"7 Quuxstreet","city":"Hanoi"}`)
 	h.inspect(dev.Partition(), func(tx store.Tx) {
-		if err := h.engine.AskAddress(tx, dev, place, h.clock.Now()); err != nil {
+		if err := h.engine.AskAddress(tx, dev, place, lifecycle.ID{}, h.clock.Now()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -15,6 +15,7 @@ const maxQuestions = 32
 type Question struct {
 	Identity Identity `msgpack:"i"`
 	Asked    bool     `msgpack:"a,omitempty"` // the question is on its way
+	For      ID       `msgpack:"f,omitempty"` // the message for which a number is asked about that is not the customer's; else zero
 }
 
 // answeredPrefix begins the kinds of places that were asked about: they stay among the questions, so that the next message there does
@@ -36,11 +37,22 @@ func (c *Customer) Ask(identity Identity, asked bool) {
 		return
 	}
 	c.Questions = slices.DeleteFunc(slices.Clone(c.Questions), func(q Question) bool { return q.Identity == identity || q.Identity == answered(identity) })
-	c.Questions = append(c.Questions, Question{identity, asked})
+	c.Questions = append(c.Questions, Question{Identity: identity, Asked: asked})
 	if len(c.Questions) > maxQuestions {
 		oldest := max(0, slices.IndexFunc(c.Questions, Question.isAnswered))
 		c.Questions = slices.Delete(c.Questions, oldest, oldest+1)
 	}
+}
+
+// AskFor notes that a number is asked about that a message names.
+func (c *Customer) AskFor(number Identity, message ID) {
+	c.Ask(number, true)
+	c.Questions[len(c.Questions)-1].For = message
+}
+
+// IsNamed reports whether a number is asked about only because a message names it.
+func (c *Customer) IsNamed(number Identity) bool {
+	return slices.ContainsFunc(c.Questions, func(q Question) bool { return q.Identity == number && !q.For.IsZero() })
 }
 
 // Answered ends a question. It reports whether there was one.
@@ -49,9 +61,10 @@ func (c *Customer) Answered(identity Identity) bool {
 	if at < 0 {
 		return false
 	}
+	message := c.Questions[at].For
 	c.Questions = slices.Delete(slices.Clone(c.Questions), at, at+1)
-	if identity.Kind.IsPlace() {
-		c.Questions = append(c.Questions, Question{answered(identity), true})
+	if identity.Kind.IsPlace() || !message.IsZero() {
+		c.Questions = append(c.Questions, Question{answered(identity), true, message})
 	}
 	return true
 }
@@ -69,9 +82,12 @@ func (q Question) about() Identity {
 	return q.Identity
 }
 
-// AskedAbout reports whether it was asked what speaks against writing to a place.
-func (c *Customer) AskedAbout(place Identity) bool {
-	return slices.ContainsFunc(c.Questions, func(q Question) bool { return q.Identity == answered(place) })
+// AskedAbout reports whether it was asked what speaks against writing to a place, or to a number that a message names: of that it is
+// asked for each message.
+func (c *Customer) AskedAbout(place Identity, message ID) bool {
+	return slices.ContainsFunc(c.Questions, func(q Question) bool {
+		return q.Identity == answered(place) && (place.Kind.IsPlace() || q.For == message)
+	})
 }
 
 // Places returns those that were asked about, or are.

@@ -13,8 +13,9 @@ import (
 // nothing about addresses, and gave no user ID to whoever had none; version 6 did not say since when names are one person's;
 // version 7 did not say which of them had opted out; version 8 not whether a trait's source is a key; version 9 not which source
 // had said that they opted out; version 10 kept a yes of the trait unsubscribed as it was written, and not
-// when somebody was seen last; version 11 did not say whose visits of broadcasts were.
-const customerRecord = 12
+// when somebody was seen last; version 11 did not say whose visits of broadcasts were; version 12 not for which message a number is
+// asked about.
+const customerRecord = 13
 
 // How few bytes the elements of a customer's lists take.
 const (
@@ -77,7 +78,7 @@ func (c *Customer) RecordSize() int {
 		size += 15 + len(s.Channel) + len(s.Address) + len(s.Reason)
 	}
 	for i := range c.Questions {
-		size += 6 + len(c.Questions[i].Identity.Kind) + len(c.Questions[i].Identity.Value)
+		size += 6 + len(ID{}) + len(c.Questions[i].Identity.Kind) + len(c.Questions[i].Identity.Value)
 	}
 	size += 25 * len(c.Joins)
 	for i := range c.OptOuts {
@@ -244,6 +245,7 @@ func (c *Customer) writeFurther(w *RecordWriter) {
 			w.Text(string(q.Identity.Kind))
 			w.Text(q.Identity.Value)
 			w.Bool(q.Asked)
+			w.ID(q.For)
 		}
 	}
 	w.List(len(c.Joins))
@@ -345,6 +347,9 @@ func (c *Customer) readFurther(r *RecordReader, version byte) {
 		c.Questions = make([]Question, r.List(leastQuestion))
 		for i := range c.Questions {
 			c.Questions[i] = Question{Identity: Identity{Kind: IdentityKind(r.Text()), Value: r.Text()}, Asked: r.Bool()}
+			if version >= 13 {
+				c.Questions[i].For = r.ID()
+			}
 		}
 	}
 	if version < 7 {

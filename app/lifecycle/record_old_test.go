@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"testing"
@@ -145,5 +146,22 @@ func TestWhatIsEmptyIsSmall(t *testing.T) {
 		if got := len(records[name]().AppendRecord(nil)); got > size {
 			t.Errorf("an empty %s takes %d bytes", name, got)
 		}
+	}
+}
+
+// Version 12 did not say for which message an address is asked about.
+func TestQuestionsOfVersion12(t *testing.T) {
+	c := &lifecycle.Customer{ID: lifecycle.HashID("c"), Questions: []lifecycle.Question{
+		{Identity: lifecycle.Identity{Kind: lifecycle.PhoneIdentity, Value: "+84901230055"}, Asked: true}}}
+	data := c.AppendRecord(nil)
+	behind := bytes.Index(data, []byte("+84901230055")) + len("+84901230055") + 1
+	old := append(bytes.Clone(data[:behind]), data[behind+len(lifecycle.ID{}):]...)
+	old[0] = 12
+	read := &lifecycle.Customer{}
+	if err := read.ReadRecord(old); err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(c, read); d != "" {
+		t.Error(d)
 	}
 }

@@ -7,12 +7,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"stagecraft/plugins/channel"
 )
+
+// dialled is how a number is written, at least three digits; what follows them, such as an extension, is for the agent.
+var dialled = regexp.MustCompile(`^[+*#(]?[0-9](?:[ ().*#/-]*[0-9]){2}`)
 
 // Bounds of a call.
 const (
@@ -71,7 +75,7 @@ func refused(m *channel.Message) string {
 		number = strings.TrimSpace(m.To)
 	}
 	switch {
-	case len(number) > maxNumber || !utf8.ValidString(number) || strings.ContainsFunc(number, unicode.IsControl) || !strings.ContainsFunc(number, unicode.IsDigit):
+	case len(number) > maxNumber || !utf8.ValidString(number) || strings.ContainsFunc(number, unicode.IsControl) || !dialled.MatchString(number):
 		return fmt.Sprintf("%.80q is no number that can be dialled", number)
 	case strings.TrimSpace(m.Data["reason"]+m.Subject+m.Text) == "":
 		return "the agent would not know what to say: the call has neither a reason nor a text"

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"stagecraft/plugins/channel"
 )
@@ -83,14 +84,15 @@ func refused(m *channel.Message) string {
 // leadsToPage reports whether an address leads to a page, be it of the customer's own site, and to nothing that runs.
 func leadsToPage(address string) bool {
 	parsed, err := url.Parse(address)
-	if err != nil || len(address) > maxURL {
+	if err != nil || len(address) > maxURL || strings.ContainsFunc(address, unicode.IsControl) {
 		return false
 	}
 	switch parsed.Scheme {
 	case "https", "http":
 		return parsed.Host != ""
 	case "":
-		return strings.HasPrefix(address, "/")
+		// Browsers take a second slash, or one that leans back, for the beginning of another site.
+		return address[0] == '/' && !strings.HasPrefix(address, "//") && !strings.HasPrefix(address, `/\`)
 	}
 	return false
 }

@@ -51,7 +51,7 @@ func TestWhatMayStandInAnInbox(t *testing.T) {
 	}
 	for address, fine := range map[string]bool{"https://shop.example/a?b=c": true, "http://shop.example": true, "/cart": true, " /x ": true,
 		"javascript:alert(1)": false, "JavaScript:alert(1)": false, "data:text/html,x": false, "mailto:a@b.c": false, "shop.example": false, "https://": false,
-		"\x01javascript:alert(1)": false, "/" + strings.Repeat("a", 3000): false} {
+		"\x01javascript:alert(1)": false, "//evil.example/x": false, `/\evil.example`: false, "/\t/evil.example": false, "/" + strings.Repeat("a", 3000): false} {
 		m, reason := message(0), "no address of a page"
 		if m.Data["url"] = address; fine {
 			reason = ""
