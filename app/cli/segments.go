@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -149,7 +150,7 @@ func (c *SegmentsMembersCommand) print(w *world, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return err
 	}
-	parts := []string{m.ID, m.UserID + m.AnonymousID}
+	parts := []string{m.ID, cmp.Or(m.UserID, m.AnonymousID)}
 	for _, value := range []any{m.Email, m.Name} {
 		if text, ok := value.(string); ok {
 			parts = append(parts, text)
