@@ -475,3 +475,70 @@ func TestForwardedLines(t *testing.T) {
 		}
 	}
 }
+
+// A mistake in a form's file, or in the mail that it asks by, leaves its last good version to visitors and is told of; a form goes when
+// its file does.
+func TestAFormThatIsSavedWithAMistake(t *testing.T) {
+	files := formFiles()
+	s := startServer(t, withScripts(t, files))
+	p := s.formPage(t)
+	page := func(form string) string {
+		status, text, _ := p.do("GET", "/f/"+form, "", "")
+		return fmt.Sprint(status, " ", text)
+	}
+	save := func(file, text string) { writeScripts(t, s.cfg.Scripts, map[string]string{file: text}) }
+	looks := func(want string) {
+		t.Helper()
+		var got string
+		s.eventually(want, func() bool {
+			list := s.formList()
+			got = ""
+			for _, one := range list.Forms {
+				got += one.Name + " " + fmt.Sprint(strings.Contains(one.Warning, "last good version")) + ", "
+			}
+			got += fmt.Sprint(len(list.Problems))
+			return got == want
+		})
+	}
+	good, mail := files["forms/guide.lua"], files["forms/messages/confirm.email.liquid"]
+	looks("guide false, survey false, 0")
+	save("forms/guide.lua", good[:len(good)/2])
+	looks("guide true, survey false, 1")
+	if got := page("guide"); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, "The tea guide") {
+		t.Errorf("half a file: %s", got)
+	}
+	// What is good beside it is taken over, and the old version still has its mail.
+	save("forms/survey.lua", strings.Replace(files["forms/survey.lua"], "Survey", "Questions", 1))
+	save("forms/messages/confirm.email.liquid", "---\nsubject: {{\n---\n")
+	looks("guide true, survey false, 2")
+	s.eventually("the other form is new", func() bool { return strings.Contains(page("survey"), "Questions") })
+	if status, text, _ := p.post("/f/guide", url.Values{"email": {"ada@example.com"}, "news": {"on"}, "_shown": {p.at("guide", time.Minute)}}); status >= 400 {
+		t.Errorf("sending the last good version: %d %s", status, text)
+	}
+	s.eventually("it asks", func() bool {
+		return strings.Contains(s.must("GET", "/v1/messages", nil), `"name":"confirm"`)
+	})
+	save("forms/guide.lua", strings.Replace(good, "The tea guide", "The coffee guide", 1))
+	looks("guide true, survey false, 1")
+	save("forms/messages/confirm.email.liquid", mail)
+	looks("guide false, survey false, 0")
+	if got := page("guide"); !strings.Contains(got, "The coffee guide") {
+		t.Errorf("mended: %s", got)
+	}
+	save("forms/survey.lua", "form {")
+	looks("guide false, survey true, 1")
+	if err := os.Remove(filepath.Join(s.cfg.Scripts, "forms", "survey.lua")); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("it is gone", func() bool { return strings.HasPrefix(page("survey"), "404 ") })
+	// At a start there is no last good version.
+	save("forms/guide.lua", "form {")
+	looks("guide true, 1")
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if got := page("guide"); !strings.HasPrefix(got, "404 ") {
+		t.Errorf("after a start: %s", got)
+	}
+}

@@ -20,6 +20,7 @@ type Form struct {
 	Keeps    time.Duration // how long the link to the reward is good for
 	After    string        // where the visitor is sent at the end; empty: a page says thanks
 	Origins  []string      // of pages that may send it without having asked for it first, such as https://shop.example
+	Behind   bool          // its file or its mail has a mistake now: this is the last version that had none
 }
 
 // Bounds of forms.

@@ -17,7 +17,7 @@ import (
 
 // Forms knows the forms of the scripts folder.
 type Forms interface {
-	All() ([]lifecycle.Form, []*lifecycle.Error) // and what is wrong with those that are left out
+	All() ([]lifecycle.Form, []*lifecycle.Error) // and what is wrong with files
 	Form(name string) (form lifecycle.Form, messages *script.Program, ok bool)
 }
 

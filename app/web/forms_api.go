@@ -125,6 +125,9 @@ func (s *Server) listForms(c *fiber.Ctx) error {
 				return err
 			}
 		}
+		if form.Behind {
+			one.Warning = strings.TrimPrefix(one.Warning+"; what was saved last has a mistake, and the last good version goes on", "; ")
+		}
 		list = append(list, one)
 		delete(figures, form.Name)
 	}
