@@ -121,6 +121,10 @@ func (c *connections) Set(ctx context.Context, channel string, change web.Channe
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	if change.Rate == nil && change.Concurrency == nil || change.Connector != "" || len(change.Settings) > 0 {
+		err := c.changeable(channel)
+		if err != nil {
+			return err
+		}
 		limits, err := c.limited(channel, change.Rate, change.Concurrency)
 		if err == nil {
 			err = limits.Check()
@@ -137,14 +141,14 @@ func (c *connections) Set(ctx context.Context, channel string, change web.Channe
 
 // connect has a channel served by a connector.
 func (c *connections) connect(ctx context.Context, channel string, wanted channels.Connection) error {
-	if err := c.changeable(channel); err != nil {
-		return err
-	}
 	if wanted.Connector == "" {
 		var err error
 		if wanted.Connector, err = c.usual(channel); err != nil {
 			return err
 		}
+	}
+	if err := c.forOthers(wanted.Connector); err != nil {
+		return err
 	}
 	if len(wanted.Settings) == 0 {
 		wanted.Settings = json.RawMessage("{}")

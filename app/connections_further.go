@@ -37,6 +37,26 @@ func (c *connections) usual(channel string) (string, error) {
 	return channel, nil
 }
 
+// forOthers refuses a connector of this program that serves the channel of its name only, as those of lazyChannels do. One of others
+// may have such a name.
+func (c *connections) forOthers(connector string) error {
+	if c.lazy[connector] == nil {
+		return nil
+	}
+	plugins, err := c.plugins.List()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(plugins, func(p channels.Plugin) bool {
+		return p.Name == connector && p.Approval != channels.Unfit && p.Approval != channels.Missing
+	}) {
+		return nil
+	}
+	failure := lifecycle.Errorf(lifecycle.Invalid, "connector %s serves the channel %s only", connector, connector)
+	failure.Field = "connector"
+	return failure
+}
+
 // ownFiles are the settings of our connectors that name what one process alone may work in: another one would read what is not
 // meant for it, or write over it. A tree is its own with all that lies below; of the others only what stands there itself, as Maildirs
 // lie in one another.

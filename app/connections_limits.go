@@ -23,7 +23,7 @@ func (c *connections) limitsOf(channel string) channels.Limits {
 // limited returns a channel's limits with changes; nil changes nothing.
 func (c *connections) limited(channel string, rate *float64, concurrency *int) (channels.Limits, error) {
 	if c.lazy[channel] == nil && !c.settable(channel) {
-		return channels.Limits{}, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be set; there are: %s", channel, joined(append(c.names(), lazyChannels...)))
+		return channels.Limits{}, lifecycle.Errorf(lifecycle.NotFound, "there is no channel %.64q that can be limited; there are: %s", channel, joined(append(c.names(), lazyChannels...)))
 	}
 	limits := c.limitsOf(channel)
 	if rate != nil {

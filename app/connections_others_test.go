@@ -175,6 +175,35 @@ func TestAnApprovalIsHeeded(t *testing.T) {
 	}
 }
 
+// The connectors of the inbox, of calls and of webhooks serve no other channel, and an answer says so; one of others may have such a
+// name. Where nothing can be set by a name, the answer lists what can be set, and for limits what can be limited.
+func TestAConnectorOfOneChannel(t *testing.T) {
+	s := startServer(t)
+	refused := func(channel string, body map[string]any, want string) {
+		t.Helper()
+		if status, text, _ := s.call("PUT", "/api/channels/"+channel, body); status < 400 || !strings.Contains(text, want) {
+			t.Errorf("%s %v: %d %s", channel, body, status, text)
+		}
+	}
+	for _, name := range []string{"inapp", "call", "webhook"} {
+		refused("sms", map[string]any{"connector": name}, "connector "+name+" serves the channel "+name+" only")
+	}
+	refused("telegram", map[string]any{"settings": map[string]any{}}, "that can be set; there are: email, sms, push, social, letter\"")
+	refused("telegram", map[string]any{"settings": map[string]any{}, "rate": 5}, "that can be set; there are: email, sms, push, social, letter\"")
+	refused("telegram", map[string]any{"rate": 5}, "that can be limited; there are: email, sms, push, social, letter, inapp, call, webhook\"")
+
+	s.installFax("")
+	folder := filepath.Join(s.cfg.Data, "plugins")
+	if err := os.Rename(filepath.Join(folder, "stagecraft-channel-paper"), filepath.Join(folder, "stagecraft-channel-inapp")); err != nil {
+		t.Fatal(err)
+	}
+	body := map[string]any{"connector": "inapp", "settings": map[string]any{"folder": t.TempDir()}}
+	refused("fax", body, "connector inapp is not approved")
+	s.must("POST", "/api/connectors/inapp/approve", map[string]any{"sha256": s.channels().Plugins[0].SHA256})
+	s.must("PUT", "/api/channels/fax", body)
+	s.eventually("it runs", func() bool { return strings.Contains(s.channels().states(), "fax inapp running settings") })
+}
+
 // installFax puts the connector paper into the data folder, with words that change what it is and not what it does.
 func (s *server) installFax(words string) {
 	s.t.Helper()

@@ -32,6 +32,9 @@ func (c *connections) importFile(ctx context.Context, file config.ChannelsFile) 
 			wanted.Connector, err = c.usual(s.Channel)
 		}
 		if err == nil {
+			err = c.forOthers(wanted.Connector)
+		}
+		if err == nil {
 			err = c.apart(s.Channel, wanted)
 		}
 		if err != nil {
