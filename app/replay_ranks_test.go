@@ -3,6 +3,8 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"stagecraft/app/delivery"
+	"stagecraft/app/lifecycle"
 	"stagecraft/app/script"
 	"stagecraft/app/store"
 )
@@ -153,9 +156,50 @@ func TestAReplayOfRanksThatAreNotKept(t *testing.T) {
 	}
 }
 
+// TestAReplayOfRanksThatReachedOneOfTwoFirst has two become one, of whom each was asked by new segments and by new ranks at another
+// time than the other.
+func TestAReplayOfRanksThatReachedOneOfTwoFirst(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		w := newRanked(t)
+		phone := lifecycle.Identity{Kind: lifecycle.AnonymousID, Value: "phone"}
+		order := []int{userID("customer2").Partition(), phone.Hash().Partition()}
+		if !first {
+			slices.Reverse(order)
+		}
+		oneByOne := func() {
+			for _, p := range order {
+				w.clock.Advance(time.Hour)
+				w.must(w.engine.Chores(context.Background(), p))
+			}
+			w.clock.Advance(time.Hour)
+			w.settleAll()
+		}
+		w.settled(lifecycle.Event{Type: lifecycle.Track, Name: "Order Completed", AnonymousID: "phone", Properties: []byte(`{"revenue":35}`)})
+		w.publishSegments("best", `rfm { m = 5 }`, "rest", `rfm { m = 1 } and count("Order Completed", "90 minutes") == 0`)
+		oneByOne()
+		w.rank()
+		oneByOne()
+		w.othersBuy()
+		w.rank()
+		oneByOne()
+		w.publishSegments("best", `rfm { m = 4 }`, "rest", `rfm { m = 1 }`)
+		oneByOne()
+		w.settled(lifecycle.Event{Type: lifecycle.Identify, UserID: "customer2", AnonymousID: "phone"})
+		w.settleAll()
+		w.agrees()
+	}
+}
+
 // TestAReplayOfRandomRanks has people buy, segments that ask for ranks come and go, and ranks change, at random.
 func TestAReplayOfRandomRanks(t *testing.T) {
 	liveAndReplay(t, []string{"buy", "buy", "buy", "rank", "rank segments", "look", "time", "sign in", "history"}, 40)
+}
+
+// TestAReplayOfRandomWalks has people become one who have been asked by segments and ranks at moments of their own, at random.
+func TestAReplayOfRandomWalks(t *testing.T) {
+	names := []string{"buy", "rank", "rank", "rank segments", "sign in", "sign in"}
+	liveAndReplay(t, names, 20)
+	liveAndReplaySeeds(t, names, 166)
 }
 
 // rankSteps are what happens besides where ranks matter.
@@ -171,6 +215,7 @@ func rankSteps() map[string]func(w *crowd) {
 			w.say("rank")
 			_, err := w.engine.Rank(context.Background())
 			w.must(err)
+			w.oneByOne()
 		},
 		"rank segments": func(w *crowd) {
 			files := map[string][]byte{}
@@ -184,6 +229,24 @@ func rankSteps() map[string]func(w *crowd) {
 				define("quiet", `rfm { r = 2 } and count("Order Completed", "3 days") == 0`, `not in_segment("best")`, `rfm { recency = "5 days" }`)
 			}
 			w.must(w.engine.PublishSegments(context.Background(), script.Source{Name: script.SegmentsFolder, Files: files}))
+			w.oneByOne()
 		},
+	}
+}
+
+// oneByOne lets partitions ask everybody one after the other, at moments of their own, between which somebody may buy.
+func (w *crowd) oneByOne() {
+	w.t.Helper()
+	if !rapid.Bool().Draw(w.rt, "one by one") {
+		return
+	}
+	for _, p := range rapid.Permutation(slices.Sorted(maps.Keys(w.partitions))).Draw(w.rt, "order") {
+		w.clock.Advance(time.Minute)
+		w.say("partition %d", p)
+		w.must(w.engine.Chores(context.Background(), p))
+		if rapid.Bool().Draw(w.rt, "meanwhile") {
+			w.clock.Advance(time.Second)
+			rankSteps()["buy"](w)
+		}
 	}
 }

@@ -287,6 +287,8 @@ func (e *Engine) askLab(tx store.Reader, query any) (answer any, handled bool, e
 		answer, err = e.withPoints(tx, q)
 	case adoptionOf:
 		answer = e.adoptionOf(tx, q)
+	case walksOf:
+		answer, err = e.walksOf(tx)
 	default:
 		return nil, false, nil
 	}

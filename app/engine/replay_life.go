@@ -46,9 +46,7 @@ type Reliving struct {
 	segments  []*segmentsThen      // oldest first
 	published int                  // how many of them have been
 	ranks     []RanksPast          // that are still to be published
-	walked    time.Time            // when everybody knows of what was published last; zero: they do, or nobody knows when
-	pending   bool                 // there may be who does not know of it
-	fresh     bool                 // and of the segments, not only of ranks
+	asking    map[int]*asking      // by partitions
 	Foreign   []LifeEntry          // entries that nothing in the timeline explains; they were left out
 }
 

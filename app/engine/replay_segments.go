@@ -63,6 +63,10 @@ func (l *Life) keepMembers(tx store.Reader, table *segmentTable) {
 func (r *Reliving) readSegments(ctx context.Context) error {
 	l := r.life
 	r.when, l.asked = r.moments(), map[uint64]bool{}
+	r.asking = map[int]*asking{}
+	for _, id := range r.ids {
+		r.asking[id.Partition()] = &asking{}
+	}
 	if l.Customer.Test() || l.Cut {
 		return nil
 	}
@@ -205,17 +209,19 @@ func (r *Reliving) segmentsUntil(ctx context.Context, until time.Time) error {
 		if next.IsZero() || next.After(until) {
 			return nil
 		}
-		walked, before := r.walked.Equal(next), next.Add(-1)
-		if walked && slices.ContainsFunc(r.pauses, func(p pause) bool { return p.until.Equal(next) }) {
+		walked, before := r.walkedAt(next), next.Add(-1)
+		if len(walked) > 0 && slices.ContainsFunc(r.pauses, func(p pause) bool { return p.until.Equal(next) }) {
 			before = next // what has waited fires first
 		}
 		if err := r.fireUntil(ctx, before); err != nil {
 			return err
 		}
 		r.clock.Set(next)
-		if walked {
-			r.walked, r.pending = time.Time{}, false
-			if err := r.walk(ctx, next, r.ids...); err != nil {
+		if len(walked) > 0 {
+			for _, id := range walked {
+				*r.asking[id.Partition()] = asking{}
+			}
+			if err := r.walk(ctx, next, walked...); err != nil {
 				return err
 			}
 			continue
@@ -234,15 +240,19 @@ func (r *Reliving) publishNext(ctx context.Context, at time.Time) error {
 	if r.published < len(r.segments) && r.segments[r.published].At.Equal(at) {
 		then := r.segments[r.published]
 		r.published++
-		r.walked, r.pending, r.fresh = then.Walked, true, true
+		for p, asking := range r.asking {
+			asking.walked, asking.pending, asking.fresh = notBefore(at, r.life.walks[p].bySegments(then.SegmentsPast)), true, true
+		}
 		return r.engine.PublishSegments(ctx, then.source)
 	}
 	past := r.ranks[0]
 	r.ranks = r.ranks[1:]
-	if !past.Walked.IsZero() {
-		r.walked = past.Walked
+	for p, asking := range r.asking {
+		if walked := notBefore(at, r.life.walks[p].byRanks(past)); !walked.IsZero() {
+			asking.walked = walked
+		}
+		asking.pending = true
 	}
-	r.pending, r.fresh = true, r.fresh && r.pending
 	for _, id := range r.ids {
 		if err := r.do(ctx, id.Partition(), publishRanks{past.Ranks, past.At}); err != nil {
 			return err
@@ -251,13 +261,27 @@ func (r *Reliving) publishNext(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// nextSegments returns when segments or ranks are published next, or when everybody knows of the present ones; zero for never.
+// walkedAt returns the customer, and those who became part of them, in whose partitions everybody knew at a moment.
+func (r *Reliving) walkedAt(at time.Time) (ids []lifecycle.ID) {
+	for _, id := range r.ids {
+		if r.asking[id.Partition()].walked.Equal(at) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// nextSegments returns when segments or ranks are published next, or when everybody in a partition knows of the present ones; zero
+// for never.
 func (r *Reliving) nextSegments() time.Time {
-	next := r.walked
+	var next time.Time
 	earlier := func(at time.Time) {
-		if next.IsZero() || at.Before(next) {
+		if next.IsZero() || !at.IsZero() && at.Before(next) {
 			next = at
 		}
+	}
+	for _, asking := range r.asking {
+		earlier(asking.walked)
 	}
 	if r.published < len(r.segments) {
 		earlier(r.segments[r.published].At)
@@ -308,11 +332,12 @@ func (r *Reliving) learn(ctx context.Context, entry *LifeEntry) error {
 		return err
 	}
 	then, former := r.segments[r.published-1], map[string]string{}
-	if !r.pending {
+	asking := r.asking[r.whose(entry).Partition()]
+	if !asking.pending {
 		return nil // everybody knows
 	}
 	switch {
-	case !r.fresh:
+	case !asking.fresh:
 		former = then.asked
 	case r.published > 1:
 		former = r.segments[r.published-2].asked

@@ -52,6 +52,7 @@ type Life struct {
 	Members        map[string]string // how they stand in segments they are in, by name; nil: they have yet to be asked
 	segments       []SegmentsPast    // oldest first
 	ranks          []RanksPast       // oldest first
+	walks          map[int]walks     // by the partitions in which the customer, and those who became part of them, have lived
 	unranked       bool              // nobody has a rank
 	segmentsNow    string            // the version of segmentsPacked
 	segmentsPacked []byte            // the present ones
@@ -95,6 +96,9 @@ func (e *Engine) Life(ctx context.Context, id lifecycle.ID) (*Life, error) {
 		}
 		if life := answer.(*Life); life != nil {
 			if err = e.askHomes(ctx, life.imports); err != nil {
+				return nil, err
+			}
+			if err = e.askWalks(ctx, life); err != nil {
 				return nil, err
 			}
 			life.adoptions, err = e.adoptions(ctx, life.ids())
@@ -174,6 +178,7 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 		return nil, err
 	}
 	life.unranked = now.Customers == 0
+	life.walks = map[int]walks{tx.Partition(): {segments.Past, life.ranks}}
 	if life.said, _, err = saidBy(tx, q.Customer.ID); err != nil {
 		return nil, err
 	}
