@@ -30,6 +30,7 @@ type lived struct {
 	delivery *delivery.Delivery
 	lives    *app.Lives
 	n        int
+	applied  func(input any) // hears of every change of a partition, if it is set
 }
 
 type livedMachine struct{ *lived }
@@ -45,6 +46,9 @@ func (m livedMachine) Apply(tx store.Tx, input any) (any, error) {
 	answer, handled, err := m.engine.Apply(tx, input)
 	if !handled {
 		answer, _, err = m.delivery.Apply(tx, input)
+	}
+	if m.applied != nil {
+		m.applied(input)
 	}
 	return answer, err
 }

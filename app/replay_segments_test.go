@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -28,6 +29,40 @@ func (w *lived) damage(user string, key []byte) {
 	w.t.Helper()
 	_, err := w.store.Do(context.Background(), userID(user).Partition(), livedDamage{key})
 	w.must(err)
+}
+
+// TestAReplayWhileEverybodyIsAsked has segments of which some in a partition know and others do not yet.
+func TestAReplayWhileEverybodyIsAsked(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(club("discount"))
+	partition, there := userID("ada").Partition(), 0
+	for i := 0; there < 40; i++ {
+		if name := fmt.Sprint("user", i); userID(name).Partition() == partition {
+			w.track(name, "Ordered", map[string]any{"total": 5})
+			there++
+		}
+	}
+	w.clock.Advance(time.Hour)
+	w.publishSegments("poor", `count("Ordered", "30 days") >= 1`)
+	w.clock.Advance(time.Hour)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.applied = func(input any) {
+		if strings.HasSuffix(fmt.Sprintf("%T", input), "walkSegments") {
+			cancel() // so that there is no second one
+		}
+	}
+	if err := w.engine.Chores(ctx, partition); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	w.applied = nil
+	w.track("ada", "Looked", nil) // which comes after the first walk
+	state, err := w.engine.Segments(context.Background())
+	w.must(err)
+	if members := state.Segments[0].Members; !state.Walking || members == 0 || members >= 40 {
+		t.Fatalf("%d are members; walking: %t", members, state.Walking)
+	}
+	w.agrees()
 }
 
 // TestAReplayAsksSegmentsAgain has segments that change on the way, which others ask for, time alone ends, and a script hears of.

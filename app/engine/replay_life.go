@@ -136,16 +136,25 @@ func (r *Reliving) Go(ctx context.Context) error {
 	if err := r.fire(ctx, end); err != nil {
 		return err
 	}
-	if r.life.Members != nil { // they knew of the present segments, whether or not everybody did
-		if err := r.walk(ctx, end, r.id); err != nil {
-			return err
-		}
+	if err := r.learnNow(ctx, end); err != nil {
+		return err
 	}
 	// An input that changed nothing stands nowhere, but time has passed.
 	if err := r.do(ctx, r.id.Partition(), passBy{Customer: r.id, Clock: c.Clock}); err != nil {
 		return err
 	}
-	return r.journeysUntil(ctx, farFuture())
+	if err := r.journeysUntil(ctx, farFuture()); err != nil {
+		return err
+	}
+	return r.learnNow(ctx, later(end, r.clock.Now()))
+}
+
+// learnNow lets the customer know of what was published if they knew of the present segments, whether or not everybody did.
+func (r *Reliving) learnNow(ctx context.Context, at time.Time) error {
+	if r.life.Members == nil {
+		return nil
+	}
+	return r.walk(ctx, at, r.id)
 }
 
 // whose returns to whom an entry happened: the customer, or somebody who became part of them.
