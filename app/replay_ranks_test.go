@@ -190,6 +190,22 @@ func TestAReplayOfRanksThatReachedOneOfTwoFirst(t *testing.T) {
 	}
 }
 
+// TestAReplayOfAWalkBehindAnEvent has an event that was committed before everybody was asked, by a clock that was read later.
+func TestAReplayOfAWalkBehindAnEvent(t *testing.T) {
+	w := newRanked(t)
+	w.publishSegments("best", `rfm { m = 5 }`)
+	w.settleAll()
+	w.rank()
+	w.settleAll()
+	w.othersBuy()
+	w.rank()
+	at := w.clock.Now().Add(10 * time.Millisecond)
+	event := lifecycle.Event{Type: lifecycle.Track, Name: "Looked", UserID: "customer4", MessageID: "later", Timestamp: at, Received: at}
+	w.must(w.engine.ReceiveAt(context.Background(), event, at))
+	w.settleAll()
+	w.agrees()
+}
+
 // TestAReplayOfRandomRanks has people buy, segments that ask for ranks come and go, and ranks change, at random.
 func TestAReplayOfRandomRanks(t *testing.T) {
 	liveAndReplay(t, []string{"buy", "buy", "buy", "rank", "rank segments", "look", "time", "sign in", "history"}, 40)

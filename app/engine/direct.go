@@ -137,6 +137,7 @@ func (e *Engine) direct(tx store.Tx, in direct) (directOutcome, error) {
 		if err != nil {
 			return out, err
 		}
+		e.cameIn(tx, in.At)
 		if err = s.sendDirect(j, in, &out); err != nil {
 			return out, err
 		}

@@ -112,6 +112,7 @@ type partition struct {
 	segments      segmentPart
 	scores        scorePart
 	ranks         rankPart
+	newest        time.Time // of what came in or was published since the start; used by the single writer only
 	erasuresKnown bool
 	newcomers     newcomers
 	listed        listTail

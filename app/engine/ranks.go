@@ -62,6 +62,7 @@ func (e *Engine) keepRanksPast(tx store.Tx, past RanksPast) {
 		tx.Delete(key)
 	}
 	past.Overdue = e.overdue(tx, past.At)
+	e.cameIn(tx, past.At)
 	tx.Set(ranksPastKey(past.At), store.Encode(&past))
 }
 

@@ -55,6 +55,9 @@ func (e *Engine) receive(tx store.Tx, in Receive) (Receipt, error) {
 		}
 	}
 	e.see(tx, &in)
+	if !in.History {
+		e.cameIn(tx, in.At)
+	}
 	id := in.Target
 	if id.IsZero() {
 		id = in.Event.Identity().Hash()

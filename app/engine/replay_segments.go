@@ -305,7 +305,7 @@ func (l *Life) ranksKnown(from time.Time) bool {
 func (r *Reliving) walk(ctx context.Context, at time.Time, ids ...lifecycle.ID) error {
 	for _, id := range ids {
 		for more := true; more; {
-			answer, err := r.engine.store.Do(ctx, id.Partition(), walkSegments{Limit: 1000, At: at})
+			answer, err := r.engine.store.Do(ctx, id.Partition(), walkSegments{Limit: 1000, At: at, Again: true})
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ type walkSegments struct {
 	Limit int
 	Steps int // that predicates may take before the rest is left; 0: any number
 	At    time.Time
+	Again bool // in a replay, which knows when it was
 }
 
 // walkSegments returns whether there are more.
@@ -48,6 +49,9 @@ func (e *Engine) walkSegments(tx store.Tx, in walkSegments) (more bool, err erro
 
 // walkSome asks about the next customers. What they find out of themselves is part of the same commit as how far it came.
 func (e *Engine) walkSome(tx store.Tx, table *segmentTable, in walkSegments) error {
+	if newest := e.parts[tx.Partition()].newest; newest.After(in.At) && !in.Again {
+		in.At = newest.Add(1) // after it also where times alone tell the order
+	}
 	set := e.segments(tx)
 	var customers []lifecycle.ID
 	more, size := false, 0
@@ -91,6 +95,13 @@ func (e *Engine) walkSome(tx store.Tx, table *segmentTable, in walkSegments) err
 		table.Former = map[uint64][]segmentRef{table.Epoch: table.Former[table.Epoch]} // nobody names another one any more
 	}
 	return nil
+}
+
+// cameIn notes the time of what a partition commits: the clock was read before it waited to be, so that what is committed after it
+// may have read the clock earlier. A walk must not seem to have been before what it came after, or a replay would have it so.
+func (e *Engine) cameIn(tx store.Reader, at time.Time) {
+	part := &e.parts[tx.Partition()]
+	part.newest = later(part.newest, at)
 }
 
 // learnSegments brings what a customer's record keeps of segments to the present ones.
@@ -157,7 +168,7 @@ func (e *Engine) rouseWalk(tx store.Tx) {
 }
 
 // walk is the chore that asks everybody after a change.
-func (e *Engine) walk(ctx context.Context, p int, now time.Time) (bool, error) {
+func (e *Engine) walk(ctx context.Context, p int, _ time.Time) (bool, error) {
 	part := &e.parts[p].segments
 	if !part.walking.Load() {
 		return false, nil
@@ -171,7 +182,7 @@ func (e *Engine) walk(ctx context.Context, p int, now time.Time) (bool, error) {
 	if table := answer.(*segmentTable); !table.Walking && len(table.Dropped) == 0 {
 		return false, nil
 	}
-	more, err := e.store.Do(ctx, p, walkSegments{Limit: walkChunk, Steps: walkSteps, At: now})
+	more, err := e.store.Do(ctx, p, walkSegments{Limit: walkChunk, Steps: walkSteps, At: e.clock.Now()}) // other chores may have taken long
 	if err != nil || more.(bool) {
 		part.walking.Store(true)
 	}

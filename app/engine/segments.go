@@ -197,6 +197,7 @@ func (e *Engine) publishSegments(tx store.Tx, in publishSegments) error {
 	table.Cursor, table.Walked = lifecycle.ID{}, 0
 	table.Walking = anyCustomer(tx)
 	table.keepPast(tx, in.At, e.overdue(tx, in.At))
+	e.cameIn(tx, in.At)
 	tx.Set(segmentTableKey(), store.Encode(table))
 	e.rouseWalk(tx)
 	return nil

@@ -34,4 +34,6 @@ func (e *Engine) KeptSegments(tx store.Reader) (past []SegmentsPast, has func(ve
 }
 
 // WalkSegments returns the input that asks so many customers, for as long as so many steps are left.
-func WalkSegments(limit, steps int, at time.Time) any { return walkSegments{limit, steps, at} }
+func WalkSegments(limit, steps int, at time.Time) any {
+	return walkSegments{Limit: limit, Steps: steps, At: at}
+}
