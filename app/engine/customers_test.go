@@ -143,12 +143,11 @@ func TestSearchCustomers(t *testing.T) {
 		event.Traits = []byte(`{"email": "Desk@example.com", "phone": "+84 901 234 567"}`)
 		h.receive(event)
 	}
-	var found []engine.CustomerMatch
-	h.eventually(func() bool {
-		var err error
-		found, err = h.engine.SearchCustomers(t.Context(), "desk@EXAMPLE.com", engine.MaxMatches)
-		return err == nil && len(found) == 2
-	})
+	h.quiet()
+	found, err := h.engine.SearchCustomers(t.Context(), "desk@EXAMPLE.com", engine.MaxMatches)
+	if err != nil || len(found) != 2 {
+		t.Fatalf("%+v, %v", found, err)
+	}
 	if found[0].Customer.UserID() != "ada" || !found[0].Leads || found[1].Customer.UserID() != "bob" || found[1].Leads || found[0].By.Kind != lifecycle.EmailIdentity {
 		t.Errorf("the address: %+v", found)
 	}

@@ -143,6 +143,7 @@ func (e *Engine) publishRanks(tx store.Tx, in publishRanks) error {
 	if err == nil && !in.Ranks.At.After(known.At) {
 		return nil
 	}
+	in.At = e.afterAll(tx, in.At) // what came since it was read is committed by the former ones
 	e.keepRanksPast(tx, RanksPast{At: in.At, Ranks: in.Ranks, First: known.Customers == 0})
 	tx.Set(ranksKey(), store.Encode(&in.Ranks))
 	if set := e.segments(tx); set == nil || !set.Ranked() {

@@ -49,8 +49,8 @@ func (e *Engine) walkSegments(tx store.Tx, in walkSegments) (more bool, err erro
 
 // walkSome asks about the next customers. What they find out of themselves is part of the same commit as how far it came.
 func (e *Engine) walkSome(tx store.Tx, table *segmentTable, in walkSegments) error {
-	if newest := e.parts[tx.Partition()].newest; newest.After(in.At) && !in.Again {
-		in.At = newest.Add(1) // after it also where times alone tell the order
+	if !in.Again {
+		in.At = e.afterAll(tx, in.At)
 	}
 	set := e.segments(tx)
 	var customers []lifecycle.ID
@@ -102,6 +102,14 @@ func (e *Engine) walkSome(tx store.Tx, table *segmentTable, in walkSegments) err
 func (e *Engine) cameIn(tx store.Reader, at time.Time) {
 	part := &e.parts[tx.Partition()]
 	part.newest = later(part.newest, at)
+}
+
+// afterAll returns a moment that is after all that a partition has committed, also where times alone tell the order, and not before at.
+func (e *Engine) afterAll(tx store.Reader, at time.Time) time.Time {
+	if newest := e.parts[tx.Partition()].newest; newest.After(at) {
+		return newest.Add(1)
+	}
+	return at
 }
 
 // learnSegments brings what a customer's record keeps of segments to the present ones.

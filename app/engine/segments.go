@@ -183,6 +183,7 @@ func (e *Engine) publishSegments(tx store.Tx, in publishSegments) error {
 	if err != nil || table.Version == in.Version {
 		return err
 	}
+	in.At = e.afterAll(tx, in.At) // what came since it was read is committed by the former ones
 	for _, was := range table.Former[table.Epoch] {
 		if !slices.ContainsFunc(in.List, func(now segmentRef) bool { return now.Name == was.Name }) && !slices.Contains(table.Dropped, was.Name) {
 			table.Dropped = append(table.Dropped, was.Name)
