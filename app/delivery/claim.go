@@ -298,8 +298,10 @@ func (d *Delivery) render(tx store.Reader, m *lifecycle.Message, customer *lifec
 	scope := Scope{Customer: customer, Event: &m.Event, Journey: m.Journey, Stage: m.Stage, PublicURL: d.publicURL, Now: at, Options: m.Options}
 	d.ownLinks(&scope, m, template, at)
 	rendered, err = d.renderer.RenderParts(template, m.Version+"/"+template.File, scope)
-	if number, is := lifecycle.AddressIdentity(callChannel, rendered.Data["number"]); is && m.Channel == callChannel {
-		rendered.Data["number"] = number.Value // one number has one spelling, whoever asks about it
+	if m.Channel == callChannel {
+		if number, is := lifecycle.AddressIdentity(callChannel, rendered.Data["number"]); is {
+			rendered.Data["number"] = number.Value // one number has one spelling, whoever asks about it
+		}
 	}
 	return rendered, atSend(m, err)
 }
