@@ -58,17 +58,21 @@ func (s *Silence) Begin(name, called string, now time.Time) *Receipt {
 	return &Receipt{Outcome: Temporary, Reason: called + " has answered nothing since " + one.since.UTC().Format("2 January 15:04 MST") + ", and is tried with another message"}
 }
 
-// End says that a request has ended, with an answer or by running out of time.
-func (s *Silence) End(name string, answered bool, now time.Time) {
+// End says that a request has ended, with an answer or by running out of time after it has waited so long. One that was cut off soon, as
+// whoever asked for it went away, says nothing about who did not answer.
+func (s *Silence) End(name string, answered bool, waited time.Duration, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.known[name]
 	one.underWay--
-	one.ended, one.timedOut = now, !answered
+	one.ended = now
 	if answered {
 		one.since = now
 	}
-	if answered && one.underWay == 0 {
+	if answered || waited > silentAfter {
+		one.timedOut = !answered
+	}
+	if !one.timedOut && one.underWay == 0 {
 		delete(s.known, name)
 	}
 }

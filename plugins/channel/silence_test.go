@@ -32,11 +32,29 @@ func (s *hush) begins(name string, want time.Duration) {
 }
 
 // passes lets requests that are under way run out of time.
-func (s *hush) passes(time time.Duration, names ...string) {
-	s.now = s.now.Add(time)
+func (s *hush) passes(passed time.Duration, names ...string) {
+	s.now = s.now.Add(passed)
 	for _, name := range names {
-		s.End(name, false, s.now)
+		s.End(name, false, max(passed, time.Second), s.now)
 	}
+}
+
+// A request that is cut off says nothing about who has not answered yet, nor ends the silence of who has not for long.
+func TestACutIsNoSilence(t *testing.T) {
+	s := newHush(t)
+	s.begins("quick", 0)
+	s.now = s.now.Add(20 * time.Millisecond)
+	s.End("quick", false, 20*time.Millisecond, s.now)
+	s.now = s.now.Add(time.Minute)
+	for range 3 {
+		s.begins("quick", 0)
+	}
+	s.begins("slow", 0)
+	s.passes(3*time.Second, "slow")
+	s.begins("slow", 0)
+	s.End("slow", false, 20*time.Millisecond, s.now)
+	s.begins("slow", 0)
+	s.begins("slow", 3*time.Second)
 }
 
 // Who does not answer gets one request at a time, and the others get theirs.
@@ -48,8 +66,8 @@ func TestSilence(t *testing.T) {
 	s.passes(3 * time.Second)
 	s.begins("slow", 3*time.Second)
 	s.begins("other", 0)
-	s.End("other", true, s.now)
-	s.End("slow", true, s.now)
+	s.End("other", true, 10*time.Second, s.now)
+	s.End("slow", true, 10*time.Second, s.now)
 	s.begins("slow", 0) // it answers after all
 	s.passes(10*time.Second, slices.Repeat([]string{"slow"}, 50)...)
 	s.begins("slow", 0)
@@ -58,7 +76,7 @@ func TestSilence(t *testing.T) {
 	s.passes(15 * time.Second)
 	s.begins("slow", 0)
 	s.begins("slow", 35*time.Second)
-	s.End("slow", true, s.now)
+	s.End("slow", true, 10*time.Second, s.now)
 	s.begins("slow", 0)
 	s.begins("slow", 0)
 }
@@ -73,7 +91,7 @@ func TestAnOldSilenceIsOver(t *testing.T) {
 	s.begins("slow", time.Second)
 	s.passes(4 * time.Second)
 	s.begins("slow", 4*time.Second)
-	s.End("slow", true, s.now)
+	s.End("slow", true, 10*time.Second, s.now)
 	s.begins("slow", 0)
 	s.begins("slow", 0)
 }
@@ -96,7 +114,7 @@ func TestALongSilenceIsATryOfAll(t *testing.T) {
 	}
 	for begun := s.now; s.now.Sub(begun) < 36*time.Hour; s.now = s.now.Add(time.Second) {
 		if probe >= 0 && !s.now.Before(until) {
-			s.End("slow", false, s.now)
+			s.End("slow", false, 10*time.Second, s.now)
 			again(probe)
 			probe = -1
 		}

@@ -83,11 +83,11 @@ func (l *line) call(ctx context.Context, target, contentType string, headers map
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}
-	host := request.URL.Host
+	host, began := request.URL.Host, time.Now()
 	if kept := l.silence.Begin(host, l.name, l.now()); kept != nil {
 		return answer{}, kept
 	}
-	defer func() { l.silence.End(host, ctx.Err() == nil, l.now()) }()
+	defer func() { l.silence.End(host, ctx.Err() == nil, time.Since(began), l.now()) }()
 	response, err := l.client.RoundTrip(request)
 	switch {
 	case err == nil:

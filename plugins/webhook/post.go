@@ -51,7 +51,7 @@ func post(ctx context.Context, s *settings, client *http.Transport, silence *cha
 	if kept := silence.Begin(target.Host, target.Hostname(), start); kept != nil {
 		return *kept
 	}
-	defer func() { silence.End(target.Host, ctx.Err() == nil, time.Now()) }()
+	defer func() { silence.End(target.Host, ctx.Err() == nil, time.Since(start), time.Now()) }()
 	setHeaders(request, s, m, start)
 	answer, err := client.RoundTrip(request)
 	if err == nil {
