@@ -268,7 +268,8 @@ func (r *relived) stateOf(life *engine.Life) map[string]string {
 		state["score changes"] = stamp(c.Scores.Due)
 	}
 	if !c.Revenue.IsZero() {
-		state["revenue"] = fmt.Sprintf("orders %d, %v, %s to %s", c.Revenue.Orders, c.Revenue.Total, stamp(c.Revenue.First), stamp(c.Revenue.Last))
+		// A sum of what two have spent who became one depends, in its last digit, on the order of adding.
+		state["revenue"] = fmt.Sprintf("orders %d, %.4f, %s to %s", c.Revenue.Orders, c.Revenue.Total, stamp(c.Revenue.First), stamp(c.Revenue.Last))
 	}
 	for _, past := range c.Past {
 		if !lifecycle.IsBroadcast(past.Journey) {
