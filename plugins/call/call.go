@@ -4,8 +4,6 @@
 package call
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -24,48 +22,10 @@ const (
 	maxNumber = 100      // bytes
 )
 
-const schema = `{
-  "$schema": "https://json-schema.org/draft/2020-12/schema",
-  "title": "Calls",
-  "description": "Puts messages into the list of calls that your people make.",
-  "type": "object",
-  "additionalProperties": false,
-  "properties": {}
-}`
-
-// Connector looks at calls. It keeps nothing, so that one may come as often as it likes.
-type Connector struct{}
-
 // New returns a connector that needs Configure.
-func New() *Connector { return &Connector{} }
-
-// Describe says what the connector is.
-func (c *Connector) Describe() channel.Description {
-	return channel.Description{Name: "call", Version: "1", Channels: []string{"call"}, Idempotent: true, Schema: json.RawMessage(schema)}
+func New() *channel.Checker {
+	return &channel.Checker{Name: "call", Title: "Calls", Description: "Puts messages into the list of calls that your people make.", Refused: refused}
 }
-
-// Configure takes an empty object: there are no settings.
-func (c *Connector) Configure(_ context.Context, raw json.RawMessage) error {
-	return channel.NoSettings(raw)
-}
-
-// Send accepts what an agent can work with.
-func (c *Connector) Send(_ context.Context, messages []channel.Message) []channel.Receipt {
-	receipts := make([]channel.Receipt, len(messages))
-	for i := range messages {
-		receipts[i] = channel.Receipt{ID: messages[i].ID, Outcome: channel.Accepted}
-		if problem := refused(&messages[i]); problem != "" {
-			receipts[i].Outcome, receipts[i].Reason = channel.Permanent, problem
-		}
-	}
-	return receipts
-}
-
-// Health returns nil: there is nothing that could fail.
-func (c *Connector) Health(context.Context) error { return nil }
-
-// Close has nothing to end.
-func (c *Connector) Close() error { return nil }
 
 // refused says why nobody can make a call, or "". The number is that of the message, else the customer's; what it is about
 // stands in its reason, else in its subject.

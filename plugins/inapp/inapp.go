@@ -4,8 +4,6 @@
 package inapp
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -20,48 +18,10 @@ const (
 	maxURL  = 2000    // bytes
 )
 
-const schema = `{
-  "$schema": "https://json-schema.org/draft/2020-12/schema",
-  "title": "In-app",
-  "description": "Puts messages into the inboxes that customers see on your pages and in your apps.",
-  "type": "object",
-  "additionalProperties": false,
-  "properties": {}
-}`
-
-// Connector looks at messages. It keeps nothing, so that a message may come as often as it likes.
-type Connector struct{}
-
 // New returns a connector that needs Configure.
-func New() *Connector { return &Connector{} }
-
-// Describe says what the connector is.
-func (c *Connector) Describe() channel.Description {
-	return channel.Description{Name: "inapp", Version: "1", Channels: []string{"inapp"}, Idempotent: true, Schema: json.RawMessage(schema)}
+func New() *channel.Checker {
+	return &channel.Checker{Name: "inapp", Title: "In-app", Description: "Puts messages into the inboxes that customers see on your pages and in your apps.", Refused: refused}
 }
-
-// Configure takes an empty object: there are no settings.
-func (c *Connector) Configure(_ context.Context, raw json.RawMessage) error {
-	return channel.NoSettings(raw)
-}
-
-// Send accepts what may stand in an inbox.
-func (c *Connector) Send(_ context.Context, messages []channel.Message) []channel.Receipt {
-	receipts := make([]channel.Receipt, len(messages))
-	for i := range messages {
-		receipts[i] = channel.Receipt{ID: messages[i].ID, Outcome: channel.Accepted}
-		if problem := refused(&messages[i]); problem != "" {
-			receipts[i].Outcome, receipts[i].Reason = channel.Permanent, problem
-		}
-	}
-	return receipts
-}
-
-// Health returns nil: there is nothing that could fail.
-func (c *Connector) Health(context.Context) error { return nil }
-
-// Close has nothing to end.
-func (c *Connector) Close() error { return nil }
 
 // refused says why a message cannot stand in an inbox, or "". Beside its text it has what its front matter says: title, url
 // and button; without a title, the subject.
