@@ -10,9 +10,9 @@ import (
 // MergePace is how merging gives way.
 type MergePace = mergePace
 
-// NewMergePace returns one that looks at inputs and behind.
-func NewMergePace(inputs func() uint64, behind func() bool) *MergePace {
-	return &mergePace{inputs: inputs, behind: behind}
+// NewMergePace returns one that looks at inputs and at the newest tables.
+func NewMergePace(inputs func() uint64, newest func() int) *MergePace {
+	return &mergePace{inputs: inputs, newest: newest}
 }
 
 // Pause is how long a merge waits at a moment after a table that took some time.

@@ -11,17 +11,19 @@ import (
 )
 
 // Merging the newest tables into the base level is seconds of work for a processor. Done at once it would take what
-// those who wait for a commit need; done a table at a time, with pauses between, it takes a part of one processor for
+// those who wait for a commit need; done a table at a time, with pauses between, it takes a small part of one processor for
 // longer, and nobody feels it.
 const (
-	mergePause   = 3               // times as long as a table took, while there is other work: a quarter of a processor
+	mergePause   = 24              // times as long as a table took, while there is other work and merging has all the time
 	maxMergeWait = 2 * time.Second // in one go
 )
 
-// mergePace says how long merging waits after each table, over all that merge at the same time.
+// mergePace says how long merging waits after each table, over all that merge at the same time: long as long as few newest tables
+// have come since a merge had to begin, ever shorter with each that comes, and not at all when there are too many. What merging
+// takes from a busy machine is felt by everybody, so it takes as little at a time as the next merge leaves it.
 type mergePace struct {
 	inputs func() uint64 // how many were applied so far
-	behind func() bool   // the newest tables come faster than they are merged
+	newest func() int    // tables that wait to be merged
 	stop   <-chan struct{}
 
 	mu     sync.Mutex
@@ -32,20 +34,20 @@ type mergePace struct {
 // pause returns how long to wait at a moment, after a table that took some time: not at all if nothing else happened
 // meanwhile, or merging has fallen behind.
 func (m *mergePace) pause(took time.Duration, now time.Time) time.Duration {
-	hurry := m.behind()
+	room := min(tooMany-m.newest(), tooMany-manyTables)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	inputs := m.inputs()
 	idle := inputs == m.seen
 	m.seen = inputs
-	if idle || hurry {
+	if idle || room <= 0 {
 		m.booked = time.Time{}
 		return 0
 	}
 	if m.booked.Before(now) {
 		m.booked = now
 	}
-	m.booked = m.booked.Add(mergePause * took)
+	m.booked = m.booked.Add(mergePause * took * time.Duration(room) / (tooMany - manyTables))
 	return min(m.booked.Sub(now), maxMergeWait)
 }
 

@@ -12,40 +12,38 @@ import (
 	"stagecraft/app/store"
 )
 
-// While inputs come in, merging works a quarter of the time, however many merge at once; otherwise it does not wait.
+// While inputs come in, merging waits between two tables, however many merge at once: the less, the more newest tables wait. It does
+// not if there is nothing else to do, or there are too many.
 func TestMergingGivesWayToInputs(t *testing.T) {
 	var inputs uint64
-	var behind bool
-	pace := store.NewMergePace(func() uint64 { return inputs }, func() bool { return behind })
+	newest := 16
+	pace := store.NewMergePace(func() uint64 { return inputs }, func() int { return newest })
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	next := func(took, want time.Duration) {
 		t.Helper()
 		if got := pace.Pause(took, now); got != want {
-			t.Errorf("after a table that took %v it waits %v, want %v", took, got, want)
+			t.Errorf("after a table that took %v, with %d newest ones, it waits %v, want %v", took, newest, got, want)
 		}
 	}
-	next(40*time.Millisecond, 0) // nothing happens
+	next(20*time.Millisecond, 0) // nothing happens
 
 	inputs++
-	next(40*time.Millisecond, 120*time.Millisecond)
+	next(20*time.Millisecond, 480*time.Millisecond)
 	inputs++
-	next(40*time.Millisecond, 240*time.Millisecond) // another one at the same time waits for the first one's pause to end
+	next(20*time.Millisecond, 960*time.Millisecond) // another one at the same time waits for the first one's pause to end
 	now = now.Add(time.Second)
 	inputs++
-	next(40*time.Millisecond, 120*time.Millisecond)
+	next(20*time.Millisecond, 480*time.Millisecond)
 	inputs++
 	next(time.Hour, 2*time.Second)
+	next(20*time.Millisecond, 0) // nothing has come in since
 
-	now = now.Add(time.Second)
-	inputs++
-	behind = true
-	next(40*time.Millisecond, 0)
-	behind = false
-	inputs++
-	next(40*time.Millisecond, 120*time.Millisecond)
-	next(40*time.Millisecond, 0) // nothing has come in since
-	inputs++
-	next(40*time.Millisecond, 120*time.Millisecond)
+	for tables, want := range map[int]time.Duration{3: 480, 16: 480, 20: 360, 24: 240, 31: 30, 32: 0, 40: 0} {
+		now = now.Add(2 * time.Hour * 24)
+		inputs++
+		newest = tables
+		next(20*time.Millisecond, want*time.Millisecond)
+	}
 }
 
 // Badger says each time when a table has come out of a merge, how long it took, and goes on when the log returns: the pace

@@ -180,9 +180,11 @@ func (s *Store) openFolder(folder string) (*badger.DB, error) {
 	var db *badger.DB
 	var err error
 	var opened atomic.Pointer[badger.DB]
-	pace := &mergePace{inputs: s.stats.Inputs.Load, stop: s.stopTidying, behind: func() bool {
-		db := opened.Load()
-		return db == nil || db.Levels()[0].NumTables >= tooMany
+	pace := &mergePace{inputs: s.stats.Inputs.Load, stop: s.stopTidying, newest: func() int {
+		if db := opened.Load(); db != nil {
+			return db.Levels()[0].NumTables
+		}
+		return tooMany // nothing else goes on while it is being opened
 	}}
 	settings := badger.DefaultOptions(folder).WithMemTableSize(newestTable)
 	if folder == "" {
