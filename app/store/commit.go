@@ -20,7 +20,7 @@ const (
 
 // paceTime is the least pause between two commits: under load, fewer and larger ones leave more of the machine to the
 // work itself. A commit after a longer pause begins at once.
-const paceTime = time.Millisecond
+const paceTime = 3 * time.Millisecond / 2
 
 // gatherTime is how long a commit waits for partitions that are at work and may bring a group of their own: a sync costs
 // the same for one group as for many. With nobody at work it waits for nobody.
