@@ -218,6 +218,14 @@ func TestAReplayOfRandomWalks(t *testing.T) {
 	liveAndReplaySeeds(t, names, 166)
 }
 
+// TestAReplayOfARush has people buy and become one at the same moment, where one more purchase makes somebody rank higher, and what
+// one leaves for others is carried out at random.
+func TestAReplayOfARush(t *testing.T) {
+	names := []string{"buy", "rank", "rank segments", "rush", "rush"}
+	liveAndReplay(t, names, 40)
+	liveAndReplaySeeds(t, names, 42, 66, 95, 100)
+}
+
 // rankSteps are what happens besides where ranks matter.
 func rankSteps() map[string]func(w *crowd) {
 	return map[string]func(w *crowd){
@@ -232,6 +240,19 @@ func rankSteps() map[string]func(w *crowd) {
 			_, err := w.engine.Rank(context.Background())
 			w.must(err)
 			w.oneByOne()
+		},
+		"rush": func(w *crowd) {
+			for range rapid.IntRange(2, 12).Draw(w.rt, "rush") {
+				crowdSteps()[rapid.SampledFrom([]string{"buy", "buy", "sign in", "alias", "passage"}).Draw(w.rt, "step")](w)
+				if rapid.Bool().Draw(w.rt, "later") {
+					w.clock.Advance(time.Millisecond)
+				}
+			}
+		},
+		"passage": func(w *crowd) {
+			p := rapid.SampledFrom(slices.Sorted(maps.Keys(w.partitions))).Draw(w.rt, "partition")
+			w.say("what partition %d has left for others", p)
+			w.must(w.engine.Chores(context.Background(), p))
 		},
 		"rank segments": func(w *crowd) {
 			files := map[string][]byte{}

@@ -33,6 +33,7 @@ type Reliving struct {
 	ids       []lifecycle.ID            // of the customer, and of those who became part of them
 	own       map[uint64]bool           // numbers of entries whose event the customer's own scripts made
 	lives     [][]LifeEntry             // what is still to happen, of each of them
+	about     *LifeEntry                // has been taken out of lives, but has yet to happen
 	adoptions map[lifecycle.ID]adoption // of those who are still to be taken over
 	marked    map[lifecycle.ID]bool     // of whom it is known when they were taken over
 	waiting   []instruction             // for which it is too early
@@ -104,9 +105,11 @@ func (r *Reliving) Go(ctx context.Context) error {
 			}
 		}
 		if len(taken) > 0 {
+			r.about = &entry
 			if err := r.catchUp(ctx); err != nil {
 				return err
 			}
+			r.about = nil
 		}
 		if err := r.entry(ctx, &entry); err != nil {
 			return err
@@ -117,6 +120,7 @@ func (r *Reliving) Go(ctx context.Context) error {
 		}
 	}
 	clear(r.adoptions)
+	clear(r.marked)
 	clear(r.between)
 	if err := r.catchUp(ctx); err != nil {
 		return err

@@ -22,15 +22,6 @@ type adoption struct {
 	Said time.Time    // when what made them one was said, which comes in its turn only; zero: not written down
 }
 
-// after reports whether an entry in the life of whoever stayed came after they took somebody over. Entries of one who became
-// part of somebody else in turn were numbered anew.
-func (a *adoption) after(entry *LifeEntry) bool {
-	if entry.From.IsZero() {
-		return entry.Seq > a.Seq
-	}
-	return entry.At.After(a.At)
-}
-
 // keepAdoption writes down when this is. Its room in the store is taken by the mark anyway.
 func (s *session) keepAdoption(mark []byte) {
 	value := binary.BigEndian.AppendUint64(s.customer.ID[:], s.customer.Seq)
@@ -74,6 +65,25 @@ func (e *Engine) adoptions(ctx context.Context, ids []lifecycle.ID) (map[lifecyc
 	return all, nil
 }
 
+// after reports whether an entry in the life of whoever stayed came after they took somebody over. Entries of one who became part
+// of somebody else in turn were numbered anew, one after the other, which tells what happened at the same moment apart.
+func (r *Reliving) after(entry *LifeEntry, a adoption) bool {
+	if entry.From.IsZero() {
+		return entry.Seq > a.Seq
+	}
+	return entry.At.After(a.At) || entry.At.Equal(a.At) && entry.Seq-r.followed(entry.From) >= a.Seq
+}
+
+// followed returns the first number of the timeline of somebody who became part of the customer; 0: nothing happened to them.
+func (r *Reliving) followed(from lifecycle.ID) uint64 {
+	for i := range r.life.Entries {
+		if r.life.Entries[i].From == from {
+			return r.life.Entries[i].Seq
+		}
+	}
+	return 0
+}
+
 // next takes the next thing that happened out of the lives that became one: the oldest, but nothing that came after somebody
 // was taken over before that has happened to the end of their life. taken are those who were taken over right before.
 func (r *Reliving) next() (entry LifeEntry, taken []lifecycle.ID, more bool) {
@@ -95,7 +105,7 @@ func (r *Reliving) next() (entry LifeEntry, taken []lifecycle.ID, more bool) {
 	}
 	entry, r.lives[first] = r.lives[first][0], r.lives[first][1:]
 	for from, a := range r.adoptions {
-		if a.Into == r.ids[first] && a.after(&entry) {
+		if a.Into == r.ids[first] && r.after(&entry, a) {
 			taken = append(taken, from)
 			delete(r.adoptions, from)
 		}
@@ -106,7 +116,7 @@ func (r *Reliving) next() (entry LifeEntry, taken []lifecycle.ID, more bool) {
 // waitsForOthers reports whether the next entry of a life came after somebody was taken over who still lives on.
 func (r *Reliving) waitsForOthers(i int) bool {
 	for from, a := range r.adoptions {
-		if a.Into == r.ids[i] && a.after(&r.lives[i][0]) && r.alive(from) {
+		if a.Into == r.ids[i] && r.after(&r.lives[i][0], a) && r.alive(from) {
 			return true
 		}
 	}
@@ -124,9 +134,17 @@ func (r *Reliving) endLives() {
 }
 
 // alive reports whether more is to happen to somebody who became part of the customer.
-func (r *Reliving) alive(id lifecycle.ID) bool {
-	i := slices.Index(r.ids, id)
-	return i >= 0 && len(r.lives[i]) > 0
+func (r *Reliving) alive(id lifecycle.ID) bool { return r.coming(id) != nil }
+
+// coming returns what happens next to somebody; nil if nothing does.
+func (r *Reliving) coming(id lifecycle.ID) *LifeEntry {
+	if r.about != nil && r.whose(r.about) == id {
+		return r.about
+	}
+	if i := slices.Index(r.ids, id); i >= 0 && len(r.lives[i]) > 0 {
+		return &r.lives[i][0]
+	}
+	return nil
 }
 
 // before puts what happened at different times in order. Of what happened at one moment, events that others made happen to a
@@ -152,11 +170,27 @@ func (r *Reliving) early(ctx context.Context, in *instruction) bool {
 		return r.earlyToMeet(ctx, in.Link)
 	case in.Receive != nil && in.Receive.Inner:
 		return r.between[in.Receive.Event.MessageID]
-	case in.Adopt != nil:
+	case in.Adopt != nil && in.Adopt.Loser != nil:
 		_, waits := r.adoptions[in.Adopt.From]
 		return waits
+	case in.Adopt != nil:
+		return r.earlyToFollow(ctx, in.Adopt)
 	}
 	return false
+}
+
+// earlyToFollow reports whether it is too early for the timeline of one who was taken over, which follows them: it has numbers behind
+// those of what happened to whoever they are part of before it came.
+func (r *Reliving) earlyToFollow(ctx context.Context, in *adopt) bool {
+	if _, waits := r.adoptions[in.From]; waits {
+		return true
+	}
+	c, err := r.engine.Record(ctx, in.Customer)
+	if err != nil {
+		return false
+	}
+	coming := r.coming(c.ID)
+	return coming != nil && coming.Seq < r.followed(in.From)
 }
 
 // never reports whether an instruction makes happen what has not happened: whom an event was for was not there yet, or had been
@@ -198,7 +232,30 @@ func (r *Reliving) earlyToMeet(ctx context.Context, in *link) bool {
 	if !r.marked[loser] && slices.Contains(r.ids, loser) { // it was the other one: they have yet to learn who has a user ID
 		return r.marked[winner] && (r.alive(loser) || r.alive(winner))
 	}
-	return r.marked[loser] && r.alive(loser)
+	return r.marked[loser] && (r.alive(loser) || !r.into(ctx, loser, winner) || r.takesOver(ctx, loser))
+}
+
+// takesOver reports whether somebody has yet to take over one of those whom they did.
+func (r *Reliving) takesOver(ctx context.Context, id lifecycle.ID) bool {
+	for from, a := range r.life.adoptions {
+		if a.Into != id {
+			continue
+		}
+		if _, waits := r.adoptions[from]; waits || slices.ContainsFunc(r.waiting, func(in instruction) bool { return in.Adopt != nil && in.Adopt.From == from }) {
+			return true
+		}
+		if c, err := r.engine.Record(ctx, from); err == nil && c.ID == from {
+			return true
+		}
+	}
+	return false
+}
+
+// into reports whether it was somebody, or whoever is part of them by now, who took one of those over that were. Two claims may be
+// waiting, and the one that was heard first is not known to be the one that came first.
+func (r *Reliving) into(ctx context.Context, loser, winner lifecycle.ID) bool {
+	c, err := r.engine.Record(ctx, r.life.adoptions[loser].Into)
+	return err == nil && c.ID == winner
 }
 
 // settle carries out what a partition has left for others, and what they leave in turn, as far as it is not too early.
