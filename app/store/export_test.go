@@ -10,9 +10,9 @@ import (
 // MergePace is how merging gives way.
 type MergePace = mergePace
 
-// NewMergePace returns one that looks at inputs and at the newest tables.
-func NewMergePace(inputs func() uint64, newest func() int) *MergePace {
-	return &mergePace{inputs: inputs, newest: newest}
+// NewMergePace returns one that looks at inputs and at levels.
+func NewMergePace(inputs func() uint64, levels func() (newest int, more bool)) *MergePace {
+	return &mergePace{inputs: inputs, levels: levels}
 }
 
 // Pause is how long a merge waits at a moment after a table that took some time.

@@ -14,16 +14,18 @@ import (
 // those who wait for a commit need; done a table at a time, with pauses between, it takes a small part of one processor for
 // longer, and nobody feels it.
 const (
-	mergePause   = 24              // times as long as a table took, while there is other work and merging has all the time
+	mergePause   = 3               // times as long as a table took, while there is other work: a quarter of a processor
+	longPause    = 24              // the same while merging has all the time
 	maxMergeWait = 2 * time.Second // in one go
 )
 
-// mergePace says how long merging waits after each table, over all that merge at the same time: long as long as few newest tables
-// have come since a merge had to begin, ever shorter with each that comes, and not at all when there are too many. What merging
-// takes from a busy machine is felt by everybody, so it takes as little at a time as the next merge leaves it.
+// mergePace says how long merging waits after each table, over all that merge at the same time. What merging takes from a busy
+// machine is felt by everybody. So while everything is in one level and few newest tables have come since a merge had to begin, it
+// waits long, and ever shorter with each that comes. A store with more levels has more to merge, and what a merge writes is
+// memory until it ends; and when there are too many newest tables, it does not wait at all.
 type mergePace struct {
 	inputs func() uint64 // how many were applied so far
-	newest func() int    // tables that wait to be merged
+	levels func() (newest int, more bool)
 	stop   <-chan struct{}
 
 	mu     sync.Mutex
@@ -31,10 +33,29 @@ type mergePace struct {
 	booked time.Time // until when the pauses of all last
 }
 
+// levelsOf returns how many newest tables wait to be merged, and whether the others are in more than one level.
+func levelsOf(db *badger.DB) (newest int, more bool) {
+	others := 0
+	for _, level := range db.Levels() {
+		switch {
+		case level.Level == 0:
+			newest = level.NumTables
+		case level.NumTables > 0:
+			others++
+		}
+	}
+	return newest, others > 1
+}
+
 // pause returns how long to wait at a moment, after a table that took some time: not at all if nothing else happened
 // meanwhile, or merging has fallen behind.
 func (m *mergePace) pause(took time.Duration, now time.Time) time.Duration {
-	room := min(tooMany-m.newest(), tooMany-manyTables)
+	newest, more := m.levels()
+	wait := mergePause * took
+	room := tooMany - newest
+	if !more {
+		wait = max(wait, longPause*took*time.Duration(min(room, tooMany-manyTables))/(tooMany-manyTables))
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	inputs := m.inputs()
@@ -47,7 +68,7 @@ func (m *mergePace) pause(took time.Duration, now time.Time) time.Duration {
 	if m.booked.Before(now) {
 		m.booked = now
 	}
-	m.booked = m.booked.Add(mergePause * took * time.Duration(room) / (tooMany - manyTables))
+	m.booked = m.booked.Add(wait)
 	return min(m.booked.Sub(now), maxMergeWait)
 }
 

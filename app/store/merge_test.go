@@ -12,12 +12,12 @@ import (
 	"stagecraft/app/store"
 )
 
-// While inputs come in, merging waits between two tables, however many merge at once: the less, the more newest tables wait. It does
-// not if there is nothing else to do, or there are too many.
+// While inputs come in, merging waits between two tables, however many merge at once: the less, the more newest tables wait, and not
+// long where there are more levels. It does not wait if there is nothing else to do, or there are too many.
 func TestMergingGivesWayToInputs(t *testing.T) {
 	var inputs uint64
-	newest := 16
-	pace := store.NewMergePace(func() uint64 { return inputs }, func() int { return newest })
+	newest, more := 16, false
+	pace := store.NewMergePace(func() uint64 { return inputs }, func() (int, bool) { return newest, more })
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	next := func(took, want time.Duration) {
 		t.Helper()
@@ -38,11 +38,19 @@ func TestMergingGivesWayToInputs(t *testing.T) {
 	next(time.Hour, 2*time.Second)
 	next(20*time.Millisecond, 0) // nothing has come in since
 
-	for tables, want := range map[int]time.Duration{3: 480, 16: 480, 20: 360, 24: 240, 31: 30, 32: 0, 40: 0} {
+	waits := func(tables int, want time.Duration) {
+		t.Helper()
 		now = now.Add(2 * time.Hour * 24)
 		inputs++
 		newest = tables
 		next(20*time.Millisecond, want*time.Millisecond)
+	}
+	for tables, want := range map[int]time.Duration{3: 480, 16: 480, 18: 360, 20: 240, 23: 60, 24: 0, 40: 0} {
+		waits(tables, want)
+	}
+	more = true // a quarter of a processor, as long as there are not too many
+	for tables, want := range map[int]time.Duration{3: 60, 16: 60, 23: 60, 24: 0} {
+		waits(tables, want)
 	}
 }
 

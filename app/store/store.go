@@ -170,7 +170,7 @@ const (
 	baseLevel   = 16 << 20
 	inMemory    = 16 << 20 // newestTable without files, where values are in the tree as well
 	manyTables  = 16       // newest ones before they are merged
-	tooMany     = 2 * manyTables
+	tooMany     = manyTables * 3 / 2
 	farTooMany  = 3 * manyTables // nothing is written until there are fewer
 )
 
@@ -180,11 +180,11 @@ func (s *Store) openFolder(folder string) (*badger.DB, error) {
 	var db *badger.DB
 	var err error
 	var opened atomic.Pointer[badger.DB]
-	pace := &mergePace{inputs: s.stats.Inputs.Load, stop: s.stopTidying, newest: func() int {
+	pace := &mergePace{inputs: s.stats.Inputs.Load, stop: s.stopTidying, levels: func() (int, bool) {
 		if db := opened.Load(); db != nil {
-			return db.Levels()[0].NumTables
+			return levelsOf(db)
 		}
-		return tooMany // nothing else goes on while it is being opened
+		return tooMany, false // nothing else goes on while it is being opened
 	}}
 	settings := badger.DefaultOptions(folder).WithMemTableSize(newestTable)
 	if folder == "" {
