@@ -45,11 +45,11 @@ func TestMergingGivesWayToInputs(t *testing.T) {
 		newest = tables
 		next(20*time.Millisecond, want*time.Millisecond)
 	}
-	for tables, want := range map[int]time.Duration{3: 480, 16: 480, 18: 360, 20: 240, 23: 60, 24: 0, 40: 0} {
+	for tables, want := range map[int]time.Duration{3: 480, 16: 480, 20: 360, 24: 240, 31: 60, 32: 0, 40: 0} {
 		waits(tables, want)
 	}
 	more = true // a quarter of a processor, as long as there are not too many
-	for tables, want := range map[int]time.Duration{3: 60, 16: 60, 23: 60, 24: 0} {
+	for tables, want := range map[int]time.Duration{3: 60, 16: 60, 31: 60, 32: 0} {
 		waits(tables, want)
 	}
 }

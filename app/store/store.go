@@ -170,7 +170,7 @@ const (
 	baseLevel   = 16 << 20
 	inMemory    = 16 << 20 // newestTable without files, where values are in the tree as well
 	manyTables  = 16       // newest ones before they are merged
-	tooMany     = manyTables * 3 / 2
+	tooMany     = 2 * manyTables
 	farTooMany  = 3 * manyTables // nothing is written until there are fewer
 )
 
