@@ -210,6 +210,22 @@ func TestOverloadIs429(t *testing.T) {
 	}
 }
 
+// Browsers open connections before they have anything to ask. A stop does not wait for them.
+func TestAStopDoesNotWaitForWhoIsSilent(t *testing.T) {
+	s := startServer(t)
+	for range 3 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	s.track("ada", "Something") // the others have been accepted before
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheConsoleIsForTheOperatorOnly(t *testing.T) {
 	s := startServer(t)
 	for name, check := range map[string]struct {
