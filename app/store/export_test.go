@@ -18,6 +18,9 @@ func NewMergePace(inputs func() uint64, levels func() (newest int, more bool)) *
 // Pause is how long a merge waits at a moment after a table that took some time.
 func (m *MergePace) Pause(took time.Duration, now time.Time) time.Duration { return m.pause(took, now) }
 
+// Workers is how many of Badger's workers begin.
+const Workers = 1 + mergers
+
 // MergeLog returns a log for Badger that tells of merged tables.
 func MergeLog(merged func(took time.Duration)) badger.Logger {
 	return badgerLog{slog.New(slog.DiscardHandler), func(error) {}, merged}

@@ -62,6 +62,8 @@ func (s *Store) giveBack(stop <-chan struct{}) {
 
 // mindNewest keeps the system from reading ahead in the files that are being written. It returns them, if written were others.
 func (s *Store) mindNewest(written map[string]bool) map[string]bool {
+	s.reading.RLock() // the folder may change
+	defer s.reading.RUnlock()
 	newest, err := s.newestFiles()
 	if err != nil || maps.Equal(newest, written) {
 		return written

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -98,8 +99,14 @@ func letGo(db *badger.DB, before uint64) {
 	}
 }
 
+// mergers is how many of Badger's workers merge, besides the first one, who is sent home after its first merge: it alone would merge
+// newest tables with each other while others of them are on their way down. That is one table of whatever size, built in memory at
+// once and without a pause, and buffers of that size are kept; and whatever is in it has to be merged again.
+const mergers = 2
+
 // badgerLog passes Badger's errors on and keeps the rest quiet. What Badger does is only heard of here: that values could
-// not be synced, which for us is the end, and that a table has come out of a merge, while the merge waits for us.
+// not be synced, which for us is the end; that a table has come out of a merge, while the merge waits for us; and that a worker has
+// ended a merge and holds nothing, so that the first one can end, and runs what it has deferred.
 type badgerLog struct {
 	log    *slog.Logger
 	failed func(error)
@@ -117,10 +124,13 @@ func (l badgerLog) Warningf(f string, v ...any) { l.log.Debug("badger: " + fmt.S
 func (l badgerLog) Infof(string, ...any)        {}
 
 func (l badgerLog) Debugf(f string, v ...any) {
-	if !strings.HasPrefix(f, "[%d] LOG Compact. Added") || len(v) == 0 {
-		return
-	}
-	if took, ok := v[len(v)-1].(time.Duration); ok {
-		l.merged(took)
+	switch {
+	case len(v) == 0:
+	case strings.HasPrefix(f, "[%d] LOG Compact. Added"):
+		if took, ok := v[len(v)-1].(time.Duration); ok {
+			l.merged(took)
+		}
+	case strings.HasPrefix(f, "[Compactor: %d] Compaction for level: %d DONE") && v[0] == 0:
+		runtime.Goexit()
 	}
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestMergingGivesWayToInputs(t *testing.T) {
 func TestBadgerTellsOfMergedTables(t *testing.T) {
 	var tables, longest atomic.Int64
 	settings := badger.DefaultOptions(t.TempDir()).WithMemTableSize(1 << 20).WithValueThreshold(1 << 10).WithNumLevelZeroTables(2).WithNumLevelZeroTablesStall(4).
-		WithBaseTableSize(256 << 10).WithBaseLevelSize(1 << 20).WithNumCompactors(2).
+		WithBaseTableSize(256 << 10).WithBaseLevelSize(1 << 20).WithNumCompactors(store.Workers).
 		WithLogger(store.MergeLog(func(took time.Duration) {
 			tables.Add(1)
 			longest.Store(max(longest.Load(), int64(took)))
@@ -93,46 +94,10 @@ func TestBadgerTellsOfMergedTables(t *testing.T) {
 // than the ten seconds after which it merges newer tables with each other.
 func TestTheDeletedStayDeletedInAYoungStore(t *testing.T) {
 	slow := make(chan struct{})
-	settings := badger.DefaultOptions(t.TempDir()).WithMemTableSize(1 << 20).WithValueThreshold(1 << 10).WithNumLevelZeroTables(8).WithNumLevelZeroTablesStall(40).
-		WithBaseTableSize(512 << 10).WithBaseLevelSize(16 << 20).WithNumCompactors(2).WithLogger(store.MergeLog(func(time.Duration) { <-slow }))
-	db, err := badger.OpenManaged(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	random, sequence := rand.New(rand.NewPCG(1, 2)), uint64(0)
-	commit := func(write func(txn *badger.Txn) error) {
-		t.Helper()
-		txn := db.NewTransactionAt(sequence, true)
-		defer txn.Discard()
-		sequence++
-		err := write(txn)
-		if err == nil {
-			err = txn.Set([]byte{0xff, 0xff, 's'}, binary.BigEndian.AppendUint64(nil, sequence))
-		}
-		if err == nil {
-			err = txn.CommitAt(sequence, nil)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	fill := func(until func(tables int) bool) {
-		t.Helper()
-		for !until(db.Levels()[0].NumTables) {
-			commit(func(txn *badger.Txn) error {
-				for range 500 {
-					if err := txn.Set(binary.BigEndian.AppendUint64(nil, random.Uint64()), make([]byte, 64)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		}
-	}
+	y := openYoung(t, store.MergeLog(func(time.Duration) { <-slow }))
 	const gone = 100
 	key := func(i int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(i)*600) }
-	commit(func(txn *badger.Txn) error {
+	y.commit(func(txn *badger.Txn) error {
 		for i := range gone {
 			if err := txn.Set(key(i), []byte("here")); err != nil {
 				return err
@@ -140,9 +105,9 @@ func TestTheDeletedStayDeletedInAYoungStore(t *testing.T) {
 		}
 		return nil
 	})
-	fill(func(tables int) bool { return tables >= 9 })
+	y.fill(9)
 	time.Sleep(2 * time.Second) // the first merge begins within one
-	commit(func(txn *badger.Txn) error {
+	y.commit(func(txn *badger.Txn) error {
 		for i := range gone {
 			if err := txn.Delete(key(i)); err != nil {
 				return err
@@ -150,22 +115,134 @@ func TestTheDeletedStayDeletedInAYoungStore(t *testing.T) {
 		}
 		return nil
 	})
-	fill(func(tables int) bool { return tables >= 15 })
-	store.LetGo(db, sequence)
+	y.fill(15)
+	store.LetGo(y.db, y.sequence)
 	time.Sleep(11 * time.Second)
 	close(slow)
-	for db.Levels()[0].NumTables > 8 {
+	for y.tables() > 8 {
 		time.Sleep(20 * time.Millisecond)
 	}
-	store.LetGo(db, sequence)
-	if err := db.Flatten(2); err != nil {
+	store.LetGo(y.db, y.sequence)
+	if err := y.db.Flatten(2); err != nil {
 		t.Fatal(err)
 	}
-	txn := db.NewTransactionAt(sequence, false)
+	txn := y.db.NewTransactionAt(y.sequence, false)
 	defer txn.Discard()
 	for i := range gone {
 		if _, err := txn.Get(key(i)); err != badger.ErrKeyNotFound {
 			t.Fatalf("what was deleted is back: %v", err)
 		}
+	}
+}
+
+// Badger's first worker alone merges newest tables with each other, where others are on their way down for more than ten seconds. Once
+// it has ended a merge it is gone, and newest tables wait.
+func TestNewestTablesAreNotMergedWithEachOther(t *testing.T) {
+	heard := &workers{slow: make(chan struct{})}
+	heard.Logger = store.MergeLog(func(time.Duration) {
+		if heard.first.Load() > 0 {
+			<-heard.slow
+		}
+	})
+	y := openYoung(t, heard)
+	defer close(heard.slow) // before the database is closed
+	for heard.first.Load() == 0 {
+		y.fill(1)
+		y.fill(9)
+		time.Sleep(100 * time.Millisecond)
+	}
+	y.fill(10)
+	for heard.merging.Load()+heard.late.Load() == 0 { // of all that there are now, by another worker
+		y.fill(y.tables() + 1)
+		time.Sleep(100 * time.Millisecond)
+	}
+	before := y.tables() + 6
+	y.fill(before)
+	time.Sleep(11 * time.Second)
+	if now := y.tables(); now < before {
+		t.Errorf("of %d newest tables %d are left while a merge waits", before, now)
+	}
+	if n := heard.late.Load(); n > 0 {
+		t.Errorf("the first worker has made %d tables after it was sent home", n)
+	}
+}
+
+// workers is a log that counts what Badger's workers say of their merges.
+type workers struct {
+	badger.Logger
+	slow                 chan struct{}
+	first, late, merging atomic.Int64 // merges of the first one, what it made later, tables of others since
+}
+
+func (w *workers) Debugf(f string, v ...any) {
+	switch {
+	case strings.HasPrefix(f, "[Compactor: %d] Compaction for level: %d DONE") && v[0] == 0:
+		w.first.Add(1)
+	case !strings.HasPrefix(f, "[%d] LOG Compact. Added") || w.first.Load() == 0:
+	case v[0] == 0:
+		w.late.Add(1)
+	default:
+		w.merging.Add(1)
+	}
+	w.Logger.Debugf(f, v...)
+}
+
+// young is a database of few and small tables, with as many workers as a store has.
+type young struct {
+	t        *testing.T
+	db       *badger.DB
+	random   *rand.Rand
+	sequence uint64
+}
+
+func openYoung(t *testing.T, log badger.Logger) *young {
+	t.Helper()
+	settings := badger.DefaultOptions(t.TempDir()).WithMemTableSize(1 << 20).WithValueThreshold(1 << 10).WithNumLevelZeroTables(8).WithNumLevelZeroTablesStall(40).
+		WithBaseTableSize(512 << 10).WithBaseLevelSize(16 << 20).WithNumCompactors(store.Workers).WithLogger(log)
+	db, err := badger.OpenManaged(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &young{t: t, db: db, random: rand.New(rand.NewPCG(1, 2))}
+}
+
+// tables returns how many newest tables there are.
+func (y *young) tables() int { return y.db.Levels()[0].NumTables }
+
+// commit writes with the next number, which is written too.
+func (y *young) commit(write func(txn *badger.Txn) error) {
+	y.t.Helper()
+	txn := y.db.NewTransactionAt(y.sequence, true)
+	defer txn.Discard()
+	y.sequence++
+	err := write(txn)
+	if err == nil {
+		err = txn.Set([]byte{0xff, 0xff, 's'}, binary.BigEndian.AppendUint64(nil, y.sequence))
+	}
+	if err == nil {
+		err = txn.CommitAt(y.sequence, nil)
+	}
+	if err != nil {
+		y.t.Fatal(err)
+	}
+}
+
+// fill writes until there are so many newest tables.
+func (y *young) fill(tables int) {
+	y.t.Helper()
+	for y.tables() < tables {
+		y.commit(func(txn *badger.Txn) error {
+			for range 500 {
+				if err := txn.Set(binary.BigEndian.AppendUint64(nil, y.random.Uint64()), make([]byte, 64)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 }

@@ -165,8 +165,8 @@ func Open(opts Options) (*Store, error) {
 // brings all of them into the base level, and what it writes is memory of the process until it ends: as long as that level is
 // small, merges are too.
 const (
-	newestTable = 6 << 20         // bytes; a commit may write 15 % of it
-	mergedTable = newestTable / 2 // up to eight buffers of twice that are kept for tables to be written, which is enough for a newest one
+	newestTable = 5 << 20 // bytes; a commit may write 15 % of it
+	mergedTable = 2 << 20 // up to eight buffers of twice that are kept for tables to be written; a newest one fits into one
 	baseLevel   = 16 << 20
 	inMemory    = 16 << 20 // newestTable without files, where values are in the tree as well
 	manyTables  = 16       // newest ones before they are merged
@@ -206,7 +206,7 @@ func (s *Store) openFolder(folder string) (*badger.DB, error) {
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
 		WithNumMemtables(3).
-		WithNumCompactors(2).
+		WithNumCompactors(1 + mergers).
 		WithNumLevelZeroTables(manyTables).
 		WithNumLevelZeroTablesStall(farTooMany).
 		WithBaseTableSize(mergedTable).
