@@ -21,9 +21,9 @@ const (
 )
 
 // mergePace says how long merging waits after each table, over all that merge at the same time. What merging takes from a busy
-// machine is felt by everybody. So while everything is in one level and few newest tables have come since a merge had to begin, it
-// waits long, and ever shorter with each that comes. A store with more levels has more to merge, and what a merge writes is
-// memory until it ends; and when there are too many newest tables, it does not wait at all.
+// machine is felt by everybody. So it waits long while few newest tables have come, and ever shorter with each that comes: while
+// everything is in one level until there are too many; in a store with more levels, which has more to merge, until the next merge of
+// newest tables has to begin. When there are too many it does not wait at all.
 type mergePace struct {
 	inputs func() uint64 // how many were applied so far
 	levels func() (newest int, more bool)
@@ -52,17 +52,17 @@ func levelsOf(db *badger.DB) (newest int, more bool) {
 // meanwhile, or merging has fallen behind.
 func (m *mergePace) pause(took time.Duration, now time.Time) time.Duration {
 	newest, more := m.levels()
-	wait := mergePause * took
-	room := tooMany - newest
-	if !more {
-		wait = max(wait, longPause*took*time.Duration(min(room, tooMany-manyTables))/(tooMany-manyTables))
+	until := tooMany
+	if more {
+		until = manyTables
 	}
+	wait := max(mergePause*took, longPause*took*time.Duration(min(until-newest, manyTables))/manyTables)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	inputs := m.inputs()
 	idle := inputs == m.seen
 	m.seen = inputs
-	if idle || room <= 0 {
+	if idle || newest >= tooMany {
 		m.booked = time.Time{}
 		return 0
 	}
