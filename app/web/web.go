@@ -180,7 +180,7 @@ func (s *Server) Listen(address string) (string, error) {
 	if err != nil {
 		return "", lifecycle.Wrap(lifecycle.Unavailable, err, "cannot listen on %s; choose another address with --addr", address)
 	}
-	s.listener = listenFor(listener)
+	s.listener = closingQuiet(listener)
 	return listener.Addr().String(), nil
 }
 
