@@ -246,15 +246,21 @@ func (s *server) eventually(what string, done func() bool) {
 	}
 }
 
-// writeScripts writes files, given by path and content, into a scripts folder.
+// writeScripts puts files, given by path and content, into a scripts folder: each whole at once, for a server that looks at the
+// folder must not see a file that has been made and holds nothing yet.
 func writeScripts(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
+	aside := filepath.Join(t.TempDir(), "aside")
 	for path, content := range files {
 		target := filepath.Join(dir, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			t.Fatal(err)
+		err := os.MkdirAll(filepath.Dir(target), 0o755)
+		if err == nil {
+			err = os.WriteFile(aside, []byte(content), 0o644)
 		}
-		if err := os.WriteFile(target, []byte(content), 0o644); err != nil {
+		if err == nil {
+			err = os.Rename(aside, target)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -88,12 +88,10 @@ end)
 // Whoever fills the places of one source keeps nobody from another.
 func TestASourceUnderLoadHoldsNoOtherUp(t *testing.T) {
 	s := startServer(t)
-	for name, text := range map[string]string{"slow": `source { title = "Slow", open = true } receive(function() local n = 0 while true do n = n + 1 end end)`,
-		"tills": signed} {
-		if err := os.WriteFile(filepath.Join(s.cfg.Scripts, "sources", name+".lua"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeScripts(t, s.cfg.Scripts, map[string]string{
+		"sources/slow.lua":  `source { title = "Slow", open = true } receive(function() local n = 0 while true do n = n + 1 end end)`,
+		"sources/tills.lua": signed,
+	})
 	s.eventually("the sources are there", func() bool {
 		slow, _ := s.post("slow", "{}", nil)
 		tills, _ := s.post("tills", "{}", nil)

@@ -47,19 +47,11 @@ func TestConsoleInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A journey for the tests of the editor to change. It is read within a second, and off.
-	for name, text := range map[string]string{
+	writeFiles(t, filepath.Join(data, "scripts", "browser-care"), map[string]string{
 		"journey.lua":                 "journey { title = \"Care\", stages = { \"welcome\" } }\n",
 		"welcome.lua":                 "stage { title = \"Welcome\" }\n\nenter(function(customer)\n  send \"hello\"\n  wait \"30 minutes\"\nend)\n",
 		"messages/hello.email.liquid": "---\nsubject: Hello\nkind: transactional\n---\nHello.\n",
-	} {
-		file := filepath.Join(data, "scripts", "browser-care", filepath.FromSlash(name))
-		if err = os.MkdirAll(filepath.Dir(file), 0o755); err == nil {
-			err = os.WriteFile(file, []byte(text), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	shots := os.Getenv("STAGECRAFT_SHOTS")
 	if shots == "" {
 		shots = t.TempDir()

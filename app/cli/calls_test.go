@@ -5,7 +5,6 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,20 +17,12 @@ import (
 func TestCalls(t *testing.T) {
 	data := t.TempDir()
 	scripts := filepath.Join(data, "scripts")
-	for name, text := range map[string]string{
+	writeFiles(t, filepath.Join(scripts, "care"), map[string]string{
 		"journey.lua":                  "journey { title = \"Care\", stages = { \"welcome\" } }\n",
 		"welcome.lua":                  "stage { title = \"Welcome\" }\n\nenter(function(customer)\n  send \"hello\"\nend)\n",
 		"messages/hello.call.liquid":   "---\nkind: transactional\nreason: Say hello\n---\nGood morning, {{ customer.first_name }}.\n",
 		"messages/goodbye.call.liquid": "Goodbye.\n",
-	} {
-		file := filepath.Join(scripts, "care", name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	server := startServer(t, data, scripts, "STAGECRAFT_CALL_DISPOSITIONS=interested")
 	run := func(args ...string) (int, string) {
 		t.Helper()

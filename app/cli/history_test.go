@@ -389,7 +389,7 @@ func reverse(text string) string {
 // TestImportOfOwnJourney runs a journey with every kind of handler over the orders, in both ways.
 func TestImportOfOwnJourney(t *testing.T) {
 	dir := t.TempDir()
-	for path, content := range map[string]string{
+	writeFiles(t, dir, map[string]string{
 		"club/journey.lua": `journey { title = "Club", stages = { "guest", "regular", "vip", "gone" },
   moves = { guest = { "regular", "vip", "gone" }, regular = { "vip", "gone" }, vip = { "regular", "gone" }, gone = { "guest", "regular" } } }
 on("Order Completed", function(customer, event)
@@ -416,15 +416,7 @@ on("Order Completed", function(customer, event) if event.properties.quantity == 
 		"club/messages/thanks.email.liquid":  "---\nsubject: Thanks\n---\nThanks\n",
 		"club/messages/weekly.email.liquid":  "---\nsubject: Weekly\n---\nWeekly\n",
 		"club/messages/changed.email.liquid": "---\nsubject: Changed\n---\nChanged\n",
-	} {
-		target := filepath.Join(dir, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(target, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	want := simulate(t, "club", "--events", cut, "--scripts", dir)
 	if want.Entered["vip"] == 0 || want.Entered["gone"] == 0 || want.Moves["gone>regular"] == 0 || want.Messages["changed"] == 0 {
 		t.Fatalf("the journey does not do what it is for: %+v", want)

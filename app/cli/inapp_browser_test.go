@@ -26,22 +26,13 @@ func TestInAppInABrowser(t *testing.T) {
 	}))
 	defer shop.Close()
 	scripts := t.TempDir()
-	for name, text := range map[string]string{
+	writeFiles(t, filepath.Join(scripts, "welcome"), map[string]string{
 		"journey.lua": "journey { title = \"Welcome\", stages = { \"new\" } }\n",
 		"new.lua":     "stage { title = \"New\" }\n\non(\"Signed Up\", function() send \"welcome\" end)\non(\"Order Completed\", function() send \"thanks\" end)\n",
 		"messages/welcome.inapp.liquid": "---\ntitle: Welcome, {{ customer.traits.name }}\nurl: /tour\nbutton: Take the tour\nkind: transactional\n---\n" +
 			"Good to see you.\n<b>This</b> & that is text.\n",
 		"messages/thanks.inapp.liquid": "---\ntitle: Thank you\nkind: transactional\n---\nYour order is on its way.\n",
-	} {
-		file := filepath.Join(scripts, "welcome", filepath.FromSlash(name))
-		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		if err == nil {
-			err = os.WriteFile(file, []byte(text), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	server, err := launchServer(builtBinary(t), t.TempDir(), scripts, "STAGECRAFT_INAPP_ORIGINS="+shop.URL)
 	if err != nil {
 		t.Fatal(err)

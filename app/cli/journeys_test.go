@@ -18,18 +18,10 @@ import (
 func TestJourneysAndCustomers(t *testing.T) {
 	data := t.TempDir()
 	scripts := filepath.Join(data, "scripts")
-	for name, text := range map[string]string{
+	writeFiles(t, filepath.Join(scripts, "care"), map[string]string{
 		"journey.lua": "journey { title = \"Care\", stages = { \"welcome\" } }\n",
 		"welcome.lua": "stage { title = \"Welcome\" }\n\nenter(function(customer)\n  wait \"30 minutes\"\nend)\n",
-	} {
-		file := filepath.Join(scripts, "care", name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	server, err := launchServer(builtBinary(t), data, scripts, "STAGECRAFT_PUBLISH_LIMIT=0")
 	if err != nil {
 		t.Fatal(err)
@@ -92,17 +84,10 @@ func TestJourneysAndCustomers(t *testing.T) {
 
 	// A folder in which a stage has another name stands in place of the server's, not over it.
 	folder := t.TempDir()
-	for name, text := range map[string]string{
+	writeFiles(t, folder, map[string]string{
 		"care/journey.lua":  "journey { title = \"Care\", stages = { \"hello\" }, renamed = { [\"welcome\"] = \"hello\" } }\n",
 		"care/hello.lua":    "use \"lib/greetings\"\nstage { title = \"Hello\" }\n",
 		"lib/greetings.lua": "function greeting() return \"hello\" end\n",
-	} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	expect(0, "renamed, its customers are in hello", "", "plan", "care", folder)
 }

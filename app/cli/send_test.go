@@ -16,20 +16,12 @@ import (
 func TestSend(t *testing.T) {
 	data := t.TempDir()
 	scripts := filepath.Join(data, "scripts")
-	for name, text := range map[string]string{
+	writeFiles(t, filepath.Join(scripts, "shop"), map[string]string{
 		"journey.lua":                    "journey { title = \"Shop\", stages = { \"buyer\" } }\n",
 		"buyer.lua":                      "stage { title = \"Buyer\" }\n",
 		"messages/receipt.email.liquid":  "---\nsubject: Receipt\nkind: transactional\n---\n{{ event.properties.total | times: 2 }} for {{ event.properties.item }}\n",
 		"messages/farewell.email.liquid": "---\nsubject: Farewell\n---\nBye\n",
-	} {
-		file := filepath.Join(scripts, "shop", filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	server, err := launchServer(builtBinary(t), data, scripts)
 	if err != nil {
 		t.Fatal(err)

@@ -429,15 +429,21 @@ func readMail(data string, take func(logged) error) error {
 	return nil
 }
 
-// writeFiles writes a scripts folder.
+// writeFiles writes a scripts folder: each file whole at once, for a server that looks at it must not see one that has been
+// made and holds nothing yet.
 func writeFiles(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
+	aside := filepath.Join(t.TempDir(), "aside")
 	for name, text := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = os.WriteFile(aside, []byte(text), 0o644)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		if err == nil {
+			err = os.Rename(aside, path)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -60,15 +60,7 @@ on("Score Fell Below", function(customer, event) if event.properties.score == "h
 	for _, name := range messages {
 		files["club/messages/"+name+".email.liquid"] = "---\nsubject: Hello\n---\nHello\n"
 	}
-	for path, content := range files {
-		target := filepath.Join(dir, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(target, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFiles(t, dir, files)
 	return dir
 }
 

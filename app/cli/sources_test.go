@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -63,24 +62,17 @@ func TestSourcesFetch(t *testing.T) {
 	defer shop.Close()
 	data := t.TempDir()
 	scripts := filepath.Join(data, "scripts")
-	for name, text := range map[string]string{
-		"table": `source { title = "Table", pull = { url = "` + shop.URL + `/orders.csv", every = "1 hour",
+	writeFiles(t, filepath.Join(scripts, "sources"), map[string]string{
+		"table.lua": `source { title = "Table", pull = { url = "` + shop.URL + `/orders.csv", every = "1 hour",
   map = { "userId=customer", "event:=Order Completed", "messageId=id", "timestamp=at", "properties.total=total" } } }`,
-		"list": `source { title = "List", secrets = { "token" }, pull = { url = "` + shop.URL + `/orders.json?since={cursor}", every = "1 hour",
+		"list.lua": `source { title = "List", secrets = { "token" }, pull = { url = "` + shop.URL + `/orders.json?since={cursor}", every = "1 hour",
   items = "data.orders", cursor = "id", headers = { Authorization = "Bearer {secret:token}" } } }
 row(function(row)
   if row.who == "eve" then refuse "not eve" end
   event { name = "Order Completed", id = row.id, user_id = row.who, email = row.mail, properties = { total = row.sum } }
 end)`,
-		"inside": `source { pull = { url = "http://169.254.169.254/latest", every = "1 hour", map = { "userId=a", "event:=A" } } }`,
-	} {
-		if err := os.MkdirAll(filepath.Join(scripts, "sources"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(scripts, "sources", name+".lua"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+		"inside.lua": `source { pull = { url = "http://169.254.169.254/latest", every = "1 hour", map = { "userId=a", "event:=A" } } }`,
+	})
 	server, err := launchServer(builtBinary(t), data, scripts, "STAGECRAFT_SOURCE_ALLOW=127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
