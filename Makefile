@@ -53,7 +53,7 @@ test: $(PAGE) $(SDKS)
 		printf '\n*** NO CHROMIUM HERE: THE CONSOLE IS NOT TRIED IN A BROWSER ***\n\n'
 	@test -d "$$(go env GOMODCACHE)/github.com/bufbuild/buf@v1.75.0" || \
 		printf '\n*** NO BUF HERE YET: IF IT CANNOT BE FETCHED AND BUILT WITHIN 30 SECONDS, channel.proto IS NOT LINTED AND ITS CODE NOT COMPARED ***\n\n'
-	go test -count=1 -timeout 20m ./...
+	go test -p 3 -count=1 -timeout 20m ./... # one more than the small machine has cores: tests of servers wait a lot
 
 # kill -9 in the middle of the work, over and over; nothing accepted may be lost or take effect twice.
 crash: $(PAGE)

@@ -36,6 +36,7 @@ func findBrowser(t *testing.T) (chromium, npm string) {
 
 // TestConsoleInABrowser runs the console's browser test against the real program.
 func TestConsoleInABrowser(t *testing.T) {
+	t.Parallel() // with TestFaults, the other long one: both wait most of the time
 	chromium, npm := findBrowser(t)
 	data := t.TempDir()
 	server, err := launchServer(builtBinary(t), data, filepath.Join(data, "scripts"))

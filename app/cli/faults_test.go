@@ -69,6 +69,7 @@ func TestFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
 	}
+	t.Parallel()
 	s := newFaultStand(t)
 	if times == 0 {
 		s.stint("stop, slow, flood and lies", 1, faultStop, faultSlow, faultFlood, faultLies)

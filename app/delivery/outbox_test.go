@@ -25,6 +25,7 @@ type post struct {
 	t         testing.TB
 	dir       string
 	clock     *lifecycle.ManualClock
+	refs      map[lifecycle.ID]string // of messages that were looked at
 	connector *connector
 	templates templates
 	modes     modes        // of journeys
@@ -52,7 +53,7 @@ type post struct {
 }
 
 func newPost(t testing.TB, c *connector, change ...func(p *post)) *post {
-	p := &post{t: t, dir: t.TempDir(), clock: lifecycle.NewManualClock(start), connector: c, facts: &facts{},
+	p := &post{t: t, dir: t.TempDir(), clock: lifecycle.NewManualClock(start), refs: map[lifecycle.ID]string{}, connector: c, facts: &facts{},
 		own: make(chan struct{}), templates: templates{
 			"hello":     {Front: map[string]string{"subject": "Hello {{ customer.first_name | default: \"you\" }}"}, Body: "Good to see you."},
 			"personal":  {Front: map[string]string{"subject": "Hello"}, Body: "Dear {{ customer.first_name }}"},
@@ -179,21 +180,20 @@ func (p *post) send(customer lifecycle.ID, kind lifecycle.MessageKind, name stri
 func (p *post) look(m *lifecycle.Message) delivery.FullMessage {
 	p.t.Helper()
 	partition := m.Customer.Partition()
-	list, err := p.store.Ask(context.Background(), partition, delivery.Newest{Limit: 10000})
+	if p.refs[m.ID] == "" {
+		list, err := p.store.Ask(context.Background(), partition, delivery.Newest{Limit: 10000})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		for _, listed := range list.([]delivery.Listed) {
+			p.refs[listed.ID] = listed.Ref
+		}
+	}
+	answer, err := p.store.Ask(context.Background(), partition, delivery.OneMessage{Ref: p.refs[m.ID]})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for _, listed := range list.([]delivery.Listed) {
-		if listed.ID == m.ID {
-			answer, err := p.store.Ask(context.Background(), partition, delivery.OneMessage{Ref: listed.Ref})
-			if err != nil {
-				p.t.Fatal(err)
-			}
-			return answer.(delivery.FullMessage)
-		}
-	}
-	p.t.Fatal("the message is not in the ledger")
-	return delivery.FullMessage{}
+	return answer.(delivery.FullMessage)
 }
 
 // becomes waits until a message is in a state and returns it.

@@ -282,6 +282,8 @@ func TestOutcomeOfEveryFailure(t *testing.T) {
 
 // TestHangs has a server that stops answering: the outcome depends only on whether the dot was written.
 func TestHangs(t *testing.T) {
+	var all sync.WaitGroup // they wait, and do so together
+	hangs := func(name string, test func(t *testing.T)) { all.Go(func() { t.Run(name, test) }) }
 	for _, test := range []struct {
 		verb string
 		want channel.Outcome
@@ -289,8 +291,7 @@ func TestHangs(t *testing.T) {
 		{"BANNER", channel.Temporary}, {"EHLO", channel.Temporary}, {"MAIL", channel.Temporary}, {"RCPT", channel.Temporary},
 		{"DATA", channel.Temporary}, {"DOT", channel.InDoubt},
 	} {
-		t.Run("deadline at "+test.verb, func(t *testing.T) {
-			t.Parallel()
+		hangs("deadline at "+test.verb, func(t *testing.T) {
 			server := newScripted(t, test.verb, "hang", 0)
 			c := open(t, server.settings(`,"connections":1`))
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a busy machine may take long to come to the dot
@@ -308,8 +309,7 @@ func TestHangs(t *testing.T) {
 				}
 			}
 		})
-		t.Run("timeout at "+test.verb, func(t *testing.T) {
-			t.Parallel()
+		hangs("timeout at "+test.verb, func(t *testing.T) {
 			server := newScripted(t, test.verb, "hang", 1)
 			c := open(t, server.settings(`,"connections":1,"timeout":10`))
 			if got := c.Send(t.Context(), messages(1))[0]; got.Outcome != test.want || !strings.Contains(got.Reason, "in time") {
@@ -320,6 +320,7 @@ func TestHangs(t *testing.T) {
 			}
 		})
 	}
+	all.Wait()
 }
 
 // What a slow server leaves no time for is not begun: a second after the call was made the host has not looked for long whether
