@@ -223,7 +223,7 @@ func TestAReplayOfRandomWalks(t *testing.T) {
 func TestAReplayOfARush(t *testing.T) {
 	names := []string{"buy", "rank", "rank segments", "rush", "rush"}
 	liveAndReplay(t, names, 40)
-	liveAndReplaySeeds(t, names, 42, 66, 95, 100)
+	liveAndReplaySeeds(t, names, 42, 66, 95, 97, 100, 123, 141, 248, 329, 582, 1499)
 }
 
 // rankSteps are what happens besides where ranks matter.

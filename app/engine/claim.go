@@ -339,6 +339,9 @@ func (e *Engine) meet(tx store.Tx, in link) error {
 			return nil
 		}
 		if !stays(id, named, in.Customer, in.Named) {
+			if e.apart[id] {
+				return nil
+			}
 			return e.become(tx, id, in)
 		}
 		next.From, next.Customer, next.Named = in.Customer, id, named

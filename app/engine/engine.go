@@ -62,6 +62,7 @@ type Engine struct {
 	stageHooks []string // where changes of stages are posted
 
 	posted map[lifecycle.ID]string // of a twin: the webhooks that were posted of changes of stages, with their hosts
+	apart  map[lifecycle.ID]bool   // of a twin: who becomes part of others when it is told to only
 
 	compileBroadcast func(script.Source) (*script.Program, error)
 

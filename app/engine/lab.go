@@ -268,6 +268,8 @@ func (e *Engine) applyLab(tx store.Tx, input any) (answer any, handled bool, err
 		return nil, true, nil
 	case passBy:
 		return nil, true, e.passBy(tx, in)
+	case becomePart:
+		return nil, true, e.becomePart(tx, in)
 	case passOn:
 		return nil, true, e.passOn(tx, in)
 	}

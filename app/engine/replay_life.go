@@ -35,7 +35,7 @@ type Reliving struct {
 	lives     [][]LifeEntry             // what is still to happen, of each of them
 	about     *LifeEntry                // has been taken out of lives, but has yet to happen
 	adoptions map[lifecycle.ID]adoption // of those who are still to be taken over
-	marked    map[lifecycle.ID]bool     // of whom it is known when they were taken over
+	followed  map[lifecycle.ID]uint64   // the first number of what happened to each of those who became part of the customer
 	waiting   []instruction             // for which it is too early
 	between   map[string]bool           // message IDs of events that somebody else's script made, which are still to happen
 	taken     map[uint64]int            // how many numbers entries of others took, by the number of the entry before which
@@ -57,7 +57,7 @@ func (e *Engine) Relive(ctx context.Context, life *Life, clock *lifecycle.Manual
 	source func(version string) (script.Source, error)) (*Reliving, error) {
 	r := &Reliving{engine: e, compiled: compiled, clock: clock, life: life, source: source, id: life.Customer.ID, journeys: life.Past, scores: life.scores,
 		known: map[string]JourneyPast{}, open: map[string]importRecord{}, ids: life.ids(),
-		adoptions: maps.Clone(life.adoptions), marked: map[lifecycle.ID]bool{}, between: map[string]bool{}, happening: map[string]bool{}}
+		adoptions: maps.Clone(life.adoptions), followed: map[lifecycle.ID]uint64{}, between: map[string]bool{}, happening: map[string]bool{}}
 	e.posted = life.posted()
 	compiled.lend(e)
 	defer compiled.learn(e) // of segments, which are many
@@ -68,11 +68,15 @@ func (e *Engine) Relive(ctx context.Context, life *Life, clock *lifecycle.Manual
 	}
 	r.own, r.past = life.made(), life.passedOn()
 	r.lives, r.taken = life.lives(r.ids), life.takenNumbers()
+	e.apart = map[lifecycle.ID]bool{r.id: true}
 	for id := range r.adoptions {
-		r.marked[id] = true
+		e.apart[id] = true
 	}
 	for i := range life.Entries {
 		entry := &life.Entries[i]
+		if _, is := r.followed[entry.From]; !is {
+			r.followed[entry.From] = entry.Seq
+		}
 		if r.byOthers(entry) {
 			r.between[entry.Event.MessageID] = true
 		}
@@ -95,32 +99,36 @@ func (r *Reliving) Go(ctx context.Context) error {
 		return err
 	}
 	for {
-		entry, taken, more := r.next()
+		entry, more := r.next()
 		if !more {
 			break
+		}
+		r.about = &entry
+		if err := r.takeOver(ctx, r.when[entry.Seq]); err != nil {
+			return err
 		}
 		if n := r.taken[entry.Seq]; n > 0 {
 			if err := r.doFor(ctx, r.whose(&entry), func(id lifecycle.ID) any { return passBy{Customer: id, Taken: n} }); err != nil {
 				return err
 			}
 		}
-		if len(taken) > 0 {
-			r.about = &entry
-			if err := r.catchUp(ctx); err != nil {
-				return err
-			}
-			r.about = nil
+		if err := r.catchUp(ctx); err != nil {
+			return err
 		}
+		r.about = nil
 		if err := r.entry(ctx, &entry); err != nil {
 			return err
 		}
-		r.endLives()
+		if err := r.takeOver(ctx, r.clock.Now()); err != nil {
+			return err
+		}
 		if err := r.catchUp(ctx); err != nil {
 			return err
 		}
 	}
-	clear(r.adoptions)
-	clear(r.marked)
+	if err := r.takeOver(ctx, farFuture()); err != nil {
+		return err
+	}
 	clear(r.between)
 	if err := r.catchUp(ctx); err != nil {
 		return err

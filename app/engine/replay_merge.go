@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 
@@ -10,60 +12,7 @@ import (
 	"stagecraft/app/store"
 )
 
-// Between the event by which two become one and the moment at which one of them is taken over, more may happen to both, if it
-// comes within milliseconds. The mark of the taking over remembers when that was in the life of the one who stayed, so that a
-// replay can do it there: who is taken over lives on until everything that happened to them has.
-
-// adoption is when somebody was taken over.
-type adoption struct {
-	Into lifecycle.ID // by whom
-	Seq  uint64       // the number that whoever stayed had come to
-	At   time.Time    // their clock; real time
-	Said time.Time    // when what made them one was said, which comes in its turn only; zero: not written down
-}
-
-// keepAdoption writes down when this is. Its room in the store is taken by the mark anyway.
-func (s *session) keepAdoption(mark []byte) {
-	value := binary.BigEndian.AppendUint64(s.customer.ID[:], s.customer.Seq)
-	value = binary.BigEndian.AppendUint64(value, uint64(s.customer.Real(s.customer.Clock).UnixNano()))
-	s.tx.Set(mark, binary.BigEndian.AppendUint64(value, uint64(s.at.UnixNano())))
-}
-
-func adoptMark(customer, from lifecycle.ID, part string) []byte {
-	return markKey(0, lifecycle.HashID("adopt", customer.Part(), from.Part(), part))
-}
-
-// adoptionOf asks when a customer took another one over.
-type adoptionOf struct{ Customer, From lifecycle.ID }
-
-func (e *Engine) adoptionOf(tx store.Reader, q adoptionOf) (a adoption) {
-	if value := tx.Get(adoptMark(q.Customer, q.From, "")); len(value) >= len(a.Into)+16 {
-		a.Into = lifecycle.ID(value)
-		a.Seq = binary.BigEndian.Uint64(value[len(a.Into):])
-		a.At = time.Unix(0, int64(binary.BigEndian.Uint64(value[len(a.Into)+8:])))
-		if len(value) == len(a.Into)+24 {
-			a.Said = time.Unix(0, int64(binary.BigEndian.Uint64(value[len(a.Into)+16:])))
-		}
-	}
-	return a
-}
-
-// adoptions reads when each of those who became part of a customer was taken over.
-func (e *Engine) adoptions(ctx context.Context, ids []lifecycle.ID) (map[lifecycle.ID]adoption, error) {
-	all := map[lifecycle.ID]adoption{}
-	for _, from := range ids[1:] {
-		for _, customer := range ids {
-			answer, err := e.store.Ask(ctx, customer.Partition(), adoptionOf{customer, from})
-			if err != nil {
-				return nil, err
-			}
-			if a := answer.(adoption); slices.Contains(ids, a.Into) && !a.At.Before(all[from].At) {
-				all[from] = a
-			}
-		}
-	}
-	return all, nil
-}
+// Lives that became one are lived again side by side, each to its end, and become one where they did.
 
 // after reports whether an entry in the life of whoever stayed came after they took somebody over. Entries of one who became part
 // of somebody else in turn were numbered anew, one after the other, which tells what happened at the same moment apart.
@@ -71,22 +20,12 @@ func (r *Reliving) after(entry *LifeEntry, a adoption) bool {
 	if entry.From.IsZero() {
 		return entry.Seq > a.Seq
 	}
-	return entry.At.After(a.At) || entry.At.Equal(a.At) && entry.Seq-r.followed(entry.From) >= a.Seq
-}
-
-// followed returns the first number of the timeline of somebody who became part of the customer; 0: nothing happened to them.
-func (r *Reliving) followed(from lifecycle.ID) uint64 {
-	for i := range r.life.Entries {
-		if r.life.Entries[i].From == from {
-			return r.life.Entries[i].Seq
-		}
-	}
-	return 0
+	return entry.At.After(a.At) || entry.At.Equal(a.At) && entry.Seq-r.followed[entry.From] >= a.Seq
 }
 
 // next takes the next thing that happened out of the lives that became one: the oldest, but nothing that came after somebody
-// was taken over before that has happened to the end of their life. taken are those who were taken over right before.
-func (r *Reliving) next() (entry LifeEntry, taken []lifecycle.ID, more bool) {
+// was taken over before that has happened to the end of their life.
+func (r *Reliving) next() (entry LifeEntry, more bool) {
 	first, blocked := -1, -1
 	for i, life := range r.lives {
 		switch {
@@ -101,36 +40,119 @@ func (r *Reliving) next() (entry LifeEntry, taken []lifecycle.ID, more bool) {
 		first = blocked
 	}
 	if first < 0 {
-		return entry, nil, false
+		return entry, false
 	}
 	entry, r.lives[first] = r.lives[first][0], r.lives[first][1:]
-	for from, a := range r.adoptions {
-		if a.Into == r.ids[first] && r.after(&entry, a) {
-			taken = append(taken, from)
-			delete(r.adoptions, from)
-		}
-	}
-	return entry, taken, true
+	return entry, true
 }
 
 // waitsForOthers reports whether the next entry of a life came after somebody was taken over who still lives on.
 func (r *Reliving) waitsForOthers(i int) bool {
 	for from, a := range r.adoptions {
-		if a.Into == r.ids[i] && r.after(&r.lives[i][0], a) && r.alive(from) {
+		if a.Into == r.ids[i] && r.after(&r.lives[i][0], a) && r.livesOn(from, len(r.ids)) {
 			return true
 		}
 	}
 	return false
 }
 
-// endLives lets whoever was taken over by somebody be so when nothing more happens to either of them: the other one may be taken
-// over next.
-func (r *Reliving) endLives() {
+// livesOn reports whether more is to happen to somebody, or to whom they have yet to take over; others have been taken over by
+// each other at most so many times.
+func (r *Reliving) livesOn(id lifecycle.ID, times int) bool {
+	if r.alive(id) || times == 0 {
+		return r.alive(id)
+	}
 	for from, a := range r.adoptions {
-		if !r.alive(from) && !r.alive(a.Into) {
-			delete(r.adoptions, from)
+		if a.Into == id && r.livesOn(from, times-1) {
+			return true
 		}
 	}
+	return false
+}
+
+// takeOver lets those become part of others who did so by now, of whom it is known when: as soon as nothing more happens to them,
+// at that place in the life of whoever took them over. What it was that made them one does not matter: it is said in many ways, and
+// which of them came first is a matter of milliseconds.
+func (r *Reliving) takeOver(ctx context.Context, now time.Time) error {
+	for {
+		from, a := r.takenOverNext(now)
+		if from.IsZero() {
+			return nil
+		}
+		delete(r.adoptions, from)
+		if err := r.takeOverOne(ctx, from, a); err != nil {
+			return err
+		}
+	}
+}
+
+// takenOverNext returns who is taken over next of those who are by a moment; the zero ID if nobody is.
+func (r *Reliving) takenOverNext(now time.Time) (next lifecycle.ID, when adoption) {
+	for from, a := range r.adoptions {
+		coming := r.coming(a.Into)
+		switch {
+		case r.alive(from) || r.takesOver(from, math.MaxUint64) || r.takesOver(a.Into, a.Seq) || coming != nil && !r.after(coming, a):
+		case a.Said.After(now) && (coming == nil || coming != r.about): // what is about to happen to whoever stays came after it
+		case next.IsZero() || cmp.Or(a.Said.Compare(when.Said), cmp.Compare(a.Seq, when.Seq), bytes.Compare(from[:], next[:])) < 0:
+			next, when = from, a
+		}
+	}
+	return next, when
+}
+
+// takesOver reports whether somebody has yet to take another one over, before a number of theirs.
+func (r *Reliving) takesOver(id lifecycle.ID, before uint64) bool {
+	for _, a := range r.adoptions {
+		if a.Into == id && a.Seq < before {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Reliving) takeOverOne(ctx context.Context, from lifecycle.ID, a adoption) error {
+	into := a.Into
+	c, err := r.engine.Record(ctx, into)
+	switch {
+	case err == nil && c.ID == into && c.Seq < a.Seq: // entries of others have taken these numbers by now
+		n := int(a.Seq - c.Seq)
+		if err = r.do(ctx, into.Partition(), passBy{Customer: into, Taken: n}); err != nil {
+			return err
+		}
+		if coming := r.coming(into); coming != nil {
+			r.taken[coming.Seq] = max(r.taken[coming.Seq]-n, 0)
+		}
+	case err == nil:
+		into = c.ID
+	case lifecycle.CodeOf(err) != lifecycle.NotFound:
+		return err
+	}
+	for {
+		c, err := r.engine.Record(ctx, from)
+		if lifecycle.CodeOf(err) == lifecycle.NotFound {
+			return nil
+		}
+		if err != nil || c.ID != from || into == from {
+			return err
+		}
+		// Once more for whoever has slept for so long that it takes more than one input.
+		if err = r.do(ctx, from.Partition(), becomePart{From: from, Into: into, At: a.Said}); err != nil {
+			return err
+		}
+	}
+}
+
+// becomePart is the input "this customer is part of that one as of now".
+type becomePart struct {
+	From, Into lifecycle.ID
+	At         time.Time
+}
+
+func (e *Engine) becomePart(tx store.Tx, in becomePart) error {
+	if tx.Get(customerKey(in.From)) == nil {
+		return nil
+	}
+	return e.become(tx, in.From, link{Customer: in.Into, From: in.From, At: in.At})
 }
 
 // alive reports whether more is to happen to somebody who became part of the customer.
@@ -163,164 +185,6 @@ func (r *Reliving) byOthers(entry *LifeEntry) bool {
 	return entry.Event != nil && entry.Event.Depth > 0 && !r.own[entry.Seq]
 }
 
-// early reports whether it is too early for an instruction: to take somebody over, or for what one of them made happen to another.
-func (r *Reliving) early(ctx context.Context, in *instruction) bool {
-	switch {
-	case in.Link != nil && !in.Link.Hearsay && !in.Link.Question:
-		return r.earlyToMeet(ctx, in.Link)
-	case in.Receive != nil && in.Receive.Inner:
-		return r.between[in.Receive.Event.MessageID]
-	case in.Adopt != nil && in.Adopt.Loser != nil:
-		_, waits := r.adoptions[in.Adopt.From]
-		return waits
-	case in.Adopt != nil:
-		return r.earlyToFollow(ctx, in.Adopt)
-	}
-	return false
-}
-
-// earlyToFollow reports whether it is too early for the timeline of one who was taken over, which follows them: it has numbers behind
-// those of what happened to whoever they are part of before it came.
-func (r *Reliving) earlyToFollow(ctx context.Context, in *adopt) bool {
-	if _, waits := r.adoptions[in.From]; waits {
-		return true
-	}
-	c, err := r.engine.Record(ctx, in.Customer)
-	if err != nil {
-		return false
-	}
-	coming := r.coming(c.ID)
-	return coming != nil && coming.Seq < r.followed(in.From)
-}
-
-// never reports whether an instruction makes happen what has not happened: whom an event was for was not there yet, or had been
-// erased.
-func (r *Reliving) never(in *instruction) bool {
-	return in.Receive != nil && in.Receive.Inner && in.Receive.Event.Depth > 0 && !r.life.Cut && !r.happening[in.Receive.Event.MessageID]
-}
-
-// earlyToMeet reports whether it is too early for a claim: whoever has the identity has yet to begin to live, or more is to happen
-// to the one of the two who becomes part of the other, as meet has it.
-func (r *Reliving) earlyToMeet(ctx context.Context, in *link) bool {
-	if len(r.marked) == 0 {
-		return false
-	}
-	from := in.From
-	if from.IsZero() {
-		from = in.Identity.Hash()
-	}
-	claimant, named := in.Customer, in.Named
-	if c, err := r.engine.Record(ctx, claimant); err == nil && c.ID != claimant { // they have become part of somebody meanwhile
-		claimant, named = c.ID, c.Named()
-	}
-	loser, winner := claimant, from
-	if c, err := r.engine.Record(ctx, from); err != nil {
-		if r.alive(from) {
-			return true
-		}
-		if named || in.Identity.Kind != lifecycle.UserID { // else who stays is made for it
-			return false
-		}
-	} else {
-		if c.ID == claimant || c.Named() && named && !in.Join {
-			return false
-		}
-		if winner = c.ID; !stays(c.ID, c.Named(), claimant, named) {
-			loser, winner = c.ID, claimant
-		}
-	}
-	if !r.marked[loser] && slices.Contains(r.ids, loser) { // it was the other one: they have yet to learn who has a user ID
-		return r.marked[winner] && (r.alive(loser) || r.alive(winner))
-	}
-	return r.marked[loser] && (r.alive(loser) || !r.into(ctx, loser, winner) || r.takesOver(ctx, loser))
-}
-
-// takesOver reports whether somebody has yet to take over one of those whom they did.
-func (r *Reliving) takesOver(ctx context.Context, id lifecycle.ID) bool {
-	for from, a := range r.life.adoptions {
-		if a.Into != id {
-			continue
-		}
-		if _, waits := r.adoptions[from]; waits || slices.ContainsFunc(r.waiting, func(in instruction) bool { return in.Adopt != nil && in.Adopt.From == from }) {
-			return true
-		}
-		if c, err := r.engine.Record(ctx, from); err == nil && c.ID == from {
-			return true
-		}
-	}
-	return false
-}
-
-// into reports whether it was somebody, or whoever is part of them by now, who took one of those over that were. Two claims may be
-// waiting, and the one that was heard first is not known to be the one that came first.
-func (r *Reliving) into(ctx context.Context, loser, winner lifecycle.ID) bool {
-	c, err := r.engine.Record(ctx, r.life.adoptions[loser].Into)
-	return err == nil && c.ID == winner
-}
-
-// settle carries out what a partition has left for others, and what they leave in turn, as far as it is not too early.
-func (r *Reliving) settle(ctx context.Context, partition int) error {
-	for open := []int{partition}; len(open) > 0; {
-		answer, err := r.engine.store.Ask(ctx, open[0], instructions{Limit: 256})
-		if err != nil {
-			return err
-		}
-		pending := answer.(instructionsAnswer)
-		if len(pending.Keys)+len(pending.Broken) == 0 {
-			open = open[1:]
-			continue
-		}
-		var early [][]byte
-		var adopts []instruction
-		for i := range pending.Instructions {
-			in := pending.Instructions[i]
-			if r.never(&in) {
-				early = append(early, pending.Keys[i])
-			} else if r.early(ctx, &in) {
-				r.waiting, early = append(r.waiting, in), append(early, pending.Keys[i])
-			} else if in.Adopt != nil {
-				adopts, early = append(adopts, in), append(early, pending.Keys[i])
-			} else if next := in.item().Partition; !slices.Contains(open, next) {
-				open = append(open, next)
-			}
-		}
-		if len(early) > 0 {
-			if _, err = r.engine.store.Do(ctx, open[0], done{Keys: early}); err != nil {
-				return err
-			}
-		}
-		for i := range adopts {
-			if err = r.adopt(ctx, adopts[i].Adopt); err != nil {
-				return err
-			}
-		}
-		if _, err = r.engine.deliverInstructions(ctx, open[0], time.Time{}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// adopt lets one who was taken over become part of whoever they became: as of when that was said, for it is said in many ways,
-// and which of them came first is a matter of milliseconds. Entries of theirs take no numbers here.
-func (r *Reliving) adopt(ctx context.Context, in *adopt) error {
-	if in.Loser != nil {
-		if said := r.life.adoptions[in.From].Said; !said.IsZero() {
-			in.At = said
-		}
-		return r.do(ctx, in.Customer.Partition(), *in)
-	}
-	c, err := r.engine.Record(ctx, in.Customer)
-	if err != nil {
-		if lifecycle.CodeOf(err) == lifecycle.NotFound {
-			err = nil
-		}
-		return err
-	}
-	_, err = r.engine.store.Do(ctx, c.ID.Partition(), passBy{Customer: c.ID, From: in.From, Entries: in.Entries})
-	return err
-}
-
 // takenNumbers returns how many entries of others came into a life right before one of its own, by the number of that one: they
 // took numbers, and the IDs of what a life leads to hang on its numbers.
 func (l *Life) takenNumbers() map[uint64]int {
@@ -344,28 +208,4 @@ func (l *Life) takenNumbers() map[uint64]int {
 		}
 	}
 	return taken
-}
-
-// catchUp carries out what was too early until now.
-func (r *Reliving) catchUp(ctx context.Context) error {
-	for i := 0; i < len(r.waiting); {
-		in := r.waiting[i]
-		if r.early(ctx, &in) {
-			i++
-			continue
-		}
-		r.waiting = slices.Delete(r.waiting, i, i+1)
-		var err error
-		if in.Adopt != nil {
-			err = r.adopt(ctx, in.Adopt)
-		} else {
-			item := in.item()
-			err = r.do(ctx, item.Partition, item.Input)
-		}
-		if err != nil {
-			return err
-		}
-		i = 0
-	}
-	return nil
 }
