@@ -79,6 +79,40 @@ func TestAReplayOfTimersAfterAPause(t *testing.T) {
 	}
 }
 
+// TestAReplayOfTimersOfSomebodyElseAfterAPause has timers wait where one lived who became part of another one, and none where that one
+// did, or the other way round.
+func TestAReplayOfTimersOfSomebodyElseAfterAPause(t *testing.T) {
+	for _, waits := range []string{"ada", "bob"} { // who stays is bob
+		t.Run(waits, func(t *testing.T) {
+			w := newLived(t, delivery.Policy{})
+			defer w.store.Close()
+			w.publish(heardOfSegments("discount"))
+			w.publishSegments("buyers", `count("Ordered", "3 days") >= 1`, "eager", `count("Ordered", "4 days") >= 1`)
+			w.identify(waits, map[string]any{"email": waits + "@shop.example"})
+			w.track(waits, "Ordered", map[string]any{"total": 60})
+			w.clock.Advance(25 * 24 * time.Hour)
+			w.publish(heardOfSegments("bonus"))
+			w.clock.Advance(time.Second)
+			w.publishSegments("buyers", `count("Ordered", "9 days") >= 2`, "eager", `count("Ordered", "6 days") >= 1`)
+			w.clock.Advance(time.Second)
+			w.must(w.engine.FireAt(t.Context(), userID(waits), w.clock.Now()))
+			w.work(lifecycle.UserID, waits)
+			w.clock.Advance(time.Second)
+			for _, user := range []string{"ada", "bob"} {
+				w.track(user, "Looked", nil)
+			}
+			w.pass("ada", 3*24*time.Hour)
+			w.receive(lifecycle.Event{Type: lifecycle.Alias, UserID: "bob", MessageID: "alias", Timestamp: w.clock.Now(), Received: w.clock.Now(),
+				Properties: []byte(`{"previousId":"ada"}`)})
+			w.settleAll()
+			if got, err := w.engine.Record(t.Context(), userID("ada")); err != nil || got.ID != userID("bob") {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			w.agrees()
+		})
+	}
+}
+
 // heardOfSegments is a club that is told who enters and leaves segments.
 func heardOfSegments(discount string) map[string]string {
 	files := club(discount)

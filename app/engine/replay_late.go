@@ -31,27 +31,30 @@ type pause struct{ from, until time.Time }
 
 func (p pause) has(at time.Time) bool { return !at.Before(p.from) && at.Before(p.until) }
 
-// pauses returns those of a customer's life that ended with a publication.
-func (l *Life) pauses() (all []pause) {
+// pausesOf returns those of a partition that ended with a publication.
+func pausesOf(journeys []JourneyPast, scores []ScoresPast, segments []SegmentsPast, ranks []RanksPast) (all []pause) {
 	add := func(overdue, until time.Time) {
 		if !overdue.IsZero() {
 			all = append(all, pause{overdue, until})
 		}
 	}
-	for _, past := range l.Past {
+	for _, past := range journeys {
 		add(past.Overdue, past.At)
 	}
-	for _, past := range l.scores {
+	for _, past := range scores {
 		add(past.Overdue, past.At)
 	}
-	for _, past := range l.segments {
+	for _, past := range segments {
 		add(past.Overdue, past.At)
 	}
-	for _, past := range l.ranks {
+	for _, past := range ranks {
 		add(past.Overdue, past.At)
 	}
 	return all
 }
+
+// pauses returns those of the partition of the customer, or of somebody who became part of them.
+func (l *Life) pauses(id lifecycle.ID) []pause { return l.walks[id.Partition()].pauses }
 
 // firesAt returns when a timer fired at the earliest.
 func firesAt(pauses []pause, due time.Time) time.Time {
@@ -66,11 +69,8 @@ func firesAt(pauses []pause, due time.Time) time.Time {
 
 // lateEntries returns of the timers that fired after a pause, and of the events that they made, when that was at the earliest, by
 // the numbers of their entries. A timer that is followed by an event of the same pause fired before it.
-func (l *Life) lateEntries(pauses []pause) map[uint64]time.Time {
+func (l *Life) lateEntries() map[uint64]time.Time {
 	late := map[uint64]time.Time{}
-	if len(pauses) == 0 {
-		return late
-	}
 	next := map[lifecycle.ID]time.Time{} // when the next event came
 	for _, entry := range slices.Backward(l.Entries) {
 		if e := entry.Event; e != nil && e.Depth == 0 {
@@ -80,7 +80,11 @@ func (l *Life) lateEntries(pauses []pause) map[uint64]time.Time {
 		if entry.Event == nil && !entry.Mark.IsZero() {
 			continue // somebody's hand
 		}
-		at := firesAt(pauses, entry.At)
+		whose := entry.From
+		if whose.IsZero() {
+			whose = l.Customer.ID
+		}
+		at := firesAt(l.pauses(whose), entry.At)
 		if follows, more := next[entry.From]; at.After(entry.At) && (!more || !follows.Before(at)) {
 			late[entry.Seq] = at
 		}

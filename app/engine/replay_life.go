@@ -41,14 +41,13 @@ type Reliving struct {
 	taken     map[uint64]int            // how many numbers entries of others took, by the number of the entry before which
 	happening map[string]bool           // message IDs of all events that scripts made
 	past      map[uint64]bool           // numbers of entries whose event belongs to history although it does not say so
-	pauses    []pause
-	late      map[uint64]time.Time // when timers fired after a pause, by the numbers of entries
-	when      map[uint64]time.Time // by when entries were written at the earliest, by their numbers
-	segments  []*segmentsThen      // oldest first
-	published int                  // how many of them have been
-	ranks     []RanksPast          // that are still to be published
-	asking    map[int]*asking      // by partitions
-	Foreign   []LifeEntry          // entries that nothing in the timeline explains; they were left out
+	late      map[uint64]time.Time      // when timers fired after a pause, by the numbers of entries
+	when      map[uint64]time.Time      // by when entries were written at the earliest, by their numbers
+	segments  []*segmentsThen           // oldest first
+	published int                       // how many of them have been
+	ranks     []RanksPast               // that are still to be published
+	asking    map[int]*asking           // by partitions
+	Foreign   []LifeEntry               // entries that nothing in the timeline explains; they were left out
 }
 
 // Relive prepares to live a life again on e, a Twin bound to an empty store in which nothing happens by itself, whose
@@ -61,8 +60,7 @@ func (e *Engine) Relive(ctx context.Context, life *Life, clock *lifecycle.Manual
 	e.posted = life.posted()
 	compiled.lend(e)
 	defer compiled.learn(e) // of segments, which are many
-	r.pauses = life.pauses()
-	r.late = life.lateEntries(r.pauses)
+	r.late = life.lateEntries()
 	if err := r.readSegments(ctx); err != nil {
 		return nil, err
 	}
@@ -134,7 +132,7 @@ func (r *Reliving) Go(ctx context.Context) error {
 		return err
 	}
 	c := r.life.Customer
-	end := firesAt(r.pauses, c.Real(c.Clock))
+	end := firesAt(r.life.pauses(r.id), c.Real(c.Clock))
 	for _, record := range r.inOrder() {
 		if c.Import != record.Source {
 			if err := r.closeImport(ctx, record); err != nil {

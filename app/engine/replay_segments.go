@@ -210,7 +210,9 @@ func (r *Reliving) segmentsUntil(ctx context.Context, until time.Time) error {
 			return nil
 		}
 		walked, before := r.walkedAt(next), next.Add(-1)
-		if len(walked) > 0 && slices.ContainsFunc(r.pauses, func(p pause) bool { return p.until.Equal(next) }) {
+		if slices.ContainsFunc(walked, func(id lifecycle.ID) bool {
+			return slices.ContainsFunc(r.life.pauses(id), func(p pause) bool { return p.until.Equal(next) })
+		}) {
 			before = next // what has waited fires first
 		}
 		if err := r.fireUntil(ctx, before); err != nil {

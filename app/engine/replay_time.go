@@ -71,7 +71,7 @@ func (r *Reliving) scoresUntil(ctx context.Context, until time.Time) error {
 // before they fire.
 func (r *Reliving) hear(ctx context.Context) error {
 	now := r.clock.Now()
-	if !slices.ContainsFunc(r.pauses, func(p pause) bool { return p.has(now) }) {
+	if !slices.ContainsFunc(r.life.pauses(r.id), func(p pause) bool { return p.has(now) }) {
 		return r.engine.Chores(ctx, r.id.Partition())
 	}
 	for _, chore := range []func(context.Context, int, time.Time) (bool, error){r.engine.resyncJourneys, r.engine.workScores} {
@@ -114,14 +114,14 @@ func (r *Reliving) fireUntil(ctx context.Context, at time.Time) error {
 			case lifecycle.CodeOf(err) == lifecycle.NotFound:
 			case err != nil:
 				return err
-			case c.Import == "" && !c.Due.IsZero() && !firesAt(r.pauses, c.Due).After(at) && (next == nil || c.Due.Before(next.Due)):
+			case c.Import == "" && !c.Due.IsZero() && !firesAt(r.life.pauses(c.ID), c.Due).After(at) && (next == nil || c.Due.Before(next.Due)):
 				next = c
 			}
 		}
 		if next == nil {
 			return nil
 		}
-		due := firesAt(r.pauses, next.Due)
+		due := firesAt(r.life.pauses(next.ID), next.Due)
 		r.clock.Set(due)
 		if err := r.do(ctx, next.ID.Partition(), fire{next.ID, due}); err != nil {
 			return err

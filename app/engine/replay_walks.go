@@ -11,10 +11,11 @@ import (
 // After a change of the segments, or of ranks, each partition asks everybody in it by itself, and so each is done at a time of its
 // own. Of those who became one, each is asked again when theirs was.
 
-// walks is what was published in a partition, with when everybody there had been asked.
+// walks is what was published in a partition, with when everybody there had been asked, and when nothing fired there.
 type walks struct {
 	segments []SegmentsPast
 	ranks    []RanksPast
+	pauses   []pause
 }
 
 // walksOf asks a partition for its walks.
@@ -26,7 +27,15 @@ func (e *Engine) walksOf(tx store.Reader) (w walks, err error) {
 		return w, err
 	}
 	w.segments = table.Past
-	w.ranks, err = readRanksPast(tx)
+	if w.ranks, err = readRanksPast(tx); err != nil {
+		return w, err
+	}
+	scores, err := readScoreTable(tx)
+	if err != nil {
+		return w, err
+	}
+	journeys, err := readJourneyPasts(tx)
+	w.pauses = pausesOf(journeys, scores.Past, w.segments, w.ranks)
 	return w, err
 }
 

@@ -34,6 +34,17 @@ func (e *Engine) keepPast(tx store.Tx, at time.Time, state *JourneyState) {
 		Drained: len(state.Keep) > 0, Overdue: e.overdue(tx, at)}))
 }
 
+// readJourneyPasts returns what journeys became in a partition, oldest first.
+func readJourneyPasts(tx store.Reader) (all []JourneyPast, failed error) {
+	tx.Scan([]byte{'W'}, []byte{'W' + 1}, func(_, value []byte) bool {
+		var past JourneyPast
+		failed = store.Decode(value, &past)
+		all = append(all, past)
+		return failed == nil
+	})
+	return all, failed
+}
+
 // maxLifeRead is how many timeline entries of one customer are read to tell or replay their life; the newest ones are.
 const maxLifeRead = 20_000
 
@@ -134,29 +145,20 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 	})
 	slices.Reverse(life.Entries)
 	life.Gone = life.gone(readEntriesGone(tx))
-	scan := func(kind byte, read func(value []byte) error) {
-		tx.Scan([]byte{kind}, []byte{kind + 1}, func(key, value []byte) bool {
-			if kind == 'H' && len(key) != len(importKey(lifecycle.ID{})) { // a mapping
-				return true
-			}
-			if failed == nil {
-				failed = read(value)
-			}
-			return failed == nil
-		})
-	}
-	scan('W', func(value []byte) error {
-		var past JourneyPast
-		err := store.Decode(value, &past)
-		life.Past = append(life.Past, past)
-		return err
-	})
-	scan('H', func(value []byte) error {
+	tx.Scan([]byte{'H'}, []byte{'H' + 1}, func(key, value []byte) bool {
+		if len(key) != len(importKey(lifecycle.ID{})) { // a mapping
+			return true
+		}
 		var record importRecord
-		err := store.Decode(value, &record)
+		if failed == nil {
+			failed = store.Decode(value, &record)
+		}
 		life.imports = append(life.imports, record)
-		return err
+		return failed == nil
 	})
+	if failed == nil {
+		life.Past, failed = readJourneyPasts(tx)
+	}
 	if failed != nil {
 		return nil, lifecycle.Wrap(lifecycle.Internal, failed, "the life of customer %s cannot be read", q.Customer.ID)
 	}
@@ -178,7 +180,7 @@ func (e *Engine) lifeOf(tx store.Reader, q lifeOf) (*Life, error) {
 		return nil, err
 	}
 	life.unranked = now.Customers == 0
-	life.walks = map[int]walks{tx.Partition(): {segments.Past, life.ranks}}
+	life.walks = map[int]walks{tx.Partition(): {segments.Past, life.ranks, pausesOf(life.Past, life.scores, life.segments, life.ranks)}}
 	if life.said, _, err = saidBy(tx, q.Customer.ID); err != nil {
 		return nil, err
 	}
