@@ -226,6 +226,14 @@ func TestAReplayOfARush(t *testing.T) {
 	liveAndReplaySeeds(t, names, 42, 66, 95, 97, 100, 123, 141, 248, 329, 582, 1499)
 }
 
+// TestAReplayOfEverything has all of it happen to the same people.
+func TestAReplayOfEverything(t *testing.T) {
+	names := append(append(crowdNames(), burstNames()...), "rush", "rush", "rank", "rank segments", "buy")
+	liveAndReplay(t, names, 20)
+	// Who became one in a rush; what somebody else's script made while others lived history.
+	liveAndReplaySeeds(t, names, 28, 173, 224, 241, 676, 687, 771, 774)
+}
+
 // rankSteps are what happens besides where ranks matter.
 func rankSteps() map[string]func(w *crowd) {
 	return map[string]func(w *crowd){

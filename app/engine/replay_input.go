@@ -147,9 +147,10 @@ func directOf(entry *LifeEntry) (direct, bool) {
 
 // markToKeep returns what the timeline has to keep of an input because its event does not tell it: the mark of an imported line
 // whose event does not say which line it was, or the moment at which something of our own came, if that is not the one at which
-// it happened. Else it is zero.
+// it happened, or somebody else's script made it: of what they made while they lived history, which has a source, there is none.
+// Else it is zero.
 func (in *Receive) markToKeep() lifecycle.ID {
-	if in.Inner && in.Source == "" && !in.At.Equal(in.Event.Received) {
+	if in.Inner && in.Source == "" && (in.Event.Depth > 0 || !in.At.Equal(in.Event.Received)) {
 		return keptMoment(in.At)
 	}
 	if in.Source == "" || in.Inner || in.Mark == lineMark(in.Source, in.Event.MessageID) {

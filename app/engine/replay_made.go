@@ -50,7 +50,7 @@ func (l *Life) made() map[uint64]bool {
 }
 
 // passedOn returns the numbers of the entries whose event somebody else's script made while it lived history: it is older
-// than what was taken before it.
+// than what was taken before it, and the moment at which it came is not kept.
 func (l *Life) passedOn() map[uint64]bool {
 	passed := map[uint64]bool{}
 	if !slices.ContainsFunc(l.imports, func(record importRecord) bool { return record.History }) {
@@ -61,7 +61,7 @@ func (l *Life) passedOn() map[uint64]bool {
 		entry := &l.Entries[i]
 		taken := entry.At
 		if e := entry.Event; e != nil {
-			if e.Depth > 0 && !own[entry.Seq] && e.Received.Before(last[entry.From]) {
+			if _, came := momentIn(entry.Mark); e.Depth > 0 && !own[entry.Seq] && !came && e.Received.Before(last[entry.From]) {
 				passed[entry.Seq] = true
 			}
 			taken = later(taken, e.Received)
