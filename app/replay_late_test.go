@@ -113,6 +113,69 @@ func TestAReplayOfTimersOfSomebodyElseAfterAPause(t *testing.T) {
 	}
 }
 
+// TestWhatIsDueAfterAnImportIsNoHistory has something happen to people while their import is being closed, which has come to some of
+// them: what was due by the moment of its end is history, and what has been due since is not.
+func TestWhatIsDueAfterAnImportIsNoHistory(t *testing.T) {
+	w := newLived(t, delivery.Policy{})
+	defer w.store.Close()
+	w.publish(map[string]string{
+		"journey.lua":                    `journey { title = "Club", stages = { "new" } }`,
+		"new.lua":                        `stage { title = "New" } enter(function() wait "1 day" send "welcome" wait "10 seconds" send "pro-tips" end)`,
+		"messages/welcome.email.liquid":  mail("transactional"),
+		"messages/pro-tips.email.liquid": mail("transactional"),
+	})
+	ctx := context.Background()
+	users := inOnePartition(61) // more than are let go at once
+	w.must(w.engine.OpenImport(ctx, "shop", true))
+	for i, user := range users {
+		results, err := w.engine.Import(ctx, "shop", []engine.Line{{ID: fmt.Sprint(i), Event: lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: user,
+			Properties: []byte(`{"total":60}`), Timestamp: w.clock.Now().Add(-24 * time.Hour)}}})
+		w.must(err)
+		w.must(results[0].Err)
+	}
+	w.clock.Advance(5 * time.Second)
+	progress, err := w.engine.CloseImport(ctx, "shop", w.clock.Now(), false, 0)
+	w.must(err)
+	if progress.State != engine.ImportClosing {
+		t.Fatalf("it is %s", progress.State)
+	}
+	w.clock.Advance(20 * time.Second)
+	for _, user := range []string{users[0], users[60]} { // let go already, and not yet
+		w.track(user, "Looked", nil)
+		life, err := w.engine.Life(ctx, userID(user))
+		w.must(err)
+		told := ""
+		for _, entry := range life.Entries {
+			for _, fact := range entry.Facts {
+				if fact.Kind == lifecycle.FactMessage {
+					told += " " + fact.Name + " " + fact.Reason
+				}
+			}
+		}
+		if told != " welcome suppressed pro-tips queued" {
+			t.Errorf("%s:%s", user, told)
+		}
+	}
+	progress, err = w.engine.CloseImport(ctx, "shop", w.clock.Now(), false, time.Minute)
+	w.must(err)
+	if progress.State != engine.ImportClosed {
+		t.Fatalf("it is %s", progress.State)
+	}
+	w.settleAll()
+	w.agrees()
+}
+
+// inOnePartition returns users who live in one partition, in the order of their IDs.
+func inOnePartition(n int) (users []string) {
+	for i := 0; len(users) < n; i++ {
+		if user := fmt.Sprint("u", i); userID(user).Partition() == userID("ada").Partition() {
+			users = append(users, user)
+		}
+	}
+	slices.SortFunc(users, func(a, b string) int { x, y := userID(a), userID(b); return bytes.Compare(x[:], y[:]) })
+	return users
+}
+
 // heardOfSegments is a club that is told who enters and leaves segments.
 func heardOfSegments(discount string) map[string]string {
 	files := club(discount)
@@ -128,13 +191,7 @@ func TestAReplayOfAnImportThatCloses(t *testing.T) {
 	defer w.store.Close()
 	w.publish(club("discount"))
 	ctx := context.Background()
-	var users []string // of one partition, more than are let go at once
-	for i := 0; len(users) < 61; i++ {
-		if user := fmt.Sprint("u", i); userID(user).Partition() == userID("ada").Partition() {
-			users = append(users, user)
-		}
-	}
-	slices.SortFunc(users, func(a, b string) int { x, y := userID(a), userID(b); return bytes.Compare(x[:], y[:]) })
+	users := inOnePartition(61) // more than are let go at once
 	line := func(source, user string, days int) {
 		w.n++
 		results, err := w.engine.Import(ctx, source, []engine.Line{{ID: fmt.Sprint(w.n), Event: lifecycle.Event{Type: lifecycle.Track, Name: "Ordered", UserID: user,

@@ -22,7 +22,7 @@ type importRecord struct {
 	History bool      `msgpack:"h"`
 	State   string    `msgpack:"t"`
 	At      time.Time `msgpack:"a"` // of closing and closed: the moment up to which everything has fired as history
-	Abort   bool      `msgpack:"b"` // known to the partition of the source's own ID
+	Abort   bool      `msgpack:"b"` // of closing, and of closed in the partition of the source's own ID
 
 	Began  time.Time   `msgpack:"n"`
 	Done   time.Time   `msgpack:"d,omitempty"` // of closed, likewise: when the last customer had been let go; zero: not written down
@@ -131,7 +131,9 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 		return closeAnswer{}, err
 	}
 	if want := map[bool]string{false: ImportClosing, true: ImportClosed}[in.Final]; record.State != want {
-		record.State, record.At, record.Done = want, in.At, in.Done
+		if record.State, record.At, record.Done = want, in.At, in.Done; !in.Final {
+			record.Abort = in.Abort
+		}
 		tx.Set(importKey(sourceID(in.Source)), store.Encode(&record))
 	}
 	var held []lifecycle.ID
@@ -154,16 +156,9 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 		if err != nil {
 			return answer, err
 		}
-		s.history, s.at = true, in.At
-		complete, end := true, s.customer.Lapsed(in.At)
-		if in.Abort {
-			s.cancelDue(end)
-		} else {
-			complete = s.catchUp(end)
-		}
+		s.at = in.At
+		complete := s.endHistory(in.At, in.Abort)
 		if complete {
-			s.customer.Clock = later(s.customer.Clock, end)
-			s.release()
 			answer.Done++
 		}
 		if err = s.save(); err != nil {
@@ -175,6 +170,33 @@ func (e *Engine) closeChunk(tx store.Tx, in closeChunk) (closeAnswer, error) {
 		}
 	}
 	return answer, nil
+}
+
+// endHistory lets go of a customer whose import is over: what was due by its end happens as history, or not at all. It reports false
+// if there is more than one input may do.
+func (s *session) endHistory(at time.Time, abort bool) bool {
+	end := s.customer.Lapsed(at)
+	s.history = true
+	if abort {
+		s.cancelDue(end)
+	} else if !s.catchUp(end) {
+		return false
+	}
+	s.customer.Clock = later(s.customer.Clock, end)
+	s.release()
+	return true
+}
+
+// endClosing is endHistory for one to whom something live happens before the import that is being closed has come to them.
+func (s *session) endClosing() (bool, error) {
+	if s.customer.Import == "" {
+		return true, nil
+	}
+	record, err := s.engine.importRecord(s.tx, s.customer.Import)
+	if err != nil || record.State != ImportClosing {
+		return true, err
+	}
+	return s.endHistory(record.At, record.Abort), nil
 }
 
 // cancelDue drops the timers of an aborted import that should have fired already: they belong to a past that was never
@@ -309,6 +331,9 @@ func (e *Engine) closeImport(ctx context.Context, source string, until time.Time
 	progress := ImportProgress{State: record.State, At: record.At}
 	if record.State == ImportClosed {
 		return progress, nil
+	}
+	if err = e.everywhere(ctx, closeChunk{Source: source, At: record.At, Abort: record.Abort}); err != nil { // so that all know of it
+		return progress, err
 	}
 	started := time.Now()
 	for {

@@ -195,10 +195,17 @@ func (s *session) receive(in Receive, closed time.Time) (Receipt, error) {
 			s.hold(in.Source)
 		}
 	}
+	complete := true
+	if !in.History {
+		var err error
+		if complete, err = s.endClosing(); err != nil {
+			return receipt, err
+		}
+	}
 	at = later(at, c.Clock)
 	// Whatever is due before this event happens before it: as history while an import holds the customer's timers.
 	s.history = c.Import != ""
-	if !receipt.Late && !s.catchUp(at) {
+	if !complete || !receipt.Late && !s.catchUp(at) {
 		// The customer has slept for so long that one input cannot hold it all.
 		s.engine.again(s.tx, in, c.ID)
 		return receipt, s.save()
