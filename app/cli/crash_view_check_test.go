@@ -292,7 +292,8 @@ func (c *crashStored) recount() (problems []string) {
 	var last time.Time
 	resting := false
 	fade := func(until time.Time) {
-		cold := last.Add(time.Duration(math.Log2(points/crashHot) * float64(crashHalfLife)))
+		// It counts from the next whole millisecond on: an order within that one keeps it from happening.
+		cold := last.Add(time.Duration(math.Log2(points/crashHot) * float64(crashHalfLife))).Truncate(time.Millisecond).Add(time.Millisecond)
 		if points >= crashHot && cold.Before(until) {
 			want = append(want, crashTurn{"threshold heat fell below", cold}, crashTurn{"segment hot left", cold})
 		}
