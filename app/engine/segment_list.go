@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"stagecraft/app/lifecycle"
@@ -25,12 +26,13 @@ type SegmentState struct {
 
 // SegmentError is a predicate that failed. Whoever it failed for stays what they were.
 type SegmentError struct {
-	File    string    `json:"file"`
-	Line    int       `json:"line"`
-	Message string    `json:"message"`
-	Hint    string    `json:"hint,omitempty"`
-	At      time.Time `json:"at"`
-	Times   int64     `json:"times"`
+	File    string          `json:"file"`
+	Line    int             `json:"line"`
+	Message string          `json:"message"`
+	Hint    string          `json:"hint,omitempty"`
+	At      time.Time       `json:"at"`
+	Times   int64           `json:"times"`
+	of      *script.Segment // of the version that failed
 }
 
 // SegmentsState is all segments, and how far a change has come.
@@ -45,18 +47,31 @@ type SegmentsState struct {
 
 // segmentFailed keeps the newest failure of a segment.
 func (e *Engine) segmentFailed(segment *script.Segment, err error) {
-	failure := &SegmentError{File: segment.File, Line: 1, Message: err.Error(), At: e.clock.Now(), Times: 1}
+	failure := &SegmentError{File: segment.File, Line: 1, Message: err.Error(), At: e.clock.Now(), Times: 1, of: segment}
 	var known *lifecycle.Error
 	if errors.As(err, &known) {
 		failure.File, failure.Line, failure.Message, failure.Hint = known.File, known.Line, known.Message, known.Hint
 	}
-	was, _ := e.segmentErrors.Load(segment.Name)
-	if was, ok := was.(*SegmentError); ok && was.Message == failure.Message {
-		failure.Times = was.Times + 1
-	} else {
-		e.log.Warn("a segment failed; who is a member stays as it is", "segment", segment.Name, "error", err)
+	for {
+		was, known := e.segmentErrors.LoadOrStore(segment.Name, failure)
+		if !known {
+			break
+		}
+		// That it is asked no more in one partition says more than that it failed in another.
+		before := was.(*SegmentError)
+		again := *failure
+		same := before.of == segment && strings.HasPrefix(before.Message, failure.Message)
+		if same {
+			again.Message, again.Times = before.Message, before.Times+1
+		}
+		if e.segmentErrors.CompareAndSwap(segment.Name, was, &again) {
+			if same {
+				return
+			}
+			break
+		}
 	}
-	e.segmentErrors.Store(segment.Name, failure)
+	e.log.Warn("a segment failed; who is a member stays as it is", "segment", segment.Name, "error", err)
 }
 
 // segmentFigures asks a partition how many members there are, and how far a change has come.
